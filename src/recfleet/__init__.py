@@ -1,0 +1,1 @@
+"""One recommender per tenant, retrained, judged and published every night."""

@@ -1,0 +1,1 @@
+"""Alternating least squares: recipe, fit, fold-in, lists, artifact."""

@@ -1,0 +1,39 @@
+"""A tenant's hyper-parameters."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Signal = Literal["log_lines", "lines", "log_quantity", "binary"]
+
+
+class Recipe(BaseModel):
+    """How a tenant's model is trained and its lists are made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    factors: int = Field(default=64, ge=1, le=1024)
+    """Length of a customer's and a product's vector; the data may cap it."""
+
+    regularization: float = Field(default=10.0, ge=0)
+    """Weight of the vectors' squared length against the error."""
+
+    alpha: float = Field(default=1.0, gt=0)
+    """Weight of one unit of signal, against 1 for what was not bought."""
+
+    iterations: int = Field(default=15, ge=1, le=200)
+    """Alternations of the least squares."""
+
+    signal: Signal = "log_lines"
+    """What one customer's purchases of one product count as."""
+
+    holdout_days: int = Field(default=14, ge=1, le=365)
+    """Length of the holdout before as-of, in days."""
+
+    list_length: int = Field(default=20, ge=1, le=1000)
+    """Products in a customer's list."""
+
+    repeat_purchases: bool = False
+    """Whether what a customer already bought may be recommended again."""

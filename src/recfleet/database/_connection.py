@@ -1,0 +1,43 @@
+"""Connections to recfleet's database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg2
+
+from recfleet.settings import settings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+
+def connect(url: str | None = None, *, purpose: str = "recfleet") -> Connection:
+    """Open a connection in UTC, with ``recfleet`` as its schema.
+
+    Args:
+        url: ``postgresql://…``; by default that of the settings.
+        purpose: what Postgres shows as the connection's ``application_name``.
+
+    Raises:
+        psycopg2.OperationalError: nobody answers there.
+    """
+    return psycopg2.connect(
+        url or settings().database_url,
+        application_name=purpose,
+        options="-c search_path=recfleet -c timezone=UTC",
+    )
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Commit what the block did, or nothing of it when it raises."""
+    try:
+        yield
+    except BaseException:
+        if not connection.closed:
+            connection.rollback()
+        raise
+    connection.commit()

@@ -1,0 +1,1 @@
+"""The steps the schema has taken, oldest first."""

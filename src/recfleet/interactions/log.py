@@ -1,0 +1,176 @@
+"""One tenant's interactions as of a time, and the matrices made of them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recfleet.als.recipe import Signal
+from recfleet.database import read_arrow
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_SCHEMA = pa.schema(
+    [
+        ("customer_id", pa.dictionary(pa.int32(), pa.string())),
+        ("product_id", pa.dictionary(pa.int32(), pa.string())),
+        ("occurred_at", pa.int64()),
+        ("quantity", pa.float64()),
+        ("amount", pa.float64()),
+    ]
+)
+# One of several equal lines is as good as another; the order makes the log, and so the model, the
+# same every time it is read.
+_QUERY = """
+select customer_id, product_id, (extract(epoch from occurred_at) * 1000000)::bigint,
+       quantity, amount
+  from interaction
+ where tenant_id = %s and occurred_at <= %s
+ order by occurred_at, line_hash
+"""
+
+
+@dataclass(frozen=True)
+class InteractionLog:
+    """The lines of one tenant up to and including as-of; n lines, C customers, P products.
+
+    Customers and products are numbered by their ids' order, over the whole log: matrices of
+    different times have the same shape, and rows or columns of zeros for what came later.
+    """
+
+    tenant_id: str
+    as_of: datetime
+    customer_ids: NDArray[np.object_]
+    """(C,) sorted ids."""
+    product_ids: NDArray[np.object_]
+    """(P,) sorted ids."""
+    customer: NDArray[np.int32]
+    """(n,) index into customer_ids."""
+    product: NDArray[np.int32]
+    """(n,) index into product_ids."""
+    occurred_at: NDArray[np.int64]
+    """(n,) microseconds since 1970 in UTC, rising."""
+    quantity: NDArray[np.float64]
+    """(n,) negative for returns and cancellations."""
+    amount: NDArray[np.float64]
+    """(n,) of the whole line; zero or less on a positive quantity is no purchase."""
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of every line: equal logs have equal fingerprints, whatever machine read them."""
+        digest = hashlib.sha256(self.tenant_id.encode())
+        for ids in (self.customer_ids, self.product_ids):
+            digest.update("\x00".join(ids).encode())
+            digest.update(b"\x01")
+        for column in (self.customer, self.product, self.occurred_at, self.quantity, self.amount):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()[:32]
+
+    def matrix(
+        self,
+        signal: Signal,
+        *,
+        since: datetime | None = None,
+        before: datetime | None = None,
+    ) -> csr_matrix:
+        """What each customer bought of each product, returns netted out.
+
+        A pair counts when its quantities, returns subtracted, sum to more than zero; its value is
+        then made of its purchase lines (positive quantity and amount):
+
+        - ``lines``: their number; ``log_lines``: log(1 + number);
+        - ``log_quantity``: log(1 + net quantity); ``binary``: 1.
+
+        Args:
+            signal: what a pair's value is.
+            since: only lines at or after this time; by default from the beginning.
+            before: only lines before this time; by default all up to as-of.
+
+        Returns:
+            (C, P) float32, sorted indices, no explicit zeros.
+        """
+        keep = self._between(since, before)
+        shape = (len(self.customer_ids), len(self.product_ids))
+        pair = self.customer[keep].astype(np.int64) * shape[1] + self.product[keep]
+        quantity, amount = self.quantity[keep], self.amount[keep]
+        bought = (quantity > 0) & (amount > 0)
+        counted = bought | (quantity < 0)
+        pairs, position = np.unique(pair[counted], return_inverse=True)
+        net = np.bincount(position, weights=quantity[counted], minlength=len(pairs))
+        lines = np.bincount(position, weights=bought[counted], minlength=len(pairs))
+        left = (net > 0) & (lines > 0)
+        values = _VALUE[signal](lines[left], net[left]).astype(np.float32)
+        rows, columns = np.divmod(pairs[left], max(shape[1], 1))
+        starts = np.zeros(shape[0] + 1, dtype=np.int32)
+        np.cumsum(np.bincount(rows, minlength=shape[0]), out=starts[1:])
+        return csr_matrix((values, columns.astype(np.int32), starts), shape=shape)
+
+    def last_sold(self) -> NDArray[np.int64]:
+        """(P,) microseconds since 1970 of each product's last purchase; the least int64: never."""
+        last = np.full(len(self.product_ids), np.iinfo(np.int64).min)
+        bought = (self.quantity > 0) & (self.amount > 0)
+        np.maximum.at(last, self.product[bought], self.occurred_at[bought])
+        return last
+
+    def _between(self, since: datetime | None, before: datetime | None) -> slice:
+        start = 0 if since is None else np.searchsorted(self.occurred_at, microseconds(since))
+        stop = len(self) if before is None else np.searchsorted(self.occurred_at, microseconds(before))
+        return slice(int(start), int(stop))
+
+
+_VALUE = {
+    "lines": lambda lines, _: lines,
+    "log_lines": lambda lines, _: np.log1p(lines),
+    "log_quantity": lambda _, net: np.log1p(net),
+    "binary": lambda lines, _: np.ones_like(lines),
+}
+
+
+def microseconds(time: datetime) -> int:
+    """Microseconds since 1970 of a time that knows its zone."""
+    if time.tzinfo is None:
+        raise ValueError(f"{time} has no time zone")
+    since = time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def read_log(connection: Connection, tenant_id: str, as_of: datetime) -> InteractionLog:
+    """Read a tenant's interactions up to and including as-of, and nothing later."""
+    table = read_arrow(connection, _QUERY, (tenant_id, as_of), _SCHEMA).combine_chunks()
+    customer_ids, customer = _coded(table["customer_id"])
+    product_ids, product = _coded(table["product_id"])
+    return InteractionLog(
+        tenant_id=tenant_id,
+        as_of=as_of,
+        customer_ids=customer_ids,
+        product_ids=product_ids,
+        customer=customer,
+        product=product,
+        occurred_at=table["occurred_at"].to_numpy(),
+        quantity=table["quantity"].to_numpy(),
+        amount=table["amount"].to_numpy(),
+    )
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
+    """Ids in order, and each line's index into them."""
+    array = column.unify_dictionaries().combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+    ids = array.dictionary.to_numpy(zero_copy_only=False).astype(object)
+    order = np.argsort(ids.astype(str) if len(ids) else ids, kind="stable")
+    rank = np.empty(len(ids), dtype=np.int32)
+    rank[order] = np.arange(len(ids), dtype=np.int32)
+    return ids[order], rank[array.indices.to_numpy()]

@@ -1,0 +1,90 @@
+"""Where the services are and how a night runs: read from the environment, nowhere else.
+
+Every field is an environment variable with the prefix ``RECFLEET_``. On one machine
+``recfleet up`` writes them to ``<home>/stack.env``, which is read when a variable is not set.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from recfleet.errors import ConfigurationError
+
+ENV_PREFIX = "RECFLEET_"
+
+
+class Settings(BaseSettings):
+    """The settings of one process."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    database_url: str
+    """recfleet's database, ``postgresql://user:password@host:port/name``."""
+
+    mlflow_store_url: str
+    """MLflow's own database, which workers write to directly: another one than recfleet's."""
+
+    mlflow_url: str
+    """Address of the MLflow pages, for people."""
+
+    artifact_root: str
+    """Where models' arrays are kept: ``file:///…`` on one machine, ``s3://bucket/prefix`` on many."""
+
+    artifact_endpoint_url: str | None = None
+    """Address of an S3-compatible store; unset for S3 itself and for files."""
+
+    airflow_url: str
+    """Address of Airflow's API server and pages."""
+
+    airflow_username: str = "admin"
+    """Who the command line is towards Airflow."""
+
+    airflow_password: str = Field(default="", repr=False)
+    """That person's password."""
+
+    workers: int = Field(default=2, ge=1)
+    """Shard tasks that can run at once; shards are cut to suit."""
+
+    shards_per_worker: int = Field(default=4, ge=1)
+    """At most this many shards a worker, so that a slow one is evened out."""
+
+    tolerated_failures: float = Field(default=0.02, ge=0, le=1)
+    """Share of a night's tenants that may fail before the night's run fails."""
+
+    suites: Path | None = None
+    """Folder of the expectation suites; unset for ``expectations/`` beside the package's checkout."""
+
+
+def home() -> Path:
+    """Folder of the stack on this machine: ``RECFLEET_HOME``, by default ``.recfleet`` here."""
+    return Path(os.environ.get("RECFLEET_HOME", ".recfleet")).absolute()
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        ConfigurationError: a variable is missing or has a value that cannot be used.
+    """
+    try:
+        return Settings(_env_file=home() / "stack.env")  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    problems = [
+        f"{ENV_PREFIX}{str(detail['loc'][0]).upper()}: {detail['msg'].lower()}"
+        for detail in error.errors()
+    ]
+    return (
+        "recfleet does not know where its services are: "
+        + "; ".join(problems)
+        + ". Start them on this machine with `recfleet up`, or set these variables."
+    )
