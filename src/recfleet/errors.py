@@ -22,6 +22,10 @@ class BadInputError(RecfleetError):
     """A file, an option or a value that was given cannot be used."""
 
 
+class InfrastructureError(RecfleetError):
+    """A service is away or out of room: nobody's night in particular; worth another try."""
+
+
 class TenantError(Exception):
     """A tenant's own trouble: it ends that tenant's night and nobody else's.
 

@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     tolerated_failures: float = Field(default=0.02, ge=0, le=1)
     """Share of a night's tenants that may fail before the night's run fails."""
 
+    brake_share: float = Field(default=0.2, ge=0, le=1)
+    """Share of a night's tenants that may change champion before the changes wait for a person."""
+
+    brake_least: int = Field(default=5, ge=0)
+    """So few changes of champion never wait, whatever their share."""
+
     suites: Path | None = None
     """Folder of the expectation suites; unset for ``expectations/`` beside the package's checkout."""
 

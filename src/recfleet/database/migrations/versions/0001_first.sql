@@ -77,6 +77,7 @@ create table recfleet.ledger (
   mode            text not null,                -- the tenant's when the night was planned
   shard           smallint not null,
   estimated_ms    real not null,
+  basis           text not null,                -- what the night is made from; equal: nothing new
   state           text not null default 'planned' check (state in
                     ('planned', 'validated', 'trained', 'judged', 'published',
                      'quarantined', 'failed', 'unchanged')),
@@ -85,13 +86,12 @@ create table recfleet.ledger (
   outcome         text check (outcome in
                     ('first model', 'promoted', 'kept', 'rolled back', 'rejected',
                      'awaiting approval', 'too thin', 'frozen', 'quarantined', 'failed',
-                     'unchanged')),
+                     'unchanged', 'no data')),
   reason          text,                         -- in words, for people
   numbers         jsonb,                        -- the judge's, of every contender
   challenger      jsonb,                        -- where its arrays are, its run, its fingerprint
   intent          jsonb,                        -- what publish set out to do, before it did
   release_id      bigint,
-  attempts        smallint not null default 0,
   timings         jsonb not null default '{}',  -- part -> milliseconds
   updated_at      timestamptz not null default now(),
   primary key (night_id, tenant_id)
@@ -169,32 +169,69 @@ create table recfleet.release (
   tenant_id         text not null,
   night_id          bigint not null references recfleet.night,
   served_by         text not null check (served_by in ('model', 'popularity')),
-  model_version     integer,                    -- null for popularity
+  model_version     integer check ((model_version is null) = (served_by = 'popularity')),
   run_id            text,
   as_of             timestamptz not null,
   fingerprint       text not null,              -- of the interactions it was made from
-  customers         integer not null,
+  customers         integer not null,           -- rows of recommendation, or it is not complete
   from_model        integer not null,           -- customers whose list is the model's
   popular_products  text[] not null,            -- the list for anybody unknown
   popular_scores    real[] not null,
-  checks            jsonb not null,
+  checks            jsonb not null,             -- [{name, passed, detail}]
   created_at        timestamptz not null default now(),
-  unique (night_id, tenant_id)
+  unique (release_id, tenant_id),               -- for live_release to refer to
+  -- A night can hold the old champion's release beside that of one approved by day.
+  unique nulls not distinct (tenant_id, night_id, model_version)
 );
 
 create table recfleet.live_release (
   tenant_id    text primary key,
-  release_id   bigint not null references recfleet.release,
-  switched_at  timestamptz not null default now()
+  release_id   bigint not null unique,
+  switched_at  timestamptz not null default now(),
+  foreign key (release_id, tenant_id) references recfleet.release (release_id, tenant_id)
 );
 
--- One row a customer; a partition a night, made when the night is planned.
+-- No transaction can leave a tenant with live lists of a model that is not its champion. Checked at
+-- commit, so that within one the order does not matter; the lock keeps two of them apart.
+create function recfleet.refuse_stray_release() returns trigger language plpgsql as $$
+declare
+  of_tenant constant text := coalesce(new.tenant_id, old.tenant_id);
+  live record;
+begin
+  perform from recfleet.tenant where tenant_id = of_tenant for no key update;
+  select release.release_id, release.model_version, champion.version
+    into live
+    from recfleet.live_release
+    join recfleet.release using (release_id)
+    left join recfleet.champion
+      on champion.tenant_id = of_tenant and champion.role = 'champion'
+   where live_release.tenant_id = of_tenant
+     and release.served_by = 'model'
+     and release.model_version is distinct from champion.version;
+  if found then
+    raise exception 'the live release % of tenant % is of model version %, its champion is %',
+      live.release_id, of_tenant, live.model_version,
+      coalesce('version ' || live.version, 'missing');
+  end if;
+  return null;
+end $$;
+create constraint trigger live_is_champion
+  after insert or update on recfleet.live_release
+  deferrable initially deferred
+  for each row execute function recfleet.refuse_stray_release();
+create constraint trigger live_is_champion
+  after insert or update or delete on recfleet.champion
+  deferrable initially deferred
+  for each row execute function recfleet.refuse_stray_release();
+
+-- One row a customer, with an empty list when nothing is left to offer; a partition a night, made
+-- when the night is planned.
 create table recfleet.recommendation (
   night_id     bigint not null,
   release_id   bigint not null,
   customer_id  text not null,
   products     text[] not null,
-  scores       real[] not null,                 -- falling, one for each product
+  scores       real[] not null check (cardinality(scores) = cardinality(products)),  -- falling
   source       text not null check (source in ('model', 'popular')),
   primary key (night_id, release_id, customer_id)
 ) partition by list (night_id);

@@ -1,0 +1,152 @@
+"""The night: retrain, judge and publish every tenant's recommender.
+
+This file says what follows what, and calls the package; nothing heavy is imported until a task
+does its work.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+DOCUMENTATION = """
+### A night of the fleet
+
+**plan** chooses the tenants and packs them into shards. Each shard is **validated** (a tenant whose
+data fails a critical expectation is quarantined and keeps its last release), **trained** and
+**judged** against its champion. **decide** sees all verdicts before anything is changed.
+**publish** promotes, makes the lists, checks them and switches each tenant to them. **close** sums
+up, and fails the run only when more tenants failed than is tolerated.
+
+A run may be triggered with a conf:
+
+- `as_of`: a date or time; the night sees nothing later. By default the time of the run.
+- `tenants`: a list of tenant ids. By default all that are not off and have something new.
+
+How far each tenant came, and why, is in the ledger: `recfleet night show`.
+"""
+
+# A task that lost a service for a while goes on where it stopped.
+RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=20), "retry_exponential_backoff": True}
+
+
+def _run_shard(stage: str, shard: int) -> None:
+    """Run a stage over a shard within its Airflow task, and name the task for people."""
+    from recfleet.fleet.stage_loop import run_stage
+    from recfleet.fleet.stages import STAGES
+
+    context: Any = get_current_context()
+
+    def name_task(tenants: int) -> None:
+        context["shard_name"] = f"shard {shard} · {tenants} tenants"
+
+    name_task(0)
+    run_stage(
+        STAGES[stage],
+        context["dag_run"].run_id,
+        shard,
+        attempt=context["ti"].try_number,
+        on_start=name_task,
+    )
+
+
+@dag(
+    dag_display_name="nightly_fleet",
+    description="Retrain, judge and publish every tenant's recommender",
+    doc_md=DOCUMENTATION,
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - as Airflow's docs have it
+    catchup=False,
+    max_active_runs=1,
+    default_args=RETRIES,
+    tags=["recfleet"],
+    params={
+        "as_of": Param(
+            None, type=["null", "string"], description="The night sees nothing later than this."
+        ),
+        "tenants": Param(
+            None, type=["null", "array"], description="Only these tenants, by their ids."
+        ),
+    },
+)
+def nightly_fleet() -> None:
+    """Say what follows what."""
+
+    @task
+    def plan() -> list[int]:
+        """Choose the tenants, pack them into shards, write the ledger."""
+        from recfleet.errors import RecfleetError
+        from recfleet.fleet.plan import plan as plan_night
+
+        context: Any = get_current_context()
+        run = context["dag_run"]
+        default_as_of = run.data_interval_end or run.logical_date or run.run_after
+        try:
+            return plan_night(run.run_id, run.logical_date, default_as_of, context["params"])
+        except RecfleetError as error:
+            # Another try would read the same conf.
+            raise AirflowFailException(str(error)) from None
+
+    @task(map_index_template="{{ shard_name }}")
+    def validate(shard: int) -> None:
+        """Run the expectations."""
+        _run_shard("validate", shard)
+
+    @task(map_index_template="{{ shard_name }}")
+    def train(shard: int) -> None:
+        """Fit the challengers."""
+        _run_shard("train", shard)
+
+    @task(map_index_template="{{ shard_name }}")
+    def judge(shard: int) -> None:
+        """Score the contenders and write the verdicts."""
+        _run_shard("judge", shard)
+
+    @task_group
+    def shard_night(shard: int) -> None:
+        """One shard up to its verdicts."""
+        validate(shard) >> train(shard) >> judge(shard)
+
+    @task(trigger_rule="all_done")
+    def decide() -> None:
+        """See all verdicts before anything is changed."""
+        from recfleet.fleet.decide import decide as decide_night
+
+        context: Any = get_current_context()
+        try:
+            decide_night(context["dag_run"].run_id)
+        except LookupError as error:
+            raise AirflowSkipException(str(error)) from None
+
+    @task(map_index_template="{{ shard_name }}")
+    def publish(shard: int) -> None:
+        """Promote, make the lists, check them, switch."""
+        _run_shard("publish", shard)
+
+    @task(trigger_rule="all_done")
+    def close() -> None:
+        """Sum up the night."""
+        from recfleet.fleet.close import close as close_night
+
+        context: Any = get_current_context()
+        try:
+            summary = close_night(context["dag_run"].run_id)
+        except LookupError as error:
+            raise AirflowFailException(f"{error}: see the log of the task plan") from None
+        if summary.failed:
+            raise AirflowFailException(
+                f"{summary.failed_share:.1%} of the tenants failed, more than the "
+                f"{summary.tolerated_failures:.1%} that is tolerated. {summary.sentence()}. "
+                "What was published stays."
+            )
+
+    shards = plan()
+    decided = decide()
+    published = publish.expand(shard=shards)
+    shard_night.expand(shard=shards) >> decided >> published >> close()
+
+
+nightly_fleet()

@@ -1,0 +1,46 @@
+"""The commands together, and how an error is said."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from recfleet.cli._output import say_error
+from recfleet.errors import RecfleetError
+
+app = typer.Typer(
+    name="recfleet",
+    help="One recommender per tenant, retrained, judged and published every night.",
+    epilog="A first look: `recfleet up`, `recfleet seed --tenants 24 --seed 7`, "
+    "`recfleet night run --wait`, `recfleet night show`, `recfleet tenant list`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+# In the order in which a newcomer meets them.
+for _room in ("stack", "demo", "ingest", "seed", "night", "tenant", "recommend"):
+    importlib.import_module(f"recfleet.cli._{_room}").register(app)
+
+
+def main() -> None:
+    """Run the command line; exit with 2 when something is for the person to mend."""
+    import psycopg2
+
+    try:
+        app()
+    except RecfleetError as error:
+        say_error(str(error))
+        sys.exit(2)
+    except psycopg2.OperationalError as error:
+        say_error(
+            f"Postgres does not answer ({str(error).strip().splitlines()[0]}). "
+            "`recfleet status` says what is running, `recfleet up` starts it."
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say_error("Interrupted.")
+        sys.exit(130)

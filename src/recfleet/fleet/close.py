@@ -1,0 +1,145 @@
+"""Close: sum up the night, and fail the run when too many of its tenants failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from psycopg2.extras import Json
+
+from recfleet.database import connect, transaction
+from recfleet.fleet import ledger
+from recfleet.fleet.stages.train import staging_folder
+from recfleet.registry import ArtifactStore
+from recfleet.settings import settings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.fleet.ledger import Night
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A night in numbers."""
+
+    tenants: int
+    outcomes: dict[str, int]
+    """Outcome -> tenants."""
+    failed_share: float
+    """Of the tenants that had something to do."""
+    tolerated_failures: float
+    import_seconds: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Heavy library -> how many tasks imported it, and the seconds that took them together."""
+    milliseconds_per_tenant: dict[str, float] = field(default_factory=dict)
+    """Part of a stage -> mean over the tenants that it was done for."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether more tenants failed than is tolerated."""
+        return self.failed_share > self.tolerated_failures
+
+    def sentence(self) -> str:
+        """The night in one line, for people."""
+        parts = [f"{count} {outcome}" for outcome, count in self.outcomes.items()]
+        return f"{self.tenants} tenants: {', '.join(parts) or 'nothing to do'}"
+
+
+def close(run_id: str) -> Summary:
+    """Sum up the night, once everything else has ended; safe to run again."""
+    connection = connect(purpose="recfleet close")
+    try:
+        night = ledger.get_night(connection, run_id)
+        with transaction(connection):
+            _fail_unfinished(connection, night)
+            summary = _summarize(connection, night)
+            _write(connection, night, summary)
+        limits = settings()
+        ArtifactStore(limits.artifact_root, limits.artifact_endpoint_url).delete(
+            staging_folder(night.night_id)
+        )
+        log.info(summary.sentence())
+        return summary
+    finally:
+        connection.close()
+
+
+def _fail_unfinished(connection: Connection, night: Night) -> None:
+    """Tenants whose shard never came to its end have failed; what they have live stays."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ledger set outcome = 'failed', "
+            "reason = 'the night ended before this tenant was ' || case state "
+            "when 'planned' then 'validated' when 'validated' then 'trained' "
+            "when 'trained' then 'judged' else 'published' end "
+            "|| ': its shard''s task failed, see the log of the Airflow run', state = 'failed' "
+            "where night_id = %s and state <> all(%s)",
+            (night.night_id, list(ledger.FINAL_STATES)),
+        )
+
+
+def _summarize(connection: Connection, night: Night) -> Summary:
+    outcomes = dict(
+        _rows(
+            connection,
+            "select outcome, count(*) from ledger where night_id = %s "
+            "group by outcome order by count(*) desc, outcome",
+            night,
+        )
+    )
+    busy = sum(outcomes.values()) - outcomes.get("unchanged", 0) - outcomes.get("no data", 0)
+    imports = _rows(
+        connection,
+        "select key, count(*), sum(value::numeric)::double precision from shard_run, "
+        "jsonb_each_text(import_seconds) where night_id = %s group by key order by key",
+        night,
+    )
+    parts = _rows(
+        connection,
+        "select key, avg(value::numeric)::double precision from ledger, jsonb_each_text(timings) "
+        "where night_id = %s group by key order by key",
+        night,
+    )
+    return Summary(
+        tenants=sum(outcomes.values()),
+        outcomes=outcomes,
+        failed_share=outcomes.get("failed", 0) / busy if busy else 0.0,
+        tolerated_failures=settings().tolerated_failures,
+        import_seconds={
+            library: {"tasks": tasks, "seconds": round(seconds, 2)}
+            for library, tasks, seconds in imports
+        },
+        milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts},
+    )
+
+
+def _rows(connection: Connection, query: str, night: Night) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, (night.night_id,))
+        return cursor.fetchall()
+
+
+def _write(connection: Connection, night: Night, summary: Summary) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update night set status = %s, finished_at = clock_timestamp(), summary = %s "
+            "where night_id = %s",
+            (
+                "failed" if summary.failed else "done",
+                Json(
+                    {
+                        "sentence": summary.sentence(),
+                        "tenants": summary.tenants,
+                        "outcomes": summary.outcomes,
+                        "failed_share": summary.failed_share,
+                        "tolerated_failures": summary.tolerated_failures,
+                        "import_seconds": summary.import_seconds,
+                        "milliseconds_per_tenant": summary.milliseconds_per_tenant,
+                    }
+                ),
+                night.night_id,
+            ),
+        )

@@ -1,0 +1,172 @@
+"""Plan: choose a night's tenants, pack them into shards, write the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from recfleet.database import connect, transaction
+from recfleet.fleet.ledger import (
+    Night,
+    Planned,
+    open_night,
+    shards_with_work,
+    write_plan,
+)
+from recfleet.fleet.request import read_request
+from recfleet.fleet.shards import count_shards, estimate_milliseconds, pack
+from recfleet.releases import create_partition
+from recfleet.settings import settings
+from recfleet.tenants import Tenant, get_tenants, list_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What the database holds of a tenant as of the night."""
+
+    lines: int = 0
+    discontinued: int = 0
+
+
+def plan(
+    run_id: str, logical_date: datetime | None, default_as_of: datetime, conf: Mapping[str, Any]
+) -> list[int]:
+    """Write the night's plan, once: asked again for the same run, the plan stays as it is.
+
+    Args:
+        run_id: of the Airflow run.
+        logical_date: of the run; None for one that was triggered without.
+        default_as_of: as-of time when conf names none.
+        conf: the run's, see NightRequest.
+
+    Returns:
+        The numbers of the shards that have work, to be handed on.
+
+    Raises:
+        BadInputError, UnknownTenantError: conf cannot be used.
+    """
+    request = read_request(conf)
+    connection = connect(purpose="recfleet plan")
+    try:
+        with transaction(connection):
+            night = open_night(connection, run_id, logical_date, request.as_of or default_as_of)
+            create_partition(connection, night.night_id)
+            if not _is_planned(connection, night):
+                tenants = _chosen(connection, request.tenants)
+                write_plan(
+                    connection, night, _plan_tenants(connection, night, tenants, request.tenants)
+                )
+        shards = shards_with_work(connection, night)
+        log.info("planned", as_of=night.as_of.isoformat(), shards=len(shards))
+        return shards
+    finally:
+        connection.close()
+
+
+def _is_planned(connection: Connection, night: Night) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from ledger where night_id = %s)", (night.night_id,))
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _chosen(connection: Connection, named: Sequence[str] | None) -> list[Tenant]:
+    tenants = list_tenants(connection) if named is None else get_tenants(connection, named)
+    return [tenant for tenant in tenants if tenant.mode != "off"]
+
+
+def _plan_tenants(
+    connection: Connection,
+    night: Night,
+    tenants: Sequence[Tenant],
+    named: Sequence[str] | None,
+) -> list[Planned]:
+    data = _read_data(connection, [tenant.tenant_id for tenant in tenants], night.as_of)
+    bases = {
+        tenant.tenant_id: _basis(tenant, data.get(tenant.tenant_id, _Data())) for tenant in tenants
+    }
+    unchanged = set() if named else _same_as_live(connection, night, bases)
+    costs = {
+        tenant_id: estimate_milliseconds(data[tenant_id].lines)
+        for tenant_id in bases
+        if tenant_id in data and tenant_id not in unchanged
+    }
+    limits = settings()
+    placed = pack(
+        costs,
+        count_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker),
+    )
+    return [
+        _planned(tenant, bases[tenant.tenant_id], costs, placed, night.as_of, unchanged)
+        for tenant in tenants
+    ]
+
+
+def _planned(
+    tenant: Tenant,
+    basis: str,
+    costs: Mapping[str, float],
+    placed: Mapping[str, int],
+    as_of: datetime,
+    unchanged: set[str],
+) -> Planned:
+    tenant_id = tenant.tenant_id
+    if tenant_id in placed:
+        return Planned(tenant_id, tenant.mode, placed[tenant_id], costs[tenant_id], basis)
+    if tenant_id in unchanged:
+        return Planned(
+            tenant_id, tenant.mode, 0, 0.0, basis, "unchanged", "unchanged",
+            "nothing new since its live release, which stays",
+        )  # fmt: skip
+    return Planned(
+        tenant_id, tenant.mode, 0, 0.0, basis, "unchanged", "no data",
+        f"no interactions up to {as_of:%Y-%m-%d %H:%M}",
+    )  # fmt: skip
+
+
+def _basis(tenant: Tenant, data: _Data) -> str:
+    """What tonight's result follows from; when it is as it was, so is the result."""
+    policy = hashlib.sha256(tenant.policy.model_dump_json().encode()).hexdigest()[:12]
+    return f"{tenant.mode} lines={data.lines} discontinued={data.discontinued} policy={policy}"
+
+
+def _read_data(
+    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
+) -> dict[str, _Data]:
+    """What there is of each tenant up to as-of; tenants without interactions are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, lines, coalesce(discontinued, 0) from "
+            "(select tenant_id, count(*) as lines from interaction "
+            " where tenant_id = any(%(tenants)s) and occurred_at <= %(as_of)s "
+            " group by tenant_id) as known "
+            "left join (select tenant_id, count(*) as discontinued from product "
+            " where tenant_id = any(%(tenants)s) and discontinued_at <= %(as_of)s "
+            " group by tenant_id) as gone using (tenant_id)",
+            {"tenants": list(tenant_ids), "as_of": as_of},
+        )
+        return {tenant_id: _Data(*counts) for tenant_id, *counts in cursor}
+
+
+def _same_as_live(
+    connection: Connection, night: Night, bases: Mapping[str, str]
+) -> set[str]:
+    """Tenants whose live release was made, no later than as-of, from what there is now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, basis from live_release join release using (tenant_id, release_id) "
+            "join ledger using (tenant_id, night_id) "
+            "where as_of <= %s and tenant_id = any(%s)",
+            (night.as_of, list(bases)),
+        )
+        return {tenant_id for tenant_id, basis in cursor if bases[tenant_id] == basis}

@@ -1,0 +1,134 @@
+"""Judge: score the contenders as they would be served; write a verdict and change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from recfleet.errors import TenantError
+from recfleet.fleet.champions import get_champion
+from recfleet.fleet.ledger import Step, TenantNight
+from recfleet.fleet.stage_loop import Desk, Stage
+from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.registry import ArtifactStore, Registry, code_version, load_library
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recfleet.als import AlsModel
+    from recfleet.judging import Holdout, Score, Verdict
+
+
+@dataclass(frozen=True)
+class _Tools:
+    artifacts: ArtifactStore
+    registry: Registry | None
+    """None when no tenant of the shard has a challenger: MLflow is then not imported."""
+
+
+def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
+    artifacts = ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url)
+    if all(row.challenger is None for row in rows):
+        return _Tools(artifacts, None)
+    desk.import_seconds["mlflow"] = load_library()
+    return _Tools(artifacts, Registry(desk.settings.mlflow_store_url, artifacts))
+
+
+def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step:
+    if row.challenger is None:
+        return _without_challenger(desk, row)
+    from recfleet.als import load_model
+    from recfleet.interactions.log import read_log
+    from recfleet.judging import Holdout, judge, score_popularity
+
+    recipe, as_of = row.policy.recipe, desk.night.as_of
+    with watch.part("read"):
+        log = read_log(desk.connection, row.tenant_id, as_of)
+        files = tools.artifacts.read(row.challenger["uri"])
+        models = {"challenger": load_model(files)}
+        champion = get_champion(desk.connection, row.tenant_id)
+        if champion is not None:
+            models["champion"] = load_model(tools.artifacts.read(champion.model_uri))
+    with watch.part("score"):
+        holdout = Holdout.of(
+            log,
+            as_of=as_of,
+            holdout_days=recipe.holdout_days,
+            repeat_purchases=recipe.repeat_purchases,
+            signal=recipe.signal,
+        )
+        scores: dict[str, Score | None] = {
+            name: _score_as_served(model, holdout, log.product_ids)
+            for name, model in models.items()
+        }
+        scores["popularity"] = score_popularity(holdout)
+    with watch.part("weigh"):
+        verdict = judge(scores, row.policy, seed=row.challenger["seed"])
+    with watch.part("mlflow"):
+        logged = _log_run(desk, row, tools, files, verdict)
+    return Step(
+        "judged",
+        {
+            "verdict": verdict.kind,
+            "reason": verdict.reason,
+            "numbers": verdict.numbers,
+            "challenger": row.challenger | logged,
+        },
+    )
+
+
+def _without_challenger(desk: Desk, row: TenantNight) -> Step:
+    champion = get_champion(desk.connection, row.tenant_id)
+    return Step("judged", {"verdict": "reject" if champion is None else "keep"})
+
+
+def _score_as_served(model: AlsModel, holdout: Holdout, product_ids: Any) -> Score:
+    from recfleet.als import fold_in
+    from recfleet.judging import check_no_leak, score
+
+    check_no_leak(model.train_end, holdout.start)
+    return score(holdout, fold_in(model, holdout.history, product_ids))
+
+
+def _log_run(
+    desk: Desk,
+    row: TenantNight,
+    tools: _Tools,
+    files: Mapping[str, bytes],
+    verdict: Verdict,
+) -> dict[str, str]:
+    """Log the challenger as a run of the tenant's experiment; once, also when retried."""
+    assert tools.registry is not None  # noqa: S101 - prepare made it: this row has a challenger
+    assert row.challenger is not None  # noqa: S101
+    run = tools.registry.log_challenger(
+        row.tenant_id,
+        night=desk.night.run_id,
+        as_of=desk.night.as_of,
+        train_end=datetime.fromisoformat(row.challenger["train_end"]),
+        files=files,
+        params=row.policy.recipe.model_dump(),
+        metrics=verdict.metrics(),
+        tags=describe(desk, row, verdict.kind, verdict.reason),
+        look_for_earlier=desk.retried,
+    )
+    return {"run_id": run.run_id, "model_uri": run.model_uri}
+
+
+def describe(desk: Desk, row: TenantNight, verdict: str, reason: str) -> dict[str, str]:
+    """The tags by which a person who browses MLflow finds and understands a model."""
+    if row.challenger is None:
+        raise TenantError("there is no challenger to describe")
+    return {
+        "tenant": row.tenant_id,
+        "as_of": desk.night.as_of.isoformat(),
+        "train_end": row.challenger["train_end"],
+        "verdict": verdict,
+        "reason": reason,
+        "data_fingerprint": row.challenger["fingerprint"],
+        "code_version": code_version(),
+        "airflow_run": desk.night.run_id,
+    }
+
+
+JUDGE = Stage("judge", takes="trained", prepare=_prepare, work=_judge)

@@ -1,0 +1,45 @@
+"""Validate: run the expectations; a critical failure quarantines the tenant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import recfleet
+from recfleet.fleet.ledger import Step, TenantNight
+from recfleet.fleet.stage_loop import Desk, Stage
+from recfleet.fleet.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from recfleet.quality import Validation
+
+
+def suites_folder(configured: Path | None) -> Path:
+    """The folder of the suites: the configured one, or ``expectations/`` of the checkout."""
+    return configured or Path(recfleet.__file__).parents[2] / "expectations"
+
+
+def _prepare(desk: Desk, rows: list[TenantNight]) -> Validation:
+    from recfleet import quality
+
+    desk.import_seconds["great_expectations"] = quality.load_library()
+    validation = quality.validate(
+        desk.connection,
+        [row.tenant_id for row in rows],
+        desk.night.as_of,
+        suites_folder(desk.settings.suites),
+    )
+    quality.store_results(desk.connection, desk.night.night_id, validation.results)
+    return validation
+
+
+def _validate(desk: Desk, row: TenantNight, validation: Validation, watch: Stopwatch) -> Step:  # noqa: ARG001
+    for part, seconds in validation.seconds.items():
+        watch.add(part, seconds * 1000 / validation.tenants)
+    if row.tenant_id in validation.critical:
+        reason = validation.critical[row.tenant_id]
+        return Step("quarantined", {"outcome": "quarantined", "reason": reason})
+    return Step("validated")
+
+
+VALIDATE = Stage("validate", takes="planned", prepare=_prepare, work=_validate)

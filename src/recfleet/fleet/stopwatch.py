@@ -1,0 +1,33 @@
+"""Where the time of a tenant's night goes."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Stopwatch:
+    """Adds up milliseconds by part; one for each tenant and stage."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+        self._milliseconds: defaultdict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count the block's time as that part's, also when it raises."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, (time.perf_counter() - started) * 1000)
+
+    def add(self, name: str, milliseconds: float) -> None:
+        """Count time that was measured elsewhere, such as a tenant's share of grouped work."""
+        self._milliseconds[f"{self._stage}.{name}"] += milliseconds
+
+    def timings(self) -> dict[str, float]:
+        """Part, as ``stage.part``, to milliseconds, to the microsecond."""
+        return {part: round(value, 3) for part, value in self._milliseconds.items()}
