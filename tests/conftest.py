@@ -3,9 +3,64 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Before numpy is imported anywhere: one thread each, or fits on few cores fight and forks hang.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+import pytest
+
+from recfleet.database import connect, migrate
+from recfleet.local import PostgresServer, free_port
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_TEMPLATE = "recfleet_template"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One throwaway server for this process, stopped at the end and with it."""
+    folder = Path(tempfile.mkdtemp(prefix="recfleet-postgres-"))
+    server = PostgresServer(folder / "data", free_port(), durable=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _template(postgres_server: PostgresServer) -> str:
+    """A migrated database that fresh ones are copied from."""
+    postgres_server.create_database(_TEMPLATE)
+    migrate(postgres_server.url(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer, _template: str) -> Iterator[str]:
+    """Address of a fresh, migrated database of this test's own."""
+    name = f"test_{next(_numbers)}"
+    postgres_server.create_database(name, template=_template)
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    """A connection to this test's database; what is not committed is lost with it."""
+    connection = connect(database_url)
+    yield connection
+    connection.close()

@@ -1,0 +1,352 @@
+"""A Postgres server of one's own, from the binaries of a Python package."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import psycopg2
+from psycopg2 import sql
+
+from recfleet.errors import ConfigurationError, RecfleetError
+from recfleet.local._binaries import Owner, binaries
+from recfleet.local._ports import LOOPBACK, is_taken
+from recfleet.local._processes import is_alive, spawn, wait_until_gone
+
+USER = "recfleet"
+"""The superuser of every server made here."""
+
+_MEGABYTE = 1024 * 1024
+
+_DURABLE = {"wal_compression": "lz4", "max_wal_size": "2GB", "checkpoint_timeout": "15min"}
+
+_THROWAWAY = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "io_method": "sync",
+    "autovacuum": "off",
+}
+
+
+class PostgresServer:
+    """One server in one folder, on one port of loopback.
+
+    It runs in the background, outlives the process that started it (unless it is a throwaway),
+    and is found again by its folder.
+    """
+
+    def __init__(self, data_dir: Path, port: int, *, durable: bool = True) -> None:
+        """Describe a server; nothing is made or started yet.
+
+        Args:
+            data_dir: its folder, or where that will be.
+            port: on 127.0.0.1.
+            durable: False for a throwaway server of tests: faster, loses data in a crash, and
+                ends with the thread that started it.
+        """
+        self.data_dir = data_dir.absolute()
+        self.port = port
+        self.durable = durable
+
+    @property
+    def log_path(self) -> Path:
+        """Where it writes what happens to it."""
+        return self.data_dir.with_name(f"{self.data_dir.name}.log")
+
+    @property
+    def password_path(self) -> Path:
+        """Where its password is kept, readable by the owner alone."""
+        return self.data_dir.with_name(f"{self.data_dir.name}.password")
+
+    def url(self, database: str = "postgres") -> str:
+        """Address of one of its databases, ``postgresql://user:password@127.0.0.1:port/name``.
+
+        Raises:
+            ConfigurationError: the server has not been initialised, or its password is lost.
+        """
+        return f"postgresql://{USER}:{self._password()}@{LOOPBACK}:{self.port}/{database}"
+
+    def initialise(self) -> None:
+        """Make the folder and the password; does nothing when they are there.
+
+        The folder appears when it is complete: after an interruption one starts anew.
+
+        Raises:
+            RecfleetError: ``initdb`` failed.
+        """
+        if (self.data_dir / "PG_VERSION").exists():
+            self._password()
+            return
+        owner = Owner.find()
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
+        owner.let_run(binaries())
+        owner.let_through(self.data_dir)
+        _write_secret(self.password_path, secrets.token_hex(24))
+        with _folder_of(owner, beside=self.data_dir) as work:
+            password = work / "password"
+            _write_secret(password, self._password())
+            owner.take(password)
+            self._initdb(work / "data", password, owner)
+            (work / "data").rename(self.data_dir)
+
+    def start(self, timeout: float = 60) -> None:
+        """Start it and wait until it answers; initialise it first if need be.
+
+        A server that runs already is reused; one that died is cleaned up after.
+
+        Args:
+            timeout: seconds to wait (after a crash it reads its log again before it answers).
+
+        Raises:
+            RecfleetError: the port is taken, or the server does not come up; with its log's end.
+        """
+        self.initialise()
+        if self._answers():
+            return
+        self.stop()
+        self._clear_remains()
+        if is_taken(self.port):
+            raise ConfigurationError(
+                f"port {self.port}, which Postgres should use, is taken by another program"
+            )
+        child = self._spawn()
+        deadline = time.monotonic() + timeout
+        while not self._answers():
+            if child.poll() is not None or time.monotonic() > deadline:
+                end = "ended" if child.poll() is not None else f"took more than {timeout:.0f} s"
+                self._abandon(child)
+                raise RecfleetError(f"Postgres {end} while starting; its log ends:\n{self._tail()}")
+            time.sleep(0.02)
+
+    def stop(self, timeout: float = 60) -> None:
+        """Stop it, ending what its clients do; does nothing when it does not run.
+
+        Raises:
+            RecfleetError: it does not end.
+        """
+        process = self.process()
+        if process is None:
+            return
+        for number, patience in ((signal.SIGINT, timeout), (signal.SIGQUIT, 10)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+            if not wait_until_gone([process], patience):
+                return
+        raise RecfleetError(f"Postgres (pid {process.pid}) does not stop; see {self.log_path}")
+
+    def is_running(self) -> bool:
+        """Whether it runs, on whatever port."""
+        return self.process() is not None
+
+    def process(self) -> psutil.Process | None:
+        """Its main process, or None.
+
+        The pid in the folder may be a leftover and belong to somebody else by now; a server's
+        working folder is its data folder, and nobody else's is.
+        """
+        try:
+            pid = int(self._pid_file()[0])
+        except (IndexError, ValueError):
+            return None
+        return psutil.Process(pid) if self._is_ours(pid) else None
+
+    def create_database(self, name: str, *, template: str | None = None) -> None:
+        """Make a database; does nothing when it is there.
+
+        Args:
+            name: of the new one.
+            template: a database that it becomes a copy of; nobody may be connected to it.
+        """
+        with self._maintenance() as cursor:
+            cursor.execute("select 1 from pg_database where datname = %s", (name,))
+            if cursor.fetchone() is None:
+                statement = sql.SQL("create database {} template {}").format(
+                    sql.Identifier(name), sql.Identifier(template or "template1")
+                )
+                cursor.execute(statement)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, ending the connections to it."""
+        with self._maintenance() as cursor:
+            statement = sql.SQL("drop database if exists {} with (force)")
+            cursor.execute(statement.format(sql.Identifier(name)))
+
+    @contextlib.contextmanager
+    def _maintenance(self) -> Iterator[psycopg2.extensions.cursor]:
+        connection = psycopg2.connect(self.url())
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def _password(self) -> str:
+        try:
+            return self.password_path.read_text().strip()
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"the password of the Postgres in {self.data_dir} is missing: "
+                f"{self.password_path} is not there"
+            ) from None
+
+    def _initdb(self, target: Path, password: Path, owner: Owner) -> None:
+        command = [
+            str(binaries() / "initdb"),
+            f"--pgdata={target}",
+            f"--username={USER}",
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--no-instructions",
+            *([] if self.durable else ["--no-sync"]),
+        ]
+        done = subprocess.run(  # noqa: S603
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment(),
+            **owner.spawn_options(),
+        )
+        if done.returncode:
+            raise RecfleetError(f"initdb could not make a Postgres in {target}:\n{done.stderr}")
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        owner = Owner.find()
+        owner.let_run(binaries())
+        owner.let_through(self.data_dir)
+        command = [str(binaries() / "postgres"), "-D", str(self.data_dir)]
+        for name, value in self._server_settings().items():
+            command += ["-c", f"{name}={value}"]
+        return spawn(
+            command,
+            self.log_path,
+            env=_environment(),
+            cwd=Path("/"),
+            # The call made there takes no lock, so threads do no harm.
+            preexec_fn=None if self.durable else _end_with_parent(),
+            **owner.spawn_options(),
+        )
+
+    def _server_settings(self) -> dict[str, str]:
+        memory = psutil.virtual_memory().total // _MEGABYTE
+        return {
+            "listen_addresses": LOOPBACK,
+            "port": str(self.port),
+            # No socket file: paths to one are limited to 107 characters, folders are not.
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": f"{max(32, min(512 if self.durable else 64, memory // 16))}MB",
+            "effective_cache_size": f"{memory // 4}MB",
+            "work_mem": "32MB",
+            "maintenance_work_mem": "128MB",
+            "random_page_cost": "1.1",
+            "jit": "off",
+            # Parallel queries need /dev/shm, which containers make small; nights run in parallel.
+            "max_parallel_workers_per_gather": "0",
+            "max_parallel_maintenance_workers": "0",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **(_DURABLE if self.durable else _THROWAWAY),
+        }
+
+    def _answers(self) -> bool:
+        lines = self._pid_file()
+        complete = len(lines) >= 8
+        ready = complete and lines[3] == str(self.port) and lines[7].strip() == "ready"
+        return ready and self.is_running()
+
+    def _pid_file(self) -> list[str]:
+        try:
+            return (self.data_dir / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
+
+    def _is_ours(self, pid: int) -> bool:
+        try:
+            process = psutil.Process(pid)
+            inside = process.name() == "postgres" and Path(process.cwd()) == self.data_dir.resolve()
+            return inside and is_alive(process)
+        except (psutil.Error, OSError, ValueError, OverflowError):
+            return False
+
+    def _clear_remains(self) -> None:
+        """After the main process was killed: end its orphans and take its pid file away.
+
+        The orphans would hold the old shared memory, and the pid in the file may be somebody
+        else's by now; either keeps Postgres from starting.
+        """
+        orphans = [psutil.Process(pid) for pid in psutil.pids() if self._is_ours(pid)]
+        for orphan in orphans:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                orphan.send_signal(signal.SIGQUIT)
+        for orphan in wait_until_gone(orphans, 5):
+            orphan.kill()
+        wait_until_gone(orphans, 5)
+        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+
+    def _abandon(self, child: subprocess.Popen[bytes]) -> None:
+        if child.poll() is None:
+            child.send_signal(signal.SIGQUIT)
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def _tail(self) -> str:
+        try:
+            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
+        except OSError:
+            return "(no log)"
+
+
+@contextlib.contextmanager
+def _folder_of(owner: Owner, *, beside: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}-", dir=beside.parent))
+    try:
+        owner.take(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text + "\n")
+
+
+def _environment() -> dict[str, str]:
+    """The environment of Postgres: without the settings that its clients read from there."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return {**kept, "LC_ALL": "C"}
+
+
+def _end_with_parent() -> Callable[[], None]:
+    """What a throwaway server calls before it starts: it gets SIGQUIT when its starter ends."""
+    set_parent_death_signal = 1
+    libc = ctypes.CDLL(None)
+
+    def call() -> None:
+        libc.prctl(set_parent_death_signal, int(signal.SIGQUIT))
+
+    return call
