@@ -1,0 +1,16 @@
+"""Judging: how good each contender would have been on the holdout, and what follows from it."""
+
+from recfleet.judging._holdout import Holdout
+from recfleet.judging._leak import check_no_leak
+from recfleet.judging._score import Score, score, score_popularity
+from recfleet.judging._verdict import Verdict, judge
+
+__all__ = [
+    "Holdout",
+    "Score",
+    "Verdict",
+    "check_no_leak",
+    "judge",
+    "score",
+    "score_popularity",
+]

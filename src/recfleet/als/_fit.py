@@ -1,0 +1,92 @@
+"""Fitting a model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recfleet.als._model import AlsModel
+from recfleet.als._threads import one_thread
+from recfleet.als.recipe import Recipe
+from recfleet.errors import TenantError
+
+
+def fit(
+    matrix: csr_matrix,
+    customer_ids: NDArray[np.object_],
+    product_ids: NDArray[np.object_],
+    recipe: Recipe,
+    *,
+    train_end: datetime,
+    seed: int,
+) -> AlsModel:
+    """Fit factors to a tenant's purchases by alternating least squares.
+
+    Minimises Σ c_cp (1 - x_c·y_p)² over the purchases, plus Σ (x_c·y_p)² over all other pairs, plus
+    λ (Σ|x_c|² + Σ|y_p|²), with c = alpha x signal (Hu, Koren, Volinsky 2008, with implicit's
+    reading of alpha). The same data, recipe and seed give the same model.
+
+    Args:
+        matrix: (C, P) signal of each pair; rows and columns without a purchase are left out of
+            the model.
+        customer_ids: (C,) text.
+        product_ids: (P,) text.
+        recipe: the hyper-parameters.
+        train_end: the matrix holds nothing of this time or later.
+        seed: of the random factors it begins with.
+
+    Raises:
+        TenantError: there is no purchase, or the fit did not end in finite numbers.
+    """
+    rows = np.flatnonzero(np.diff(matrix.indptr))
+    columns = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
+    if not len(rows):
+        raise TenantError("There is no purchase to fit a model to.")
+    dense = csr_matrix(matrix[rows][:, columns], dtype=np.float32)
+    dense.sort_indices()
+    customers, products = _alternate(dense, recipe, capped_factors(recipe, *dense.shape), seed)
+    return AlsModel(
+        recipe=recipe,
+        product_ids=product_ids[columns],
+        product_factors=products,
+        customer_ids=customer_ids[rows],
+        customer_factors=customers,
+        train_end=train_end,
+        seed=seed,
+    )
+
+
+def capped_factors(recipe: Recipe, customers: int, products: int) -> int:
+    """Length of the vectors: the recipe's, but no more than half the smaller side.
+
+    With more factors than rows or columns the least squares are singular and the fit ends in NaN.
+    """
+    return max(1, min(recipe.factors, min(customers, products) // 2))
+
+
+def _alternate(
+    matrix: csr_matrix, recipe: Recipe, factors: int, seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
+    from implicit.recommender_base import ModelFitError  # noqa: PLC0415
+
+    with one_thread():
+        model = AlternatingLeastSquares(
+            factors=factors,
+            regularization=recipe.regularization,
+            alpha=recipe.alpha,
+            iterations=recipe.iterations,
+            dtype=np.float32,
+            num_threads=1,
+            random_state=seed,
+        )
+        try:
+            model.fit(matrix, show_progress=False)
+        except (ModelFitError, ValueError) as error:
+            raise TenantError(f"The model could not be fitted: {error}") from error
+    if not (np.isfinite(model.user_factors).all() and np.isfinite(model.item_factors).all()):
+        raise TenantError("The model could not be fitted: its factors are not finite.")
+    return model.user_factors, model.item_factors

@@ -1,0 +1,146 @@
+"""What was known before the holdout, and what was bought in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recfleet.als import Signal
+from recfleet.interactions.log import InteractionLog
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """The last days before as-of, held against all that came before; C customers, P products.
+
+    Candidates are the products bought by anybody before the holdout. A product first sold in the
+    holdout cannot be known to any contender: it is no candidate and no truth. Judged are the m
+    customers with a purchase before the holdout and with truth in it. What is left out by these two
+    rules is counted.
+    """
+
+    start: datetime
+    """The first time in the holdout."""
+    history: csr_matrix
+    """(C, P) float32 signal of what was bought before the start."""
+    truth: csr_matrix
+    """(C, P) bool: candidates bought in the holdout and, unless repeats count, not before."""
+    customers: NDArray[np.intp]
+    """(m,) index of the judged customers, rising."""
+    candidates: NDArray[np.intp]
+    """(k,) index of the products that can be recommended, rising."""
+    repeat_purchases: bool
+    """Whether what was bought before may be recommended, and so is truth when bought again."""
+    left_out: dict[str, int]
+    """How many buyers and products of the holdout nobody is judged by, by reason."""
+
+    @classmethod
+    def of(
+        cls,
+        log: InteractionLog,
+        *,
+        as_of: datetime,
+        holdout_days: int,
+        repeat_purchases: bool,
+        signal: Signal,
+    ) -> Holdout:
+        """The holdout of the days before as-of, ``[as_of - holdout_days, as_of]``.
+
+        Args:
+            log: a tenant's interactions.
+            as_of: the night's; later lines in the log are not looked at.
+            holdout_days: length of the holdout.
+            repeat_purchases: whether products bought before may be recommended again.
+            signal: of the history.
+        """
+        start = as_of - timedelta(days=holdout_days)
+        end = as_of + timedelta(microseconds=1)
+        return cls.between(
+            log.matrix(signal, before=start),
+            log.matrix("binary", since=start, before=end),
+            start=start,
+            repeat_purchases=repeat_purchases,
+        )
+
+    @classmethod
+    def between(
+        cls,
+        history: csr_matrix,
+        future: csr_matrix,
+        *,
+        start: datetime,
+        repeat_purchases: bool,
+    ) -> Holdout:
+        """The holdout that lies between two matrices.
+
+        Args:
+            history: (C, P) signal before the start, without explicit zeros.
+            future: (C, P) what was bought from the start on, without explicit zeros.
+            start: of the holdout.
+            repeat_purchases: whether products bought before may be recommended again.
+        """
+        sold = np.bincount(history.indices, minlength=history.shape[1]) > 0
+        truth = _truth(history, future, sold, repeat_purchases=repeat_purchases)
+        customers = np.flatnonzero((np.diff(history.indptr) > 0) & (np.diff(truth.indptr) > 0))
+        return cls(
+            start=start,
+            history=history,
+            truth=truth,
+            customers=customers,
+            candidates=np.flatnonzero(sold),
+            repeat_purchases=repeat_purchases,
+            left_out=_left_out(history, future, sold, customers),
+        )
+
+    @cached_property
+    def judged_truth(self) -> csr_matrix:
+        """(m, P) bool: the judged customers' rows of the truth."""
+        return self.truth[self.customers]
+
+    @cached_property
+    def judged_history(self) -> csr_matrix:
+        """(m, P) bool: the judged customers' rows of the history."""
+        return self.history[self.customers].astype(bool)
+
+    @cached_property
+    def judged_others(self) -> NDArray[np.intp]:
+        """(m,) number of candidates that a judged customer bought neither before nor after."""
+        settled: csr_matrix = self.judged_history + self.judged_truth
+        return len(self.candidates) - np.diff(settled.indptr)
+
+
+def _truth(
+    history: csr_matrix, future: csr_matrix, sold: NDArray[np.bool_], *, repeat_purchases: bool
+) -> csr_matrix:
+    """(C, P) bool, sorted indices, no explicit False."""
+    rows, columns = future.nonzero()
+    keep = sold[columns]
+    if not repeat_purchases:
+        before = history.nonzero()
+        width = np.int64(history.shape[1])
+        keep &= ~np.isin(rows * width + columns, before[0] * width + before[1])
+    values = np.ones(int(keep.sum()), dtype=bool)
+    truth = csr_matrix((values, (rows[keep], columns[keep])), shape=history.shape)
+    truth.sort_indices()
+    return truth
+
+
+def _left_out(
+    history: csr_matrix,
+    future: csr_matrix,
+    sold: NDArray[np.bool_],
+    judged: NDArray[np.intp],
+) -> dict[str, int]:
+    buyers = np.diff(future.indptr) > 0
+    met = np.diff(history.indptr) > 0
+    bought = np.bincount(future.indices, minlength=future.shape[1]) > 0
+    return {
+        "customers_without_history": int(np.sum(buyers & ~met)),
+        "customers_with_nothing_to_predict": int(np.sum(buyers & met)) - len(judged),
+        "products_first_sold_in_holdout": int(np.sum(bought & ~sold)),
+    }

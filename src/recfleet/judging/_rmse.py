@@ -1,0 +1,142 @@
+"""The number that decides: calibrated RMSE over every candidate, none sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recfleet.judging._holdout import Holdout
+
+_CHUNK_NUMBERS = 4_000_000
+"""Float64 numbers held at once while pairs are scored: 32 MB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What calibration and error need to know of m customers' scores s.
+
+    T are a customer's truths, O the other candidates that the customer did not buy before. Means
+    over an empty O are 0, and so is its weight: its half of the error is 0.
+    """
+
+    truth: NDArray[np.float64]
+    """(m, 2) mean of s and of s² over T."""
+    others: NDArray[np.float64]
+    """(m, 2) mean of s and of s² over O."""
+    has_others: NDArray[np.float64]
+    """(m,) 1 where O is not empty, else 0."""
+
+
+def squared_errors(
+    holdout: Holdout, customers: NDArray[np.float32], products: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Each judged customer's calibrated squared error: its mean's root is the model's RMSE.
+
+    Args:
+        holdout: m judged customers.
+        customers: (m, d) their factors.
+        products: (P, d) all products' factors; a score is the dot product.
+
+    Returns:
+        (m,).
+    """
+    return calibrated_errors(score_moments(holdout, customers, products))
+
+
+def score_moments(
+    holdout: Holdout, customers: NDArray[np.float32], products: NDArray[np.float32]
+) -> Moments:
+    """Moments of each judged customer's scores, in O(d²) plus O(d) for each pair bought.
+
+    Over all candidates, with factors x and Y, Σs = x·Σy and Σs² = xᵀ(YᵀY)x; from these the pairs
+    bought before or in the holdout are taken away. In float64, since that is a difference.
+    """
+    x, y = customers.astype(np.float64), products.astype(np.float64)
+    offered = y[holdout.candidates]
+    totals = np.column_stack([x @ offered.sum(axis=0), ((x @ (offered.T @ offered)) * x).sum(1)])
+    truth = _sums(holdout.judged_truth, x, y)
+    bought = holdout.judged_history + holdout.judged_truth
+    others = totals - _sums(bought, x, y)
+    count = holdout.judged_others
+    # A sum of squares that is a rounding error below zero would be the root of a negative number.
+    others[:, 1] = np.maximum(others[:, 1], 0)
+    return Moments(
+        truth=truth / np.maximum(np.diff(holdout.judged_truth.indptr), 1)[:, None],
+        others=np.where(count[:, None] > 0, others / np.maximum(count, 1)[:, None], 0.0),
+        has_others=(count > 0).astype(np.float64),
+    )
+
+
+def calibrated_errors(moments: Moments) -> NDArray[np.float64]:
+    """Each customer's squared error after a calibration fitted on the other half of the customers.
+
+    The customers, in their order, are dealt to two halves in turn: the same ones for every
+    contender.
+    """
+    half = np.arange(len(moments.truth)) % 2
+    errors = np.empty(len(half))
+    for side in (0, 1):
+        offset, slope = fit_calibration(moments, half != side)
+        errors[half == side] = errors_of(moments, offset, slope)[half == side]
+    return errors
+
+
+def fit_calibration(moments: Moments, chosen: NDArray[np.bool_]) -> tuple[float, float]:
+    """The a and b of ``a + b·s`` that minimise the chosen customers' squared error.
+
+    Weighted linear regression of the targets on the scores: each customer's truths weigh one half
+    together, the others one half together. With weighted means E:
+    b = (E[st] - E[s]E[t]) / (E[s²] - E[s]²), a = E[t] - b·E[s].
+
+    b is not let below zero: a model that ranks the wrong way round must not be turned over. Scores
+    that do not vary, or no customers, leave b = 0.
+    """
+    truth, others = moments.truth[chosen].sum(0), moments.others[chosen].sum(0)
+    customers = float(np.sum(chosen))
+    weight = customers + float(moments.has_others[chosen].sum())
+    if weight == 0:
+        return 0.5, 0.0
+    target = customers / weight
+    mean, mean_square = (truth + others) / weight
+    covariance = truth[0] / weight - mean * target
+    variance = mean_square - mean * mean
+    # Below this share the variance is what rounding left of a constant.
+    flat = variance <= 1e-12 * mean_square
+    slope = 0.0 if flat else max(0.0, float(covariance / variance))
+    return float(target - slope * mean), slope
+
+
+def errors_of(moments: Moments, offset: float, slope: float) -> NDArray[np.float64]:
+    """(m,) squared error of ``a + b·s``: half over the truths, half over the others.
+
+    Mean over T of (1 - a - b·s)² = (1 - a)² - 2(1 - a)b·E[s] + b²E[s²], and over O of (a + b·s)².
+    """
+    miss = 1 - offset
+    truth = miss**2 - 2 * miss * slope * moments.truth[:, 0] + slope**2 * moments.truth[:, 1]
+    others = (
+        offset**2 * moments.has_others
+        + 2 * offset * slope * moments.others[:, 0]
+        + slope**2 * moments.others[:, 1]
+    )
+    return (truth + others) / 2
+
+
+def _sums(
+    pairs: csr_matrix, customers: NDArray[np.float64], products: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(m, 2) sum of s and of s² over the pairs of each row."""
+    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
+    scores = np.empty(len(rows))
+    step = max(1, _CHUNK_NUMBERS // customers.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        scores[part] = np.einsum("ij,ij->i", customers[rows[part]], products[pairs.indices[part]])
+    return np.column_stack(
+        [
+            np.bincount(rows, weights=scores, minlength=pairs.shape[0]),
+            np.bincount(rows, weights=scores * scores, minlength=pairs.shape[0]),
+        ]
+    )

@@ -1,0 +1,87 @@
+"""One contender's score on a holdout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.als import Factors
+from recfleet.errors import TenantError
+from recfleet.judging._holdout import Holdout
+from recfleet.judging._ranking import hits, ndcg, recall
+from recfleet.judging._rmse import squared_errors
+from recfleet.popularity import product_popularity
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What a contender got from each of the m judged customers of a holdout, in their order."""
+
+    squared_error: NDArray[np.float64]
+    """(m,) calibrated; between 0 and about 1, and 1/4 for scores that say nothing."""
+    ndcg: NDArray[np.float64]
+    """(m,) of the first ten."""
+    recall: NDArray[np.float64]
+    """(m,) of the first ten."""
+
+    @property
+    def rmse(self) -> float:
+        """Root of the mean squared error over customers; NaN when nobody is judged."""
+        return float(np.sqrt(_mean(self.squared_error)))
+
+    @property
+    def ndcg_at_10(self) -> float:
+        """Mean over customers; NaN when nobody is judged."""
+        return _mean(self.ndcg)
+
+    @property
+    def recall_at_10(self) -> float:
+        """Mean over customers; NaN when nobody is judged."""
+        return _mean(self.recall)
+
+
+def score(holdout: Holdout, factors: Factors) -> Score:
+    """Score a model as it would be served.
+
+    A judged customer whom the factors do not know would not be served by the model: such a customer
+    counts as a list without a hit, and as scores of zero.
+
+    Args:
+        holdout: what it is judged by.
+        factors: folded in from the holdout's history.
+
+    Raises:
+        TenantError: a factor is not a finite number.
+    """
+    if not (np.isfinite(factors.customers).all() and np.isfinite(factors.products).all()):
+        raise TenantError("The model cannot be judged: some of its factors are not finite numbers.")
+    known = factors.known_customers[holdout.customers]
+    return _score(holdout, factors.customers[holdout.customers], factors.products, known)
+
+
+def score_popularity(holdout: Holdout) -> Score:
+    """Score the popular products of the history, the same for every customer."""
+    products = product_popularity(holdout.history)[:, None]
+    everybody = np.ones((len(holdout.customers), 1), dtype=np.float32)
+    return _score(holdout, everybody, products, np.ones(len(everybody), dtype=bool))
+
+
+def _score(
+    holdout: Holdout,
+    customers: NDArray[np.float32],
+    products: NDArray[np.float32],
+    known: NDArray[np.bool_],
+) -> Score:
+    truths = np.diff(holdout.judged_truth.indptr)
+    found = hits(holdout, customers, products) & known[:, None]
+    return Score(
+        squared_error=squared_errors(holdout, customers, products),
+        ndcg=ndcg(found, truths),
+        recall=recall(found, truths),
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
