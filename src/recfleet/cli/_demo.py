@@ -1,0 +1,107 @@
+"""``recfleet demo``: three nights on one machine, from nothing to lists."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recfleet.cli._output import console
+from recfleet.errors import BadInputError, RecfleetError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+ONLINE_RETAIL_NIGHTS = (
+    datetime(2011, 11, 25, tzinfo=UTC),
+    datetime(2011, 12, 2, tzinfo=UTC),
+    datetime(2011, 12, 10, tzinfo=UTC),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and ``migrate``."""
+    app.command("demo")(demo)
+    app.command("migrate")(migrate_command)
+
+
+def migrate_command() -> None:
+    """Bring recfleet's tables to where this version needs them.
+
+    `recfleet up` does it by itself; a larger installation does it once, before its workers start.
+    """
+    from recfleet.database import migrate
+
+    migrate()
+    console().print("recfleet's tables are up to date.")
+
+
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="The UCI Online Retail file (csv, csv.gz or xlsx): one tenant a country. "
+            "By default 24 synthetic tenants."
+        ),
+    ] = None,
+) -> None:
+    """Three nights on this machine: services, data, nights through Airflow, the result.
+
+    What is there from an earlier demo is used again.
+    """
+    from recfleet.cli._stack import bring_up, show_addresses
+
+    if data is not None and not data.is_file():
+        raise BadInputError(f"There is no file {data}: give the Online Retail file to DATA.")
+    bring_up()
+    from recfleet.database import connect
+
+    with closing(connect()) as connection:
+        nights = _bring_data(connection, data)
+        for number, as_of in enumerate(nights, start=1):
+            _run_night(connection, as_of, f"Night {number} of {len(nights)}")
+        _show(connection, nights)
+    show_addresses()
+
+
+def _bring_data(connection: Connection, data: Path | None) -> tuple[datetime, ...]:
+    if data is not None:
+        from recfleet.cli._ingest import ingest_online_retail
+
+        ingest_online_retail(connection, data)
+        return ONLINE_RETAIL_NIGHTS
+    from recfleet.cli._seed import seed_demo
+
+    last = seed_demo(connection)
+    return tuple(last - timedelta(weeks=weeks) for weeks in (2, 1, 0))
+
+
+def _run_night(connection: Connection, as_of: datetime, title: str) -> None:
+    from recfleet.cli._airflow import AirflowClient
+    from recfleet.cli._night import follow_night, trigger_night
+    from recfleet.fleet.report import has_finished_night
+    from recfleet.settings import settings
+
+    out = console()
+    out.rule(f"{title}, as of {as_of:%Y-%m-%d}")
+    if has_finished_night(connection, as_of):
+        out.print("This night has run before; its result is used again.")
+        return
+    with AirflowClient(settings()) as airflow:
+        run_id = trigger_night(airflow, {"as_of": as_of.isoformat()})
+        if not follow_night(connection, airflow, run_id):
+            raise RecfleetError(
+                f"The night as of {as_of:%Y-%m-%d} failed. `recfleet night show` tells how far "
+                "each tenant came; another `make demo` tries again."
+            )
+
+
+def _show(connection: Connection, nights: tuple[datetime, ...]) -> None:
+    from recfleet.cli._night import show_night
+
+    for as_of in nights:
+        console().print()
+        show_night(connection, f"{as_of:%Y-%m-%d}")

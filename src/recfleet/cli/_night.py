@@ -1,0 +1,271 @@
+"""``recfleet night``: run one, look at one."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.errors import BadInputError, RecfleetError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+    from rich.progress import Progress, TaskID
+
+    from recfleet.cli._airflow import AirflowClient
+
+DAG_ID = "nightly_fleet"
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG = 90
+
+night = typer.Typer(
+    help="Run a night, and see how it went.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(night, name="night")
+
+
+@night.command("run")
+def run_command(
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            help="The night sees nothing later than this date (its midnight) or time, in UTC "
+            "unless it says otherwise: 2011-12-10 or 2011-12-10T06:00. By default now."
+        ),
+    ] = None,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this tenant; may be given several times. By default all."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option(help="Show progress until the night has ended, then its table.")
+    ] = False,
+) -> None:
+    """Trigger the DAG nightly_fleet in Airflow.
+
+    The same as `airflow dags trigger nightly_fleet --conf '{"as_of": "2011-12-10"}'`.
+    Exit code 0: triggered, or with --wait: the night ended well; 1: it failed.
+    """
+    from recfleet.cli._airflow import AirflowClient
+    from recfleet.database import connect
+    from recfleet.settings import settings
+
+    with closing(connect()) as connection, AirflowClient(settings()) as airflow:
+        conf = _conf(connection, as_of, tenant)
+        run_id = trigger_night(airflow, conf)
+        if not wait:
+            console().print(
+                f"Triggered {run_id}. `recfleet night show` tells how far it is.", markup=False
+            )
+            return
+        well = follow_night(connection, airflow, run_id)
+        show_night(connection, run_id)
+    raise typer.Exit(0 if well else 1)
+
+
+def _conf(
+    connection: Connection, as_of: str | None, tenants: list[str] | None
+) -> dict[str, Any]:
+    """The run's conf, checked before anything is triggered."""
+    from recfleet.fleet.request import parse_as_of
+    from recfleet.tenants import get_tenants
+
+    conf: dict[str, Any] = {}
+    if as_of is not None:
+        try:
+            conf["as_of"] = parse_as_of(as_of).isoformat()
+        except ValueError as error:
+            raise BadInputError(f"--as-of: {error}") from None
+    if tenants:
+        conf["tenants"] = [found.tenant_id for found in get_tenants(connection, tenants)]
+    return conf
+
+
+def trigger_night(airflow: AirflowClient, conf: dict[str, Any]) -> str:
+    """Trigger a night and return its run id.
+
+    Raises:
+        RecfleetError: Airflow has not read the DAG.
+    """
+    patience = time.monotonic() + _SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG
+    while not airflow.has_dag(DAG_ID):
+        if time.monotonic() > patience:
+            raise RecfleetError(
+                f"Airflow does not know the DAG {DAG_ID}: see the log of the dag processor; "
+                "`recfleet status` names it."
+            )
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    airflow.unpause(DAG_ID)
+    return airflow.trigger(DAG_ID, conf)
+
+
+_DONE_BY_STATE = {
+    "planned": 0,
+    "validated": 1,
+    "trained": 2,
+    "judged": 3,
+    "published": 4,
+    "quarantined": 4,
+    "failed": 4,
+    "unchanged": 4,
+}
+
+
+def follow_night(connection: Connection, airflow: AirflowClient, run_id: str) -> bool:
+    """Show a night's progress until it has ended; return whether it ended well."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console()) as progress:
+        task = progress.add_task("night", total=None, detail="waiting for Airflow")
+        said = ""
+        while (state := airflow.state(DAG_ID, run_id)) in ("queued", "running"):
+            said = _show_progress(connection, progress, task, run_id, said)
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        _show_progress(connection, progress, task, run_id, said)
+    if state == "failed":
+        _say_why_failed(airflow, run_id)
+    return state == "success"
+
+
+def _show_progress(
+    connection: Connection, progress: Progress, task: TaskID, run_id: str, said: str
+) -> str:
+    from recfleet.fleet.report import night_progress
+
+    states = night_progress(connection, run_id)
+    if not states:
+        return said
+    done = sum(_DONE_BY_STATE[state] * count for state, count in states.items())
+    detail = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    progress.update(task, total=4 * sum(states.values()), completed=done, detail=detail)
+    if detail != said and not progress.console.is_terminal:
+        progress.console.print(f"  {detail}", markup=False)
+    return detail
+
+
+def _say_why_failed(airflow: AirflowClient, run_id: str) -> None:
+    failed = [
+        task["task_display_name"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else "")
+        for task in airflow.tasks(DAG_ID, run_id)
+        if task["state"] == "failed"
+    ]
+    console().print(
+        f"The night failed in: {', '.join(failed) or 'no task'}. "
+        f"Its log is in Airflow, run {run_id}.",
+        markup=False,
+    )
+
+
+@night.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """The newest nights."""
+    from recfleet.database import connect
+    from recfleet.fleet.report import list_nights
+
+    with closing(connect()) as connection:
+        rows = list_nights(connection)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        "Nights",
+        rows,
+        ["night_id", "as_of", "status", "started_at", "finished_at", "summary"],
+        right=frozenset({"night_id"}),
+        empty="There has been no night yet: `recfleet night run --wait` runs one.",
+    )
+
+
+@night.command("show")
+def show_command(
+    which: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NIGHT]",
+            help="Its number, its as-of date or its Airflow run id. By default the newest.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """One night: every tenant's outcome with its numbers and the reason."""
+    from recfleet.database import connect
+
+    with closing(connect()) as connection:
+        show_night(connection, which, as_json=as_json)
+
+
+def show_night(connection: Connection, which: str | None, *, as_json: bool = False) -> None:
+    """Print a night: its summary, and a row for every tenant."""
+    from recfleet.fleet.report import find_night, night_tenants
+
+    found = find_night(connection, which)
+    rows = night_tenants(connection, found["night_id"])
+    if as_json:
+        print_json({**found, "tenants": rows})
+        return
+    for row in rows:
+        row["RMSE new/old/popular"] = _trio(row, "rmse")
+        row["NDCG@10 new/old/popular"] = _trio(row, "ndcg")
+        row["gain"] = None if row["gain"] is None else f"{row['gain']:+.2%}"
+        row["serves"] = _serves(row)
+    print_table(
+        f"Night {found['night_id']} as of {found['as_of']:%Y-%m-%d %H:%M} ({found['status']})",
+        rows,
+        [
+            "tenant",
+            "outcome",
+            "serves",
+            "RMSE new/old/popular",
+            "NDCG@10 new/old/popular",
+            "gain",
+            "reason",
+        ],
+        right=frozenset({"gain"}),
+        empty="There was nothing to do: no tenant is on.",
+    )
+    if found["summary"]:
+        _print_summary(found["summary"])
+
+
+def _serves(row: dict[str, Any]) -> str | None:
+    if row["served_by"] == "model":
+        return f"model v{row['version']}"
+    served: str | None = row["served_by"]
+    return served
+
+
+def _trio(row: dict[str, Any], metric: str) -> str | None:
+    values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
+    if all(value is None for value in values):
+        return None
+    return " / ".join("–" if value is None else f"{value:.4f}" for value in values)
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    imports = ", ".join(
+        f"{library} {cost['seconds']} s in {cost['tasks']} tasks"
+        for library, cost in summary["import_seconds"].items()
+    )
+    parts = ", ".join(
+        f"{part.removesuffix('.total')} {milliseconds:.0f}"
+        for part, milliseconds in summary["milliseconds_per_tenant"].items()
+        if part.endswith(".total")
+    )
+    out = console()
+    out.print(summary["sentence"], markup=False)
+    if parts:
+        out.print(f"Milliseconds per tenant: {parts}. Imports: {imports or 'none'}.", markup=False)

@@ -1,0 +1,176 @@
+"""What the ledger and the live releases say, as rows for tables and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from psycopg2.extras import RealDictCursor
+
+from recfleet.errors import BadInputError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+Row = dict[str, Any]
+
+
+def list_nights(connection: Connection, limit: int = 30) -> list[Row]:
+    """The newest nights, the newest first."""
+    return _rows(
+        connection,
+        "select night_id, as_of, status, started_at, finished_at, run_id, "
+        "summary ->> 'sentence' as summary from night order by night_id desc limit %s",
+        (limit,),
+    )
+
+
+def find_night(connection: Connection, night: str | None) -> Row:
+    """A night by its number, its as-of date (the newest run of it) or its run id.
+
+    Args:
+        connection: an open connection.
+        night: how it is called; None is the newest.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    found = _rows(
+        connection,
+        "select night_id, run_id, as_of, status, started_at, finished_at, summary from night "
+        "where %(night)s::text is null or night_id::text = %(night)s or run_id = %(night)s "
+        "or to_char(as_of, 'YYYY-MM-DD') = %(night)s order by night_id desc limit 1",
+        {"night": night},
+    )
+    if found:
+        return found[0]
+    if night is None:
+        raise BadInputError("There has been no night yet: `recfleet night run --wait` runs one.")
+    raise BadInputError(
+        f"There is no night {night!r}: give its number, its as-of date or its run id; "
+        "`recfleet night list` shows them."
+    )
+
+
+def night_tenants(connection: Connection, night_id: int) -> list[Row]:
+    """Every tenant of a night with its outcome, its numbers and the reason, by tenant."""
+    return _rows(
+        connection,
+        """
+        select tenant_id as tenant, outcome, state, verdict, release.served_by,
+               release.model_version as version,
+               (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
+               (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
+               (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
+               (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
+               (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
+               (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
+               (numbers ->> 'gain')::float as gain,
+               (numbers ->> 'holdout_customers')::int as holdout_customers,
+               reason, timings
+          from ledger left join release using (night_id, tenant_id)
+         where night_id = %s order by tenant_id
+        """,
+        (night_id,),
+    )
+
+
+def night_progress(connection: Connection, run_id: str) -> dict[str, int]:
+    """How many tenants of the night of that Airflow run are in which state."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select state, count(*) from ledger join night using (night_id) where run_id = %s "
+            "group by state",
+            (run_id,),
+        )
+        return dict(cursor.fetchall())
+
+
+def has_finished_night(connection: Connection, as_of: datetime) -> bool:
+    """Whether a night as of that time has run to its end."""
+    found = _rows(
+        connection, "select 1 from night where as_of = %s and status = 'done' limit 1", (as_of,)
+    )
+    return bool(found)
+
+
+def fleet_tenants(connection: Connection) -> list[Row]:
+    """Every tenant with its mode, its last outcome and what is live, by tenant."""
+    return _rows(
+        connection,
+        """
+        select tenant.tenant_id as tenant, tenant.name, mode, last.outcome, last.as_of as night,
+               release.served_by, release.model_version as version, release.customers,
+               release.as_of as live_as_of, last.reason
+          from tenant
+          left join live_release using (tenant_id)
+          left join release using (release_id)
+          left join lateral (
+            select outcome, reason, as_of from ledger join night using (night_id)
+             where ledger.tenant_id = tenant.tenant_id order by night_id desc limit 1
+          ) as last on true
+         order by tenant.tenant_id
+        """,
+        (),
+    )
+
+
+def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]:
+    """One tenant's data, champion, nights, promotions and failed expectations."""
+    return {
+        "data": _rows(
+            connection,
+            "select count(*) as interactions, count(distinct customer_id) as customers, "
+            "count(distinct product_id) as products, min(occurred_at) as first, "
+            "max(occurred_at) as last, (select count(*) from unusable_line "
+            "where tenant_id = %(tenant)s) as unusable_lines "
+            "from interaction where tenant_id = %(tenant)s",
+            {"tenant": tenant_id},
+        ),
+        "models": _rows(
+            connection,
+            "select role, version, train_end, promoted_at, run_id from champion "
+            "where tenant_id = %s order by role",
+            (tenant_id,),
+        ),
+        "live": _rows(
+            connection,
+            "select release_id, served_by, model_version, release.as_of, customers, from_model, "
+            "switched_at, fingerprint, run_id from live_release join release "
+            "using (tenant_id, release_id) where tenant_id = %s",
+            (tenant_id,),
+        ),
+        "nights": _rows(
+            connection,
+            "select night_id as night, as_of, outcome, "
+            "(numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger, "
+            "(numbers #>> '{contenders,champion,rmse}')::float as rmse_champion, "
+            "(numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity, "
+            "reason from ledger join night using (night_id) where tenant_id = %s "
+            "order by night_id desc limit 30",
+            (tenant_id,),
+        ),
+        "promotions": _rows(
+            connection,
+            "select happened_at, kind, from_version, to_version, actor, reason from promotion "
+            "where tenant_id = %s order by promotion_id desc limit 30",
+            (tenant_id,),
+        ),
+        "quality": _rows(
+            connection,
+            "select night_id as night, expectation, severity, observed, expected, sample "
+            "from quality_result where tenant_id = %(tenant)s and not success and night_id = "
+            "(select max(night_id) from quality_result where tenant_id = %(tenant)s) "
+            "order by severity, expectation",
+            {"tenant": tenant_id},
+        ),
+    }
+
+
+def _rows(connection: Connection, query: str, parameters: Sequence[Any] | Row) -> list[Row]:
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(query, parameters)
+        rows = [dict(row) for row in cursor]
+    connection.commit()
+    return rows
