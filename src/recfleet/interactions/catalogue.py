@@ -1,0 +1,71 @@
+"""A tenant's product catalogue, and which of its products are active as of a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.interactions.log import InteractionLog, microseconds
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """One tenant's products as of a time; K products, of which some may never have been bought."""
+
+    tenant_id: str
+    as_of: datetime
+    product_ids: NDArray[np.object_]
+    """(K,) ids, each once."""
+    discontinued: NDArray[np.bool_]
+    """(K,) whether the product was taken off the shelf at or before as-of."""
+    names: dict[str, str]
+    """Product id -> name, where one is known."""
+
+
+def read_catalogue(connection: Connection, tenant_id: str, as_of: datetime) -> Catalogue:
+    """Read a tenant's products; what was discontinued later than as-of still counts as sold."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select product_id, name, coalesce(discontinued_at <= %s, false) from product "
+            "where tenant_id = %s order by product_id",
+            (as_of, tenant_id),
+        )
+        rows = cursor.fetchall()
+    product_ids = np.empty(len(rows), dtype=object)
+    product_ids[:] = [product_id for product_id, _, _ in rows]
+    return Catalogue(
+        tenant_id=tenant_id,
+        as_of=as_of,
+        product_ids=product_ids,
+        discontinued=np.array([discontinued for _, _, discontinued in rows], dtype=bool),
+        names={product_id: name for product_id, name, _ in rows if name},
+    )
+
+
+def active_products(
+    log: InteractionLog, catalogue: Catalogue, as_of: datetime, inactive_after_days: int
+) -> NDArray[np.bool_]:
+    """Which products of a log may be offered.
+
+    Args:
+        log: the tenant's interactions up to as-of.
+        catalogue: the same tenant's catalogue as of the same time; a product that is not in it
+            counts as not discontinued.
+        as_of: the night's time.
+        inactive_after_days: a product without a purchase in so many days before as-of is taken
+            as no longer sold.
+
+    Returns:
+        (P,) in the log's numbering: not discontinued, and bought within those days.
+    """
+    discontinued = set(catalogue.product_ids[catalogue.discontinued])
+    on_sale = np.array([product not in discontinued for product in log.product_ids], dtype=bool)
+    earliest = microseconds(as_of - timedelta(days=inactive_after_days))
+    return on_sale & (log.last_sold() >= earliest)
