@@ -53,6 +53,82 @@ def _run_shard(stage: str, shard: int) -> None:
     )
 
 
+@task
+def plan() -> list[int]:
+    """Choose the tenants, pack them into shards, write the ledger."""
+    from recfleet.errors import RecfleetError
+    from recfleet.fleet.plan import plan as plan_night
+
+    context: Any = get_current_context()
+    run = context["dag_run"]
+    default_as_of = run.data_interval_end or run.logical_date or run.run_after
+    try:
+        return plan_night(run.run_id, run.logical_date, default_as_of, context["params"])
+    except RecfleetError as error:
+        # Another try would read the same conf.
+        raise AirflowFailException(str(error)) from None
+
+
+@task(map_index_template="{{ shard_name }}")
+def validate(shard: int) -> None:
+    """Run the expectations."""
+    _run_shard("validate", shard)
+
+
+@task(map_index_template="{{ shard_name }}")
+def train(shard: int) -> None:
+    """Fit the challengers."""
+    _run_shard("train", shard)
+
+
+@task(map_index_template="{{ shard_name }}")
+def judge(shard: int) -> None:
+    """Score the contenders and write the verdicts."""
+    _run_shard("judge", shard)
+
+
+@task_group
+def shard_night(shard: int) -> None:
+    """One shard up to its verdicts."""
+    validate(shard) >> train(shard) >> judge(shard)
+
+
+@task(trigger_rule="all_done")
+def decide() -> None:
+    """See all verdicts before anything is changed."""
+    from recfleet.fleet.decide import decide as decide_night
+
+    context: Any = get_current_context()
+    try:
+        decide_night(context["dag_run"].run_id)
+    except LookupError as error:
+        raise AirflowSkipException(str(error)) from None
+
+
+@task(map_index_template="{{ shard_name }}")
+def publish(shard: int) -> None:
+    """Promote, make the lists, check them, switch."""
+    _run_shard("publish", shard)
+
+
+@task(trigger_rule="all_done")
+def close() -> None:
+    """Sum up the night."""
+    from recfleet.fleet.close import close as close_night
+
+    context: Any = get_current_context()
+    try:
+        summary = close_night(context["dag_run"].run_id)
+    except LookupError as error:
+        raise AirflowFailException(f"{error}: see the log of the task plan") from None
+    if summary.failed:
+        raise AirflowFailException(
+            f"{summary.failed_share:.1%} of the tenants failed, more than the "
+            f"{summary.tolerated_failures:.1%} that is tolerated. {summary.sentence()}. "
+            "What was published stays."
+        )
+
+
 @dag(
     dag_display_name="nightly_fleet",
     description="Retrain, judge and publish every tenant's recommender",
@@ -74,75 +150,6 @@ def _run_shard(stage: str, shard: int) -> None:
 )
 def nightly_fleet() -> None:
     """Say what follows what."""
-
-    @task
-    def plan() -> list[int]:
-        """Choose the tenants, pack them into shards, write the ledger."""
-        from recfleet.errors import RecfleetError
-        from recfleet.fleet.plan import plan as plan_night
-
-        context: Any = get_current_context()
-        run = context["dag_run"]
-        default_as_of = run.data_interval_end or run.logical_date or run.run_after
-        try:
-            return plan_night(run.run_id, run.logical_date, default_as_of, context["params"])
-        except RecfleetError as error:
-            # Another try would read the same conf.
-            raise AirflowFailException(str(error)) from None
-
-    @task(map_index_template="{{ shard_name }}")
-    def validate(shard: int) -> None:
-        """Run the expectations."""
-        _run_shard("validate", shard)
-
-    @task(map_index_template="{{ shard_name }}")
-    def train(shard: int) -> None:
-        """Fit the challengers."""
-        _run_shard("train", shard)
-
-    @task(map_index_template="{{ shard_name }}")
-    def judge(shard: int) -> None:
-        """Score the contenders and write the verdicts."""
-        _run_shard("judge", shard)
-
-    @task_group
-    def shard_night(shard: int) -> None:
-        """One shard up to its verdicts."""
-        validate(shard) >> train(shard) >> judge(shard)
-
-    @task(trigger_rule="all_done")
-    def decide() -> None:
-        """See all verdicts before anything is changed."""
-        from recfleet.fleet.decide import decide as decide_night
-
-        context: Any = get_current_context()
-        try:
-            decide_night(context["dag_run"].run_id)
-        except LookupError as error:
-            raise AirflowSkipException(str(error)) from None
-
-    @task(map_index_template="{{ shard_name }}")
-    def publish(shard: int) -> None:
-        """Promote, make the lists, check them, switch."""
-        _run_shard("publish", shard)
-
-    @task(trigger_rule="all_done")
-    def close() -> None:
-        """Sum up the night."""
-        from recfleet.fleet.close import close as close_night
-
-        context: Any = get_current_context()
-        try:
-            summary = close_night(context["dag_run"].run_id)
-        except LookupError as error:
-            raise AirflowFailException(f"{error}: see the log of the task plan") from None
-        if summary.failed:
-            raise AirflowFailException(
-                f"{summary.failed_share:.1%} of the tenants failed, more than the "
-                f"{summary.tolerated_failures:.1%} that is tolerated. {summary.sentence()}. "
-                "What was published stays."
-            )
-
     shards = plan()
     decided = decide()
     published = publish.expand(shard=shards)

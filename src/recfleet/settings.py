@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     """Address of the MLflow pages, for people."""
 
     artifact_root: str
-    """Where models' arrays are kept: ``file:///…`` on one machine, ``s3://bucket/prefix`` on many."""
+    """Where models' arrays are kept: ``file:///…`` on one machine, ``s3://bucket/prefix``."""
 
     artifact_endpoint_url: str | None = None
     """Address of an S3-compatible store; unset for S3 itself and for files."""
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     """So few changes of champion never wait, whatever their share."""
 
     suites: Path | None = None
-    """Folder of the expectation suites; unset for ``expectations/`` beside the package's checkout."""
+    """Folder of the expectation suites; unset for ``expectations/`` of the checkout."""
 
 
 def home() -> Path:

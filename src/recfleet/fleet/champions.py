@@ -22,9 +22,7 @@ class Champion:
     train_end: datetime
 
 
-def get_champion(
-    connection: Connection, tenant_id: str, role: str = "champion"
-) -> Champion | None:
+def get_champion(connection: Connection, tenant_id: str, role: str = "champion") -> Champion | None:
     """The tenant's champion (or ``previous``), or None before its first model."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -63,7 +61,8 @@ def crown(
             (tenant_id,),
         )
         cursor.execute(
-            "insert into champion (tenant_id, role, version, run_id, model_uri, train_end, night_id) "
+            "insert into champion "
+            "(tenant_id, role, version, run_id, model_uri, train_end, night_id) "
             "values (%s, 'champion', %s, %s, %s, %s, %s)",
             (
                 tenant_id,

@@ -66,9 +66,7 @@ def _count(connection: Connection, night: Night) -> FleetVerdicts:
     return FleetVerdicts(tenants=row[0], changes=row[1])
 
 
-def _hold(
-    connection: Connection, night: Night, verdicts: FleetVerdicts, limits: Settings
-) -> None:
+def _hold(connection: Connection, night: Night, verdicts: FleetVerdicts, limits: Settings) -> None:
     reason = (
         f"held for a person: {verdicts.changes} of {verdicts.tenants} tenants would change "
         f"champion in one night, more than the {limits.brake_share:.0%} that is expected; the "

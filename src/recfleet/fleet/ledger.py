@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from recfleet.tenants import Mode, Policy
@@ -181,14 +182,18 @@ def record(
     unknown = set(step.changes) - _COLUMNS
     if unknown:
         raise ValueError(f"the ledger has no column {sorted(unknown)}")
-    assignments = "".join(f", {column} = %s" for column in step.changes)
+    assignments = sql.SQL("").join(
+        sql.SQL(", {} = %s").format(sql.Identifier(column)) for column in step.changes
+    )
     values = [
         json.dumps(value) if column in _JSON_COLUMNS and value is not None else value
         for column, value in step.changes.items()
     ]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"update ledger set state = %s, timings = timings || %s, updated_at = now(){assignments} "  # noqa: S608
-            "where night_id = %s and tenant_id = %s",
+            sql.SQL(
+                "update ledger set state = %s, timings = timings || %s, updated_at = now(){} "
+                "where night_id = %s and tenant_id = %s"
+            ).format(assignments),
             (step.state, json.dumps(dict(timings)), *values, night.night_id, tenant_id),
         )

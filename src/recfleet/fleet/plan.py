@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -107,31 +107,24 @@ def _plan_tenants(
         count_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker),
     )
     return [
-        _planned(tenant, bases[tenant.tenant_id], costs, placed, night.as_of, unchanged)
+        _planned(tenant, bases[tenant.tenant_id], costs.get(tenant.tenant_id, 0.0), placed)
+        if tenant.tenant_id in placed
+        else _left_alone(tenant, bases[tenant.tenant_id], night, unchanged)
         for tenant in tenants
     ]
 
 
-def _planned(
-    tenant: Tenant,
-    basis: str,
-    costs: Mapping[str, float],
-    placed: Mapping[str, int],
-    as_of: datetime,
-    unchanged: set[str],
-) -> Planned:
-    tenant_id = tenant.tenant_id
-    if tenant_id in placed:
-        return Planned(tenant_id, tenant.mode, placed[tenant_id], costs[tenant_id], basis)
-    if tenant_id in unchanged:
-        return Planned(
-            tenant_id, tenant.mode, 0, 0.0, basis, "unchanged", "unchanged",
-            "nothing new since its live release, which stays",
-        )  # fmt: skip
-    return Planned(
-        tenant_id, tenant.mode, 0, 0.0, basis, "unchanged", "no data",
-        f"no interactions up to {as_of:%Y-%m-%d %H:%M}",
-    )  # fmt: skip
+def _planned(tenant: Tenant, basis: str, cost: float, placed: Mapping[str, int]) -> Planned:
+    return Planned(tenant.tenant_id, tenant.mode, placed[tenant.tenant_id], cost, basis)
+
+
+def _left_alone(tenant: Tenant, basis: str, night: Night, unchanged: set[str]) -> Planned:
+    idle = Planned(tenant.tenant_id, tenant.mode, 0, 0.0, basis, state="unchanged")
+    if tenant.tenant_id in unchanged:
+        reason = "nothing new since its live release, which stays"
+        return replace(idle, outcome="unchanged", reason=reason)
+    reason = f"no interactions up to {night.as_of:%Y-%m-%d %H:%M}"
+    return replace(idle, outcome="no data", reason=reason)
 
 
 def _basis(tenant: Tenant, data: _Data) -> str:
@@ -158,9 +151,7 @@ def _read_data(
         return {tenant_id: _Data(*counts) for tenant_id, *counts in cursor}
 
 
-def _same_as_live(
-    connection: Connection, night: Night, bases: Mapping[str, str]
-) -> set[str]:
+def _same_as_live(connection: Connection, night: Night, bases: Mapping[str, str]) -> set[str]:
     """Tenants whose live release was made, no later than as-of, from what there is now."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -74,7 +74,7 @@ def run_stage(
     shard: int,
     *,
     attempt: int = 1,
-    on_start: Callable[[int], None] = lambda tenants: None,
+    on_start: Callable[[int], None] = lambda _: None,
 ) -> ShardSummary:
     """Run a stage over a shard; safe to run twice, to kill, and to run again.
 
@@ -160,15 +160,14 @@ def _alone(connection: Connection, night: Night, shard: int, stage: str) -> Iter
 
 
 @contextmanager
-def _accounted(
-    desk: Desk, stage: str, shard: int, attempt: int
-) -> Iterator[list[ShardSummary]]:
+def _accounted(desk: Desk, stage: str, shard: int, attempt: int) -> Iterator[list[ShardSummary]]:
     """Write what the shard's task costs as a process."""
     key = (desk.night.night_id, stage, shard, attempt)
     with transaction(desk.connection), desk.connection.cursor() as cursor:
         cursor.execute(
             "insert into shard_run (night_id, stage, shard, attempt, started_at) "
-            "values (%s, %s, %s, %s, clock_timestamp()) on conflict (night_id, stage, shard, attempt) "
+            "values (%s, %s, %s, %s, clock_timestamp()) "
+            "on conflict (night_id, stage, shard, attempt) "
             "do update set started_at = excluded.started_at, finished_at = null",
             key,
         )
