@@ -1,0 +1,24 @@
+"""Releases: a tenant's lists of one night, their checks, the live switch, look-up."""
+
+from recfleet.releases._check import Check, check_lists
+from recfleet.releases._lists import Lists
+from recfleet.releases._look_up import NotServedError, Recommended, look_up
+from recfleet.releases._make import make_lists
+from recfleet.releases._partition import create_partition
+from recfleet.releases._stage import ServedBy, stage_release
+from recfleet.releases._switch import kept_release, switch_live
+
+__all__ = [
+    "Check",
+    "Lists",
+    "NotServedError",
+    "Recommended",
+    "ServedBy",
+    "check_lists",
+    "create_partition",
+    "kept_release",
+    "look_up",
+    "make_lists",
+    "stage_release",
+    "switch_live",
+]

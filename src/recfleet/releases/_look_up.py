@@ -1,0 +1,108 @@
+"""What a customer is recommended right now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from recfleet.errors import RecfleetError
+from recfleet.tenants import get_tenant
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+# One statement, and so one moment: the release and the list are of each other.
+_QUERY = """
+select tenant.mode, release.release_id, release.model_version, release.as_of, release.night_id,
+       recommendation.source, item.rank, item.product_id, item.score, product.name
+  from tenant
+  left join live_release on live_release.tenant_id = tenant.tenant_id
+  left join release on release.release_id = live_release.release_id
+  left join recommendation
+    on recommendation.night_id = release.night_id
+   and recommendation.release_id = release.release_id
+   and recommendation.customer_id = %s
+  left join lateral unnest(coalesce(recommendation.products, release.popular_products),
+                           coalesce(recommendation.scores, release.popular_scores))
+       with ordinality as item (product_id, score, rank)
+    on item.rank <= %s
+  left join product
+    on product.tenant_id = tenant.tenant_id and product.product_id = item.product_id
+ where tenant.tenant_id = %s
+ order by item.rank
+"""
+_ALL = 2**31 - 1
+
+
+class NotServedError(RecfleetError):
+    """Nobody is recommended anything by this tenant now."""
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """One place in a customer's list, and where it came from."""
+
+    rank: int
+    """1 for the best."""
+    product_id: str
+    product_name: str | None
+    """As in the catalogue, when it has one."""
+    score: float
+    source: Literal["model", "popular"]
+    known_customer: bool
+    """False: the live release has no list of this customer's own; this is the popular one."""
+    release_id: int
+    model_version: int | None
+    """Of the live release; None when it is served popularity."""
+    as_of: datetime
+    night_id: int
+
+
+def look_up(
+    connection: Connection, tenant_id: str, customer_id: str, n: int | None = None
+) -> list[Recommended]:
+    """The live list of a customer; the popular one for a customer the release does not know.
+
+    Args:
+        connection: an open connection.
+        tenant_id: the tenant.
+        customer_id: as the tenant writes it.
+        n: at most so many products; by default the whole list.
+
+    Returns:
+        The best first; empty when the customer already bought all there is to offer.
+
+    Raises:
+        UnknownTenantError: there is no such tenant.
+        NotServedError: the tenant is off, or nothing was published for it yet.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_QUERY, (customer_id, _ALL if n is None else n, tenant_id))
+        rows = cursor.fetchall()
+    if not rows:
+        get_tenant(connection, tenant_id)  # raises, and says which one may be meant
+    mode, release_id, model_version, as_of, night_id, source = rows[0][:6]
+    if mode == "off":
+        raise NotServedError(f"{tenant_id} is off: nothing is served to its customers.")
+    if release_id is None:
+        raise NotServedError(
+            f"{tenant_id} has no release yet: nothing was published for it. "
+            "`recfleet night show` tells how far its last night came."
+        )
+    return [
+        Recommended(
+            rank=rank,
+            product_id=product_id,
+            product_name=name,
+            score=score,
+            source=source or "popular",
+            known_customer=source is not None,
+            release_id=release_id,
+            model_version=model_version,
+            as_of=as_of,
+            night_id=night_id,
+        )
+        for *_, rank, product_id, score, name in rows
+        if rank is not None
+    ]

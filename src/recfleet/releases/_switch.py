@@ -1,0 +1,96 @@
+"""The live switch: which release of a tenant its readers see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recfleet.errors import TenantError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_SWITCH = """
+insert into live_release (tenant_id, release_id) values (%s, %s)
+on conflict (tenant_id) do update
+   set release_id = excluded.release_id, switched_at = now()
+ where live_release.release_id <> excluded.release_id
+"""
+_KEPT = """
+select release_id
+  from release
+ where tenant_id = %s
+   and model_version is not distinct from %s
+   and jsonb_array_length(checks) > 0
+   and not checks @> '[{"passed": false}]'
+   and customers = (select count(*)
+                      from recommendation
+                     where recommendation.night_id = release.night_id
+                       and recommendation.release_id = release.release_id)
+ order by as_of desc, night_id desc
+ limit 1
+"""
+
+
+def switch_live(connection: Connection, tenant_id: str, release_id: int) -> None:
+    """Make a release the tenant's live one; does nothing when it is.
+
+    Readers see the old release until the caller commits, and the new one from then on. The
+    database refuses a commit that would leave live lists of a model that is not the tenant's
+    champion: a change of champion belongs in the same transaction.
+
+    Args:
+        connection: an open connection; the caller commits.
+        tenant_id: whose release.
+        release_id: a staged release of that tenant, of this night or an earlier one.
+
+    Raises:
+        TenantError: there is no such release of this tenant, it is not complete, or a check
+            failed or was never made.
+    """
+    with connection.cursor() as cursor:
+        # Nobody can stage it anew until the caller commits.
+        cursor.execute(
+            "select night_id, customers, checks from release "
+            "where release_id = %s and tenant_id = %s for share",
+            (release_id, tenant_id),
+        )
+        found = cursor.fetchone()
+        if found is None:
+            raise TenantError(f"there is no release {release_id} of {tenant_id}")
+        night_id, customers, checks = found
+        cursor.execute(
+            "select count(*) from recommendation where night_id = %s and release_id = %s",
+            (night_id, release_id),
+        )
+        [(written,)] = cursor.fetchall()
+        _refuse(release_id, customers, written, checks)
+        cursor.execute(_SWITCH, (tenant_id, release_id))
+
+
+def kept_release(connection: Connection, tenant_id: str, model_version: int | None) -> int | None:
+    """The newest release of a model version that can be switched to as it is.
+
+    Args:
+        connection: an open connection.
+        tenant_id: whose release.
+        model_version: version of the registered model; None for popularity.
+
+    Returns:
+        The release's number, or None when none is kept whole with all its checks passed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_KEPT, (tenant_id, model_version))
+        found = cursor.fetchone()
+    return None if found is None else int(found[0])
+
+
+def _refuse(release_id: int, customers: int, written: int, checks: list[dict[str, object]]) -> None:
+    if written != customers:
+        raise TenantError(
+            f"release {release_id} is not complete: it has {written} of {customers} lists"
+        )
+    if not checks:
+        raise TenantError(f"release {release_id} was never checked")
+    failed = [f"{check['name']}: {check['detail']}" for check in checks if not check["passed"]]
+    if failed:
+        raise TenantError(f"release {release_id} failed its checks: {'; '.join(failed)}")
