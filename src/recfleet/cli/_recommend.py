@@ -1,0 +1,89 @@
+"""``recfleet recommend``: what a customer is recommended right now, and where it came from."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from recfleet.cli._output import AsJson, console, print_json, print_table
+
+if TYPE_CHECKING:
+    from recfleet.releases import Recommended
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("recommend")(recommend)
+
+
+def recommend(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT", help="Its id.")],
+    customer_id: Annotated[
+        str, typer.Argument(metavar="CUSTOMER", help="The customer, as the tenant writes it.")
+    ],
+    n: Annotated[int, typer.Option("--n", min=1, help="At most so many products.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """A customer's live list; the popular products for a customer nobody knows."""
+    from recfleet.database import connect
+    from recfleet.releases import look_up
+
+    with closing(connect()) as connection:
+        places = look_up(connection, tenant_id, customer_id, n)
+    if as_json:
+        print_json(
+            {
+                "tenant_id": tenant_id,
+                "customer_id": customer_id,
+                "recommended": [asdict(place) for place in places],
+            }
+        )
+        return
+    customer = f"Customer {customer_id!r} of {tenant_id}"
+    if not places:
+        console().print(Text(f"{customer} already bought everything there is to offer."))
+        return
+    if not places[0].known_customer:
+        console().print(Text(f"{customer} is unknown: these are the tenant's popular products."))
+    print_table(
+        customer,
+        [
+            {
+                "rank": place.rank,
+                "product": _visible(place.product_id),
+                "name": place.product_name and _visible(place.product_name),
+                "score": place.score,
+                "source": place.source,
+            }
+            for place in places
+        ],
+        ["rank", "product", "name", "score", "source"],
+        right=frozenset({"rank", "score"}),
+    )
+    console().print(Text(_origin(places[0])))
+
+
+def _origin(place: Recommended) -> str:
+    model = (
+        "served popularity, for want of a model"
+        if place.model_version is None
+        else f"model version {place.model_version}"
+    )
+    meaning = (
+        "the model's"
+        if place.source == "model"
+        else "the share of the tenant's customers who bought the product"
+    )
+    return (
+        f"From release {place.release_id} of night {place.night_id}, as of "
+        f"{place.as_of:%Y-%m-%d %H:%M} UTC: {model}. Scores are {meaning}."
+    )
+
+
+def _visible(text: str) -> str:
+    """The text on one line, with what a terminal would act upon written out."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
