@@ -66,8 +66,8 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
                (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
                (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
                (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
-               (numbers ->> 'gain')::float as gain,
-               (numbers ->> 'holdout_customers')::int as holdout_customers,
+               (numbers #>> '{gain,value}')::float as gain,
+               (numbers #>> '{holdout,customers}')::int as holdout_customers,
                reason, timings
           from ledger left join release using (night_id, tenant_id)
          where night_id = %s order by tenant_id

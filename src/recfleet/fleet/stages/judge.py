@@ -64,7 +64,7 @@ def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Ste
         }
         scores["popularity"] = score_popularity(holdout)
     with watch.part("weigh"):
-        verdict = judge(scores, row.policy, seed=row.challenger["seed"])
+        verdict = judge(holdout, scores, row.policy, seed=row.challenger["seed"])
     with watch.part("mlflow"):
         logged = _log_run(desk, row, tools, files, verdict)
     return Step(
@@ -108,11 +108,24 @@ def _log_run(
         train_end=datetime.fromisoformat(row.challenger["train_end"]),
         files=files,
         params=row.policy.recipe.model_dump(),
-        metrics=verdict.metrics(),
+        metrics=_metrics(verdict.numbers),
         tags=describe(desk, row, verdict.kind, verdict.reason),
         look_for_earlier=desk.retried,
     )
     return {"run_id": run.run_id, "model_uri": run.model_uri}
+
+
+def _metrics(numbers: dict[str, Any]) -> dict[str, float]:
+    """The judge's numbers under names that every tenant's runs share, so that they compare."""
+    metrics = {
+        f"{metric}_{name}": value
+        for name, scores in numbers["contenders"].items()
+        for metric, value in scores.items()
+    }
+    gain = numbers.get("gain") or {}
+    metrics |= {f"gain_{bound}": gain.get(bound) for bound in ("value", "low", "high")}
+    metrics["holdout_customers"] = numbers["holdout"]["customers"]
+    return {name: float(value) for name, value in metrics.items() if value is not None}
 
 
 def describe(desk: Desk, row: TenantNight, verdict: str, reason: str) -> dict[str, str]:

@@ -1,0 +1,59 @@
+"""Packing tenants into shards."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recfleet.fleet.shards import count_shards, pack
+
+COSTS = st.dictionaries(
+    st.text("abcdef", min_size=1, max_size=3), st.floats(1, 1000), min_size=1, max_size=7
+)
+
+
+def _dearest(costs: dict[str, float], placed: dict[str, int]) -> float:
+    loads: dict[int, float] = {}
+    for tenant_id, shard in placed.items():
+        loads[shard] = loads.get(shard, 0.0) + costs[tenant_id]
+    return max(loads.values())
+
+
+@given(COSTS, st.integers(1, 3))
+def test_the_dearest_shard_is_at_most_four_thirds_of_the_best(
+    costs: dict[str, float], shards: int
+) -> None:
+    placed = pack(costs, shards)
+    assert set(placed) == set(costs)
+    assert set(placed.values()) <= set(range(shards))
+    best = min(
+        _dearest(costs, dict(zip(costs, choice, strict=True)))
+        for choice in product(range(shards), repeat=len(costs))
+    )
+    assert _dearest(costs, placed) <= best * 4 / 3 + 1e-9
+
+
+def test_the_largest_goes_first_and_the_packing_is_always_the_same() -> None:
+    costs = {"a": 3.0, "b": 9.0, "c": 5.0, "d": 5.0}
+    assert pack(costs, 2) == {"b": 0, "c": 1, "d": 1, "a": 0}
+    assert pack(dict(reversed(costs.items())), 2) == pack(costs, 2)
+
+
+@pytest.mark.parametrize(
+    ("tenants", "milliseconds", "shards"),
+    [
+        (0, 1.0, 0),  # an empty night has no shards
+        (1, 1.0, 1),  # nor is there one without a tenant
+        (24, 100.0, 2),  # little work: one a worker
+        (4000, 20.0, 8),  # much work: evened out, but bounded
+        (3, 20_000.0, 3),
+    ],
+)
+def test_shards_are_as_many_as_are_worth_a_task(
+    tenants: int, milliseconds: float, shards: int
+) -> None:
+    costs = {f"t{number}": milliseconds for number in range(tenants)}
+    assert count_shards(costs, workers=2, shards_per_worker=4) == shards
