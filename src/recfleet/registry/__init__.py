@@ -1,0 +1,25 @@
+"""MLflow: a run for every challenger, a version for every champion, arrays in an artifact store."""
+
+from recfleet.registry._artifacts import ArtifactStore
+from recfleet.registry._code import code_version
+from recfleet.registry._folder import model_folder
+from recfleet.registry._library import load_library
+from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
+from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
+from recfleet.registry._upgrade import upgrade_store
+
+__all__ = [
+    "CHAMPION",
+    "PREVIOUS",
+    "Aliases",
+    "ArtifactStore",
+    "LoggedRun",
+    "ModelVersion",
+    "Registry",
+    "code_version",
+    "load_library",
+    "model_folder",
+    "model_name",
+    "tenant_of",
+    "upgrade_store",
+]

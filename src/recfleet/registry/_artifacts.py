@@ -1,0 +1,269 @@
+"""Folders of files on a disk or in an object store."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
+
+from recfleet.errors import BadInputError, ConfigurationError, InfrastructureError, TenantError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+_READ_ATTEMPTS = 3
+
+
+class ArtifactStore:
+    """Small folders of plain files below one root: ``file:///folder`` or ``s3://bucket/prefix``.
+
+    A folder is written once and then read whole. On a disk it is written aside and renamed, so that
+    nobody sees half of it. An object store has no renaming: there files are written in the order
+    they are given, and a reader is safe who gets the address after the write, or who finds every
+    file by the last one.
+
+    S3's credentials and region come from the usual AWS environment.
+    """
+
+    def __init__(self, root: str, endpoint_url: str | None = None) -> None:
+        """Nothing is opened or made yet.
+
+        Args:
+            root: where everything is kept.
+            endpoint_url: address of an S3-compatible store; None for S3 itself, and for files.
+
+        Raises:
+            ConfigurationError: the root or the endpoint is of no known form.
+        """
+        self._scheme, self._base = _parse_root(root)
+        self._endpoint_url = endpoint_url
+        if endpoint_url is not None and urlsplit(endpoint_url).scheme not in {"http", "https"}:
+            raise ConfigurationError(
+                f"The object store's address {endpoint_url!r} cannot be used: write it as "
+                "http://host:port or https://host."
+            )
+
+    @property
+    def root(self) -> str:
+        """The root's address, without a slash at its end."""
+        return self._uri(self._base)
+
+    def uri(self, relative: str) -> str:
+        """Address of a folder below the root, whether it is there or not.
+
+        Raises:
+            BadInputError: it would be outside the root.
+        """
+        return self._uri(self._path(relative))
+
+    def write(self, relative: str, files: Mapping[str, bytes]) -> str:
+        """Write a folder; what it held before is gone.
+
+        On a disk, a folder with other content is replaced in two renames, between which a reader
+        finds none and looks again. Files are not forced to the disk: the checksums within them
+        tell when a machine lost power too early.
+
+        Args:
+            relative: the folder, below the root.
+            files: name -> content; on an object store the last one is written last.
+
+        Returns:
+            The folder's address, for ``read``.
+
+        Raises:
+            BadInputError: the folder would be outside the root, or a name is no plain file name.
+            InfrastructureError: the store is away, full or refuses.
+        """
+        path = self._path(relative)
+        for name in files:
+            _check_name(name)
+        with _trouble(f"write {self._uri(path)}"):
+            if self._scheme == "file":
+                self._replace(path, files)
+            else:
+                self._write_files(path, files)
+                self._delete_others(path, files)
+        return self._uri(path)
+
+    def read(self, location: str) -> dict[str, bytes]:
+        """Read a folder's files.
+
+        Args:
+            location: the folder's address, or its place below the root.
+
+        Returns:
+            Name -> content.
+
+        Raises:
+            BadInputError: it is outside the root.
+            TenantError: the store is there and the folder is not.
+            InfrastructureError: the store is away or refuses.
+        """
+        path = self._path(location)
+        with _trouble(f"read {self._uri(path)}"):
+            for _ in range(_READ_ATTEMPTS):
+                with suppress(FileNotFoundError):
+                    if files := self._read_files(path):
+                        return files
+            self._check_root()
+        raise TenantError(
+            f"The files of {self._uri(path)} are gone: restore them, or train the model again."
+        )
+
+    def copy(self, location: str, to: str) -> str:
+        """Copy a folder to another place below the root; like ``read`` and ``write`` in all else.
+
+        Returns:
+            The copy's address.
+        """
+        relative = self._path(to)[len(self._base) + 1 :]
+        return self.write(relative, self.read(location))
+
+    def delete(self, location: str) -> None:
+        """Delete a folder and all below it; one that is not there is no error.
+
+        Raises:
+            BadInputError: it is outside the root, or the root itself.
+            InfrastructureError: the store is away or refuses.
+        """
+        path = self._path(location)
+        with _trouble(f"delete {self._uri(path)}"), suppress(FileNotFoundError):
+            self._files.delete_dir(path)
+
+    @cached_property
+    def _files(self) -> FileSystem:
+        # Opened at first use: S3's threads must not be started before a process forks.
+        from pyarrow import fs
+
+        if self._scheme == "file":
+            return fs.LocalFileSystem()
+        return self._open_s3()
+
+    def _open_s3(self) -> FileSystem:
+        from pyarrow import fs
+
+        options: dict[str, object] = {"background_writes": False, "allow_delayed_open": True}
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        if region:
+            options["region"] = region
+        if self._endpoint_url is not None:
+            address = urlsplit(self._endpoint_url)
+            options["scheme"] = address.scheme
+            options["endpoint_override"] = address.netloc
+        with _trouble(f"open {self.root}"):
+            return fs.S3FileSystem(**options)
+
+    def _uri(self, path: str) -> str:
+        return Path(path).as_uri() if self._scheme == "file" else f"s3://{path}"
+
+    def _path(self, location: str) -> str:
+        """The file system's path of an address or a place below the root."""
+        relative = self._below_root(location) if "://" in location else location
+        parts = relative.split("/")
+        bad = {"", ".", ".."}.intersection(parts)
+        if bad or "\\" in relative or not relative.isprintable():
+            raise BadInputError(
+                f"{location!r} is no folder of the artifact store: name one below {self.root}, "
+                "with no '..' in it."
+            )
+        return "/".join([self._base, *parts])
+
+    def _below_root(self, uri: str) -> str:
+        scheme, path = _split(uri)
+        if scheme != self._scheme or not path.startswith(self._base + "/"):
+            raise BadInputError(
+                f"{uri!r} is outside the artifact store {self.root}: is RECFLEET_ARTIFACT_ROOT "
+                "what it was when that was written?"
+            )
+        return path[len(self._base) + 1 :].rstrip("/")
+
+    def _write_files(self, path: str, files: Mapping[str, bytes]) -> None:
+        for name, content in files.items():
+            with self._files.open_output_stream(f"{path}/{name}") as stream:
+                stream.write(content)
+
+    def _read_files(self, path: str) -> dict[str, bytes]:
+        files = {}
+        for info in self._list(path):
+            if info.is_file:
+                with self._files.open_input_file(info.path) as stream:
+                    files[info.base_name] = cast("bytes", stream.read())
+        return files
+
+    def _replace(self, path: str, files: Mapping[str, bytes]) -> None:
+        parent, name = path.rsplit("/", 1)
+        aside = f"{parent}/.{name}.{uuid.uuid4().hex}"
+        try:
+            self._files.create_dir(aside, recursive=True)
+            self._write_files(aside, files)
+            if not Path(path).exists():
+                Path(aside).rename(path)
+            elif self._read_files(path) != dict(files):
+                former = f"{aside}.former"
+                Path(path).rename(former)
+                Path(aside).rename(path)
+                self._files.delete_dir(former)
+        finally:
+            with suppress(OSError):
+                self._files.delete_dir(aside)
+
+    def _delete_others(self, path: str, files: Mapping[str, bytes]) -> None:
+        for info in self._list(path):
+            if info.is_file and info.base_name not in files:
+                self._files.delete_file(info.path)
+
+    def _list(self, path: str) -> list[Any]:
+        from pyarrow import fs
+
+        found: list[Any] = self._files.get_file_info(fs.FileSelector(path))
+        return found
+
+    def _check_root(self) -> None:
+        """Tell a folder that is gone from a disk that is not mounted or a bucket that is not there.
+
+        A bucket without objects cannot be told from a missing prefix, so the bucket is asked for.
+        """
+        place = self._base if self._scheme == "file" else self._base.split("/", 1)[0]
+        from pyarrow import fs
+
+        if self._files.get_file_info(place).type == fs.FileType.NotFound:
+            raise FileNotFoundError(errno.ENOENT, f"there is no {self._uri(place)}")
+
+
+def _parse_root(root: str) -> tuple[str, str]:
+    scheme, path = _split(root)
+    path = path.rstrip("/")
+    if scheme == "file" and path.startswith("/"):
+        return scheme, path
+    if scheme == "s3" and path and not path.startswith("/"):
+        return scheme, path
+    raise ConfigurationError(
+        f"RECFLEET_ARTIFACT_ROOT is {root!r}: write a folder as file:///folder, or a place in an "
+        "object store as s3://bucket/prefix."
+    )
+
+
+def _split(uri: str) -> tuple[str, str]:
+    address = urlsplit(uri)
+    if address.scheme == "file":
+        return "file", address.netloc + unquote(address.path)
+    return address.scheme, uri.removeprefix(f"{address.scheme}://")
+
+
+def _check_name(name: str) -> None:
+    if name in {"", ".", ".."} or "/" in name or "\\" in name or not name.isprintable():
+        raise BadInputError(f"{name!r} cannot be the name of a file in the artifact store.")
+
+
+@contextmanager
+def _trouble(action: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InfrastructureError(f"The artifact store could not {action}: {error}") from error
