@@ -37,6 +37,7 @@ def dump_model(model: AlsModel) -> dict[str, bytes]:
     head = {
         "format": FORMAT,
         "recipe": model.recipe.model_dump(mode="json"),
+        "penalty": model.penalty,
         "train_end": model.train_end.isoformat(),
         "seed": model.seed,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
@@ -66,6 +67,7 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
             product_factors=_array(files["product_factors.npy"]),
             customer_ids=_ids(files["customer_ids.json"]),
             customer_factors=_array(files["customer_factors.npy"]),
+            penalty=float(head["penalty"]),
             train_end=datetime.fromisoformat(head["train_end"]),
             seed=head["seed"],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 import numpy as np
@@ -47,16 +48,37 @@ def fit(
         raise TenantError("There is no purchase to fit a model to.")
     dense = csr_matrix(matrix[rows][:, columns], dtype=np.float32)
     dense.sort_indices()
-    customers, products = _alternate(dense, recipe, capped_factors(recipe, *dense.shape), seed)
+    factors, penalty = capped_factors(recipe, *dense.shape), scaled_penalty(recipe, dense)
+    customers, products = _alternate(dense, recipe, factors, penalty, seed)
     return AlsModel(
         recipe=recipe,
         product_ids=product_ids[columns],
         product_factors=products,
         customer_ids=customer_ids[rows],
         customer_factors=customers,
+        penalty=penalty,
         train_end=train_end,
         seed=seed,
     )
+
+
+def scaled_penalty(recipe: Recipe, matrix: csr_matrix) -> float:
+    """λ: the recipe's regularization, as a share of the strength that mere chance would have.
+
+    λ = regularization · alpha · √(Σr²) · (1/√C + 1/√P). The product of the last three is the
+    largest singular value that C x P weights of this size have when they are shuffled (Bai and Yin
+    1993: standard deviation x (√C + √P)). Near zero, a direction of taste grows only when its
+    singular value in the weights is above λ, so the same share suits tenants of every size, while
+    the same λ does not.
+
+    Args:
+        recipe: gives regularization and alpha.
+        matrix: (C, P) signal r, no empty rows or columns.
+    """
+    size = math.sqrt(float(np.square(matrix.data, dtype=np.float64).sum()))
+    customers, products = matrix.shape
+    chance = recipe.alpha * size * (1 / math.sqrt(customers) + 1 / math.sqrt(products))
+    return recipe.regularization * chance
 
 
 def capped_factors(recipe: Recipe, customers: int, products: int) -> int:
@@ -68,15 +90,15 @@ def capped_factors(recipe: Recipe, customers: int, products: int) -> int:
 
 
 def _alternate(
-    matrix: csr_matrix, recipe: Recipe, factors: int, seed: int
+    matrix: csr_matrix, recipe: Recipe, factors: int, penalty: float, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
-    from implicit.recommender_base import ModelFitError  # noqa: PLC0415
+    from implicit.cpu.als import AlternatingLeastSquares
+    from implicit.recommender_base import ModelFitError
 
     with one_thread():
         model = AlternatingLeastSquares(
             factors=factors,
-            regularization=recipe.regularization,
+            regularization=penalty,
             alpha=recipe.alpha,
             iterations=recipe.iterations,
             dtype=np.float32,

@@ -9,7 +9,6 @@ from scipy.sparse import csc_matrix, csr_matrix
 from recfleet.als._factors import Factors
 from recfleet.als._model import AlsModel
 from recfleet.als._threads import one_thread
-from recfleet.als.recipe import Recipe
 from recfleet.errors import TenantError
 
 
@@ -31,16 +30,16 @@ def fold_in(model: AlsModel, matrix: csr_matrix, product_ids: NDArray[np.object_
     Raises:
         TenantError: the least squares have no solution (only without regularization).
     """
-    recipe, purchases = model.recipe, _canonical(matrix)
+    alpha, penalty, purchases = model.recipe.alpha, model.penalty, _canonical(matrix)
     products, known = _aligned(model, product_ids)
-    customers = solve(products, purchases, recipe)
+    customers = solve(products, purchases, alpha, penalty)
     sold = np.bincount(purchases.indices, minlength=purchases.shape[1]) > 0
     new = np.flatnonzero(sold & ~known)
     if len(new):
         columns = purchases[:, new]
-        products[new] = solve(customers, _canonical(columns.T), recipe)
+        products[new] = solve(customers, _canonical(columns.T), alpha, penalty)
         again = np.flatnonzero(np.diff(columns.indptr))
-        customers[again] = solve(products, purchases[again], recipe)
+        customers[again] = solve(products, purchases[again], alpha, penalty)
     return Factors(
         customers=customers,
         products=products,
@@ -49,7 +48,9 @@ def fold_in(model: AlsModel, matrix: csr_matrix, product_ids: NDArray[np.object_
     )
 
 
-def solve(fixed: NDArray[np.float32], weights: csr_matrix, recipe: Recipe) -> NDArray[np.float32]:
+def solve(
+    fixed: NDArray[np.float32], weights: csr_matrix, alpha: float, penalty: float
+) -> NDArray[np.float32]:
     """Ridge regression of each row on the fixed factors, exactly.
 
     x = (YᵀY + Yᵀ(C - I)Y + λI)⁻¹ Yᵀc, with c = alpha x the row's weights, by Cholesky. A row of
@@ -58,7 +59,8 @@ def solve(fixed: NDArray[np.float32], weights: csr_matrix, recipe: Recipe) -> ND
     Args:
         fixed: (k, d) factors Y of the other side.
         weights: (n, k) signal.
-        recipe: gives alpha and λ.
+        alpha: weight of one unit of signal.
+        penalty: λ.
 
     Returns:
         (n, d).
@@ -66,13 +68,13 @@ def solve(fixed: NDArray[np.float32], weights: csr_matrix, recipe: Recipe) -> ND
     Raises:
         TenantError: the equations are singular.
     """
-    from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
+    from implicit.cpu.als import AlternatingLeastSquares
 
     with one_thread():
         solver = AlternatingLeastSquares(
             factors=fixed.shape[1],
-            regularization=recipe.regularization,
-            alpha=recipe.alpha,
+            regularization=penalty,
+            alpha=alpha,
             num_threads=1,
         )
         solver.item_factors = fixed

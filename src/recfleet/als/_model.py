@@ -28,6 +28,9 @@ class AlsModel:
     """(C',) text, in the order of the training matrix's rows."""
     customer_factors: NDArray[np.float32]
     """(C', d)."""
+    penalty: float
+    """λ, the weight of the vectors' squared length that it was fitted with, and is folded in
+    with."""
     train_end: datetime
     """Only interactions before this time (with a zone) were seen."""
     seed: int

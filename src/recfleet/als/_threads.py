@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 def _controller() -> ThreadpoolController:
     # Looking for the loaded libraries takes 5 ms, limiting them 20 µs. Those that this room uses
     # must be loaded by then.
-    import implicit.cpu.als  # noqa: F401, PLC0415
+    import implicit.cpu.als  # noqa: F401
 
     return ThreadpoolController()
 

@@ -17,10 +17,11 @@ class Recipe(BaseModel):
     factors: int = Field(default=64, ge=1, le=1024)
     """Length of a customer's and a product's vector; the data may cap it."""
 
-    regularization: float = Field(default=10.0, ge=0)
-    """Weight of the vectors' squared length against the error."""
+    regularization: float = Field(default=0.45, ge=0, le=10)
+    """Weight of the vectors' squared length against the error, relative to the data: at 1 a
+    direction of taste is given up when it is no stronger than chance would make it."""
 
-    alpha: float = Field(default=1.0, gt=0)
+    alpha: float = Field(default=10.0, gt=0)
     """Weight of one unit of signal, against 1 for what was not bought."""
 
     iterations: int = Field(default=15, ge=1, le=200)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,6 +31,10 @@ class Verdict:
     """One or two sentences, for people."""
     numbers: dict[str, object]
     """Ready for JSON."""
+
+    def metrics(self) -> dict[str, float]:
+        """The numbers as one flat mapping, such as ``challenger.rmse`` and ``gain.low``."""
+        return dict(_flat("", self.numbers))
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ def _objection(comparison: Comparison, policy: Policy) -> str | None:
     if gain.low <= 0:
         return (
             f"The challenger's error (RMSE) is {gain.value:.2%} lower than {whom}'s, which may be "
-            f"chance: {sure}, the gain is {gain.low:.2%} or more"
+            f"chance: {sure} it is anything from {gain.low:.2%} up"
         )
     if gain.value < policy.minimum_gain:
         return (
@@ -225,7 +229,7 @@ def _whom(name: str) -> str:
 
 
 def _sure(policy: Policy) -> str:
-    return f"at {policy.confidence:.4g} confidence"
+    return f"at {policy.confidence * 100:.4g}% confidence"
 
 
 def _holdout_numbers(holdout: Holdout) -> dict[str, object]:
@@ -250,6 +254,14 @@ def _score_numbers(score: Score, popularity: Score) -> dict[str, object]:
 def _skill(score: Score, popularity: Score) -> float | None:
     """Share by which the RMSE is below popularity's; None when there is none to compare with."""
     return _plain(1 - score.rmse / popularity.rmse) if popularity.rmse > 0 else None
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, float]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(f"{path}.{key}" if path else key, inner)
+    elif isinstance(value, int | float):
+        yield path.removeprefix("contenders."), float(value)
 
 
 def _plain(number: float) -> float | None:

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import json
+from math import sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from recfleet.judging import Holdout, Score, judge
+from recfleet.judging import _bootstrap as bootstrap
+from recfleet.judging._bootstrap import resampled_means, resamples_for
+from recfleet.tenants import Policy
+from tests.judging._twins import holdout_of
+
+CUSTOMERS = 200
+POLICY = Policy()
+
+
+def holdout(customers: int = CUSTOMERS) -> Holdout:
+    """So many judged customers; what they bought does not matter here."""
+    return holdout_of(
+        history=[[1, 0]] * customers + [[0, 1]], future=[[0, 1]] * customers + [[0, 0]]
+    )
+
+
+def scored(
+    error: float,
+    *,
+    ndcg: float = 0.3,
+    noise: float = 0.0,
+    customers: int = CUSTOMERS,
+    seed: int = 0,
+) -> Score:
+    """Squared errors about a mean, and the same NDCG and recall for everybody."""
+    generator = np.random.default_rng(seed)
+    swing = noise * (generator.permutation(np.linspace(-1, 1, customers)))
+    return Score(
+        squared_error=np.full(customers, error) + swing,
+        ndcg=np.full(customers, ndcg),
+        recall=np.full(customers, ndcg / 2),
+    )
+
+
+def test_a_first_model_must_beat_popularity() -> None:
+    scores = {"challenger": scored(0.20), "champion": None, "popularity": scored(0.25)}
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert (verdict.kind, verdict.first) == ("promote", True)
+    assert verdict.reason == (
+        "The challenger's error (RMSE) is 10.56% lower than popularity's (at 99% confidence, by "
+        "10.56% or more), and its first ten products are not significantly worse."
+    )
+    scores["challenger"] = scored(0.26)
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert (verdict.kind, verdict.first) == ("reject", True)
+    assert verdict.reason == (
+        "The challenger's error (RMSE) is 1.98% higher than popularity's; the tenant is served its "
+        "popular products."
+    )
+
+
+def test_a_better_challenger_is_promoted() -> None:
+    scores = {
+        "challenger": scored(0.20),
+        "champion": scored(0.22),
+        "popularity": scored(0.25),
+    }
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert (verdict.kind, verdict.first) == ("promote", False)
+    assert "lower than the champion's" in verdict.reason
+
+
+def test_a_gain_below_the_minimum_does_not_promote() -> None:
+    scores = {
+        "challenger": scored(0.2498),
+        "champion": scored(0.25),
+        "popularity": scored(0.26),
+    }
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert verdict.kind == "keep"
+    assert verdict.reason == (
+        "The challenger's error (RMSE) is 0.04% lower than the champion's, less than the tenant's "
+        "minimum gain of 0.20%; the champion stays."
+    )
+
+
+def test_noise_does_not_promote() -> None:
+    scores = {
+        "challenger": scored(0.245, noise=0.2, seed=1),
+        "champion": scored(0.25, noise=0.2, seed=2),
+        "popularity": scored(0.26),
+    }
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert verdict.kind == "keep"
+    assert "1.01% lower than the champion's, which may be chance" in verdict.reason
+    gain = verdict.numbers["gain"]
+    assert isinstance(gain, dict)
+    assert gain["low"] < 0 < gain["value"] < gain["high"]
+
+
+def test_a_guard_rail_holds_a_better_rmse_back() -> None:
+    scores = {
+        "challenger": scored(0.20, ndcg=0.2),
+        "champion": scored(0.22, ndcg=0.3),
+        "popularity": scored(0.25, ndcg=0.1),
+    }
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert verdict.kind == "keep"
+    assert "but its NDCG@10 is worse by 0.1000" in verdict.reason
+
+
+def test_better_than_a_champion_that_is_worse_than_popularity_is_not_enough() -> None:
+    scores = {
+        "challenger": scored(0.26),
+        "champion": scored(0.28),
+        "popularity": scored(0.25),
+    }
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert verdict.kind == "keep"
+    assert "higher than that of the popular products" in verdict.reason
+
+
+@pytest.mark.parametrize("champion", [None, scored(0.3, customers=19)])
+def test_too_few_customers_never_promote(champion: Score | None) -> None:
+    scores = {
+        "challenger": scored(0.1, customers=19),
+        "champion": champion,
+        "popularity": scored(0.3, customers=19),
+    }
+    verdict = judge(holdout(19), scores, POLICY, seed=1)
+    assert verdict.kind == ("reject" if champion is None else "keep")
+    assert verdict.reason.startswith(
+        "Too few customers bought something new to them in the holdout: 19, and 20 are needed"
+    )
+    assert "gain" not in verdict.numbers
+
+
+def test_nobody_to_judge_by_is_too_few() -> None:
+    nobody = Score(np.zeros(0), np.zeros(0), np.zeros(0))
+    scores = {"challenger": nobody, "champion": None, "popularity": nobody}
+    verdict = judge(holdout(0), scores, POLICY, seed=1)
+    assert verdict.kind == "reject"
+    assert json.loads(json.dumps(verdict.numbers, allow_nan=False))["contenders"]["challenger"] == {
+        "rmse": None,
+        "ndcg_at_10": None,
+        "recall_at_10": None,
+        "skill": None,
+    }
+
+
+def test_without_a_challenger_the_champion_stays() -> None:
+    scores = {"challenger": None, "champion": scored(0.2), "popularity": scored(0.25)}
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert verdict.kind == "keep"
+    assert verdict.reason == "No challenger was trained; the champion stays."
+
+
+def test_the_numbers_are_ready_for_json_and_complete() -> None:
+    scores = {
+        "challenger": scored(0.20),
+        "champion": scored(0.22),
+        "popularity": scored(0.25),
+        "previous": scored(0.23),
+    }
+    numbers = judge(holdout(), scores, POLICY, seed=1).numbers
+    assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
+    assert numbers["confidence"] == 0.99
+    assert numbers["holdout"] == {
+        "start": "2024-03-01T00:00:00+00:00",
+        "customers": 200,
+        "candidates": 2,
+        "truths": 200,
+        "left_out": {
+            "customers_without_history": 0,
+            "customers_with_nothing_to_predict": 0,
+            "products_first_sold_in_holdout": 0,
+        },
+    }
+    contenders = numbers["contenders"]
+    assert isinstance(contenders, dict)
+    assert list(contenders) == ["challenger", "champion", "popularity", "previous"]
+    assert contenders["champion"] == {
+        "rmse": pytest.approx(sqrt(0.22)),
+        "ndcg_at_10": pytest.approx(0.3),
+        "recall_at_10": pytest.approx(0.15),
+        "skill": pytest.approx(1 - sqrt(0.22 / 0.25)),
+    }
+
+
+def test_metrics_are_flat() -> None:
+    scores = {"challenger": scored(0.20), "champion": None, "popularity": scored(0.25)}
+    metrics = judge(holdout(), scores, POLICY, seed=1).metrics()
+    assert metrics["challenger.rmse"] == pytest.approx(sqrt(0.20))
+    assert metrics["popularity.skill"] == 0.0
+    assert metrics["gain.low"] == pytest.approx(1 - sqrt(0.20 / 0.25))
+    assert metrics["holdout.customers"] == 200
+    assert all(isinstance(value, float) for value in metrics.values())
+
+
+def test_the_same_seed_gives_the_same_verdict() -> None:
+    def make(seed: int) -> dict[str, object]:
+        scores = {
+            "challenger": scored(0.245, noise=0.2, seed=1),
+            "champion": scored(0.25, noise=0.2, seed=2),
+            "popularity": scored(0.26),
+        }
+        return judge(holdout(), scores, POLICY, seed=seed).numbers
+
+    assert make(1) == make(1)
+    assert make(1) != make(2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 1000), customers=st.integers(1, 30), chunk=st.sampled_from([1, 100, 10**6])
+)
+def test_resamples_are_means_of_customers_drawn_with_replacement(
+    seed: int, customers: int, chunk: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(customers, 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "_CHUNK_DRAWS", chunk)
+        means = resampled_means(values, resamples=37, seed=seed)
+    assert means.shape == (37, 3)
+    assert (means <= values.max(axis=0) + 1e-12).all()
+    assert (means >= values.min(axis=0) - 1e-12).all()
+    # The same draws for every column: any sum of columns has the sum of their means.
+    total = resampled_means(values.sum(axis=1, keepdims=True), resamples=37, seed=seed)
+    if chunk == 10**6:
+        assert total[:, 0] == pytest.approx(means.sum(axis=1))
+
+
+def test_the_spread_of_resamples_is_the_standard_error() -> None:
+    values: NDArray[np.float64] = np.random.default_rng(0).normal(size=(400, 1))
+    means = resampled_means(values, resamples=20_000, seed=3)
+    assert means.std() == pytest.approx(values.std() / sqrt(400), rel=0.03)
+    assert means.mean() == pytest.approx(values.mean(), abs=0.002)
+
+
+@pytest.mark.parametrize(("confidence", "resamples"), [(0.9, 1000), (0.99, 5000), (0.999, 50_000)])
+def test_stricter_levels_take_more_resamples(confidence: float, resamples: int) -> None:
+    assert resamples_for(confidence) == resamples
+
+
+def test_chance_promotes_no_more_often_than_the_level_says() -> None:
+    """Challengers that are as good as their champion, judged at a level that can be counted."""
+    policy = Policy(confidence=0.9, minimum_gain=0.0)
+    people = holdout(60)
+    popularity = scored(0.3, customers=60)
+    promoted = 0
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        errors = generator.gamma(4, 0.06, size=(60, 2))
+        contenders = {
+            name: Score(errors[:, i], np.full(60, 0.3), np.full(60, 0.3))
+            for i, name in enumerate(("challenger", "champion"))
+        }
+        verdict = judge(people, {**contenders, "popularity": popularity}, policy, seed=seed)
+        promoted += verdict.kind == "promote"
+    assert 10 <= promoted <= 48  # 30 are expected of 300, with a standard deviation of 5
