@@ -1,6 +1,16 @@
 """The whole stack on one machine: Postgres, MLflow and Airflow on loopback."""
 
 from recfleet.local._ports import free_port
+from recfleet.local._stack import Progress, ServiceStatus, Stack, down, status, up
 from recfleet.local.postgres import PostgresServer
 
-__all__ = ["PostgresServer", "free_port"]
+__all__ = [
+    "PostgresServer",
+    "Progress",
+    "ServiceStatus",
+    "Stack",
+    "down",
+    "free_port",
+    "status",
+    "up",
+]

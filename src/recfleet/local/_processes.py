@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
-
-_CLOCK_SLACK = 1.0
-"""Seconds by which a start time may differ between two readings (the boot time is rounded)."""
-
 
 _children: list[subprocess.Popen[bytes]] = []
 """Background processes started here; they may outlive this process, so nobody waits for them."""
@@ -47,26 +45,95 @@ def spawn(
     return child
 
 
+def end_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """A ``preexec_fn``: the new process gets this signal when the thread that started it ends."""
+    set_parent_death_signal = 1
+    libc = ctypes.CDLL(None)
+
+    def call() -> None:
+        libc.prctl(set_parent_death_signal, int(number))
+
+    return call
+
+
 @dataclass(frozen=True)
 class Identity:
     """One process, and no other that gets its pid later."""
 
     pid: int
-    started: float
+    started: int
+    """Clock ticks between the machine's start and the process's: setting the clock leaves it."""
+
+    boot: str
+    """Which start of the machine that was."""
 
     @classmethod
-    def of(cls, process: psutil.Process) -> Identity:
-        """The identity of a process that runs."""
-        return cls(process.pid, process.create_time())
+    def of(cls, pid: int) -> Identity | None:
+        """The identity of a process; None when there is none, or only its zombie."""
+        stat = _stat(pid)
+        return cls(pid, stat.started, _boot()) if stat and stat.state not in "ZX" else None
 
-    def find(self) -> psutil.Process | None:
+    def process(self) -> psutil.Process | None:
         """The process, or None when it has ended or its pid is somebody else's by now."""
+        if Identity.of(self.pid) != self:
+            return None
         try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= _CLOCK_SLACK
-            return process if same and is_alive(process) else None
+            return psutil.Process(self.pid)
         except psutil.Error:
             return None
+
+    def family(self) -> list[psutil.Process]:
+        """The process, what descends from it, and what is left of its session when it is dead.
+
+        For a process that leads a session, as those of ``spawn`` do. The number of a session is
+        its leader's pid, and the kernel gives that pid to nobody as long as the session lasts.
+        """
+        found = {process.pid: process for process in _descendants(self.process())}
+        for process in self._session():
+            found.update((each.pid, each) for each in _descendants(process))
+        return list(found.values())
+
+    def _session(self) -> list[psutil.Process]:
+        holder = _stat(self.pid)
+        if self.boot != _boot() or (holder is not None and holder.started != self.started):
+            return []
+        members = []
+        for pid in psutil.pids():
+            stat = _stat(pid)
+            if stat and stat.session == self.pid and stat.started >= self.started:
+                with contextlib.suppress(psutil.Error):
+                    members.append(psutil.Process(pid))
+        return [member for member in members if is_alive(member)]
+
+
+@dataclass(frozen=True)
+class _Stat:
+    state: str
+    session: int
+    started: int
+
+
+def _stat(pid: int) -> _Stat | None:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    # The second field is the program's name in parentheses, which may hold anything.
+    fields = text.rpartition(")")[2].split()
+    return _Stat(state=fields[0], session=int(fields[3]), started=int(fields[19]))
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _descendants(process: psutil.Process | None) -> list[psutil.Process]:
+    if process is None:
+        return []
+    try:
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -75,14 +142,6 @@ def is_alive(process: psutil.Process) -> bool:
         return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def family(process: psutil.Process) -> list[psutil.Process]:
-    """A process and all that descend from it."""
-    try:
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
 
 
 def wait_until_gone(processes: Iterable[psutil.Process], timeout: float) -> list[psutil.Process]:
@@ -102,3 +161,32 @@ def end(processes: Iterable[psutil.Process], *, patience: float) -> None:
         with contextlib.suppress(psutil.Error):
             process.kill()
     wait_until_gone(stubborn, 5)
+
+
+def end_families(identities: Iterable[Identity], *, patience: float) -> None:
+    """End processes and all that belongs to them.
+
+    The leaders are asked first, and have ``patience`` seconds to end their own children; what is
+    left is asked as well, and then made to end.
+    """
+    everyone = list(identities)
+    families = {each.pid: each for one in everyone for each in one.family()}
+    leaders = [process for one in everyone if (process := one.process()) is not None]
+    for leader in leaders:
+        with contextlib.suppress(psutil.Error):
+            leader.terminate()
+    wait_until_gone(leaders, patience)
+    families.update((each.pid, each) for one in everyone for each in one.family())
+    end([process for process in families.values() if is_alive(process)], patience=3)
+
+
+def memory(processes: Iterable[psutil.Process]) -> int:
+    """Bytes of memory that processes use together; pages they share are counted once."""
+    total = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            try:
+                total += int(process.memory_full_info().pss)
+            except psutil.AccessDenied:
+                total += int(process.memory_info().rss)
+    return total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import secrets
 import shutil
@@ -11,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,15 +19,16 @@ from psycopg2 import sql
 
 from recfleet.errors import ConfigurationError, RecfleetError
 from recfleet.local._binaries import Owner, binaries
+from recfleet.local._files import tail, write_private
 from recfleet.local._ports import LOOPBACK, is_taken
-from recfleet.local._processes import is_alive, spawn, wait_until_gone
+from recfleet.local._processes import end_with_parent, is_alive, spawn, wait_until_gone
 
 USER = "recfleet"
 """The superuser of every server made here."""
 
 _MEGABYTE = 1024 * 1024
 
-_DURABLE = {"wal_compression": "lz4", "max_wal_size": "2GB", "checkpoint_timeout": "15min"}
+_DURABLE = {"max_wal_size": "2GB", "checkpoint_timeout": "15min"}
 
 _THROWAWAY = {
     "fsync": "off",
@@ -48,7 +48,9 @@ class PostgresServer:
     and is found again by its folder.
     """
 
-    def __init__(self, data_dir: Path, port: int, *, durable: bool = True) -> None:
+    def __init__(
+        self, data_dir: Path, port: int, *, durable: bool = True, log_path: Path | None = None
+    ) -> None:
         """Describe a server; nothing is made or started yet.
 
         Args:
@@ -56,15 +58,12 @@ class PostgresServer:
             port: on 127.0.0.1.
             durable: False for a throwaway server of tests: faster, loses data in a crash, and
                 ends with the thread that started it.
+            log_path: where it writes what happens to it; by default beside its folder.
         """
         self.data_dir = data_dir.absolute()
         self.port = port
         self.durable = durable
-
-    @property
-    def log_path(self) -> Path:
-        """Where it writes what happens to it."""
-        return self.data_dir.with_name(f"{self.data_dir.name}.log")
+        self.log_path = log_path or self.data_dir.with_name(f"{self.data_dir.name}.log")
 
     @property
     def password_path(self) -> Path:
@@ -94,10 +93,10 @@ class PostgresServer:
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
         owner.let_run(binaries())
         owner.let_through(self.data_dir)
-        _write_secret(self.password_path, secrets.token_hex(24))
+        write_private(self.password_path, secrets.token_hex(24) + "\n")
         with _folder_of(owner, beside=self.data_dir) as work:
             password = work / "password"
-            _write_secret(password, self._password())
+            write_private(password, self._password() + "\n")
             owner.take(password)
             self._initdb(work / "data", password, owner)
             (work / "data").rename(self.data_dir)
@@ -117,7 +116,7 @@ class PostgresServer:
         if self._answers():
             return
         self.stop()
-        self._clear_remains()
+        self.clear_remains()
         if is_taken(self.port):
             raise ConfigurationError(
                 f"port {self.port}, which Postgres should use, is taken by another program"
@@ -128,7 +127,9 @@ class PostgresServer:
             if child.poll() is not None or time.monotonic() > deadline:
                 end = "ended" if child.poll() is not None else f"took more than {timeout:.0f} s"
                 self._abandon(child)
-                raise RecfleetError(f"Postgres {end} while starting; its log ends:\n{self._tail()}")
+                raise RecfleetError(
+                    f"Postgres {end} while starting; its log ends:\n{tail(self.log_path)}"
+                )
             time.sleep(0.02)
 
     def stop(self, timeout: float = 60) -> None:
@@ -147,9 +148,37 @@ class PostgresServer:
                 return
         raise RecfleetError(f"Postgres (pid {process.pid}) does not stop; see {self.log_path}")
 
+    def clear_remains(self) -> None:
+        """After the main process was killed: end its orphans and take its pid file away.
+
+        Does nothing when it runs.
+
+        The orphans would hold the old shared memory, and the pid in the file may be somebody
+        else's by now; either keeps Postgres from starting.
+        """
+        if self.is_running():
+            return
+        orphans = [psutil.Process(pid) for pid in psutil.pids() if self._is_ours(pid)]
+        for orphan in orphans:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                orphan.send_signal(signal.SIGQUIT)
+        for orphan in wait_until_gone(orphans, 5):
+            orphan.kill()
+        wait_until_gone(orphans, 5)
+        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+
     def is_running(self) -> bool:
         """Whether it runs, on whatever port."""
         return self.process() is not None
+
+    def has_pid_file(self) -> bool:
+        """Whether it was started and not stopped: it runs, or it died."""
+        return (self.data_dir / "postmaster.pid").exists()
+
+    def running_port(self) -> int | None:
+        """The port that it answers on; None when it does not run."""
+        lines = self._pid_file()
+        return int(lines[3]) if len(lines) > 3 and self.is_running() else None
 
     def process(self) -> psutil.Process | None:
         """Its main process, or None.
@@ -163,20 +192,25 @@ class PostgresServer:
             return None
         return psutil.Process(pid) if self._is_ours(pid) else None
 
-    def create_database(self, name: str, *, template: str | None = None) -> None:
+    def create_database(self, name: str, *, template: str | None = None) -> bool:
         """Make a database; does nothing when it is there.
 
         Args:
             name: of the new one.
             template: a database that it becomes a copy of; nobody may be connected to it.
+
+        Returns:
+            Whether it was made.
         """
         with self._maintenance() as cursor:
             cursor.execute("select 1 from pg_database where datname = %s", (name,))
-            if cursor.fetchone() is None:
-                statement = sql.SQL("create database {} template {}").format(
-                    sql.Identifier(name), sql.Identifier(template or "template1")
-                )
-                cursor.execute(statement)
+            if cursor.fetchone() is not None:
+                return False
+            statement = sql.SQL("create database {} template {}").format(
+                sql.Identifier(name), sql.Identifier(template or "template1")
+            )
+            cursor.execute(statement)
+        return True
 
     def drop_database(self, name: str) -> None:
         """Drop a database, ending the connections to it."""
@@ -242,8 +276,7 @@ class PostgresServer:
             self.log_path,
             env=_environment(),
             cwd=Path("/"),
-            # The call made there takes no lock, so threads do no harm.
-            preexec_fn=None if self.durable else _end_with_parent(),
+            preexec_fn=None if self.durable else end_with_parent(signal.SIGQUIT),
             **owner.spawn_options(),
         )
 
@@ -289,21 +322,6 @@ class PostgresServer:
         except (psutil.Error, OSError, ValueError, OverflowError):
             return False
 
-    def _clear_remains(self) -> None:
-        """After the main process was killed: end its orphans and take its pid file away.
-
-        The orphans would hold the old shared memory, and the pid in the file may be somebody
-        else's by now; either keeps Postgres from starting.
-        """
-        orphans = [psutil.Process(pid) for pid in psutil.pids() if self._is_ours(pid)]
-        for orphan in orphans:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                orphan.send_signal(signal.SIGQUIT)
-        for orphan in wait_until_gone(orphans, 5):
-            orphan.kill()
-        wait_until_gone(orphans, 5)
-        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
-
     def _abandon(self, child: subprocess.Popen[bytes]) -> None:
         if child.poll() is None:
             child.send_signal(signal.SIGQUIT)
@@ -312,12 +330,6 @@ class PostgresServer:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-
-    def _tail(self) -> str:
-        try:
-            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
-        except OSError:
-            return "(no log)"
 
 
 @contextlib.contextmanager
@@ -330,23 +342,7 @@ def _folder_of(owner: Owner, *, beside: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_secret(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text + "\n")
-
-
 def _environment() -> dict[str, str]:
     """The environment of Postgres: without the settings that its clients read from there."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C"}
-
-
-def _end_with_parent() -> Callable[[], None]:
-    """What a throwaway server calls before it starts: it gets SIGQUIT when its starter ends."""
-    set_parent_death_signal = 1
-    libc = ctypes.CDLL(None)
-
-    def call() -> None:
-        libc.prctl(set_parent_death_signal, int(signal.SIGQUIT))
-
-    return call

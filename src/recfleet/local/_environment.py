@@ -1,0 +1,275 @@
+"""``stack.env``: everything that the processes of the stack, and people, need to find each other.
+
+The file is read three ways: by recfleet (dotenv), by a shell (``set -a; . stack.env``), and as
+the environment of every process that is started here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recfleet.errors import ConfigurationError
+from recfleet.local._files import write_private
+from recfleet.local._layout import Layout
+from recfleet.local._ports import LOOPBACK
+
+DATABASES = ("recfleet", "mlflow", "airflow")
+"""One each: MLflow and Airflow both keep an ``alembic_version`` of their own."""
+
+DEFAULT_PORTS = {"airflow": 8080, "mlflow": 5000, "postgres": 54329}
+
+_TUNABLE = {
+    "RECFLEET_WORKERS": "2",
+    "RECFLEET_SHARDS_PER_WORKER": "4",
+    "RECFLEET_TOLERATED_FAILURES": "0.02",
+    "RECFLEET_SUITES": "",
+}
+"""Settings of the nights that a person may set before ``up``, and their defaults."""
+
+_FOREIGN = ("AIRFLOW", "MLFLOW", "_MLFLOW", "RECFLEET_", "PG", "GX_", "PYTHONPATH")
+"""What must not leak from the caller's environment into the stack's processes."""
+
+_UNWRITABLE = "'\"\\$`\n\r"
+"""Characters that a shell and dotenv do not read alike."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the services listen, all on loopback."""
+
+    airflow: int
+    mlflow: int
+    postgres: int
+
+    @staticmethod
+    def variable(service: str) -> str:
+        """The variable that sets a service's port."""
+        return f"RECFLEET_{service.upper()}_PORT"
+
+    @classmethod
+    def choose(cls, given: Mapping[str, str], running: Mapping[str, str]) -> Ports:
+        """The ports asked for; those in use by the running stack; or the default ones.
+
+        Args:
+            given: the caller's environment.
+            running: the variables of the stack that runs, empty when none does.
+
+        Raises:
+            ConfigurationError: a variable is not a port, or two are the same.
+        """
+        chosen = {}
+        for service, default in DEFAULT_PORTS.items():
+            name = cls.variable(service)
+            chosen[service] = _port(name, given.get(name) or running.get(name) or str(default))
+        if len(set(chosen.values())) < len(chosen):
+            listed = ", ".join(f"{cls.variable(name)}={port}" for name, port in chosen.items())
+            raise ConfigurationError(f"every service needs a port of its own: {listed}")
+        return cls(**chosen)
+
+
+def _port(name: str, text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise ConfigurationError(f"{name}={text} is not a port: a number from 1 to 65535 is")
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Keys and passwords, generated once for a stack and kept."""
+
+    admin_password: str
+    viewer_password: str
+    fernet_key: str
+    jwt_secret: str
+    session_key: str
+
+    @classmethod
+    def of(cls, layout: Layout) -> Secrets:
+        """Those of a stack, made when there are none."""
+        try:
+            return cls(**json.loads(layout.secrets.read_text()))
+        except FileNotFoundError:
+            pass
+        except (TypeError, ValueError):
+            raise ConfigurationError(
+                f"{layout.secrets} cannot be read; delete it, and new passwords are made"
+            ) from None
+        made = cls(
+            admin_password=secrets.token_hex(8),
+            viewer_password=secrets.token_hex(8),
+            fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            jwt_secret=secrets.token_hex(32),
+            session_key=secrets.token_hex(32),
+        )
+        write_private(layout.secrets, json.dumps(made.__dict__, indent=2) + "\n")
+        return made
+
+
+def compose(
+    layout: Layout,
+    checkout: Path,
+    ports: Ports,
+    secret: Secrets,
+    database_urls: Mapping[str, str],
+    *,
+    given: Mapping[str, str],
+    running: Mapping[str, str],
+) -> dict[str, str]:
+    """All variables of the stack.
+
+    Args:
+        layout: where its files are.
+        checkout: where ``dags/`` and ``plugins/`` are.
+        ports: where its services listen.
+        secret: its keys and passwords.
+        database_urls: ``postgresql://…`` of each of ``DATABASES``.
+        given: the caller's environment: what it says about the nights is taken over.
+        running: the variables of the stack that runs, empty when none does.
+    """
+    tuned = {
+        name: given.get(name) or running.get(name) or default for name, default in _TUNABLE.items()
+    }
+    if tuned["RECFLEET_SUITES"]:
+        # The stack's processes work in another folder than the caller.
+        tuned["RECFLEET_SUITES"] = str(Path(tuned["RECFLEET_SUITES"]).absolute())
+    tuned = {name: value for name, value in tuned.items() if value}
+    return {
+        **_recfleet(layout, ports, secret, database_urls),
+        **tuned,
+        **_mlflow(ports),
+        **_airflow(layout, checkout, ports, secret, database_urls["airflow"]),
+        "AIRFLOW__CORE__PARALLELISM": tuned["RECFLEET_WORKERS"],
+        # One thread each: more fight over few cores, and a fork of a threaded library can hang.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+    }
+
+
+def _recfleet(
+    layout: Layout, ports: Ports, secret: Secrets, database_urls: Mapping[str, str]
+) -> dict[str, str]:
+    return {
+        "RECFLEET_HOME": str(layout.home),
+        "RECFLEET_DATABASE_URL": database_urls["recfleet"],
+        "RECFLEET_MLFLOW_STORE_URL": database_urls["mlflow"],
+        "RECFLEET_MLFLOW_URL": f"http://{LOOPBACK}:{ports.mlflow}",
+        "RECFLEET_ARTIFACT_ROOT": layout.artifacts.as_uri(),
+        "RECFLEET_AIRFLOW_URL": f"http://{LOOPBACK}:{ports.airflow}",
+        "RECFLEET_AIRFLOW_USERNAME": "admin",
+        "RECFLEET_AIRFLOW_PASSWORD": secret.admin_password,
+        "RECFLEET_AIRFLOW_PORT": str(ports.airflow),
+        "RECFLEET_MLFLOW_PORT": str(ports.mlflow),
+        "RECFLEET_POSTGRES_PORT": str(ports.postgres),
+    }
+
+
+def _mlflow(ports: Ports) -> dict[str, str]:
+    return {
+        "MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{ports.mlflow}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # Each process has a pool of its own, and Postgres has 200 connections for all.
+        "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "2",
+    }
+
+
+def _airflow(
+    layout: Layout, checkout: Path, ports: Ports, secret: Secrets, database_url: str
+) -> dict[str, str]:
+    address = f"http://{LOOPBACK}:{ports.airflow}"
+    settings = {
+        "core": {
+            "executor": "LocalExecutor",
+            "dags_folder": str(checkout / "dags"),
+            "plugins_folder": str(checkout / "plugins"),
+            "load_examples": "False",
+            "dags_are_paused_at_creation": "False",
+            "execution_api_server_url": f"{address}/execution/",
+            "simple_auth_manager_users": "admin:admin,viewer:viewer",
+            "simple_auth_manager_passwords_file": str(layout.airflow_passwords),
+            "fernet_key": secret.fernet_key,
+            # Asking the resolver for this machine's full name can take seconds.
+            "hostname_callable": "socket.gethostname",
+            "dagbag_import_timeout": "60",
+            "min_serialized_dag_update_interval": "5",
+        },
+        "api": {
+            "host": LOOPBACK,
+            "port": str(ports.airflow),
+            "workers": "1",
+            "secret_key": secret.session_key,
+        },
+        "api_auth": {"jwt_secret": secret.jwt_secret},
+        "database": {"sql_alchemy_conn": database_url.replace("://", "+psycopg2://", 1)},
+        "logging": {
+            "base_log_folder": str(layout.logs / "airflow"),
+            "dag_processor_child_process_log_directory": str(
+                layout.logs / "airflow" / "dag_processor"
+            ),
+            "colored_console_log": "False",
+        },
+        "scheduler": {
+            # What the scheduler sleeps when it has nothing to do: by default a whole second
+            # passes between the end of a task and the start of the next.
+            "scheduler_idle_sleep_time": "0.2",
+            # A task whose machine died is found and retried within two minutes, not in ten.
+            "task_instance_heartbeat_timeout": "120",
+            "orphaned_tasks_check_interval": "30",
+        },
+        "dag_processor": {
+            "refresh_interval": "10",
+            "min_file_process_interval": "10",
+            "parsing_processes": "1",
+            "dag_file_processor_timeout": "120",
+        },
+    }
+    flat = {
+        f"AIRFLOW__{section.upper()}__{name.upper()}": value
+        for section, options in settings.items()
+        for name, value in options.items()
+    }
+    return {
+        "AIRFLOW_HOME": str(layout.airflow_home),
+        "AIRFLOW_CONFIG": str(layout.airflow_home / "airflow.cfg"),
+        **flat,
+    }
+
+
+def write(path: Path, variables: Mapping[str, str]) -> None:
+    """Write the variables for shells and dotenv, readable by the owner alone.
+
+    Raises:
+        ConfigurationError: a value has a character that the two do not read alike.
+    """
+    lines = ["# Written by `recfleet up`; in a shell: set -a; . <this file>; set +a"]
+    for name, value in variables.items():
+        if any(character in value for character in _UNWRITABLE):
+            raise ConfigurationError(
+                f"{name} would be {value!r}, and quotes, backslashes, dollar signs and line "
+                "breaks cannot be handed on; use a folder without them (RECFLEET_HOME)"
+            )
+        lines.append(f"{name}='{value}'")
+    write_private(path, "\n".join(lines) + "\n")
+
+
+def read(path: Path) -> dict[str, str]:
+    """The variables that ``write`` wrote; empty when there is no file."""
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name: value.removeprefix("'").removesuffix("'") for name, value in pairs}
+
+
+def for_process(variables: Mapping[str, str]) -> dict[str, str]:
+    """A process's whole environment: the caller's, without what belongs to other stacks."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**inherited, **variables, "PYTHONUNBUFFERED": "1"}

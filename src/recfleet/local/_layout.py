@@ -1,0 +1,85 @@
+"""Which file of the stack is where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from recfleet.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folder of one stack and what is in it."""
+
+    home: Path
+
+    @property
+    def environment(self) -> Path:
+        """The variables that every process of the stack is started with, for sh and dotenv."""
+        return self.home / "stack.env"
+
+    @property
+    def state(self) -> Path:
+        """What runs: pids and start times."""
+        return self.home / "stack.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the stack is started or stopped."""
+        return self.home / "stack.lock"
+
+    @property
+    def secrets(self) -> Path:
+        """Generated keys and passwords."""
+        return self.home / "secrets.json"
+
+    @property
+    def airflow_home(self) -> Path:
+        """Airflow's own folder."""
+        return self.home / "airflow"
+
+    @property
+    def airflow_passwords(self) -> Path:
+        """Who may log in to Airflow, in the form that its simple auth manager reads."""
+        return self.airflow_home / "passwords.json"
+
+    @property
+    def artifacts(self) -> Path:
+        """Models' arrays."""
+        return self.home / "artifacts"
+
+    @property
+    def logs(self) -> Path:
+        """A log for each service, and those of Airflow's tasks."""
+        return self.home / "logs"
+
+    @property
+    def postgres(self) -> Path:
+        """Postgres's data."""
+        return self.home / "postgres"
+
+    def log(self, service: str) -> Path:
+        """Where a service writes what it says."""
+        return self.logs / f"{service}.log"
+
+    def make(self) -> None:
+        """Make the folders, private to their owner."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.airflow_home, self.artifacts, self.logs):
+            folder.mkdir(exist_ok=True)
+
+
+def checkout() -> Path:
+    """The checkout that this package runs from: where ``dags/`` and ``plugins/`` are.
+
+    Raises:
+        ConfigurationError: the package was installed without them.
+    """
+    folder = Path(__file__).resolve().parents[3]
+    if not (folder / "dags").is_dir():
+        raise ConfigurationError(
+            "the stack runs the dags/ of a checkout of recfleet, and this installation is not "
+            "in one; install it from a clone with `pip install -e .`"
+        )
+    return folder
