@@ -1,0 +1,428 @@
+"""docker-compose.yaml, .env.example and the Dockerfile agree with the code and with one another."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recfleet.settings import ENV_PREFIX, Settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+COMPOSE_TEXT = (CHECKOUT / "docker-compose.yaml").read_text(encoding="utf-8")
+DOCKERFILE = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
+EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
+INIT = (CHECKOUT / "deploy" / "init.sh").read_text(encoding="utf-8")
+
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
+OF_THE_IMAGE = sorted(name for name, service in SERVICES.items() if "build" in service)
+# The MLflow server is MLflow alone.
+RUNNING_RECFLEET = sorted(set(OF_THE_IMAGE) - {"mlflow"})
+LONG_LIVED = sorted(set(SERVICES) - {"init", "cli"})
+
+# What Compose knows of a service and this file uses; a slip of the pen is not among it.
+SERVICE_KEYS = {
+    "build", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image", "init",
+    "logging", "ports", "profiles", "restart", "shm_size", "stop_grace_period", "tmpfs", "volumes",
+}  # fmt: skip
+HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
+
+INTERPOLATION = re.compile(r"(?<!\$)\$\{(\w+)(?:(:[-?])([^}]*))?\}")
+
+
+def _without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+
+
+def _handed_on() -> set[str]:
+    """Variables without a value of their own: Compose hands its own environment's on."""
+    return {
+        name
+        for service in SERVICES.values()
+        for name, value in service.get("environment", {}).items()
+        if value is None
+    }
+
+
+def _used() -> set[str]:
+    compose = {match[1] for match in INTERPOLATION.finditer(_without_comments(COMPOSE_TEXT))}
+    return compose | _handed_on()
+
+
+def _documented() -> dict[str, str]:
+    lines = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", EXAMPLE, flags=re.MULTILINE)
+    assert len(lines) == len({name for name, _ in lines}), "a variable stands there twice"
+    return dict(lines)
+
+
+def _image_environment() -> dict[str, str]:
+    block = re.search(r"^ENV (PATH=.*?)\n\n", DOCKERFILE, flags=re.MULTILINE | re.DOTALL)
+    assert block is not None
+    return dict(re.findall(r"(\w+)=(\S+)", block[1]))
+
+
+def _recfleet_reads() -> set[str]:
+    """Every variable of recfleet's own: the settings, and what else the code names."""
+    fields = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("src", "dags", "plugins")
+        for path in (CHECKOUT / folder).rglob("*.py")
+    ]
+    named = {name for source in sources for name in re.findall(rf"\b{ENV_PREFIX}[A-Z_]+\b", source)}
+    return fields | named
+
+
+# --- The environment ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", RUNNING_RECFLEET)
+def test_settings_without_default_reach_whoever_runs_recfleet(service: str) -> None:
+    needed = {
+        f"{ENV_PREFIX}{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if field.is_required()
+    }
+    given = SERVICES[service]["environment"]
+
+    assert needed <= {name for name, value in given.items() if value}
+
+
+def test_every_setting_can_be_set() -> None:
+    settings = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+    assert settings <= set(SERVICES["cli"]["environment"]) | set(_image_environment())
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_nothing_is_given_that_recfleet_does_not_read(service: str) -> None:
+    given = {*SERVICES[service].get("environment", {}), *_image_environment()}
+
+    assert {name for name in given if name.startswith(ENV_PREFIX)} <= _recfleet_reads()
+
+
+def test_settings_can_be_made_from_what_the_services_get(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(ENV_PREFIX):
+            monkeypatch.delenv(name)
+    values = {name: value or "s3cret" for name, value in _documented().items()}
+    values |= {"RECFLEET_WORKERS": "8"}
+    for name, value in {**_image_environment(), **SERVICES["cli"]["environment"]}.items():
+        if name.startswith(ENV_PREFIX):
+            monkeypatch.setenv(name, _interpolate(value, values) if value else values[name])
+
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+
+    assert settings.database_url == "postgresql://recfleet:s3cret@postgres:5432/recfleet"
+    assert settings.mlflow_store_url == "postgresql+psycopg2://mlflow:s3cret@postgres:5432/mlflow"
+    assert settings.artifact_root == "s3://recfleet/models"
+    assert settings.artifact_endpoint_url == "http://objects:8333"
+    assert settings.airflow_password == "s3cret"
+    assert settings.workers == 8
+
+
+def _interpolate(text: str, values: dict[str, str]) -> str:
+    return INTERPOLATION.sub(lambda found: values.get(found[1], found[3]), text)
+
+
+def test_what_the_example_documents_for_recfleet_is_the_code_s_default() -> None:
+    for name, field in Settings.model_fields.items():
+        variable = f"{ENV_PREFIX}{name.upper()}"
+        if variable in _documented():
+            assert _documented()[variable] == str(field.default)
+
+
+def test_env_example_has_every_variable_and_no_other() -> None:
+    assert set(_documented()) == _used()
+
+
+def test_env_example_shows_the_defaults_of_the_compose_file() -> None:
+    for match in INTERPOLATION.finditer(_without_comments(COMPOSE_TEXT)):
+        if match[2] == ":-":
+            assert _documented()[match[1]] == match[3]
+
+
+def test_every_variable_has_a_comment() -> None:
+    paragraphs = [paragraph for paragraph in EXAMPLE.split("\n\n") if "=" in paragraph]
+
+    assert len(paragraphs) == 6
+    for paragraph in paragraphs:
+        assert paragraph.startswith("# "), paragraph
+        assert not re.match(r"# [A-Z_]+=", paragraph), paragraph
+
+
+def test_no_password_has_a_default() -> None:
+    secrets = {name for name, value in _documented().items() if value == ""}
+    looks_secret = {name for name in _used() if re.search(r"PASSWORD|SECRET|KEY", name)}
+
+    assert secrets == looks_secret
+    for match in INTERPOLATION.finditer(_without_comments(COMPOSE_TEXT)):
+        assert (match[1] in secrets) == (match[2] == ":?"), match[0]
+        assert match[2] != ":?" or ".env" in match[3], "the message says what to do"
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_no_secret_is_written_down(service: str) -> None:
+    for name, value in SERVICES[service].get("environment", {}).items():
+        if re.search(r"PASSWORD$|SECRET|_KEY|AUTH$", name):
+            assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", value), f"{name} of {service}"
+        for password in re.findall(r"://\w*:(.*?)@", str(value)):
+            assert re.fullmatch(r"\$\{\w+:\?[^}]+\}", password), f"{name} of {service}"
+    assert not re.search(r"PASSWORD|SECRET|_KEY", DOCKERFILE)
+
+
+def test_one_thread_each_and_nobody_phones_home() -> None:
+    image = _image_environment()
+
+    assert image["OPENBLAS_NUM_THREADS"] == image["OMP_NUM_THREADS"] == "1"
+    assert image["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert image["GX_ANALYTICS_ENABLED"] == "false"
+    assert SERVICES["mlflow"]["environment"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+# --- The services ---------------------------------------------------------------------------------
+
+
+def test_the_services_that_make_recfleet_are_there() -> None:
+    assert set(OF_THE_IMAGE) == {
+        "init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "mlflow", "cli",
+    }  # fmt: skip
+    assert set(SERVICES) - set(OF_THE_IMAGE) == {"postgres", "redis", "objects"}
+    assert SERVICES["worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_service_says_only_what_compose_knows(service: str) -> None:
+    assert set(SERVICES[service]) <= SERVICE_KEYS
+    assert set(SERVICES[service].get("healthcheck", {})) <= HEALTHCHECK_KEYS
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_ports_are_open_to_this_machine_only(service: str) -> None:
+    for port in SERVICES[service].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+", port)
+    assert "network_mode" not in SERVICES[service]
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_images_are_pinned(service: str) -> None:
+    tag = SERVICES[service]["image"].rpartition(":")[2]
+
+    assert re.fullmatch(r"\d+(\.\d+)+", tag)
+
+
+@pytest.mark.parametrize("service", LONG_LIVED)
+def test_whoever_stays_up_is_watched_and_started_again(service: str) -> None:
+    assert SERVICES[service]["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    assert SERVICES[service]["restart"] == "unless-stopped"
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_whom_a_service_waits_for_can_come(service: str) -> None:
+    for other, how in SERVICES[service].get("depends_on", {}).items():
+        if how["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        else:
+            assert how["condition"] == "service_completed_successfully"
+            assert SERVICES[other]["restart"] == "no"
+
+
+@pytest.mark.parametrize("service", OF_THE_IMAGE)
+def test_no_disk_is_shared_by_what_may_run_on_many_machines(service: str) -> None:
+    assert "volumes" not in SERVICES[service]
+    assert SERVICES[service]["environment"].get("RECFLEET_ARTIFACT_ROOT", "s3://")[:5] == "s3://"
+
+
+def test_every_volume_is_declared_and_used() -> None:
+    named = {
+        volume.partition(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+        if not volume.startswith("./")
+    }
+
+    assert set(yaml.safe_load(COMPOSE_TEXT)["volumes"]) == named
+
+
+def test_folders_of_the_checkout_that_are_mounted_are_there() -> None:
+    mounts = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
+    ours = [mount.partition(":")[0] for mount in mounts if mount.startswith("./")]
+
+    assert ours == ["./deploy/postgres"]
+    assert (CHECKOUT / "deploy" / "postgres" / "databases.sh").stat().st_mode & 0o111
+
+
+# --- What they run --------------------------------------------------------------------------------
+
+
+def _commands() -> list[list[str]]:
+    """Command lines of the image's services, and those of the init job's script."""
+    lines = [
+        [*service.get("entrypoint", []), *service["command"]]
+        for name, service in SERVICES.items()
+        if name in OF_THE_IMAGE
+    ]
+    script = _without_comments(INIT).splitlines()
+    return lines + [shlex.split(line) for line in script if line and line != "set -eu"]
+
+
+def test_programs_exist() -> None:
+    for line in _commands():
+        program = line[0]
+        if program.startswith("/opt/recfleet/"):
+            place = CHECKOUT / program.removeprefix("/opt/recfleet/")
+            assert place.stat().st_mode & 0o111, f"{program} cannot be run"
+        else:
+            assert shutil.which(program, path=str(Path(sys.executable).parent)), program
+
+
+def test_scripts_that_are_run_are_in_the_image() -> None:
+    health = [SERVICES[name].get("healthcheck", {}).get("test", []) for name in OF_THE_IMAGE]
+    for line in [*_commands(), *health]:
+        for word in line:
+            if word.startswith("/opt/recfleet/"):
+                assert (CHECKOUT / word.removeprefix("/opt/recfleet/")).exists(), word
+
+
+@pytest.mark.airflow
+def test_airflow_knows_the_commands(tmp_path: Path) -> None:
+    lines = [line[1:] for line in _commands() if line[0] == "airflow"]
+    script = (CHECKOUT / "deploy" / "api_server.sh").read_text(encoding="utf-8")
+    lines += [shlex.split(line)[2:] for line in re.findall(r"(?m)^exec airflow .*$", script)]
+    assert [line[0] for line in lines] == [
+        "scheduler", "dag-processor", "triggerer", "celery", "db", "api-server",
+    ]  # fmt: skip
+
+    _run(
+        "from airflow.cli.cli_parser import get_parser\n"
+        f"for line in {lines!r}:\n"
+        "    get_parser().parse_args(line)\n",
+        tmp_path,
+        AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
+    )
+
+
+@pytest.mark.mlflow
+def test_mlflow_knows_the_commands(tmp_path: Path) -> None:
+    lines = [line[1:] for line in _commands() if line[0] == "mlflow"]
+    assert [line[:2] for line in lines] == [["server", "--host"], ["db", "upgrade"]]
+
+    _run(
+        "from mlflow.cli import cli\n"
+        f"for line in {lines!r}:\n"
+        "    command = cli\n"
+        "    while hasattr(command, 'get_command'):\n"
+        "        command = command.get_command(None, line.pop(0))\n"
+        "    command.make_context('mlflow', line)\n",
+        tmp_path,
+    )
+
+
+def test_recfleet_knows_the_commands() -> None:
+    lines = [line for line in _commands() if line[0] == "recfleet"]
+    assert ["recfleet", "migrate"] in lines
+
+    for line in lines:
+        command = [str(Path(sys.executable).with_name("recfleet")), *line[1:]]
+        asked = subprocess.run(
+            command if "--help" in command else [*command, "--help"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert asked.returncode == 0, asked.stderr
+
+
+def _run(program: str, home: Path, **environment: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "AIRFLOW_HOME": str(home), **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.airflow
+def test_celery_s_health_is_asked_of_airflow_s_own_app(tmp_path: Path) -> None:
+    _, question = SERVICES["worker"]["healthcheck"]["test"]
+    app = re.search(r"--app (\S+)\.(\w+) ", question)
+    assert app is not None
+
+    _run(f"import {app[1]} as module; assert module.{app[2]}.control", tmp_path)
+
+
+# --- The image ------------------------------------------------------------------------------------
+
+
+def test_the_image_s_python_is_one_we_support() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    bases = re.findall(r"^FROM python:(\d+)\.(\d+)-slim", DOCKERFILE, flags=re.MULTILINE)
+    limits = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"])
+
+    assert limits is not None
+    assert len(set(bases)) == 1
+    major, minor = map(int, bases[0])
+    assert major == 3
+    assert int(limits[1]) <= minor < int(limits[2])
+    assert "celery" in project["optional-dependencies"]
+
+
+def test_the_image_installs_the_one_lock() -> None:
+    locks = [path.name for path in CHECKOUT.iterdir() if re.search(r"\.lock$|^require", path.name)]
+    installs = re.findall(r"(?s)pip install .+?(?=&&|\n\n|\Z)", _without_comments(DOCKERFILE))
+
+    assert locks == ["requirements.lock"]
+    uv, dependencies, package = [
+        " ".join(install.replace("\\", " ").split()) for install in installs
+    ]
+    assert "grep '^uv==' requirements.lock" in uv
+    assert "--constraint requirements.lock --requirement pyproject.toml" in dependencies
+    assert "--extra celery" in dependencies
+    assert "--no-deps ." in package
+    assert "\nuv==" in (CHECKOUT / "requirements.lock").read_text(encoding="utf-8")
+
+
+def test_the_lock_covers_what_the_image_needs() -> None:
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["celery"]]
+    lock = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8")
+    locked = {re.split("[=; ]", line)[0] for line in lock.splitlines() if line[:1].isalpha()}
+
+    assert {re.split(r"[\[=<>; ]", name)[0] for name in wanted} <= locked
+
+
+def test_the_image_is_not_root_s() -> None:
+    uid = re.search(r"useradd --uid (\d+)", DOCKERFILE)
+    assert uid is not None
+
+    assert re.findall(r"^USER (\w+)$", DOCKERFILE, flags=re.MULTILINE) == ["recfleet"]
+    assert f"uid={uid[1]},gid={uid[1]},mode=0700" in SERVICES["api-server"]["tmpfs"][0]
+
+
+def test_the_image_gets_what_it_copies() -> None:
+    let_through = (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, flags=re.MULTILINE):
+        for source in sources.split():
+            assert (CHECKOUT / source).exists()
+            assert f"!{source}" in let_through
+
+
+def test_passwords_file_is_where_the_script_may_write() -> None:
+    environment = SERVICES["api-server"]["environment"]
+    place = Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    name = environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"].partition(":admin")[0]
+
+    assert SERVICES["api-server"]["tmpfs"][0].partition(":")[0] == str(place.parent)
+    assert environment["RECFLEET_AIRFLOW_USERNAME"].startswith(name)
