@@ -1,0 +1,21 @@
+"""Data quality: the suites of ``expectations/``, run over a shard of tenants, to verdicts."""
+
+from recfleet.quality._library import load_library
+from recfleet.quality._profile import COLUMNS, read_profile
+from recfleet.quality._result import Result, Severity, Validation
+from recfleet.quality._store import store_results
+from recfleet.quality._suites import Suites, load_suites
+from recfleet.quality._validate import validate
+
+__all__ = [
+    "COLUMNS",
+    "Result",
+    "Severity",
+    "Suites",
+    "Validation",
+    "load_library",
+    "load_suites",
+    "read_profile",
+    "store_results",
+    "validate",
+]

@@ -1,0 +1,174 @@
+"""The lines of tenants that failed, so that a person sees which they are."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from recfleet.database import read_arrow
+from recfleet.quality._clock import Clock
+from recfleet.quality._library import run_suite
+from recfleet.quality._profile import WINDOW_WEEKS
+from recfleet.quality._result import Line
+from recfleet.quality._suites import LINE_COLUMNS, Suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+SAMPLE_LINES = 10
+"""Lines shown for each failure."""
+
+EXAMINED_TENANTS = 200
+"""Tenants of one shard that are examined at most: when everything fails, some show why."""
+
+LINES_AT_ONCE = 100_000
+"""Lines held in memory at once; of a tenant with more, the latest usable and unusable ones."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_QUERY = """
+select tenant - 1, (extract(epoch from at) * 1000000)::bigint, reason, customer_id, product_id,
+       quantity, amount, repetition, line
+  from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
+ cross join (select %s::timestamptz, %s::timestamptz, %s::bigint) as night (as_of, since, most)
+ cross join lateral (
+       (select occurred_at as at, line_hash, null as reason, customer_id, product_id, quantity,
+               amount, repetition, null as line
+          from interaction
+         where interaction.tenant_id = asked.tenant_id
+           and occurred_at <= as_of and occurred_at > since
+         order by occurred_at desc, line_hash desc
+         limit most)
+        union all
+       (select placed_at, line_hash, reason, null, null, null, null, null, line::text
+          from unusable_line
+         where unusable_line.tenant_id = asked.tenant_id
+           and placed_at <= as_of and placed_at > since
+         order by placed_at desc, line_hash desc
+         limit most)) as line
+ order by tenant, at desc, line_hash desc
+"""
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A tenant that failed."""
+
+    tenant_id: str
+    columns: frozenset[str]
+    """Of the profile, in which it failed."""
+    lines: float
+    """How many it has in the profile's window."""
+
+
+def examine(
+    connection: Connection, as_of: datetime, suspects: Sequence[Suspect], suite: Suite, clock: Clock
+) -> dict[tuple[str, str], list[Line]]:
+    """Find lines that are the cause of failures.
+
+    Tenants are read and run through the suite several at a time, as their lines fit into memory:
+    the library costs the same for one tenant's lines as for many.
+
+    Args:
+        connection: an open connection.
+        as_of: nothing later is read, nor anything older than the profile's window.
+        suspects: who failed; the first EXAMINED_TENANTS are examined.
+        suite: about lines.
+        clock: told what the library takes.
+
+    Returns:
+        Samples by tenant and column of the profile, the latest lines first, at most SAMPLE_LINES
+        each; nothing for a column that no expectation about lines explains.
+    """
+    explained = {column for line in suite.expectations.values() for column in line.explains}
+    worth_it = [suspect for suspect in suspects if suspect.columns & explained]
+    samples: dict[tuple[str, str], list[Line]] = {}
+    for piece in _pieces(worth_it[:EXAMINED_TENANTS]):
+        samples |= _examine_piece(connection, as_of, piece, suite, clock)
+    return samples
+
+
+def _pieces(suspects: Sequence[Suspect]) -> Iterator[list[Suspect]]:
+    piece: list[Suspect] = []
+    for suspect in suspects:
+        if piece and sum(other.lines for other in [*piece, suspect]) > LINES_AT_ONCE:
+            yield piece
+            piece = []
+        piece.append(suspect)
+    if piece:
+        yield piece
+
+
+def _examine_piece(
+    connection: Connection, as_of: datetime, piece: Sequence[Suspect], suite: Suite, clock: Clock
+) -> dict[tuple[str, str], list[Line]]:
+    failed = frozenset().union(*(suspect.columns for suspect in piece))
+    names = [name for name, line in suite.expectations.items() if failed & set(line.explains)]
+    frame = _read_lines(connection, [suspect.tenant_id for suspect in piece], as_of)
+    with clock.part("great_expectations"):
+        failing = run_suite(suite.only(names), frame[list(LINE_COLUMNS)])
+    rows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for name in names:
+        latest = frame.loc[failing[name], ["tenant"]].groupby("tenant").head(SAMPLE_LINES)
+        for row, tenant in zip(latest.index, latest["tenant"], strict=True):
+            for column in piece[tenant].columns & set(suite.expectations[name].explains):
+                rows[piece[tenant].tenant_id, column].append(row)
+    chosen = {key: sorted(set(found))[:SAMPLE_LINES] for key, found in rows.items()}
+    shown = _shown(frame, sorted({row for found in chosen.values() for row in found}))
+    return {key: [shown[row] for row in found] for key, found in chosen.items()}
+
+
+def _read_lines(connection: Connection, tenant_ids: Sequence[str], as_of: datetime) -> pd.DataFrame:
+    """The tenants' lines in the profile's window, each tenant's latest first.
+
+    Returns:
+        A frame with the columns ``tenant`` (place in tenant_ids), LINE_COLUMNS and ``line`` (what
+        an unusable line said, as JSON).
+    """
+    import pyarrow as pa
+
+    schema = pa.schema(
+        [
+            ("tenant", pa.int64()),
+            ("microseconds", pa.int64()),
+            *((name, pa.string()) for name in ("reason", "customer_id", "product_id")),
+            *((name, pa.float64()) for name in ("quantity", "amount", "repetition")),
+            ("line", pa.string()),
+        ]
+    )
+    since = as_of - timedelta(weeks=WINDOW_WEEKS)
+    parameters = (list(tenant_ids), as_of, since, LINES_AT_ONCE)
+    frame: pd.DataFrame = read_arrow(connection, _QUERY, parameters, schema).to_pandas()
+    frame["occurred_at"] = frame["microseconds"].astype("datetime64[us]")
+    frame["price"] = frame["amount"] / frame["quantity"].where(frame["quantity"] > 0)
+    return frame
+
+
+def _shown(frame: pd.DataFrame, rows: list[int]) -> dict[int, Line]:
+    records = frame.loc[rows].to_dict("records")
+    return {row: _line(record) for row, record in zip(rows, records, strict=True)}
+
+
+def _line(values: Mapping[Any, Any]) -> Line:
+    at = (_EPOCH + timedelta(microseconds=values["microseconds"])).isoformat()
+    if isinstance(values["reason"], str):
+        return {"at": at, "reason": values["reason"], "line": json.loads(values["line"])}
+    return {
+        "at": at,
+        "customer_id": values["customer_id"],
+        "product_id": values["product_id"],
+        "quantity": _number(values["quantity"]),
+        "amount": _number(values["amount"]),
+        "repetition": int(values["repetition"]),
+    }
+
+
+def _number(value: float) -> float | str:
+    """JSON has no word for infinity, nor for what is no number."""
+    return value if math.isfinite(value) else str(value)

@@ -1,0 +1,287 @@
+"""One row a tenant: what its latest lines look like, as of a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.database import read_arrow
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+Unit = Literal["count", "share", "days", "times"]
+Floats = NDArray[np.float64]
+
+WINDOW_WEEKS = 4
+"""How far back the profile looks, but for what is usual."""
+
+BASELINE_WEEKS = 8
+"""The weeks before the last one, which say what is usual."""
+
+LEAST_LINES = 20
+"""Fewer lines than this make no share."""
+
+LEAST_VISITS = 20
+"""Visits in the usual week, below which it says nothing: a few large orders come and go."""
+
+LEAST_ORDERS = 5
+"""Orders without a customer, below which they are no trend."""
+
+LEAST_CUSTOMERLESS = 0.05
+"""A share of lines without a customer that is never unusual."""
+
+LEAST_DAY_LINES = 10
+"""Lines of a day, below which it is no repeated day; of a week, below which it is no example."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the profile."""
+
+    unit: Unit
+    meaning: str
+
+
+COLUMNS: Mapping[str, Column] = {
+    "lines": Column("count", "lines of the last 28 days, usable or not"),
+    "customers": Column("count", "customers with a usable line in the last 28 days"),
+    "products": Column("count", "products with a usable line in the last 28 days"),
+    "share_without_customer": Column("share", "of the lines of the last 28 days"),
+    "customerless_against_usual": Column(
+        "times",
+        "share of the last 7 days' lines that have no customer, by the highest such share of the 8 "
+        "weeks before (or 5% if that is higher)",
+    ),
+    "share_without_product": Column("share", "of the latest lines"),
+    "share_unreadable": Column("share", "of the latest lines: a time or number cannot be read"),
+    "share_in_the_future": Column("share", "of the latest lines: time is in the future"),
+    "share_not_a_product": Column("share", "of the latest lines: postage, fees and the like"),
+    "share_without_price": Column("share", "of the latest lines that sell: amount is 0 or less"),
+    "share_repeated": Column("share", "of the latest usable lines: equal to another"),
+    "share_returned": Column("share", "of the latest usable lines: quantity is negative"),
+    "repeated_days": Column("count", "of the last 7 days, those whose lines come twice"),
+    "week_against_usual": Column("times", "lines of the last 7 days, by those of the usual week"),
+    "days_since_last_line": Column("days", "age of the last usable line, however old"),
+}
+"""What the suite ``tenants.json`` can speak about.
+
+The latest lines are those of the last 7 days or, where they are fewer than 20, of the last 28. The
+usual week is the median of the 8 before the last. A column is null, and passes, where there is too
+little to say anything: a share of fewer than 20 lines; ``week_against_usual`` where the usual week
+has fewer than 20 visits (a customer's lines of one day) or more than two of the eight are empty;
+``customerless_against_usual`` with fewer than 5 orders without a customer, or fewer than 4 weeks of
+10 lines to compare with. ``days_since_last_line`` is null where there never was a usable line."""
+
+_SHARE_OF_REASON = {
+    "no customer": "share_without_customer",
+    "no product": "share_without_product",
+    "wrong number of columns": "share_unreadable",
+    "unreadable time": "share_unreadable",
+    "time before 1970": "share_unreadable",
+    "unreadable number": "share_unreadable",
+    "time in the future": "share_in_the_future",
+    "not a product": "share_not_a_product",
+}
+
+# Ages are counted back from as-of, in whole days and weeks. The joins walk the tables' indexes
+# tenant by tenant and touch no line outside the weeks asked for.
+_USABLE_QUERY = f"""
+with day as (
+  select tenant,
+         floor(extract(epoch from as_of - occurred_at) / 86400)::integer as age,
+         count(*) as usable,
+         count(distinct hashtextextended(customer_id, 0)) as visits,
+         count(*) filter (where repetition > 1) as repeated,
+         count(*) filter (where quantity < 0) as returned,
+         count(*) filter (where quantity > 0) as sold,
+         count(*) filter (where quantity > 0 and not (amount > 0 and amount < 'infinity'))
+           as without_price
+    from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
+   cross join (select %s::timestamptz) as night (as_of)
+    join interaction using (tenant_id)
+   where occurred_at <= as_of and occurred_at > as_of - make_interval(weeks => %s)
+   group by tenant, age
+)
+select tenant - 1, age / 7, sum(usable), sum(visits), sum(repeated), sum(returned), sum(sold),
+       sum(without_price),
+       count(*) filter (where usable >= {LEAST_DAY_LINES} and repeated >= 0.4 * usable)
+  from day
+ group by tenant, age / 7
+"""  # noqa: S608 - made of this module's own words
+_USABLE_COUNTS = (
+    "usable", "visits", "repeated", "returned", "sold", "without_price", "repeated_days",
+)  # fmt: skip
+
+_UNUSABLE_QUERY = """
+select tenant - 1,
+       floor(extract(epoch from as_of - placed_at) / 604800)::integer as week,
+       count(*),
+       count(distinct placed_at),
+       reason
+  from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
+ cross join (select %s::timestamptz) as night (as_of)
+  join unusable_line using (tenant_id)
+ where placed_at <= as_of and placed_at > as_of - make_interval(weeks => %s)
+ group by tenant, week, reason
+"""
+
+_TENANTS_QUERY = """
+select tenant - 1, extract(epoch from as_of - last_line) / 86400, customers, products
+  from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
+ cross join (select %s::timestamptz) as night (as_of)
+ cross join lateral (
+       select max(occurred_at) as last_line
+         from interaction
+        where interaction.tenant_id = asked.tenant_id and occurred_at <= as_of) as ever
+ cross join lateral (
+       select count(distinct hashtextextended(customer_id, 0)) as customers,
+              count(distinct hashtextextended(product_id, 0)) as products
+         from interaction
+        where interaction.tenant_id = asked.tenant_id and occurred_at <= as_of
+          and occurred_at > as_of - make_interval(weeks => %s)) as lately
+"""
+_TENANT_VALUES = ("days_since_last_line", "customers", "products")
+
+
+def read_profile(
+    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
+) -> pd.DataFrame:
+    """Profile tenants from their lines up to and including as-of, and nothing later.
+
+    Args:
+        connection: an open connection.
+        tenant_ids: each once.
+        as_of: with a time zone.
+
+    Returns:
+        A frame with the columns of COLUMNS, float64, a row for each tenant in the order given.
+    """
+    import pandas as pd
+
+    asked = (connection, tenant_ids, as_of)
+    usable = _usable_counts(*asked)
+    unusable, orders = _unusable_counts(*asked)
+    lines = usable["usable"] + sum(unusable.values())
+    customerless = unusable["share_without_customer"]
+    profile = {
+        "lines": _last_four_weeks(lines),
+        **_tenant_values(*asked),
+        **{share: _share_of_latest(count, lines) for share, count in unusable.items()},
+        "share_without_customer": _share(_last_four_weeks(customerless), _last_four_weeks(lines)),
+        "customerless_against_usual": _customerless_against_usual(customerless, lines, orders),
+        "share_without_price": _share_of_latest(usable["without_price"], usable["sold"]),
+        "share_repeated": _share_of_latest(usable["repeated"], usable["usable"]),
+        "share_returned": _share_of_latest(usable["returned"], usable["usable"]),
+        "repeated_days": usable["repeated_days"][:, 0],
+        "week_against_usual": _week_against_usual(lines, usable["visits"]),
+    }
+    return pd.DataFrame({column: profile[column] for column in COLUMNS}, dtype=np.float64)
+
+
+def _usable_counts(
+    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
+) -> dict[str, Floats]:
+    """Name of the count -> (tenants, weeks) counts; week 0 is the last before as-of."""
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.int64()) for name in ("tenant", "week", *_USABLE_COUNTS)])
+    parameters = (list(tenant_ids), as_of, 1 + BASELINE_WEEKS)
+    table = read_arrow(connection, _USABLE_QUERY, parameters, schema)
+    place = (table["tenant"].to_numpy(), table["week"].to_numpy())
+    counts = {name: _no_counts(tenant_ids) for name in _USABLE_COUNTS}
+    for name, count in counts.items():
+        count[place] = table[name].to_numpy()
+    return counts
+
+
+def _unusable_counts(
+    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
+) -> tuple[dict[str, Floats], Floats]:
+    """Share that they make -> lines, ``other`` for reasons that make none; customerless orders."""
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.int64()) for name in ("tenant", "week", "lines", "orders")])
+    schema = schema.append(pa.field("reason", pa.string()))
+    parameters = (list(tenant_ids), as_of, 1 + BASELINE_WEEKS)
+    table = read_arrow(connection, _UNUSABLE_QUERY, parameters, schema)
+    counts = {share: _no_counts(tenant_ids) for share in (*_SHARE_OF_REASON.values(), "other")}
+    orders = _no_counts(tenant_ids)
+    for row in table.to_pylist():
+        place = (row["tenant"], row["week"])
+        counts[_SHARE_OF_REASON.get(row["reason"], "other")][place] += row["lines"]
+        if row["reason"] == "no customer":
+            orders[place] = row["orders"]
+    return counts, orders
+
+
+def _tenant_values(
+    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
+) -> dict[str, Floats]:
+    """Column -> (tenants,) values."""
+    import pyarrow as pa
+
+    schema = pa.schema([("tenant", pa.int64()), *((name, pa.float64()) for name in _TENANT_VALUES)])
+    parameters = (list(tenant_ids), as_of, WINDOW_WEEKS)
+    table = read_arrow(connection, _TENANTS_QUERY, parameters, schema)
+    values = {name: np.full(len(tenant_ids), np.nan) for name in _TENANT_VALUES}
+    for name, value in values.items():
+        value[table["tenant"].to_numpy()] = table[name].to_numpy()
+    return values
+
+
+def _no_counts(tenant_ids: Sequence[str]) -> Floats:
+    return np.zeros((len(tenant_ids), 1 + BASELINE_WEEKS))
+
+
+def _last_four_weeks(counts: Floats) -> Floats:
+    total: Floats = counts[:, :WINDOW_WEEKS].sum(axis=1)
+    return total
+
+
+def _share_of_latest(part: Floats, whole: Floats) -> Floats:
+    """(tenants,) share of the last week or, where that has too few lines, of the last four."""
+    week = _share(part[:, 0], whole[:, 0])
+    return np.where(np.isnan(week), _share(_last_four_weeks(part), _last_four_weeks(whole)), week)
+
+
+def _share(part: Floats, whole: Floats) -> Floats:
+    return _divide(part, whole, where=whole >= LEAST_LINES)
+
+
+def _divide(part: Floats, whole: Floats, *, where: NDArray[np.bool_]) -> Floats:
+    result: Floats = np.divide(part, whole, out=np.full(part.shape, np.nan), where=where)
+    return result
+
+
+def _week_against_usual(lines: Floats, visits: Floats) -> Floats:
+    """(tenants,) the last week's lines by the usual week's.
+
+    Visits say whether there is a usual week: a hundred lines in one order come or do not come, a
+    hundred lines in forty orders always come.
+    """
+    before = lines[:, 1:]
+    steady = np.median(visits[:, 1:], axis=1) >= LEAST_VISITS
+    filled = np.count_nonzero(before, axis=1) >= BASELINE_WEEKS - 2
+    return _divide(lines[:, 0], np.median(before, axis=1), where=steady & filled)
+
+
+def _customerless_against_usual(customerless: Floats, lines: Floats, orders: Floats) -> Floats:
+    """(tenants,) the last week's share without a customer by the highest of the weeks before.
+
+    A tenant may always have sold a quarter of its lines to nobody known, one week more and the next
+    less; what matters is a share that it never had. The order counts keep one large anonymous order
+    from looking like a trend.
+    """
+    share = _divide(customerless, lines, where=lines >= LEAST_DAY_LINES)
+    before = share[:, 1:]
+    highest = np.where(np.isnan(before), LEAST_CUSTOMERLESS, before).max(axis=1)
+    known = np.count_nonzero(~np.isnan(before), axis=1) >= BASELINE_WEEKS // 2
+    trend = (orders[:, 0] >= LEAST_ORDERS) & ~np.isnan(share[:, 0])
+    return _divide(share[:, 0], np.maximum(highest, LEAST_CUSTOMERLESS), where=known & trend)

@@ -1,0 +1,70 @@
+"""Verdicts into recfleet's database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from recfleet.database import copy_rows
+from recfleet.quality._result import Result
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_COLUMNS = (
+    "night_id", "tenant_id", "expectation", "severity", "success", "observed", "expected", "sample",
+)  # fmt: skip
+
+
+def store_results(connection: Connection, night_id: int, results: Sequence[Result]) -> None:
+    """Write a shard's results of a night, by COPY; the caller commits.
+
+    Safe to run twice, and beside another that does the same: rows that are there are overwritten,
+    and those of an expectation that the tenants' suite no longer has are taken away.
+
+    Args:
+        connection: an open connection.
+        night_id: of the ledger.
+        results: all there are of each of these tenants.
+    """
+    if not results:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "create temporary table arriving_result (like quality_result including defaults) "
+            "on commit drop"
+        )
+        rows = sorted(results, key=lambda result: (result.tenant_id, result.expectation))
+        copy_rows(
+            connection, "arriving_result", _COLUMNS, (_row(night_id, result) for result in rows)
+        )
+        cursor.execute(
+            "delete from quality_result as old where night_id = %s "
+            "and tenant_id in (select tenant_id from arriving_result) and not exists "
+            "(select from arriving_result as new where new.tenant_id = old.tenant_id "
+            "and new.expectation = old.expectation)",
+            (night_id,),
+        )
+        cursor.execute(
+            "insert into quality_result select * from arriving_result "
+            "order by tenant_id, expectation "
+            "on conflict (night_id, tenant_id, expectation) do update set "
+            "severity = excluded.severity, success = excluded.success, "
+            "observed = excluded.observed, expected = excluded.expected, sample = excluded.sample"
+        )
+        cursor.execute("drop table arriving_result")
+
+
+def _row(night_id: int, result: Result) -> tuple[object, ...]:
+    sample = None if result.sample is None else json.dumps(result.sample, allow_nan=False)
+    return (
+        night_id,
+        result.tenant_id,
+        result.expectation,
+        result.severity,
+        result.success,
+        result.observed,
+        result.expected,
+        sample,
+    )

@@ -1,0 +1,272 @@
+"""The suites: Great Expectations' own JSON, read from files that people change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from recfleet.errors import ConfigurationError
+from recfleet.quality import _words
+from recfleet.quality._library import load_library
+from recfleet.quality._profile import COLUMNS
+from recfleet.quality._result import Severity
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuite
+
+LINE_COLUMNS = (
+    "occurred_at",
+    "customer_id",
+    "product_id",
+    "quantity",
+    "amount",
+    "price",
+    "repetition",
+    "reason",
+)
+"""What the suite ``lines.json`` can speak about. Of an unusable line only ``occurred_at`` (where it
+was placed in time) and ``reason`` (why it is unusable) are known, the others are null; of a usable
+line ``reason`` is null. ``price`` is amount by quantity where the quantity is above zero."""
+
+_KEYS = {"type", "kwargs", "severity", "meta", "notes", "description", "id"}
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What recfleet needs to know of an expectation beside what the library does."""
+
+    name: str
+    column: str
+    severity: Severity
+    expected: str
+    """In words."""
+    bounds: tuple[float, ...]
+    """The numbers in those words."""
+    reason: str | None
+    """A sentence for a failure, with ``{observed}`` in it."""
+    explains: tuple[str, ...]
+    """Of an expectation about lines: the columns of the profile whose failures it explains."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One file."""
+
+    library: ExpectationSuite
+    expectations: Mapping[str, Expectation]
+    """By name, in the file's order."""
+
+    def only(self, names: Collection[str]) -> ExpectationSuite:
+        """The library's suite of some of the expectations."""
+        from great_expectations.core import ExpectationSuite
+
+        kept = [
+            configuration
+            for configuration in self.library.expectation_configurations
+            if configuration.meta["name"] in names
+        ]
+        return ExpectationSuite(name=self.library.name, expectations=kept)
+
+
+@dataclass(frozen=True)
+class Suites:
+    """What a folder of suites holds."""
+
+    tenants: Suite
+    """Expectations about the profile, judging every tenant."""
+    lines: Suite
+    """Expectations about single lines, showing what is wrong with a tenant that failed."""
+
+
+def load_suites(folder: Path) -> Suites:
+    """Read ``tenants.json`` and ``lines.json``; again only when one of them changed.
+
+    Raises:
+        ConfigurationError: a file is missing, is not JSON, or an expectation cannot be used; with
+            everything that is wrong, not only the first.
+    """
+    paths = (folder / "tenants.json", folder / "lines.json")
+    problems: list[str] = []
+    texts = [_read(path, problems) for path in paths]
+    if problems:
+        raise ConfigurationError(_listed(folder, problems))
+    return _load(folder, *texts)
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, tenants: str, lines: str) -> Suites:
+    load_library()
+    problems: list[str] = []
+    loaded = {}
+    for name, text, columns in (
+        ("tenants", tenants, tuple(COLUMNS)),
+        ("lines", lines, LINE_COLUMNS),
+    ):
+        own: list[str] = []
+        loaded[name] = _parse(text, columns, own)
+        problems += [f"{name}.json: {problem}" for problem in own]
+    if problems:
+        raise ConfigurationError(_listed(folder, problems))
+    return Suites(**{name: cast("Suite", suite) for name, suite in loaded.items()})
+
+
+def _listed(folder: Path, problems: list[str]) -> str:
+    return f"the expectation suites in {folder} cannot be used:" + "".join(
+        f"\n- {problem}" for problem in problems
+    )
+
+
+def _read(path: Path, problems: list[str]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        problems.append(f"{path.name}: there is no such file")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path.name}: cannot be read: {error}")
+    return ""
+
+
+def _parse(text: str, columns: Collection[str], problems: list[str]) -> Suite | None:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        problems.append(f"is not JSON: {error.msg} in line {error.lineno}, column {error.colno}")
+        return None
+    if not _has_shape(content):
+        problems.append('must be an object with a "name" and a list of "expectations"')
+        return None
+    for position, item in enumerate(content["expectations"], start=1):
+        problems += [f"{_called(item, position)}: {problem}" for problem in _check(item, columns)]
+    names = [_name(item) for item in content["expectations"]]
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        problems.append(f"{name!r}: more than one expectation has this name")
+    return None if problems else _suite(content)
+
+
+def _has_shape(content: object) -> bool:
+    return (
+        isinstance(content, dict)
+        and isinstance(content.get("name"), str)
+        and content["name"] != ""
+        and isinstance(content.get("expectations"), list)
+        and content["expectations"] != []
+    )
+
+
+def _meta(item: object) -> Mapping[str, Any]:
+    meta = item.get("meta") if isinstance(item, dict) else None
+    return meta if isinstance(meta, dict) else {}
+
+
+def _name(item: object) -> str | None:
+    name = _meta(item).get("name")
+    return name if isinstance(name, str) and name else None
+
+
+def _called(item: object, position: int) -> str:
+    name = _name(item)
+    return f"expectation {position}" if name is None else repr(name)
+
+
+def _check(item: object, columns: Collection[str]) -> Iterator[str]:
+    """Everything that is wrong with one expectation."""
+    if not isinstance(item, dict):
+        yield "must be an object"
+        return
+    if _name(item) is None:
+        yield 'needs a name: "meta": {"name": "…"}'
+    for key in sorted(set(item) - _KEYS):
+        yield f"{key!r} is not a part of an expectation{_did_you_mean(key, _KEYS)}"
+    severities = get_args(Severity)
+    if "severity" not in item:
+        yield f"has no severity: one of {', '.join(severities)}"
+    elif item["severity"] not in severities:
+        yield f"severity {item['severity']!r} is none of {', '.join(severities)}"
+    yield from _check_type(item, columns)
+    if columns is LINE_COLUMNS:
+        yield from _check_explains(item)
+
+
+def _check_type(item: Mapping[str, Any], columns: Collection[str]) -> Iterator[str]:
+    from great_expectations.expectations.expectation import ColumnMapExpectation
+    from great_expectations.expectations.registry import (
+        get_expectation_impl,
+        list_registered_expectation_implementations,
+    )
+
+    known = list_registered_expectation_implementations(ColumnMapExpectation)
+    type_ = item.get("type")
+    if type_ not in known:
+        yield (
+            f"type {type_!r} is not an expectation about the values of a column"
+            f"{_did_you_mean(type_, known)}"
+        )
+        return
+    kwargs = item.get("kwargs")
+    if not isinstance(kwargs, dict):
+        yield 'has no "kwargs"'
+        return
+    column = kwargs.get("column")
+    if column not in columns:
+        near = _did_you_mean(column, columns)
+        yield f"there is no column {column!r}{near or ': there are ' + ', '.join(columns)}"
+    if kwargs.get("mostly", 1) != 1:
+        yield '"mostly" has no place here: each row is judged by itself'
+    yield from _check_kwargs(get_expectation_impl(str(type_)), kwargs)
+
+
+def _check_kwargs(implementation: Any, kwargs: Mapping[str, Any]) -> Iterator[str]:
+    known = set(implementation.__fields__)
+    for name in sorted(set(kwargs) - known):
+        yield f"{name!r} is not one of its kwargs{_did_you_mean(name, known)}"
+    try:
+        implementation(**{name: value for name, value in kwargs.items() if name in known})
+    except ValueError as error:
+        # pydantic's errors say where each of them is; others are one sentence.
+        details = error.errors() if hasattr(error, "errors") else [{"loc": (), "msg": str(error)}]
+        for detail in details:
+            yield ": ".join([*map(str, detail["loc"]), str(detail["msg"])])
+
+
+def _check_explains(item: Mapping[str, Any]) -> Iterator[str]:
+    explains = _meta(item).get("explains")
+    if not isinstance(explains, list) or not explains:
+        yield 'needs "explains" in its "meta": a list of columns of the profile'
+        return
+    for column in explains:
+        if column not in COLUMNS:
+            near = _did_you_mean(column, COLUMNS)
+            yield f"explains {column!r}, which is no column of the profile{near}"
+
+
+def _did_you_mean(word: object, known: Collection[str]) -> str:
+    near = get_close_matches(str(word), list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _suite(content: Mapping[str, Any]) -> Suite:
+    from great_expectations.core import ExpectationSuite
+
+    return Suite(
+        library=ExpectationSuite(**content),
+        expectations={item["meta"]["name"]: _expectation(item) for item in content["expectations"]},
+    )
+
+
+def _expectation(item: Mapping[str, Any]) -> Expectation:
+    column, meta = item["kwargs"]["column"], item["meta"]
+    unit = COLUMNS[column].unit if column in COLUMNS else "count"
+    return Expectation(
+        name=meta["name"],
+        column=column,
+        severity=item["severity"],
+        expected=_words.expected(item["type"], item["kwargs"], unit),
+        bounds=_words.limits(item["kwargs"]),
+        reason=meta.get("reason"),
+        explains=tuple(meta.get("explains", ())),
+    )
