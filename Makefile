@@ -1,0 +1,98 @@
+# What a newcomer does; `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SILENT:
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+INSTALLED_DEV := .venv/installed-dev
+
+# Which interpreter makes .venv (by default the first that fits), and which file the demo reads.
+PYTHON ?=
+DATA ?=
+
+.PHONY: help venv demo test lint up down status lock clean
+
+help: ## list the targets
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## three nights on this machine; DATA=PATH for the UCI Online Retail file
+	$(BIN)/recfleet demo $(if $(DATA),--data '$(DATA)')
+
+test: lint ## install what tests need, check style and types, run the tests
+	$(BIN)/pytest -n 2
+
+lint: $(INSTALLED_DEV) ## check style and types only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
+	$(BIN)/recfleet up
+
+down: ## stop what demo and up started; all data stays
+	if [ -x $(BIN)/recfleet ]; then $(BIN)/recfleet down; else echo 'Nothing was running.'; fi
+
+status: $(INSTALLED) ## show what runs, where, and its log
+	$(BIN)/recfleet status || [ $$? -eq 1 ]
+
+venv: $(INSTALLED) ## make .venv from requirements.lock; PYTHON=PATH chooses the interpreter
+
+lock: $(INSTALLED_DEV) ## write requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+		--all-extras --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+		--output-file requirements.lock
+
+clean: down ## stop everything, then remove .venv and .recfleet with all data in it
+	echo 'Removing .venv and .recfleet, with every database and model in it.'
+	rm -rf .venv .recfleet
+
+fits = -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+
+# uv reads the lock in seconds. Where it cannot reach an index (a mirror that only pip is told
+# of), pip does the same, slowly.
+define install
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c requirements.lock -e '$(1)' || {
+		echo 'uv could not install it; trying pip, which takes some minutes.'
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+			-c requirements.lock -e '$(1)'
+	}
+endef
+
+$(INSTALLED): pyproject.toml requirements.lock
+	python='$(PYTHON)'
+	if [ -n "$$python" ]; then
+		"$$python" $(fits) || { echo "PYTHON=$$python is not a Python 3.11 or 3.12." >&2; exit 2; }
+		rm -rf .venv
+	else
+		for candidate in python3.12 python3.11 python3; do
+			if "$$candidate" $(fits); then python=$$candidate; break; fi
+		done
+	fi
+	if ! $(BIN)/python $(fits) || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then
+		if [ -z "$$python" ]; then
+			echo 'Python 3.11 or 3.12 is needed and neither was found; name one with PYTHON=PATH.' >&2
+			exit 2
+		fi
+		if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then
+			echo "$$python cannot make environments: its venv and ensurepip are missing." >&2
+			echo 'On Debian and Ubuntu the package python3-venv brings them.' >&2
+			exit 2
+		fi
+		echo "Making .venv with $$("$$python" --version)."
+		rm -rf .venv
+		"$$python" -m venv .venv
+	fi
+	echo 'Installing what requirements.lock lists into .venv; the first time takes minutes.'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock uv
+	$(call install,.)
+	touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	echo 'Installing what the tests need.'
+	$(call install,.[dev])
+	touch $@

@@ -1,0 +1,119 @@
+"""``recfleet up``, ``down``, ``status``: the services on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import typer
+
+from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.local import Stack
+
+_MEGABYTE = 1024 * 1024
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("up")(up)
+    app.command("down")(down)
+    app.command("status")(status)
+
+
+def up() -> None:
+    """Start Postgres, MLflow and Airflow on this machine, and wait until they answer.
+
+    They run in the background, on loopback only, and keep their data in the folder RECFLEET_HOME
+    (.recfleet by default). What runs already is used again; what died is started again. Ports
+    are chosen with RECFLEET_AIRFLOW_PORT (8080), RECFLEET_MLFLOW_PORT (5000) and
+    RECFLEET_POSTGRES_PORT (54329), the number of tasks at once with RECFLEET_WORKERS (2).
+
+    For the plain `airflow` and `mlflow` commands: `set -a; . .recfleet/stack.env; set +a`.
+    """
+    bring_up()
+    show_addresses()
+
+
+def down() -> None:
+    """Stop what `recfleet up` started; all data stays."""
+    from recfleet import local
+
+    with _progress("Stopping") as say:
+        stopped = local.down(say)
+    if stopped:
+        console().print(f"Stopped: {', '.join(stopped)}. The data is kept; `recfleet up` resumes.")
+    else:
+        console().print("Nothing was running.")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show every service: whether it runs, its address, pid, memory and log.
+
+    Exits with 1 when one of them does not run.
+    """
+    from recfleet import local
+
+    services = local.status()
+    if as_json:
+        print_json([asdict(service) for service in services])
+    else:
+        rows = [
+            {
+                "service": service.name,
+                "state": service.state,
+                "address": service.address,
+                "pid": service.pid,
+                "MB": None if service.memory is None else f"{service.memory / _MEGABYTE:.0f}",
+                "log": service.log,
+            }
+            for service in services
+        ]
+        columns = ("service", "state", "address", "pid", "MB", "log")
+        print_table("Services", rows, columns, right=frozenset({"pid", "MB"}))
+    if any(service.state != "running" for service in services):
+        raise typer.Exit(1)
+
+
+def bring_up() -> Stack:
+    """Start the stack, showing progress."""
+    from recfleet import local
+
+    with _progress("Starting Postgres, MLflow and Airflow") as say:
+        stack = local.up(say)
+        if stack.reused:
+            say("everything was running already")
+    return stack
+
+
+def show_addresses() -> None:
+    """Print where the pages are, and the login."""
+    from recfleet.settings import settings
+
+    known = settings()
+    out = console()
+    out.print()
+    out.print(
+        f"Airflow   {known.airflow_url}   user {known.airflow_username}, "
+        f"password {known.airflow_password}"
+    )
+    out.print(f"MLflow    {known.mlflow_url}")
+    out.print("Stop it   recfleet down", style="dim")
+
+
+@contextlib.contextmanager
+def _progress(title: str) -> Iterator[Callable[[str], None]]:
+    """Lines with the seconds since the beginning; a spinner while a terminal looks on."""
+    begin = time.monotonic()
+    out = console()
+
+    def say(line: str) -> None:
+        out.print(f"{time.monotonic() - begin:6.1f} s  {line}", markup=False)
+
+    if out.is_terminal:
+        with out.status(title):
+            yield say
+    else:
+        out.print(title)
+        yield say
