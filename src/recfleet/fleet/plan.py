@@ -155,7 +155,8 @@ def _same_as_live(connection: Connection, night: Night, bases: Mapping[str, str]
     """Tenants whose live release was made, no later than as-of, from what there is now."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, basis from live_release join release using (tenant_id, release_id) "
+            "select tenant_id, basis from live_release "
+            "join release using (tenant_id, release_id, night_id) "
             "join ledger using (tenant_id, night_id) "
             "where as_of <= %s and tenant_id = any(%s)",
             (night.as_of, list(bases)),

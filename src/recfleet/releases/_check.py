@@ -195,7 +195,7 @@ def _covered(
     offered = active & (np.bincount(bought.indices, minlength=products) > 0)
     left = np.full(customers, np.count_nonzero(offered))
     if not recipe.repeat_purchases:
-        left -= bought @ offered.astype(np.int32)
+        left -= (bought @ offered).astype(left.dtype)
     covered = np.zeros(customers, dtype=bool)
     owners = lists.customers[lists.lengths > 0]
     covered[owners[(owners >= 0) & (owners < customers)]] = True

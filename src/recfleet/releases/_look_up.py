@@ -20,8 +20,8 @@ select tenant.mode, release.release_id, release.model_version, release.as_of, re
   left join live_release on live_release.tenant_id = tenant.tenant_id
   left join release on release.release_id = live_release.release_id
   left join recommendation
-    on recommendation.night_id = release.night_id
-   and recommendation.release_id = release.release_id
+    on recommendation.night_id = live_release.night_id
+   and recommendation.release_id = live_release.release_id
    and recommendation.customer_id = %s
   left join lateral unnest(coalesce(recommendation.products, release.popular_products),
                            coalesce(recommendation.scores, release.popular_scores))

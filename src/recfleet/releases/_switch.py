@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _SWITCH = """
-insert into live_release (tenant_id, release_id) values (%s, %s)
+insert into live_release (tenant_id, release_id, night_id) values (%s, %s, %s)
 on conflict (tenant_id) do update
-   set release_id = excluded.release_id, switched_at = now()
+   set release_id = excluded.release_id, night_id = excluded.night_id, switched_at = now()
  where live_release.release_id <> excluded.release_id
 """
 _KEPT = """
@@ -64,7 +64,7 @@ def switch_live(connection: Connection, tenant_id: str, release_id: int) -> None
         )
         [(written,)] = cursor.fetchall()
         _refuse(release_id, customers, written, checks)
-        cursor.execute(_SWITCH, (tenant_id, release_id))
+        cursor.execute(_SWITCH, (tenant_id, release_id, night_id))
 
 
 def kept_release(connection: Connection, tenant_id: str, model_version: int | None) -> int | None:

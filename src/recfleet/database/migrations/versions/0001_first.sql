@@ -179,7 +179,7 @@ create table recfleet.release (
   popular_scores    real[] not null,
   checks            jsonb not null,             -- [{name, passed, detail}]
   created_at        timestamptz not null default now(),
-  unique (release_id, tenant_id),               -- for live_release to refer to
+  unique (release_id, night_id, tenant_id),     -- for live_release to refer to
   -- A night can hold the old champion's release beside that of one approved by day.
   unique nulls not distinct (tenant_id, night_id, model_version)
 );
@@ -187,8 +187,10 @@ create table recfleet.release (
 create table recfleet.live_release (
   tenant_id    text primary key,
   release_id   bigint not null unique,
+  night_id     bigint not null,                 -- the release's: its partition
   switched_at  timestamptz not null default now(),
-  foreign key (release_id, tenant_id) references recfleet.release (release_id, tenant_id)
+  foreign key (release_id, night_id, tenant_id)
+    references recfleet.release (release_id, night_id, tenant_id)
 );
 
 -- No transaction can leave a tenant with live lists of a model that is not its champion. Checked at
@@ -248,10 +250,9 @@ select release.tenant_id,
        recommendation.source
   from recfleet.live_release
   join recfleet.tenant using (tenant_id)
-  join recfleet.release using (release_id)
-  join recfleet.recommendation
-    on recommendation.night_id = release.night_id
-   and recommendation.release_id = release.release_id
+  -- On the night as well, so that in whatever order they are joined one partition is read.
+  join recfleet.release using (release_id, night_id)
+  join recfleet.recommendation using (release_id, night_id)
  cross join lateral unnest(recommendation.products, recommendation.scores)
        with ordinality as item (product_id, score, rank)
  where tenant.mode <> 'off';
@@ -266,7 +267,7 @@ select release.tenant_id,
        release.as_of
   from recfleet.live_release
   join recfleet.tenant using (tenant_id)
-  join recfleet.release using (release_id)
+  join recfleet.release using (release_id, night_id)
  cross join lateral unnest(release.popular_products, release.popular_scores)
        with ordinality as item (product_id, score, rank)
  where tenant.mode <> 'off';

@@ -1,0 +1,302 @@
+"""Right lists pass; lists damaged in one way fail exactly the check for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from recfleet.als import Recipe
+from recfleet.interactions.log import InteractionLog
+from recfleet.releases import Check, Lists, check_lists
+from recfleet.releases._make import lists_from_factors
+from tests.releases._worlds import log_of, random_factors, random_log
+
+NAMES = [
+    "at least one list",
+    "one list for each customer",
+    "no list too long",
+    "finite scores",
+    "falling scores",
+    "no product twice",
+    "only active products",
+    "nothing already bought",
+    "enough customers covered",
+]
+LENGTH = 5
+
+
+class World:
+    """A tenant, its right lists, and a place in them."""
+
+    def __init__(self, seed: int, *, repeat: bool = False) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.log: InteractionLog = random_log(self.rng, 12, 18, 0.25)
+        self.bought = self.log.matrix("binary").toarray() > 0
+        self.active = self.rng.random(18) > 0.2
+        self.recipe = Recipe(list_length=LENGTH, repeat_purchases=repeat)
+        factors = random_factors(self.rng, self.log, 0.1)
+        self.lists = lists_from_factors(
+            self.log.matrix("binary"), factors, self.log, self.active, self.recipe
+        )
+
+    def failed(
+        self, lists: Lists | None = None, *, length: int = LENGTH, coverage: float = 1.0
+    ) -> dict[str, str]:
+        checks = check_lists(
+            lists or self.lists,
+            self.log,
+            active=self.active,
+            recipe=self.recipe.model_copy(update={"list_length": length}),
+            minimum_coverage=coverage,
+        )
+        assert [check.name for check in checks] == NAMES
+        return {check.name: check.detail for check in checks if not check.passed}
+
+    def place(self, at_least: int = 1) -> tuple[int, int]:
+        """A list with so many products, and one of its places."""
+        long_enough = np.flatnonzero(self.lists.lengths >= at_least)
+        assume(len(long_enough))
+        index = int(self.rng.choice(long_enough))
+        first, last = self.lists.starts[index : index + 2]
+        return index, int(self.rng.integers(first, last))
+
+    def with_product(self, place: int, product: int) -> Lists:
+        products = self.lists.products.copy()
+        products[place] = product
+        return replace(self.lists, products=products)
+
+    def other_product(self, index: int, mask: np.ndarray) -> int:
+        """A product under the mask that is not in the list."""
+        first, last = self.lists.starts[index : index + 2]
+        candidates = np.setdiff1d(np.flatnonzero(mask), self.lists.products[first:last])
+        assume(len(candidates))
+        return int(self.rng.choice(candidates))
+
+    def emptied(self, index: int) -> Lists:
+        first, last = self.lists.starts[index : index + 2]
+        starts = self.lists.starts.copy()
+        starts[index + 1 :] -= last - first
+        return replace(
+            self.lists,
+            starts=starts,
+            products=np.delete(self.lists.products, slice(first, last)),
+            scores=np.delete(self.lists.scores, slice(first, last)),
+        )
+
+    def customer(self, index: int) -> str:
+        return repr(self.log.customer_ids[self.lists.customers[index]])
+
+
+def _not_finite(world: World) -> tuple[Lists, list[str]]:
+    index, place = world.place()
+    scores = world.lists.scores.copy()
+    scores[place] = world.rng.choice([np.nan, np.inf, -np.inf])
+    first, last = world.lists.starts[index : index + 2]
+    # Infinities where they fall.
+    if np.isposinf(scores[place]):
+        scores[first : place + 1] = np.inf
+        place = first
+    elif np.isneginf(scores[place]):
+        scores[place:last] = -np.inf
+    return replace(world.lists, scores=scores), [
+        world.customer(index),
+        repr(world.log.product_ids[world.lists.products[place]]),
+    ]
+
+
+def _not_falling(world: World) -> tuple[Lists, list[str]]:
+    index, _ = world.place(at_least=2)
+    first, last = world.lists.starts[index : index + 2]
+    scores = world.lists.scores.copy()
+    scores[first:last] = scores[first:last][::-1]
+    assume(scores[first] != scores[last - 1])
+    return replace(world.lists, scores=scores), [world.customer(index)]
+
+
+def _product_twice(world: World) -> tuple[Lists, list[str]]:
+    index, place = world.place(at_least=2)
+    first = world.lists.starts[index]
+    other = first if place != first else place + 1
+    product = world.lists.products[other]
+    return world.with_product(place, product), [
+        world.customer(index),
+        repr(world.log.product_ids[product]),
+    ]
+
+
+def _inactive(world: World) -> tuple[Lists, list[str]]:
+    index, place = world.place()
+    bought = world.bought[world.lists.customers[index]]
+    product = world.other_product(index, ~world.active & ~bought)
+    return world.with_product(place, product), [
+        world.customer(index),
+        repr(world.log.product_ids[product]),
+    ]
+
+
+def _no_such_product(world: World) -> tuple[Lists, list[str]]:
+    index, place = world.place()
+    product = int(world.rng.choice([-1, 18]))
+    return world.with_product(place, product), [world.customer(index), f"number {product}"]
+
+
+def _already_bought(world: World) -> tuple[Lists, list[str]]:
+    index, place = world.place()
+    bought = world.bought[world.lists.customers[index]]
+    product = world.other_product(index, world.active & bought)
+    return world.with_product(place, product), [
+        world.customer(index),
+        repr(world.log.product_ids[product]),
+    ]
+
+
+def _customer_twice(world: World) -> tuple[Lists, list[str]]:
+    index, _ = world.place()
+    first, last = world.lists.starts[index : index + 2]
+    lists = world.lists
+    return replace(
+        lists,
+        customers=np.append(lists.customers, lists.customers[index]),
+        starts=np.append(lists.starts, lists.starts[-1] + last - first),
+        products=np.append(lists.products, lists.products[first:last]),
+        scores=np.append(lists.scores, lists.scores[first:last]),
+        from_model=np.append(lists.from_model, lists.from_model[index]),
+    ), [world.customer(index)]
+
+
+def _list_missing(world: World) -> tuple[Lists, list[str]]:
+    index, _ = world.place()
+    return world.emptied(index), [world.customer(index)]
+
+
+def _nothing_for_anybody_unknown(world: World) -> tuple[Lists, list[str]]:
+    assume(len(world.lists.popular_products))
+    none = world.lists.popular_products[:0]
+    return replace(world.lists, popular_products=none, popular_scores=none.astype(np.float32)), [
+        "anybody unknown"
+    ]
+
+
+def _popular_inactive(world: World) -> tuple[Lists, list[str]]:
+    assume(len(world.lists.popular_products) and not world.active.all())
+    products = world.lists.popular_products.copy()
+    products[-1] = np.flatnonzero(~world.active)[0]
+    return replace(world.lists, popular_products=products), ["anybody unknown"]
+
+
+def _popular_rising(world: World) -> tuple[Lists, list[str]]:
+    scores = world.lists.popular_scores[::-1].copy()
+    assume(len(scores) > 1 and scores[0] != scores[-1])
+    return replace(world.lists, popular_scores=scores), ["anybody unknown"]
+
+
+Damage = Callable[[World], tuple[Lists, list[str]]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), repeat=st.booleans())
+def test_right_lists_pass(seed: int, repeat: bool) -> None:
+    assert World(seed, repeat=repeat).failed() == {}
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        (_not_finite, "finite scores"),
+        (_not_falling, "falling scores"),
+        (_product_twice, "no product twice"),
+        (_inactive, "only active products"),
+        (_no_such_product, "only active products"),
+        (_already_bought, "nothing already bought"),
+        (_customer_twice, "one list for each customer"),
+        (_list_missing, "enough customers covered"),
+        (_nothing_for_anybody_unknown, "enough customers covered"),
+        (_popular_inactive, "only active products"),
+        (_popular_rising, "falling scores"),
+    ],
+)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_one_damage_fails_one_check(damage: Damage, name: str, seed: int) -> None:
+    world = World(seed)
+    lists, examples = damage(world)
+    failed = world.failed(lists)
+    assert list(failed) == [name]
+    for example in examples:
+        assert example in failed[name]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_lists_longer_than_the_recipe(seed: int) -> None:
+    world = World(seed)
+    assume(world.lists.lengths.max() == LENGTH)
+    failed = world.failed(length=LENGTH - 1)
+    assert list(failed) == ["no list too long"]
+    assert f"has {LENGTH} products, not at most {LENGTH - 1}" in failed["no list too long"]
+
+
+def test_nothing_to_offer_at_all() -> None:
+    log = log_of([("a", "p", 1.0), ("b", "q", 1.0)])
+    lists = lists_from_factors(log.matrix("binary"), None, log, np.zeros(2, dtype=bool), Recipe())
+    checks = check_lists(
+        lists, log, active=np.zeros(2, dtype=bool), recipe=Recipe(), minimum_coverage=0.9
+    )
+    assert [check for check in checks if not check.passed] == [
+        Check("at least one list", False, "no product in any list")
+    ]
+
+
+def test_coverage_counts_those_to_whom_something_is_left_to_offer() -> None:
+    # All but c and d have everything; d, who has none of it, has no list.
+    everything = [(customer, product, 1.0) for customer in "abef" for product in "pq"]
+    log = log_of([*everything, ("c", "p", 1.0), ("d", "p", -1.0)])
+    active = np.ones(2, dtype=bool)
+    right = lists_from_factors(log.matrix("binary"), None, log, active, Recipe())
+    keep = right.customers != 3
+    assert right.lengths.tolist() == [0, 0, 1, 2, 0, 0]
+    lists = replace(
+        right,
+        customers=right.customers[keep],
+        starts=np.array([0, 0, 0, 1, 1, 1]),
+        products=right.products[:1],
+        scores=right.scores[:1],
+        from_model=right.from_model[keep],
+    )
+    half = check_lists(lists, log, active=active, recipe=Recipe(), minimum_coverage=0.5)[-1]
+    assert half == Check(
+        "enough customers covered",
+        True,
+        "1 of 2 customers to whom something is left to offer",
+    )
+    more = check_lists(lists, log, active=active, recipe=Recipe(), minimum_coverage=0.51)[-1]
+    assert more == Check(
+        "enough customers covered",
+        False,
+        "1 of 2 customers to whom something is left to offer, less than 51%; "
+        "first without: customer 'd'",
+    )
+
+
+def test_purchases_may_be_repeated_when_the_recipe_says_so() -> None:
+    world = World(3, repeat=True)
+    pairs = world.bought[world.lists.customers.repeat(world.lists.lengths), world.lists.products]
+    assert pairs.any()
+    assert world.failed() == {}
+    world.recipe = world.recipe.model_copy(update={"repeat_purchases": False})
+    assert "nothing already bought" in world.failed()
+
+
+def test_flat_arrays_that_do_not_fit_one_another_are_refused() -> None:
+    lists = World(1).lists
+    with pytest.raises(ValueError, match="need 13 starts and 12 sources"):
+        replace(lists, starts=lists.starts[:-1])
+    with pytest.raises(ValueError, match="must rise from 0"):
+        replace(lists, starts=lists.starts[::-1])
+    with pytest.raises(ValueError, match="needs a product and a score"):
+        replace(lists, scores=lists.scores[:-1])
