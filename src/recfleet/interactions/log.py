@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -72,8 +73,8 @@ class InteractionLog:
         """A hash of every line: equal logs have equal fingerprints, whatever machine read them."""
         digest = hashlib.sha256(self.tenant_id.encode())
         for ids in (self.customer_ids, self.product_ids):
+            digest.update(f"{len(ids)}\x00".encode())
             digest.update("\x00".join(ids).encode())
-            digest.update(b"\x01")
         for column in (self.customer, self.product, self.occurred_at, self.quantity, self.amount):
             digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()[:32]
@@ -126,11 +127,13 @@ class InteractionLog:
 
     def _between(self, since: datetime | None, before: datetime | None) -> slice:
         start = 0 if since is None else np.searchsorted(self.occurred_at, microseconds(since))
-        stop = len(self) if before is None else np.searchsorted(self.occurred_at, microseconds(before))
+        stop = (
+            len(self) if before is None else np.searchsorted(self.occurred_at, microseconds(before))
+        )
         return slice(int(start), int(stop))
 
 
-_VALUE = {
+_VALUE: dict[Signal, Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]] = {
     "lines": lambda lines, _: lines,
     "log_lines": lambda lines, _: np.log1p(lines),
     "log_quantity": lambda _, net: np.log1p(net),

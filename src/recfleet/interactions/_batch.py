@@ -1,0 +1,72 @@
+"""Some lines of a file, as text, before anything is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TIME = pa.timestamp("us", tz="UTC")
+"""How times are kept on the way to the table."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """n lines of a file in their order."""
+
+    columns: dict[str, pa.Array]
+    """Column -> (n,) text as it stands in the file; null: an empty cell."""
+    broken: pa.Array
+    """(n,) text of a line that could not be cut into cells; null: it could."""
+    times: dict[str, pa.Array] = field(default_factory=dict)
+    """Column -> (n,) times, for files that know times; null where the cell is text."""
+
+    def __len__(self) -> int:
+        return len(self.broken)
+
+    @classmethod
+    def of(
+        cls,
+        columns: Mapping[str, Sequence[str | None] | pa.Array],
+        *,
+        broken: Sequence[str | None] | None = None,
+        times: Mapping[str, pa.Array] | None = None,
+    ) -> Batch:
+        """Make a batch of columns of equal length; NUL characters, which Postgres lacks, go.
+
+        Args:
+            columns: name -> text, None for an empty cell.
+            broken: the text of lines that are not cells, None for those that are.
+            times: name -> times, for cells that are times and not text.
+        """
+        arrays = {name: _without_nul(_text(values)) for name, values in columns.items()}
+        length = len(next(iter(arrays.values()))) if arrays else len(broken or ())
+        if broken is None:
+            return cls(arrays, pa.nulls(length, pa.string()), dict(times or {}))
+        return cls(arrays, _without_nul(_text(broken)), dict(times or {}))
+
+    def lines(self, which: Sequence[int]) -> list[dict[str, Any]]:
+        """Some lines as column -> text, a broken one as ``{"line": text}``; for keeping."""
+        indices = pa.array(which, pa.int64())
+        names = list(self.columns)
+        cells = [self.columns[name].take(indices).to_pylist() for name in names]
+        rows = zip(*cells, strict=True) if cells else ((),) * len(which)
+        return [
+            dict(zip(names, row, strict=True)) if text is None else {"line": text}
+            for row, text in zip(rows, self.broken.take(indices).to_pylist(), strict=True)
+        ]
+
+
+def _text(values: Sequence[str | None] | pa.Array) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    return values if isinstance(values, pa.Array) else pa.array(values, pa.string())
+
+
+def _without_nul(column: pa.Array) -> pa.Array:
+    if pc.any(pc.match_substring(column, "\x00")).as_py():
+        return pc.replace_substring(column, "\x00", "")
+    return column

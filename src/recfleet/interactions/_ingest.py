@@ -1,0 +1,110 @@
+"""A file, whatever its kind, from the disk into the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recfleet.database import transaction
+from recfleet.interactions._batch import Batch
+from recfleet.interactions._csv import read_csv
+from recfleet.interactions._excel import other_sheets, read_excel
+from recfleet.interactions._load import IngestReport, Loader
+from recfleet.interactions._parquet import read_parquet
+from recfleet.interactions._source import Source, inspect
+from recfleet.interactions._tenant_names import TenantNames
+from recfleet.interactions.clean import check_readable, clean
+from recfleet.interactions.mapping import ColumnMapping
+from recfleet.tenants import list_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a file is."""
+
+    stage: str
+    """What is being done, in words."""
+    share: float
+    """Of the file that has been read, 0 to 1."""
+    lines: int
+    """Lines read so far."""
+
+
+def ingest(
+    connection: Connection,
+    path: Path,
+    mapping: ColumnMapping,
+    *,
+    delimiter: str | None = None,
+    sheet: str | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    now: datetime | None = None,
+) -> IngestReport:
+    """Load a file in one transaction: all of it is there afterwards, or nothing.
+
+    The same file again, or another that overlaps with it, adds only what was not there; lines that
+    say the same are told apart by their number within a file, so that true repetitions stay.
+
+    Args:
+        connection: an open connection; its transaction is committed.
+        path: CSV, gzipped CSV, Parquet or Excel.
+        mapping: which column says what.
+        delimiter: between the cells of a CSV file; by default whichever finds the columns.
+        sheet: of an Excel file; by default the first.
+        progress: told how far it is, after every batch.
+        now: times more than a day later are in the future; by default the moment.
+
+    Raises:
+        BadInputError: the file cannot be read, or does not have those columns.
+    """
+    progress(Progress("looking at the file", 0.0, 0))
+    source = inspect(path)
+    now = now or datetime.now(UTC)
+    if source.kind != "csv" and mapping.decimal != ".":
+        # Their numbers are numbers, not text in somebody's way of writing.
+        mapping = mapping.model_copy(update={"decimal": "."})
+    with transaction(connection):
+        tenants = TenantNames({known.tenant_id: known.name for known in list_tenants(connection)})
+        loader = Loader(connection, source.path.name, source.fingerprint)
+        touched: set[str] = set()
+        last: datetime | None = None
+        lines = 0
+        for batch, share in _batches(source, mapping, delimiter, sheet):
+            if not lines:
+                check_readable(batch, mapping)
+            cleaned = clean(batch, mapping, now=now, last=last, tenants=tenants)
+            loader.add(cleaned)
+            touched |= cleaned.tenant_ids()
+            last = cleaned.last
+            lines += len(batch)
+            progress(Progress("reading", share, lines))
+        progress(Progress("writing to the tables", 1.0, lines))
+        report = loader.finish({tenant_id: tenants.name_of(tenant_id) for tenant_id in touched})
+    progress(Progress("done", 1.0, lines))
+    return replace(report, notes=_notes(source, sheet))
+
+
+def _batches(
+    source: Source, mapping: ColumnMapping, delimiter: str | None, sheet: str | None
+) -> Iterator[tuple[Batch, float]]:
+    if source.kind == "parquet":
+        return read_parquet(source, mapping)
+    if source.kind == "excel":
+        return read_excel(source, mapping, sheet)
+    return read_csv(source, mapping, delimiter)
+
+
+def _notes(source: Source, sheet: str | None) -> tuple[str, ...]:
+    if source.kind != "excel":
+        return source.notes
+    others = other_sheets(source, sheet)
+    if not others:
+        return source.notes
+    names = ", ".join(map(repr, others))
+    return (*source.notes, f"Other sheets were not read: {names}. --sheet names one.")

@@ -1,0 +1,293 @@
+"""A file's lines into the tables: COPY to a temporary table, then one statement a table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, LiteralString
+
+import numpy as np
+import pyarrow as pa
+from psycopg2.extras import Json
+from pyarrow import csv
+
+from recfleet.errors import BadInputError
+from recfleet.interactions._tenant_names import TenantNames
+from recfleet.interactions.clean import Cleaned
+from recfleet.tenants import add_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_STAGING = """
+set local work_mem = '64MB';
+create temporary table staged (
+  number bigint, tenant_id text, occurred_at timestamptz, customer_id text, product_id text,
+  quantity double precision, amount double precision, reference text, name text, active boolean
+) on commit drop;
+create temporary table staged_unusable (
+  tenant_id text, placed_at timestamptz, reason text, line text
+) on commit drop;
+"""
+
+# What a line says, hashed, and its number among the lines of this file that say the same. Rows go
+# in by tenant and time, so that a tenant's lie together on disk.
+_INTERACTIONS = """
+with said as (
+  select *, hashtextextended(row(customer_id, product_id, quantity, amount, reference)::text, 0)
+            as says
+    from staged
+), counted as (
+  select *, row_number() over (partition by tenant_id collate "C", occurred_at, says) as repetition
+    from said
+), hashed as (
+  select tenant_id, occurred_at,
+         hashtextextended(row(customer_id, product_id, quantity, amount, reference)::text,
+                          repetition) as line_hash,
+         customer_id, product_id, quantity, amount, least(repetition, 32767) as repetition
+    from counted
+), added as (
+  insert into interaction
+         (tenant_id, occurred_at, line_hash, customer_id, product_id, quantity, amount, repetition)
+  select * from hashed order by tenant_id collate "C", occurred_at, line_hash
+  on conflict do nothing
+  returning tenant_id
+)
+select tenant_id, count(*) from added group by tenant_id
+"""
+
+_PRODUCTS = """
+insert into product (tenant_id, product_id)
+select distinct tenant_id, product_id from staged
+on conflict do nothing
+"""
+
+# A file older than what is known of a product changes neither its name nor its state.
+_NAMES = """
+with seen as (
+  select tenant_id, product_id, name, max(occurred_at) as at, max(number) as number
+    from staged where name is not null group by tenant_id, product_id, name
+), newest as (
+  select distinct on (tenant_id, product_id) tenant_id, product_id, name, at
+    from seen order by tenant_id, product_id, at desc, number desc
+), renamed as (
+  select tenant_id, product_id, max(interaction.occurred_at) as last
+    from newest
+    join product using (tenant_id, product_id)
+    join interaction using (tenant_id, product_id)
+   where product.name <> newest.name
+   group by tenant_id, product_id
+)
+update product set name = newest.name
+  from newest left join renamed using (tenant_id, product_id)
+ where product.tenant_id = newest.tenant_id
+   and product.product_id = newest.product_id
+   and (product.name is null or renamed.last <= newest.at)
+"""
+
+_STATES = """
+with seen as (
+  select tenant_id, product_id, active, max(occurred_at) as at, max(number) as number
+    from staged where active is not null group by tenant_id, product_id, active
+), newest as (
+  select distinct on (tenant_id, product_id) tenant_id, product_id, active, at
+    from seen order by tenant_id, product_id, at desc, number desc
+), changed as (
+  select tenant_id, product_id, newest.active, newest.at, max(interaction.occurred_at) as last
+    from newest
+    join product using (tenant_id, product_id)
+    join interaction using (tenant_id, product_id)
+   where newest.active is distinct from (product.discontinued_at is null)
+   group by tenant_id, product_id, newest.active, newest.at
+)
+update product set discontinued_at = case when not changed.active then changed.at end
+  from changed
+ where product.tenant_id = changed.tenant_id
+   and product.product_id = changed.product_id
+   and changed.last <= changed.at
+"""
+
+# What an earlier reading of the same file could not use may be usable as it is read now.
+_FORGET_UNUSABLE = """
+delete from unusable_line using ingest
+ where unusable_line.ingest_id = ingest.ingest_id and ingest.fingerprint = %s
+"""
+
+_UNUSABLE = """
+with counted as (
+  select tenant_id, placed_at, reason, line::jsonb as line,
+         row_number() over (partition by tenant_id, hashtextextended(line, 0)) as repetition
+    from staged_unusable
+)
+insert into unusable_line (tenant_id, placed_at, line_hash, reason, line, ingest_id)
+select tenant_id, placed_at, hashtextextended(line::text, repetition), reason, line, %s
+  from counted
+on conflict do nothing
+"""
+
+
+@dataclass(frozen=True)
+class TenantReport:
+    """What a file brought one tenant, in lines."""
+
+    tenant_id: str
+    usable: int
+    added: int
+    unusable: int
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What came of a file, in lines."""
+
+    source: str
+    """The file's name."""
+    lines: int
+    """Read; blank ones and the header are not counted."""
+    added: int
+    """New interactions."""
+    known: int
+    """Interactions that were there already."""
+    unusable: dict[str, int]
+    """Reason -> lines."""
+    tenants: tuple[TenantReport, ...]
+    """Those with a line in the file, by id; NO_TENANT for lines of nobody known."""
+    notes: tuple[str, ...] = ()
+    """What a person should know about how the file was read."""
+
+
+@dataclass
+class _Counts:
+    usable: dict[str, int] = field(default_factory=dict)
+    unusable: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, cleaned: Cleaned) -> None:
+        _count(self.usable, cleaned.usable["tenant_id"])
+        _count(self.unusable, cleaned.unusable["tenant_id"])
+        _count(self.reasons, cleaned.unusable["reason"])
+
+
+def _count(counts: dict[str, int], column: pa.ChunkedArray) -> None:
+    for item in column.value_counts().to_pylist():
+        counts[item["values"]] = counts.get(item["values"], 0) + item["counts"]
+
+
+class Loader:
+    """Takes one source's lines in batches and brings them into the tables at the end.
+
+    Everything happens within the caller's transaction; nothing is there for others to see, or left
+    behind, until the caller commits.
+    """
+
+    def __init__(self, connection: Connection, source: str, fingerprint: str) -> None:
+        """Begin.
+
+        Args:
+            connection: an open connection that is not in autocommit.
+            source: the file's name, or how the lines came to be.
+            fingerprint: of the source: equal ones hold equal lines.
+        """
+        self._connection = connection
+        self._source = source
+        self._fingerprint = fingerprint
+        self._staged = 0
+        self._counts = _Counts()
+        with connection.cursor() as cursor:
+            cursor.execute(_STAGING)
+            cursor.execute(
+                "insert into ingest (source, fingerprint) values (%s, %s) returning ingest_id",
+                (source, fingerprint),
+            )
+            self._ingest_id = cursor.fetchone()[0]  # type: ignore[index]
+
+    def add(self, cleaned: Cleaned) -> None:
+        """Stage a batch's lines, usable and not."""
+        numbers = pa.array(np.arange(self._staged, self._staged + len(cleaned.usable)))
+        self._staged += len(cleaned.usable)
+        self._copy("staged", cleaned.usable.add_column(0, "number", numbers))
+        self._copy("staged_unusable", cleaned.unusable)
+        self._counts.add(cleaned)
+
+    def finish(self, names: Mapping[str, str]) -> IngestReport:
+        """Bring what was staged into the tables.
+
+        Args:
+            names: tenant id -> name, for all tenants of the lines.
+
+        Returns:
+            What was added and what not.
+
+        Raises:
+            BadInputError: while this was read, another load gave one of the tenants' ids to a
+                tenant with another name.
+        """
+        with self._connection.cursor() as cursor:
+            # Loads take turns from here to their end; until here they ran side by side.
+            cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet ingest', 0))")
+            self._add_tenants(names)
+            cursor.execute("analyze staged")
+            cursor.execute(_INTERACTIONS)
+            added: dict[str, int] = dict(cursor.fetchall())
+            for statement in (_PRODUCTS, _NAMES, _STATES):
+                cursor.execute(statement)
+            cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
+            cursor.execute(_UNUSABLE, (self._ingest_id,))
+            report = self._report(added)
+            cursor.execute(
+                "update ingest set finished_at = clock_timestamp(), lines = %s, added = %s, "
+                "known = %s, unusable = %s where ingest_id = %s",
+                (report.lines, report.added, report.known, Json(report.unusable), self._ingest_id),
+            )
+            cursor.execute("drop table staged, staged_unusable")
+        return report
+
+    def _copy(self, table: LiteralString, rows: pa.Table) -> None:
+        buffer = io.BytesIO()
+        csv.write_csv(rows, buffer, csv.WriteOptions(include_header=False))
+        buffer.seek(0)
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(f"COPY {table} FROM STDIN WITH (FORMAT csv)", buffer)
+
+    def _add_tenants(self, names: Mapping[str, str]) -> None:
+        add_tenants(self._connection, dict(sorted(names.items())))
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "select tenant_id, name from tenant where tenant_id = any(%s)", (list(names),)
+            )
+            there = TenantNames(dict(cursor.fetchall()))
+            for tenant_id, name in names.items():
+                _, other = there.tenant_id(name)
+                if other is not None:
+                    raise BadInputError(
+                        f"While {self._source} was read, another load made {other!r} the tenant "
+                        f"{tenant_id!r}, which {name!r} would be too. Nothing was loaded: load "
+                        "the file again, and the lines of the one are left out."
+                    )
+            # A tenant that was added by its id gets its name from the first file that knows it.
+            cursor.executemany(
+                "update tenant set name = %s where tenant_id = %s and name = tenant_id",
+                [(name, tenant_id) for tenant_id, name in names.items() if name != tenant_id],
+            )
+
+    def _report(self, added: Mapping[str, int]) -> IngestReport:
+        counts = self._counts
+        usable, unusable = sum(counts.usable.values()), sum(counts.reasons.values())
+        new = sum(added.values())
+        return IngestReport(
+            source=self._source,
+            lines=usable + unusable,
+            added=new,
+            known=usable - new,
+            unusable=dict(sorted(counts.reasons.items(), key=lambda item: -item[1])),
+            tenants=tuple(
+                TenantReport(
+                    tenant_id,
+                    counts.usable.get(tenant_id, 0),
+                    added.get(tenant_id, 0),
+                    counts.unusable.get(tenant_id, 0),
+                )
+                for tenant_id in sorted({*counts.usable, *counts.unusable})
+            ),
+        )

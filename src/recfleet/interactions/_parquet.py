@@ -1,0 +1,94 @@
+"""Parquet files in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recfleet.errors import BadInputError
+from recfleet.interactions._batch import TIME, Batch
+from recfleet.interactions._columns import named_columns
+from recfleet.interactions._source import Source
+from recfleet.interactions.mapping import ColumnMapping
+
+_BATCH_ROWS = 30_000
+
+
+def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch, float]]:
+    """Read a Parquet file; a column of lists or structures is left out.
+
+    Args:
+        source: the file.
+        mapping: the columns that must be there.
+
+    Yields:
+        Batches, and the share of the rows that has been read.
+
+    Raises:
+        BadInputError: a wanted column is not there, is not of plain values, or the file is damaged.
+    """
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(source.path, pre_buffer=False) as file:
+            schema = file.schema_arrow
+            named_columns(schema.names, mapping)
+            columns = [field.name for field in schema if _plain(field.type)]
+            for wanted in mapping.columns.values():
+                if wanted not in columns:
+                    raise BadInputError(
+                        f"Column {wanted!r} holds {schema.field(wanted).type}, not one plain value."
+                    )
+            read = 0
+            for rows in file.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
+                read += len(rows)
+                yield _batch(rows), read / max(file.metadata.num_rows, 1)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInputError(
+            f"{source.path} is a Parquet file that is damaged or cannot be read: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+
+
+def _plain(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    return (
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_primitive(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_null(kind)
+    ) and not pa.types.is_duration(kind)
+
+
+def _batch(rows: pa.RecordBatch) -> Batch:
+    columns, times = {}, {}
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        values = column
+        if pa.types.is_dictionary(values.type):
+            values = values.dictionary_decode()
+        if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
+            times[name] = values = _utc(values)
+        columns[name] = _text(values)
+    return Batch.of(columns, times=times)
+
+
+def _utc(times: pa.Array) -> pa.Array:
+    if pa.types.is_date(times.type):
+        times = times.cast(pa.timestamp("s"))
+    # Not safe: what nanoseconds say beyond microseconds is cut off.
+    if times.type.tz is None:
+        return pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
+    return times.cast(TIME, safe=False)
+
+
+def _text(values: pa.Array) -> pa.Array:
+    if pa.types.is_timestamp(values.type):
+        return pc.strftime(values, "%Y-%m-%dT%H:%M:%SZ")
+    if pa.types.is_floating(values.type):
+        values = pc.if_else(pc.is_nan(values), None, values)
+    return values.cast(pa.string())

@@ -1,0 +1,131 @@
+"""Which column of a file says what about an interaction."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from recfleet.errors import BadInputError
+from recfleet.tenants import check_tenant_id
+
+
+class ColumnMapping(BaseModel):
+    """How the lines of a file are read as interactions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant_column: str | None = None
+    """Column with the tenant's name, from which its id is made."""
+
+    tenant_id: str | None = None
+    """The one tenant that every line is of, in place of a column."""
+
+    customer_column: str
+    """Column with the customer's id."""
+
+    product_column: str
+    """Column with the product's id."""
+
+    time_column: str
+    """Column with the time of the purchase; a time that names no zone is UTC."""
+
+    time_format: str | None = None
+    """How times are written, in ``strptime``'s letters; by default ISO 8601 and its like."""
+
+    quantity_column: str | None = None
+    """Column with the number of units, negative for a return; by default 1 on every line."""
+
+    amount_column: str | None = None
+    """Column with the worth of the whole line."""
+
+    price_column: str | None = None
+    """Column with the price of one unit, when there is no amount column.
+
+    Without either, a line's amount is its quantity.
+    """
+
+    description_column: str | None = None
+    """Column with the product's name."""
+
+    reference_column: str | None = None
+    """Column with the invoice or order; lines that differ in it alone are different lines."""
+
+    active_column: str | None = None
+    """Column that says whether the product is still sold."""
+
+    product_pattern: str | None = None
+    """Regular expression that a product's id matches as a whole; what does not is no product."""
+
+    whole_number_customers: bool = False
+    """Read a customer ``17850.0`` as ``17850``."""
+
+    decimal: str = Field(default=".", pattern=r"^[.,]$")
+    """What stands between a number's whole part and its fraction."""
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _is_slug(cls, tenant_id: str | None) -> str | None:
+        return None if tenant_id is None else check_tenant_id(tenant_id)
+
+    @field_validator("product_pattern")
+    @classmethod
+    def _is_pattern(cls, pattern: str | None) -> str | None:
+        try:
+            pc.match_substring_regex("", pattern or "")
+        except pa.ArrowInvalid as error:
+            raise BadInputError(
+                f"{pattern!r} is no regular expression for product ids: {error}."
+            ) from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.tenant_column is None) == (self.tenant_id is None):
+            raise BadInputError(
+                "Say whose purchases these are: a tenant column (--tenant-column), or one tenant "
+                "for the whole file (--tenant), and not both."
+            )
+        if self.amount_column is not None and self.price_column is not None:
+            raise BadInputError(
+                "Give the column with the amount of the line (--amount-column) or that with the "
+                "price of one unit (--price-column), not both."
+            )
+        return self
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What a column says -> the column's name in the file, for those that are given."""
+        named = {
+            "tenant": self.tenant_column,
+            "customer": self.customer_column,
+            "product": self.product_column,
+            "time": self.time_column,
+            "quantity": self.quantity_column,
+            "amount": self.amount_column,
+            "price": self.price_column,
+            "description": self.description_column,
+            "reference": self.reference_column,
+            "active": self.active_column,
+        }
+        return {says: column for says, column in named.items() if column is not None}
+
+
+ONLINE_RETAIL = ColumnMapping(
+    tenant_column="Country",
+    customer_column="CustomerID",
+    product_column="StockCode",
+    time_column="InvoiceDate",
+    quantity_column="Quantity",
+    price_column="UnitPrice",
+    description_column="Description",
+    reference_column="InvoiceNo",
+    product_pattern=r"\d{5}.*",
+    whole_number_customers=True,
+)
+"""The UCI Online Retail file: one tenant a country; postage, fees and samples are no products."""
+
+PRESETS = {"online-retail": ONLINE_RETAIL}
+"""Name -> mapping of files that many people have."""
