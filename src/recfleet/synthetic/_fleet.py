@@ -1,0 +1,113 @@
+"""What synthetic fleet a database holds, as its ingests tell."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from recfleet.errors import BadInputError
+from recfleet.synthetic.world import World
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_SOURCE = "synthetic tenants "
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The synthetic tenants that a database holds."""
+
+    world: World
+    reached: tuple[date, ...]
+    """For each tenant by its number: the day before which its history ends."""
+
+    @property
+    def until(self) -> date:
+        """The day before which the longest history ends."""
+        return max(self.reached)
+
+
+def find_fleet(connection: Connection) -> Fleet | None:
+    """The synthetic fleet of this database; None when it holds no synthetic tenant."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select source from ingest where starts_with(source, %s) order by ingest_id", (_SOURCE,)
+        )
+        parts = [json.loads(source.removeprefix(_SOURCE)) for (source,) in cursor]
+    if not parts:
+        return None
+    world = World.model_validate(parts[0]["world"])
+    reached = [world.first_day] * max(part["last"] for part in parts)
+    for part in parts:
+        until = date.fromisoformat(part["until"])
+        for number in range(part["first"] - 1, part["last"]):
+            reached[number] = max(reached[number], until)
+    return Fleet(world, tuple(reached))
+
+
+def begin_ingest(connection: Connection, world: World, first: int, last: int, until: date) -> int:
+    """Note that tenants are being seeded; seen by others when their interactions are.
+
+    Args:
+        connection: an open connection; the caller commits.
+        world: the fleet's.
+        first: number of the first tenant, from 0.
+        last: number after that of the last tenant.
+        until: the day before which their history ends.
+
+    Returns:
+        The number of the ingest.
+    """
+    part = {
+        "seed": world.seed,
+        "first": first + 1,
+        "last": last,
+        "until": until.isoformat(),
+        "world": world.model_dump(mode="json", exclude_defaults=True),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ingest (source, fingerprint) values (%s, %s) returning ingest_id",
+            (_SOURCE + json.dumps(part), _fingerprint(part)),
+        )
+        row = cursor.fetchone()
+    assert row is not None  # noqa: S101 - it was just inserted
+    return int(row[0])
+
+
+def end_ingest(
+    connection: Connection, ingest_id: int, added: int, unusable: dict[str, int]
+) -> None:
+    """Note what came of it; the caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ingest set finished_at = clock_timestamp(), lines = %s, added = %s, known = 0, "
+            "unusable = %s where ingest_id = %s",
+            (added + sum(unusable.values()), added, json.dumps(unusable), ingest_id),
+        )
+
+
+def check_same_world(fleet: Fleet, world: World) -> None:
+    """Check that a world is that of the fleet that is there.
+
+    Raises:
+        BadInputError: it is another; names what differs.
+    """
+    there, asked = fleet.world.model_dump(), world.model_dump()
+    differs = [name for name in there if there[name] != asked[name]]
+    if differs:
+        are = ", ".join(f"{name} {there[name]}" for name in differs)
+        wants = ", ".join(f"{name} {asked[name]}" for name in differs)
+        raise BadInputError(
+            f"This database holds {len(fleet.reached)} synthetic tenants made with {are}; they "
+            f"cannot be mixed with tenants made with {wants}. Leave these out to add to those that "
+            "are there, or use another database."
+        )
+
+
+def _fingerprint(part: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()

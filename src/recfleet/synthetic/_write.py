@@ -1,0 +1,222 @@
+"""Writing a tenant's days into the tables."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recfleet.database import copy_rows
+from recfleet.synthetic._days import Lines, draw_lines, expected_lines
+from recfleet.synthetic._files import clean_broken_day
+from recfleet.synthetic._ids import customer_bytes, product_bytes, product_ids
+from recfleet.synthetic._market import Market
+from recfleet.synthetic._traits import Traits
+from recfleet.synthetic._words import product_names
+from recfleet.synthetic.world import World
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_COLUMNS = (
+    "tenant_id", "occurred_at", "line_hash", "customer_id", "product_id", "quantity", "amount",
+    "repetition",
+)  # fmt: skip
+_COPY_BEGINS = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_COPY_ENDS = b"\xff\xff"
+_POSTGRES_BEGINS = date(2000, 1, 1)
+_LINES_AT_ONCE = 1_000_000
+_BYTES_AT_ONCE = 8_000_000
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was added of one tenant."""
+
+    number: int
+    interactions: int
+    unusable: dict[str, int]
+    """Lines by the reason for which they could not be used."""
+
+
+class Writer:
+    """Writes tenants' days within the caller's transaction; sends many tenants' rows at once."""
+
+    def __init__(self, connection: Connection, ingest_id: int) -> None:
+        self._connection = connection
+        self._ingest_id = ingest_id
+        self._rows: list[bytes] = []
+        self._products: list[str] = []
+        self._discontinued: list[tuple[str, str, datetime]] = []
+
+    def write_days(self, world: World, traits: Traits, first: int, until: int) -> Written:
+        """Add a tenant's days from ``first`` up to, without, ``until``."""
+        market = Market(world, traits, -(-until // 7))
+        self._write_products(market, first, until)
+        interactions, unusable = 0, Counter[str]()
+        for start, end in _pieces(market, first, until):
+            lines = draw_lines(market, start, end)
+            broken = _broken_from(market)
+            sound = lines.take(np.flatnonzero(lines.day < broken))
+            interactions += len(sound)
+            self._send(_binary_rows(market, sound))
+            for day in range(max(start, broken), end):
+                of_day = lines.take(np.flatnonzero(lines.day == day))
+                added, reasons = self._write_broken_day(market, day, of_day)
+                interactions += added
+                unusable += reasons
+        return Written(traits.number, interactions, dict(unusable))
+
+    def finish(self) -> None:
+        """Send what has not been sent."""
+        self._send(b"", at_once=True)
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(
+                "COPY product (tenant_id, product_id, name, discontinued_at) FROM STDIN",
+                io.StringIO("".join(self._products)),
+            )
+            cursor.execute(
+                "update product set discontinued_at = old.discontinued_at "
+                "from unnest(%s::text[], %s::text[], %s::timestamptz[]) "
+                "  as old (tenant_id, product_id, discontinued_at) "
+                "where product.tenant_id = old.tenant_id and product.product_id = old.product_id",
+                [list(column) for column in zip(*self._discontinued, strict=True)] or [[], [], []],
+            )
+
+    def _send(self, rows: bytes, *, at_once: bool = False) -> None:
+        """COPY rows of interactions when enough have come together."""
+        self._rows.append(rows)
+        size = sum(map(len, self._rows))
+        if not size or (size < _BYTES_AT_ONCE and not at_once):
+            return
+        with self._connection.cursor() as cursor:
+            cursor.copy_expert(
+                f"COPY interaction ({', '.join(_COLUMNS)}) FROM STDIN WITH (FORMAT binary)",
+                io.BytesIO(b"".join((_COPY_BEGINS, *self._rows, _COPY_ENDS))),
+            )
+        self._rows.clear()
+
+    def _write_broken_day(self, market: Market, day: int, lines: Lines) -> tuple[int, Counter[str]]:
+        if not len(lines):
+            return 0, Counter()
+        cleaned = clean_broken_day(market, day, lines)
+        copy_rows(self._connection, "interaction", _COLUMNS, _interaction_rows(cleaned.usable))
+        unusable = cleaned.unusable.to_pylist()
+        copy_rows(
+            self._connection,
+            "unusable_line",
+            ("tenant_id", "placed_at", "line_hash", "reason", "line", "ingest_id"),
+            (
+                (
+                    row["tenant_id"],
+                    row["placed_at"],
+                    (day << 32) + number,
+                    row["reason"],
+                    row["line"],
+                    self._ingest_id,
+                )
+                for number, row in enumerate(unusable)
+            ),
+        )
+        return len(cleaned.usable), Counter(row["reason"] for row in unusable)
+
+    def _write_products(self, market: Market, first: int, until: int) -> None:
+        """Add the products that come in these days, and note which are discontinued in them."""
+        comes, gone = (7 * weeks for weeks in market.product_weeks)
+        tenant_id = market.traits.tenant_id
+        new = np.flatnonzero((first <= comes) & (comes < until))
+        if len(new):
+            ids, names = product_ids(new), _names(market)
+            ends = np.where(gone[new] <= until, gone[new], -1).tolist()
+            self._products += [
+                f"{tenant_id}\t{product_id}\t{names[product]}\t{_end(market.world, end)}\n"
+                for product_id, product, end in zip(ids, new.tolist(), ends, strict=True)
+            ]
+        old = np.flatnonzero((comes < first) & (first < gone) & (gone <= until))
+        self._discontinued += [
+            (tenant_id, product_id, _midnight(market.world, day))
+            for product_id, day in zip(product_ids(old), gone[old].tolist(), strict=True)
+        ]
+
+
+def _broken_from(market: Market) -> int:
+    """The first day whose lines are raw text; a fall in volume leaves every line sound."""
+    since = market.traits.trouble_day
+    if since is None or market.traits.trouble == "fall in volume":
+        return int(np.iinfo(np.int32).max)
+    return market.world.day(since)
+
+
+def _pieces(market: Market, first: int, until: int) -> list[tuple[int, int]]:
+    """The days in pieces of bounded size."""
+    piece = np.cumsum(expected_lines(market, first, until)) // _LINES_AT_ONCE
+    starts = first + np.flatnonzero(np.diff(piece, prepend=-1))
+    return list(zip(starts.tolist(), [*starts[1:].tolist(), until], strict=True))
+
+
+def _binary_rows(market: Market, lines: Lines) -> bytes:
+    """Sound lines as rows of binary COPY, of equal length; a line's number is its hash.
+
+    https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
+    """
+    epoch = (market.world.first_day - _POSTGRES_BEGINS).days
+    customers, products = customer_bytes(lines.customer), product_bytes(lines.product)
+    values = {
+        "tenant_id": np.bytes_(market.traits.tenant_id.encode()),
+        "occurred_at": ((epoch + lines.day) * 86_400 + lines.second) * 1_000_000,
+        "line_hash": lines.number,
+        "customer_id": customers,
+        "product_id": products,
+        "quantity": lines.quantity,
+        "amount": lines.amount,
+        "repetition": np.int16(1),
+    }
+    widths = {
+        "tenant_id": f"S{len(market.traits.tenant_id)}",
+        "customer_id": customers.dtype.str,
+        "product_id": products.dtype.str,
+        "occurred_at": ">i8",
+        "line_hash": ">i8",
+        "quantity": ">f8",
+        "amount": ">f8",
+        "repetition": ">i2",
+    }
+    fields = [("columns", ">i2")]
+    for name in _COLUMNS:
+        fields += [(f"{name} length", ">i4"), (name, widths[name])]
+    rows = np.empty(len(lines), dtype=fields)
+    rows["columns"] = len(_COLUMNS)
+    for name in _COLUMNS:
+        rows[f"{name} length"] = rows.dtype[name].itemsize
+        rows[name] = values[name]
+    return rows.tobytes()
+
+
+def _interaction_rows(usable: pa.Table) -> list[Sequence[object]]:
+    said = ("tenant_id", "occurred_at", "customer_id", "product_id", "quantity", "amount")
+    seen: Counter[tuple[object, ...]] = Counter()
+    rows: list[Sequence[object]] = []
+    for number, line in enumerate(zip(*(usable[name].to_pylist() for name in said), strict=True)):
+        seen[line] += 1
+        rows.append((*line[:2], number, *line[2:], seen[line]))
+    return rows
+
+
+def _names(market: Market) -> list[str]:
+    main, _ = market.topics
+    qualities = market.draws.uniform("quality", np.arange(len(main))) * 1000
+    return product_names(market.traits.trade, main.tolist(), qualities.astype(int).tolist())
+
+
+def _midnight(world: World, day: int) -> datetime:
+    return datetime.combine(world.date(day), time(), UTC)
+
+
+def _end(world: World, day: int) -> str:
+    return "\\N" if day < 0 else _midnight(world, day).isoformat()
