@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from recfleet.errors import BadInputError
 from recfleet.tenants import check_tenant_id
@@ -62,13 +62,20 @@ class ColumnMapping(BaseModel):
     whole_number_customers: bool = False
     """Read a customer ``17850.0`` as ``17850``."""
 
-    decimal: str = Field(default=".", pattern=r"^[.,]$")
+    decimal: str = "."
     """What stands between a number's whole part and its fraction."""
 
     @field_validator("tenant_id")
     @classmethod
     def _is_slug(cls, tenant_id: str | None) -> str | None:
         return None if tenant_id is None else check_tenant_id(tenant_id)
+
+    @field_validator("decimal")
+    @classmethod
+    def _is_sign(cls, decimal: str) -> str:
+        if decimal not in (".", ","):
+            raise BadInputError(f"The decimal sign (--decimal) is '.' or ',', not {decimal!r}.")
+        return decimal
 
     @field_validator("product_pattern")
     @classmethod

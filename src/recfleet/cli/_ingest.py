@@ -1,0 +1,260 @@
+"""``recfleet ingest`` brings files in; ``recfleet unusable`` shows what of them was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.interactions import ColumnMapping, IngestReport
+    from recfleet.interactions import Progress as FileProgress
+
+_SHOWN_TENANTS = 40
+_NEEDED = ("customer_column", "product_column", "time_column")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("ingest")(ingest_command)
+    app.command("unusable")(unusable_command)
+
+
+def ingest_command(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, gzipped CSV, Parquet or Excel (.xlsx).")
+    ],
+    *,
+    preset: Annotated[str | None, typer.Option(help="A known kind of file: online-retail.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(metavar="ID", help="The one tenant that all lines are of.")
+    ] = None,
+    tenant_column: Annotated[
+        str | None, typer.Option(help="Column with the tenant's name.")
+    ] = None,
+    customer_column: Annotated[
+        str | None, typer.Option(help="Column with the customer's id.")
+    ] = None,
+    product_column: Annotated[
+        str | None, typer.Option(help="Column with the product's id.")
+    ] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="Column with the time of the purchase; UTC unless it says.")
+    ] = None,
+    time_format: Annotated[
+        str | None, typer.Option(help="As '%d/%m/%Y %H:%M'; by default ISO 8601 and its like.")
+    ] = None,
+    quantity_column: Annotated[
+        str | None, typer.Option(help="Column with the units; by default 1 a line.")
+    ] = None,
+    amount_column: Annotated[
+        str | None, typer.Option(help="Column with the worth of the whole line.")
+    ] = None,
+    price_column: Annotated[
+        str | None, typer.Option(help="Column with the price of one unit, in place of the amount.")
+    ] = None,
+    description_column: Annotated[
+        str | None, typer.Option(help="Column with the product's name.")
+    ] = None,
+    reference_column: Annotated[
+        str | None, typer.Option(help="Column with the invoice, which tells equal lines apart.")
+    ] = None,
+    active_column: Annotated[
+        str | None, typer.Option(help="Column that says whether the product is still sold.")
+    ] = None,
+    product_pattern: Annotated[
+        str | None, typer.Option(help="Regular expression of ids that are products.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal sign of a CSV file: . or ,")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between a CSV file's cells; `tab` for a tabulator.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a file's purchases in; the same file again adds nothing.
+
+    All of a file is loaded or nothing. Lines that cannot be used are counted by reason and kept:
+    `recfleet unusable` shows them.
+    """
+    mapping = _mapping(
+        preset,
+        tenant_id=tenant,
+        tenant_column=tenant_column,
+        customer_column=customer_column,
+        product_column=product_column,
+        time_column=time_column,
+        time_format=time_format,
+        quantity_column=quantity_column,
+        amount_column=amount_column,
+        price_column=price_column,
+        description_column=description_column,
+        reference_column=reference_column,
+        active_column=active_column,
+        product_pattern=product_pattern,
+        decimal=decimal,
+    )
+    from recfleet.database import connect
+
+    with closing(connect()) as connection:
+        report = _ingest(connection, file, mapping, _delimiter(delimiter), sheet)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        _show(report)
+
+
+def ingest_online_retail(connection: Connection, path: Path) -> None:
+    """Bring the Online Retail file in and say what came of it."""
+    from recfleet.interactions import ONLINE_RETAIL
+
+    _show(_ingest(connection, path, ONLINE_RETAIL, None, None))
+
+
+def unusable_command(
+    tenant_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TENANT]",
+            help="Its id, or - for lines of nobody known; by default all tenants' counts.",
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only lines with this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """The lines of files that could not be used, and why."""
+    from recfleet.database import connect
+    from recfleet.interactions import NO_TENANT
+    from recfleet.interactions.unusable import count_unusable, read_unusable
+    from recfleet.tenants import get_tenant
+
+    with closing(connect()) as connection:
+        if tenant_id is None:
+            title = "Unusable lines"
+            rows = [asdict(row) for row in count_unusable(connection)]
+        else:
+            if tenant_id != NO_TENANT:
+                get_tenant(connection, tenant_id)
+            title = f"Unusable lines of {tenant_id}"
+            found = read_unusable(connection, tenant_id, reason=reason, limit=limit)
+            rows = [asdict(row) for row in found]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        if "line" in row:
+            row["line"] = ", ".join(f"{column}={text!r}" for column, text in row["line"].items())
+    columns = list(rows[0]) if rows else []
+    print_table(title, rows, columns, right=frozenset({"lines"}), empty="All lines were usable.")
+
+
+def _mapping(preset: str | None, **options: str | None) -> ColumnMapping:
+    from recfleet.interactions import PRESETS, ColumnMapping
+
+    fields: dict[str, Any] = {name: text for name, text in options.items() if text is not None}
+    if preset is not None:
+        if preset not in PRESETS:
+            raise BadInputError(f"There is no preset {preset!r}: use {', '.join(PRESETS)}.")
+        fields = _preset_fields(PRESETS[preset], fields) | fields
+    missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if name not in fields]
+    if missing:
+        raise BadInputError(
+            f"Say which columns the file has: {', '.join(missing)} missing. "
+            "For a known kind of file there is --preset."
+        )
+    return ColumnMapping(**fields)
+
+
+def _preset_fields(preset: ColumnMapping, given: dict[str, Any]) -> dict[str, Any]:
+    """A preset's fields, without those that a given one stands in place of."""
+    instead = [{"tenant_id", "tenant_column"}, {"amount_column", "price_column"}]
+    dropped = {name for pair in instead if pair & given.keys() for name in pair}
+    fields = preset.model_dump(exclude_none=True)
+    return {name: value for name, value in fields.items() if name not in dropped}
+
+
+def _delimiter(text: str | None) -> str | None:
+    text = {"tab": "\t", r"\t": "\t"}.get(text or "", text)
+    if text is not None and (len(text) != 1 or text in '"\r\n'):
+        raise BadInputError(f"--delimiter is one character, or tab; not {text!r}.")
+    return text
+
+
+def _ingest(
+    connection: Connection,
+    path: Path,
+    mapping: ColumnMapping,
+    delimiter: str | None,
+    sheet: str | None,
+) -> IngestReport:
+    from recfleet.interactions import ingest
+
+    with _progress_bar(path.name) as tell:
+        return ingest(connection, path, mapping, delimiter=delimiter, sheet=sheet, progress=tell)
+
+
+@contextmanager
+def _progress_bar(name: str) -> Iterator[Callable[[FileProgress], None]]:
+    out = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.fields[name]}: {task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f}%  {task.fields[lines]:,} lines"),
+        TimeElapsedColumn(),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("", total=1.0, name=name, lines=0)
+
+        def tell(progress: FileProgress) -> None:
+            bar.update(
+                task, completed=progress.share, description=progress.stage, lines=progress.lines
+            )
+
+        yield tell
+
+
+def _show(report: IngestReport) -> None:
+    out = console()
+    unusable = sum(report.unusable.values())
+    out.print(
+        f"{report.source}: {report.lines:,} lines; {report.added:,} added, "
+        f"{report.known:,} known before, {unusable:,} unusable.",
+        markup=False,
+    )
+    for note in report.notes:
+        out.print(note, markup=False)
+    if unusable:
+        print_table(
+            "Unusable lines",
+            [{"reason": reason, "lines": lines} for reason, lines in report.unusable.items()],
+            ["reason", "lines"],
+            right=frozenset({"lines"}),
+        )
+        out.print("`recfleet unusable TENANT` shows them.", markup=False)
+    shown = sorted(report.tenants, key=lambda tenant: -tenant.usable)[:_SHOWN_TENANTS]
+    print_table(
+        f"{len(report.tenants)} tenants",
+        [asdict(tenant) for tenant in shown],
+        ["tenant_id", "usable", "added", "unusable"],
+        right=frozenset({"usable", "added", "unusable"}),
+        empty="The file has no lines.",
+    )
+    if len(report.tenants) > len(shown):
+        out.print(f"and {len(report.tenants) - len(shown):,} more.")
