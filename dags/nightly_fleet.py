@@ -6,10 +6,10 @@ does its work.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task, task_group
+from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 DOCUMENTATION = """
@@ -30,7 +30,13 @@ How far each tenant came, and why, is in the ledger: `recfleet night show`.
 """
 
 # A task that lost a service for a while goes on where it stopped.
-RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=20), "retry_exponential_backoff": True}
+RETRIES: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+}
+
+LATENESS = timedelta(minutes=10)
 
 
 def _run_shard(stage: str, shard: int) -> None:
@@ -133,8 +139,9 @@ def close() -> None:
     dag_display_name="nightly_fleet",
     description="Retrain, judge and publish every tenant's recommender",
     doc_md=DOCUMENTATION,
-    schedule="@daily",
-    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - as Airflow's docs have it
+    # The first night of a DAG that was just switched on is the coming one: neither a start date
+    # nor the last midnight may start one at once. A scheduler that is late by minutes still runs.
+    schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC", run_immediately=LATENESS),
     catchup=False,
     max_active_runs=1,
     default_args=RETRIES,

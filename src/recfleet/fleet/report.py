@@ -58,7 +58,7 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
     return _rows(
         connection,
         """
-        select tenant_id as tenant, outcome, state, verdict, release.served_by,
+        select ledger.tenant_id as tenant, outcome, state, verdict, release.served_by,
                release.model_version as version,
                (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
                (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
@@ -69,8 +69,8 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
                (numbers #>> '{gain,value}')::float as gain,
                (numbers #>> '{holdout,customers}')::int as holdout_customers,
                reason, timings
-          from ledger left join release using (night_id, tenant_id)
-         where night_id = %s order by tenant_id
+          from ledger left join release using (release_id)
+         where ledger.night_id = %s order by ledger.tenant_id
         """,
         (night_id,),
     )
@@ -105,7 +105,7 @@ def fleet_tenants(connection: Connection) -> list[Row]:
                release.as_of as live_as_of, last.reason
           from tenant
           left join live_release using (tenant_id)
-          left join release using (release_id)
+          left join release on release.release_id = live_release.release_id
           left join lateral (
             select outcome, reason, as_of from ledger join night using (night_id)
              where ledger.tenant_id = tenant.tenant_id order by night_id desc limit 1
@@ -136,9 +136,9 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
         ),
         "live": _rows(
             connection,
-            "select release_id, served_by, model_version, release.as_of, customers, from_model, "
-            "switched_at, fingerprint, run_id from live_release join release "
-            "using (tenant_id, release_id) where tenant_id = %s",
+            "select release.release_id, served_by, model_version, as_of, customers, from_model, "
+            "switched_at, fingerprint, run_id from live_release join release using (release_id) "
+            "where release.tenant_id = %s",
             (tenant_id,),
         ),
         "nights": _rows(

@@ -32,7 +32,9 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     if all(row.challenger is None for row in rows):
         return _Tools(artifacts, None)
     desk.import_seconds["mlflow"] = load_library()
-    return _Tools(artifacts, Registry(desk.settings.mlflow_store_url, artifacts))
+    registry = Registry(desk.settings.mlflow_store_url, artifacts)
+    registry.prepare(row.tenant_id for row in rows)
+    return _Tools(artifacts, registry)
 
 
 def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step:

@@ -170,7 +170,7 @@ class _Publication:
         desk, row, candidate = self.desk, self.row, self._candidate()
         registry = self.tools.registry
         assert registry is not None  # noqa: S101 - prepare made it: this row is promoted
-        former = self.champion and self.champion.version
+        former = self.champion.version if self.champion else None
         intent = {"promote": candidate.run_id, "from_version": former}
         record(desk.connection, desk.night, row.tenant_id, Step("judged", {"intent": intent}), {})
         desk.connection.commit()
@@ -199,8 +199,8 @@ class _Publication:
                 tenant_id=row.tenant_id,
                 lists=draft.lists,
                 served_by="model" if draft.model else "popularity",
-                model_version=draft.model and draft.model.version,
-                run_id=draft.model and draft.model.run_id,
+                model_version=draft.model.version if draft.model else None,
+                run_id=draft.model.run_id if draft.model else None,
                 as_of=desk.night.as_of,
                 fingerprint=self.interactions.fingerprint,
                 checks=draft.checks,

@@ -1,0 +1,65 @@
+"""Airflow with a metadata database of its own; its code runs in processes of their own.
+
+Airflow reads its configuration once, when it is imported: another process is the only place where a
+test's settings hold.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from recfleet.local import PostgresServer
+
+ROOT = Path(__file__).parents[2]
+
+RunPython = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def airflow_environment(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What a process needs in order to be this test's Airflow; its database is migrated."""
+    home = tmp_path_factory.mktemp("airflow")
+    postgres_server.create_database("airflow")
+    url = postgres_server.url("airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url,
+        "AIRFLOW__API_AUTH__JWT_SECRET": "only-for-this-test-0123456789abcdef0123456789",
+    }
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    return environment
+
+
+@pytest.fixture
+def run_python(airflow_environment: Mapping[str, str]) -> RunPython:
+    """Run a piece of Python beside Airflow; returns what it printed on its last line."""
+
+    def run(code: str, **variables: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**airflow_environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+        return done.stdout.strip().splitlines()[-1]
+
+    return run

@@ -1,0 +1,83 @@
+"""The DAGs as Airflow reads them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.dags.conftest import RunPython
+
+pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.slow]
+
+DESCRIBE = """
+import json, os, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+dag = bag.dags["nightly_fleet"]
+print(json.dumps({
+    "errors": list(bag.import_errors.values()),
+    "dags": sorted(bag.dags),
+    "upstream": {t.task_id: sorted(t.upstream_task_ids) for t in dag.tasks},
+    "rules": {t.task_id: t.trigger_rule.value for t in dag.tasks},
+    "mapped": sorted(
+        t.task_id for t in dag.tasks if t.is_mapped or t.get_closest_mapped_task_group()
+    ),
+    "named": sorted(t.task_id for t in dag.tasks if t.map_index_template),
+    "documented": bool(dag.doc_md),
+    "catchup": dag.catchup,
+    "max_active_runs": dag.max_active_runs,
+    "params": sorted(dag.params),
+    "heavy": sorted(
+        set(sys.modules) & {"mlflow", "great_expectations", "implicit", "pandas", "numpy", "scipy"}
+    ),
+}))
+"""
+
+
+def test_the_night_is_as_drawn(run_python: RunPython) -> None:
+    dag = json.loads(run_python(DESCRIBE))
+    assert dag["errors"] == []
+    assert dag["dags"] == ["nightly_fleet"]
+    assert dag["upstream"] == {
+        "plan": [],
+        "shard_night.validate": ["plan"],
+        "shard_night.train": ["plan", "shard_night.validate"],
+        "shard_night.judge": ["plan", "shard_night.train"],
+        "decide": ["shard_night.judge"],
+        "publish": ["decide", "plan"],
+        "close": ["publish"],
+    }
+    in_shards = ["publish", "shard_night.judge", "shard_night.train", "shard_night.validate"]
+    assert dag["mapped"] == in_shards
+    assert dag["named"] == in_shards
+    assert {task for task, rule in dag["rules"].items() if rule == "all_done"} == {
+        "decide",
+        "close",
+    }
+    assert dag["documented"]
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+    assert dag["params"] == ["as_of", "tenants"]
+
+
+def test_reading_the_dags_imports_nothing_heavy(run_python: RunPython) -> None:
+    assert json.loads(run_python(DESCRIBE))["heavy"] == []
+
+
+FIRST_RUN = """
+import os
+from datetime import datetime, timezone
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+dag = DagSerialization.from_dict(DagSerialization.to_dict(bag.dags["nightly_fleet"]))
+run_after = dag.next_dagrun_info(last_automated_run_info=None).run_after
+now = datetime.now(timezone.utc)
+midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+late = (now - midnight).total_seconds() < 660
+print(run_after.strftime("%H:%M:%S"), run_after > now or late)
+"""
+
+
+def test_switching_the_dag_on_starts_no_night_before_midnight(run_python: RunPython) -> None:
+    assert run_python(FIRST_RUN) == "00:00:00 True"

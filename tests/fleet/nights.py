@@ -1,0 +1,120 @@
+"""Small tenants with tastes, and whole nights without Airflow, for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recfleet.database import copy_rows
+from recfleet.fleet.close import Summary, close
+from recfleet.fleet.decide import decide
+from recfleet.fleet.plan import plan
+from recfleet.fleet.stage_loop import run_stage
+from recfleet.fleet.stages import STAGES
+from recfleet.tenants import add_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+"""Monday of the first week."""
+WEEK = timedelta(weeks=1)
+
+
+def shop(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    customers: int = 120,
+    products: int = 160,
+    weeks: range = range(12),
+    tastes: int = 4,
+    seed: int = 0,
+    shuffled: bool = False,
+) -> None:
+    """Write a tenant whose customers each buy, almost only, from one of a few ranges of products.
+
+    Args:
+        connection: to commit on.
+        tenant_id: whose.
+        customers: how many, each buying two products a week.
+        products: how many.
+        weeks: in which they buy, from START.
+        tastes: ranges of products; each customer keeps to one.
+        seed: of the draws.
+        shuffled: whether the ranges are made of other products than they would be; a model of
+            the one kind of weeks knows nothing of the other.
+    """
+    add_tenants(connection, {tenant_id: tenant_id.title()})
+    random = np.random.default_rng([seed, 7])
+    rows = []
+    for week in weeks:
+        draws = np.random.default_rng([seed, week])
+        for customer in range(customers):
+            taste = customer % tastes
+            for line in range(2):
+                place = _draw(draws, products // tastes)
+                product = (
+                    taste * (products // tastes) + place if shuffled else taste + tastes * place
+                )
+                if draws.random() < 0.1:
+                    product = int(draws.integers(products))
+                moment = START + week * WEEK + timedelta(minutes=customer * 3 + line)
+                rows.append(
+                    (
+                        tenant_id,
+                        moment.isoformat(),
+                        int(random.integers(2**62)),
+                        f"c{customer:04}",
+                        f"p{product:03}",
+                        1,
+                        9.5,
+                    )
+                )
+    columns = [
+        "tenant_id",
+        "occurred_at",
+        "line_hash",
+        "customer_id",
+        "product_id",
+        "quantity",
+        "amount",
+    ]
+    copy_rows(connection, "interaction", columns, rows)
+    connection.commit()
+
+
+def _draw(draws: np.random.Generator, choices: int) -> int:
+    weights = 1.0 / np.sqrt(np.arange(1, choices + 1))
+    return int(draws.choice(choices, p=weights / weights.sum()))
+
+
+def run_night(
+    run_id: str, as_of: datetime, conf: Mapping[str, Any] | None = None, *, attempt: int = 1
+) -> Summary:
+    """A night from plan to close, stage after stage, as the DAG does it."""
+    shards = plan(run_id, None, as_of, conf or {})
+    for stage in ("validate", "train", "judge"):
+        for shard in shards:
+            run_stage(STAGES[stage], run_id, shard, attempt=attempt)
+    decide(run_id)
+    for shard in shards:
+        run_stage(STAGES["publish"], run_id, shard, attempt=attempt)
+    return close(run_id)
+
+
+def outcomes(connection: Connection, run_id: str) -> dict[str, str]:
+    """Tenant -> outcome of a night."""
+    text = "select tenant_id, outcome from ledger join night using (night_id) where run_id = %s"
+    return dict(query(connection, text, run_id))
+
+
+def query(connection: Connection, text: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """All rows of a query, of what is committed now."""
+    connection.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        return cursor.fetchall()

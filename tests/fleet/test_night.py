@@ -1,0 +1,193 @@
+"""Nights from plan to close on real Postgres and the real MLflow store, without Airflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recfleet.errors import BadInputError, UnknownTenantError
+from recfleet.fleet.plan import plan
+from recfleet.fleet.stage_loop import run_stage
+from recfleet.fleet.stages import STAGES
+from recfleet.registry import Aliases, ArtifactStore, Registry
+from recfleet.settings import Settings
+from tests.fleet.nights import START, WEEK, outcomes, query, run_night, shop
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
+
+LIVE = """
+select tenant_id, release.served_by, model_version, count(*)
+  from live_release join release using (tenant_id, release_id, night_id)
+  join recommendation using (night_id, release_id) group by 1, 2, 3 order by 1
+"""
+
+
+def _registry(stack: Settings) -> Registry:
+    return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
+
+
+def test_a_first_model_then_nothing_new_then_a_new_taste(
+    connection: Connection, stack: Settings
+) -> None:
+    shop(connection, "steady")
+    shop(connection, "turning", seed=1)
+    shop(connection, "thin", customers=5)
+    first = START + 12 * WEEK
+
+    summary = run_night("first", first)
+    assert summary.outcomes == {"first model": 2, "too thin": 1}
+    assert query(connection, LIVE) == [
+        ("steady", "model", 1, 120),
+        ("thin", "popularity", None, 5),
+        ("turning", "model", 1, 120),
+    ]
+    assert _registry(stack).aliases("steady") == Aliases(champion=1, previous=None)
+
+    assert run_night("same", first + timedelta(hours=1)).outcomes == {"unchanged": 3}
+
+    shop(connection, "steady", weeks=range(12, 13))
+    run_night("a week later", first + WEEK)
+    assert outcomes(connection, "a week later") == {
+        "steady": "kept",
+        "thin": "unchanged",
+        "turning": "unchanged",
+    }
+
+    shop(connection, "turning", seed=1, weeks=range(12, 20), shuffled=True)
+    run_night("turned", START + 20 * WEEK)
+    assert outcomes(connection, "turned")["turning"] == "promoted"
+    assert _registry(stack).aliases("turning") == Aliases(champion=2, previous=1)
+    assert query(
+        connection,
+        "select kind, from_version, to_version, actor from promotion where tenant_id = 'turning' "
+        "order by promotion_id",
+    ) == [("first model", None, 1, "scheduler"), ("promotion", 1, 2, "scheduler")]
+    assert query(connection, "select tenant_id, role, version from champion order by 1, 2") == [
+        ("steady", "champion", 1),
+        ("turning", "champion", 2),
+        ("turning", "previous", 1),
+    ]
+    assert query(connection, LIVE)[-1] == ("turning", "model", 2, 120)
+
+
+def test_the_view_shows_what_a_list_says(connection: Connection, stack: Settings) -> None:
+    shop(connection, "steady")
+    as_of = START + 12 * WEEK
+    run_night("first", as_of)
+    rows = query(
+        connection,
+        "select rank, product_id, score, model_version, as_of, source "
+        "from live_recommendation where tenant_id = 'steady' and customer_id = 'c0001' "
+        "order by rank",
+    )
+    assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
+    assert {row[3:] for row in rows} == {(1, as_of, "model")}
+    scores = [row[2] for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    bought = {
+        product
+        for (product,) in query(
+            connection, "select product_id from interaction where customer_id = 'c0001'"
+        )
+    }
+    assert not bought & {row[1] for row in rows}
+
+
+def test_a_night_sees_nothing_later_than_as_of(connection: Connection, stack: Settings) -> None:
+    shop(connection, "steady")
+    as_of = START + 12 * WEEK
+    run_night("before", as_of)
+    before = query(connection, "select fingerprint from release order by release_id")
+    shop(connection, "steady", weeks=range(13, 15), shuffled=True, seed=3)
+    run_night("again", as_of, {"tenants": ["steady"]})
+    again = query(connection, "select fingerprint from release order by release_id")
+    assert again == [*before, *before]
+
+
+def test_a_frozen_tenant_follows_its_customers_with_the_pinned_champion(
+    connection: Connection, stack: Settings
+) -> None:
+    shop(connection, "steady")
+    run_night("first", START + 12 * WEEK)
+    with connection.cursor() as cursor:
+        cursor.execute("update tenant set mode = 'frozen'")
+    connection.commit()
+    shop(connection, "steady", weeks=range(12, 20), shuffled=True)
+    run_night("frozen", START + 20 * WEEK)
+    assert outcomes(connection, "frozen") == {"steady": "frozen"}
+    assert query(connection, LIVE) == [("steady", "model", 1, 120)]
+    with connection.cursor() as cursor:
+        cursor.execute("update tenant set mode = 'off'")
+    connection.commit()
+    assert run_night("off", START + 21 * WEEK).tenants == 0
+    assert query(connection, "select count(*) from live_recommendation") == [(0,)]
+
+
+def test_nights_with_nothing_to_do(connection: Connection, stack: Settings) -> None:
+    assert run_night("empty", START).tenants == 0
+    shop(connection, "steady")
+    assert run_night("too early", START - WEEK).outcomes == {"no data": 1}
+    assert query(connection, "select reason from ledger") == [
+        ("no interactions up to 2025-12-29 09:00",)
+    ]
+
+
+def test_a_conf_that_cannot_be_used_writes_nothing(connection: Connection, stack: Settings) -> None:
+    shop(connection, "steady")
+    with pytest.raises(UnknownTenantError, match=r"no tenant 'stedy'\. Did you mean 'steady'"):
+        plan("typo", None, START, {"tenants": ["stedy"]})
+    with pytest.raises(BadInputError, match="no date"):
+        plan("typo", None, START, {"as_of": "soon"})
+    assert query(connection, "select count(*) from night") == [(0,)]
+
+
+def test_a_night_that_died_is_finished_by_the_next_attempt(
+    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dies between moving MLflow's aliases and switching in Postgres: no second version, no run."""
+    shop(connection, "steady")
+    shards = plan("night", None, START + 12 * WEEK, {})
+    for stage in ("validate", "train", "judge"):
+        run_stage(STAGES[stage], "night", shards[0])
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recfleet.releases.switch_live", die)
+        with pytest.raises(KeyboardInterrupt):
+            run_stage(STAGES["publish"], "night", shards[0])
+    assert query(connection, LIVE) == []
+    assert query(connection, "select count(*) from champion") == [(0,)]
+    assert _registry(stack).aliases("steady").champion == 1
+
+    run_night("night", START + 12 * WEEK, attempt=2)
+    assert query(connection, LIVE) == [("steady", "model", 1, 120)]
+    assert len(_registry(stack).versions("steady")) == 1
+
+
+def test_a_shard_that_never_ended_counts_as_failed(connection: Connection, stack: Settings) -> None:
+    from recfleet.fleet.close import close
+
+    shop(connection, "steady")
+    plan("night", None, START + 12 * WEEK, {})
+    summary = close("night")
+    assert summary.failed
+    assert query(connection, "select status from night") == [("failed",)]
+    [(reason,)] = query(connection, "select reason from ledger")
+    assert reason.startswith("the night ended before this tenant was validated")
+
+
+def test_staged_challengers_are_gone_after_the_night(
+    connection: Connection, stack: Settings, tmp_path: Path
+) -> None:
+    shop(connection, "steady")
+    run_night("night", START + 12 * WEEK)
+    assert not list((tmp_path / "artifacts").glob("staging/*"))
+    assert list((tmp_path / "artifacts").rglob("MLmodel"))
