@@ -18,8 +18,9 @@ def copy_rows(
 ) -> int:
     """Write rows with COPY, in pieces of bounded size, within the caller's transaction.
 
-    Values are written by ``str``; None is NULL, a list or tuple is a Postgres array of text or
-    numbers. Quotes, tabs, newlines and backslashes in text arrive as they are.
+    Values are written by ``str``; None is NULL; a list, a tuple or a numpy array of one dimension
+    is a Postgres array of text or numbers. Text arrives as it is, whatever is in it but NUL,
+    which Postgres cannot keep.
 
     Returns:
         The number of rows written.
@@ -47,8 +48,13 @@ def _pieces(rows: Iterable[Sequence[Any]], size: int = 20_000) -> Iterable[list[
 def _field(value: object) -> str:
     if value is None:
         return "\\N"
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
     if isinstance(value, (list, tuple)):
         return _array(value).translate(_ESCAPES)
+    # Told by what it has, so that connecting to a database does not cost importing numpy.
+    if getattr(value, "ndim", 0):
+        return _array(value.tolist()).translate(_ESCAPES)  # type: ignore[attr-defined]
     return str(value).translate(_ESCAPES)
 
 
@@ -91,9 +97,14 @@ def read_arrow(
     return csv.read_csv(
         pa.BufferReader(buffer.getbuffer()),
         read_options=csv.ReadOptions(column_names=schema.names, use_threads=False),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
+        # An empty line is a row: the NULL of a query with one column.
+        parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
-            column_types=schema, strings_can_be_null=True, quoted_strings_can_be_null=False,
-            null_values=[""], true_values=["t"], false_values=["f"],
+            column_types=schema,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
         ),
     )
