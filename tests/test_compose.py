@@ -426,3 +426,67 @@ def test_passwords_file_is_where_the_script_may_write() -> None:
 
     assert SERVICES["api-server"]["tmpfs"][0].partition(":")[0] == str(place.parent)
     assert environment["RECFLEET_AIRFLOW_USERNAME"].startswith(name)
+
+
+# --- The stack on one machine ---------------------------------------------------------------------
+
+# What only one of the two stacks sets, and why.
+ONLY_LOCAL = {
+    "AIRFLOW_CONFIG": "AIRFLOW_HOME is the image's own, and nobody else's configuration is in it",
+    "AIRFLOW__API__HOST": "a container listens to the others, and publishes on loopback",
+    "AIRFLOW__API__PORT": "8080 inside, AIRFLOW_PORT outside",
+    "AIRFLOW__API__WORKERS": "Airflow's default is the same",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER": "below AIRFLOW_HOME",
+    "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "Docker keeps what a service says",
+    "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": "to standard output instead",
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "for those who edit DAG files",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "for those who edit DAG files",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "for those who edit DAG files",
+    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "two cores",
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "two cores",
+    "MLFLOW_TRACKING_URI": "for people's plain mlflow commands on this machine",
+    "RECFLEET_HOME": "where the stack on one machine keeps itself",
+    "RECFLEET_AIRFLOW_PORT": "AIRFLOW_PORT in .env",
+    "RECFLEET_MLFLOW_PORT": "MLFLOW_PORT in .env",
+    "RECFLEET_POSTGRES_PORT": "POSTGRES_PORT in .env",
+}
+ONLY_COMPOSE = {
+    "AIRFLOW__API__BASE_URL": "the address outside is another one than inside",
+    "AIRFLOW__CELERY__BROKER_URL": "Celery",
+    "AIRFLOW__CELERY__RESULT_BACKEND": "Celery",
+    "AIRFLOW__CELERY__WORKER_CONCURRENCY": "Celery",
+    "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": "more workers than Airflow's default allows for",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "many processes, one Postgres",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW": "many processes, one Postgres",
+    "AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET": "Docker keeps what a service says",
+    "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "Docker asks",
+    "MLFLOW_BACKEND_STORE_URI": "an option on the command line of the stack on one machine",
+    "MLFLOW_DEFAULT_ARTIFACT_ROOT": "an option on the command line of the stack on one machine",
+    "MLFLOW_S3_ENDPOINT_URL": "the object store",
+    "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "many processes, one Postgres",
+    "RECFLEET_ARTIFACT_ENDPOINT_URL": "the object store",
+}
+
+
+def test_both_stacks_set_the_same(tmp_path: Path) -> None:
+    from recfleet.local._environment import DATABASES, Ports, Secrets, compose
+    from recfleet.local._layout import Layout
+
+    layout = Layout(tmp_path)
+    local = compose(
+        layout,
+        CHECKOUT,
+        Ports(8080, 5000, 5432),
+        Secrets("a", "b", "c", "d", "e"),
+        {name: f"postgresql://u:p@127.0.0.1/{name}" for name in DATABASES},
+        given={"RECFLEET_SUITES": "expectations"},
+        running={},
+    )
+    composed = set(_image_environment())
+    for name in OF_THE_IMAGE:
+        composed |= set(SERVICES[name]["environment"])
+    ours = re.compile(r"AIRFLOW|MLFLOW|RECFLEET|GX_|OMP|OPENBLAS")
+
+    assert {name for name in set(local) - composed if ours.match(name)} == set(ONLY_LOCAL)
+    only_compose = {name for name in composed - set(local) if ours.match(name)}
+    assert only_compose - _handed_on() == set(ONLY_COMPOSE)

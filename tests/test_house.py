@@ -1,0 +1,291 @@
+"""The house: which room may know which, and which door each heavy library comes in by.
+
+When a test here fails, either an import is in the wrong room, or the house has changed: then
+change the table, ``docs/architecture.md`` and the code in one commit, and say why.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SOURCE = CHECKOUT / "src" / "recfleet"
+
+# Everybody may know these: they know nobody (settings knows errors).
+COMMON = {"errors", "settings"}
+
+# Room -> the rooms that it may know.
+ARROWS: dict[str, set[str]] = {
+    # What a night is made of: these know one another only where their work needs it.
+    "database": set(),
+    "als": set(),
+    "popularity": set(),
+    "tenants": {"als"},  # a tenant's policy holds its recipe
+    "interactions": {"als", "database", "tenants"},  # a matrix is made by a recipe's signal
+    "synthetic": {"database", "interactions", "tenants"},
+    "quality": {"database"},
+    "judging": {"als", "interactions", "popularity", "tenants"},
+    "registry": {"als", "tenants"},
+    "releases": {"als", "interactions", "popularity", "tenants"},
+    # The night itself.
+    "fleet": {
+        "als", "database", "interactions", "judging", "quality", "registry", "releases",
+        "tenants",
+    },
+    # The stack on one machine.
+    "local": {"database"},
+    # The commands.
+    "cli": {"database", "fleet", "interactions", "local", "releases", "synthetic", "tenants"},
+}  # fmt: skip
+
+# What takes long to import -> the rooms that may import it, inside functions only.
+HEAVY: dict[str, set[str]] = {
+    "airflow": set(),
+    "great_expectations": {"quality"},
+    "implicit": {"als"},
+    "mlflow": {"registry"},
+    "pandas": {"quality", "registry"},
+}
+
+# Imported in this order into one process, they leave nothing of these behind.
+LIGHT = {"airflow", "great_expectations", "implicit", "mlflow", "pandas", "sklearn"}
+LIGHTER = LIGHT | {"numpy", "pyarrow", "scipy"}
+BRINGS_NOTHING_OF = {
+    "recfleet.errors": LIGHTER,
+    "recfleet.settings": LIGHTER,
+    "recfleet.database": LIGHTER,
+    **{f"recfleet.{room}": LIGHT for room in ARROWS if room != "database"},
+    "recfleet.fleet.stages": LIGHT,
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    module: str
+    line: int
+    at_top: bool
+    """Whether it happens when the file is imported."""
+
+
+@cache
+def _imports(path: Path) -> tuple[Import, ...]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(_walk(tree, at_top=True))
+
+
+def _walk(node: ast.AST, *, at_top: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (Import(name.name, child.lineno, at_top) for name in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            yield Import(child.module or "", child.lineno, at_top)
+            # `from recfleet import als` names its room second.
+            if child.module == "recfleet":
+                for name in child.names:
+                    yield Import(f"recfleet.{name.name}", child.lineno, at_top)
+        else:
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) or _typing_only(
+                child
+            )
+            yield from _walk(child, at_top=at_top and not inside)
+
+
+def _typing_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def _files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+# --- Rooms ----------------------------------------------------------------------------------------
+
+
+def test_every_room_is_in_the_table() -> None:
+    rooms = {_room(path) for path in _files()} - COMMON - {"__init__"}
+
+    assert rooms == set(ARROWS)
+
+
+def test_the_arrows_go_one_way() -> None:
+    seen: set[str] = set()
+    while len(seen) < len(ARROWS):
+        free = {room for room, known in ARROWS.items() if room not in seen and known <= seen}
+        assert free, f"a circle among {set(ARROWS) - seen}"
+        seen |= free
+
+
+def test_rooms_know_only_whom_they_may() -> None:
+    wrong = [
+        f"{path.relative_to(CHECKOUT)}:{found.line} imports {found.module}"
+        for path in _files()
+        for found in _imports(path)
+        if found.module.startswith("recfleet.")
+        and found.module.split(".")[1] not in COMMON | ARROWS.get(_room(path), set())
+        and found.module.split(".")[1] != _room(path)
+    ]
+
+    assert wrong == []
+
+
+def test_every_arrow_is_walked() -> None:
+    walked: dict[str, set[str]] = {room: set() for room in ARROWS}
+    for path in _files():
+        for found in _imports(path):
+            if found.module.startswith("recfleet.") and _room(path) in walked:
+                walked[_room(path)].add(found.module.split(".")[1])
+
+    idle = {
+        room: sorted(known - walked[room]) for room, known in ARROWS.items() if known - walked[room]
+    }
+    assert idle == {}, "nobody needs these arrows any more"
+
+
+def test_what_is_private_to_a_room_stays_there() -> None:
+    wrong = [
+        f"{path.relative_to(CHECKOUT)}:{found.line} imports {found.module}"
+        for folder in (SOURCE, CHECKOUT / "dags", CHECKOUT / "plugins")
+        for path in sorted(folder.rglob("*.py"))
+        for found in _imports(path)
+        if found.module.startswith("recfleet.")
+        and any(part.startswith("_") for part in found.module.split("."))
+        and not (folder == SOURCE and found.module.split(".")[1] == _room(path))
+    ]
+
+    assert wrong == []
+
+
+# --- Heavy libraries ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", sorted(HEAVY))
+def test_a_heavy_library_has_one_door(library: str) -> None:
+    wrong = [
+        f"{path.relative_to(CHECKOUT)}:{found.line}"
+        for path in _files()
+        for found in _imports(path)
+        if _top(found.module) == library and _room(path) not in HEAVY[library]
+    ]
+
+    assert wrong == []
+
+
+def test_a_heavy_library_is_imported_when_it_is_needed() -> None:
+    folders = {SOURCE: set(HEAVY), CHECKOUT / "dags": set(HEAVY) - {"airflow"}}
+    folders[CHECKOUT / "plugins"] = folders[CHECKOUT / "dags"]
+    wrong = [
+        f"{path.relative_to(CHECKOUT)}:{found.line} imports {found.module}"
+        for folder, heavy in folders.items()
+        for path in sorted(folder.rglob("*.py"))
+        for found in _imports(path)
+        if found.at_top and _top(found.module) in heavy
+    ]
+
+    assert wrong == []
+
+
+def test_dags_are_thin() -> None:
+    allowed = {"__future__", "airflow", "datetime", "typing", "recfleet"}
+    wrong = [
+        f"{path.relative_to(CHECKOUT)}:{found.line} imports {found.module}"
+        for path in sorted((CHECKOUT / "dags").rglob("*.py"))
+        for found in _imports(path)
+        if _top(found.module) not in allowed or (found.at_top and _top(found.module) == "recfleet")
+    ]
+
+    assert wrong == []
+
+
+def test_faces_are_light() -> None:
+    brought = _brought([f"import {module}" for module in BRINGS_NOTHING_OF])
+    heavy = {
+        module: sorted(packages & BRINGS_NOTHING_OF[module])
+        for module, packages in zip(BRINGS_NOTHING_OF, brought, strict=True)
+        if packages & BRINGS_NOTHING_OF[module]
+    }
+
+    assert heavy == {}
+
+
+@pytest.mark.airflow
+def test_dag_files_are_light(tmp_path: Path) -> None:
+    paths = sorted((CHECKOUT / "dags").glob("*.py"))
+    # What Airflow itself brings is not the files' doing.
+    statements = ["from airflow.sdk import DAG, Param, dag, task, task_group"]
+    statements += [f"import runpy; runpy.run_path({str(path)!r})" for path in paths]
+
+    _, *brought = _brought(statements, tmp_path)
+
+    for path, packages in zip(paths, brought, strict=True):
+        assert packages & (LIGHTER | {"recfleet"}) == set(), path
+
+
+def _brought(statements: list[str], airflow_home: Path = Path("/nonexistent")) -> list[set[str]]:
+    """The top-level packages that each statement adds to those in memory, in one new process."""
+    program = "".join(f"{statement}\nprint('brought', *sys.modules)\n" for statement in statements)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{program}"],
+        capture_output=True,
+        text=True,
+        env={"AIRFLOW_HOME": str(airflow_home), "PATH": "/usr/bin:/bin"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("brought ")]
+    after = [{_top(name) for name in line.split()[1:]} for line in lines]
+    return [now - before for before, now in zip([set(), *after], after, strict=False)]
+
+
+# --- Manners --------------------------------------------------------------------------------------
+
+
+def test_every_face_says_what_it_is_and_what_it_shows() -> None:
+    for path in sorted(SOURCE.glob("*/__init__.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstring = ast.get_docstring(tree)
+        assert docstring, f"{path.relative_to(CHECKOUT)} has no docstring"
+
+        imported = {
+            name.asname or name.name
+            for node in tree.body
+            if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+            for name in node.names
+        }
+        if imported:
+            assigned = {
+                target.id: ast.literal_eval(node.value)
+                for node in tree.body
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+                if isinstance(target, ast.Name) and target.id == "__all__"
+            }
+            assert "__all__" in assigned, f"{path.relative_to(CHECKOUT)} has no __all__"
+            assert imported >= set(assigned["__all__"]) - {"__version__"}
+
+
+def test_every_file_says_what_it_is_for() -> None:
+    silent = [
+        str(path.relative_to(CHECKOUT))
+        for folder in ("src", "dags", "plugins", "deploy")
+        for path in sorted((CHECKOUT / folder).rglob("*.py"))
+        if path.read_text(encoding="utf-8").strip()
+        and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+
+    assert silent == []
