@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from recfleet.database import read_arrow
 from recfleet.quality._clock import Clock
-from recfleet.quality._library import run_suite
+from recfleet.quality._library import failing_rows
 from recfleet.quality._profile import WINDOW_WEEKS
 from recfleet.quality._result import Line
 from recfleet.quality._suites import LINE_COLUMNS, Suite
@@ -112,7 +112,7 @@ def _examine_piece(
     names = [name for name, line in suite.expectations.items() if failed & set(line.explains)]
     frame = _read_lines(connection, [suspect.tenant_id for suspect in piece], as_of)
     with clock.part("great_expectations"):
-        failing = run_suite(suite.only(names), frame[list(LINE_COLUMNS)])
+        failing = failing_rows(suite.only(names), frame[list(LINE_COLUMNS)])
     rows: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for name in names:
         latest = frame.loc[failing[name], ["tenant"]].groupby("tenant").head(SAMPLE_LINES)

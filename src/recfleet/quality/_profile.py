@@ -28,8 +28,8 @@ BASELINE_WEEKS = 8
 LEAST_LINES = 20
 """Fewer lines than this make no share."""
 
-LEAST_VISITS = 20
-"""Visits in the usual week, below which it says nothing: a few large orders come and go."""
+LEAST_VISITS = 25
+"""Visits in the usual week, below which it says nothing: chance alone makes a week of few."""
 
 LEAST_ORDERS = 5
 """Orders without a customer, below which they are no trend."""
@@ -37,8 +37,14 @@ LEAST_ORDERS = 5
 LEAST_CUSTOMERLESS = 0.05
 """A share of lines without a customer that is never unusual."""
 
+LEAST_WEEKS = 3
+"""Weeks of LEAST_WEEK_LINES, below which there is nothing to compare customerless lines with."""
+
+LEAST_WEEK_LINES = 10
+"""Lines of a week, below which it is nothing to compare with."""
+
 LEAST_DAY_LINES = 10
-"""Lines of a day, below which it is no repeated day; of a week, below which it is no example."""
+"""Lines of a day, below which it is no repeated day."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,8 @@ COLUMNS: Mapping[str, Column] = {
     "share_without_customer": Column("share", "of the lines of the last 28 days"),
     "customerless_against_usual": Column(
         "times",
-        "share of the last 7 days' lines that have no customer, by the highest such share of the 8 "
-        "weeks before (or 5% if that is higher)",
+        "share of the last 7 days' lines that have no customer, by the highest such share of any "
+        "week more than 28 days ago (or 5% if that is higher)",
     ),
     "share_without_product": Column("share", "of the latest lines"),
     "share_unreadable": Column("share", "of the latest lines: a time or number cannot be read"),
@@ -67,17 +73,20 @@ COLUMNS: Mapping[str, Column] = {
     "share_repeated": Column("share", "of the latest usable lines: equal to another"),
     "share_returned": Column("share", "of the latest usable lines: quantity is negative"),
     "repeated_days": Column("count", "of the last 7 days, those whose lines come twice"),
-    "week_against_usual": Column("times", "lines of the last 7 days, by those of the usual week"),
+    "week_against_usual": Column("times", "visits of the last 7 days, by those of the usual week"),
     "days_since_last_line": Column("days", "age of the last usable line, however old"),
 }
 """What the suite ``tenants.json`` can speak about.
 
-The latest lines are those of the last 7 days or, where they are fewer than 20, of the last 28. The
-usual week is the median of the 8 before the last. A column is null, and passes, where there is too
-little to say anything: a share of fewer than 20 lines; ``week_against_usual`` where the usual week
-has fewer than 20 visits (a customer's lines of one day) or more than two of the eight are empty;
-``customerless_against_usual`` with fewer than 5 orders without a customer, or fewer than 4 weeks of
-10 lines to compare with. ``days_since_last_line`` is null where there never was a usable line."""
+The latest lines are those of the last 7 days or, where they are fewer than 20, of the last 28. A
+visit is what one customer bought on one day, or one order without a customer; the usual week has
+the median of the visits of the 8 weeks before the last.
+
+A column is null, and passes, where there is too little to say anything: a share of fewer than 20
+lines; ``week_against_usual`` where the usual week has fewer than 25 visits or more than two of the
+eight have none; ``customerless_against_usual`` with fewer than 5 orders without a customer in the
+last 7 days, or fewer than 3 weeks of 10 lines to compare with. ``days_since_last_line`` is null
+where there never was a usable line."""
 
 _SHARE_OF_REASON = {
     "no customer": "share_without_customer",
@@ -180,7 +189,7 @@ def read_profile(
         "share_repeated": _share_of_latest(usable["repeated"], usable["usable"]),
         "share_returned": _share_of_latest(usable["returned"], usable["usable"]),
         "repeated_days": usable["repeated_days"][:, 0],
-        "week_against_usual": _week_against_usual(lines, usable["visits"]),
+        "week_against_usual": _week_against_usual(usable["visits"] + orders),
     }
     return pd.DataFrame({column: profile[column] for column in COLUMNS}, dtype=np.float64)
 
@@ -260,28 +269,27 @@ def _divide(part: Floats, whole: Floats, *, where: NDArray[np.bool_]) -> Floats:
     return result
 
 
-def _week_against_usual(lines: Floats, visits: Floats) -> Floats:
-    """(tenants,) the last week's lines by the usual week's.
+def _week_against_usual(visits: Floats) -> Floats:
+    """(tenants,) the last week's visits by the usual week's.
 
-    Visits say whether there is a usual week: a hundred lines in one order come or do not come, a
-    hundred lines in forty orders always come.
+    Visits rather than lines: a hundred lines in one order come or do not come, a hundred orders
+    always come.
     """
-    before = lines[:, 1:]
-    steady = np.median(visits[:, 1:], axis=1) >= LEAST_VISITS
-    filled = np.count_nonzero(before, axis=1) >= BASELINE_WEEKS - 2
-    return _divide(lines[:, 0], np.median(before, axis=1), where=steady & filled)
+    usual = np.median(visits[:, 1:], axis=1)
+    filled = np.count_nonzero(visits[:, 1:], axis=1) >= BASELINE_WEEKS - 2
+    return _divide(visits[:, 0], usual, where=(usual >= LEAST_VISITS) & filled)
 
 
 def _customerless_against_usual(customerless: Floats, lines: Floats, orders: Floats) -> Floats:
-    """(tenants,) the last week's share without a customer by the highest of the weeks before.
+    """(tenants,) the last week's share without a customer by the highest of more than 28 days ago.
 
     A tenant may always have sold a quarter of its lines to nobody known, one week more and the next
-    less; what matters is a share that it never had. The order counts keep one large anonymous order
-    from looking like a trend.
+    less; what matters is a share that it never had, and a month of it is no habit yet. The orders
+    keep one large anonymous order from looking like a trend.
     """
-    share = _divide(customerless, lines, where=lines >= LEAST_DAY_LINES)
-    before = share[:, 1:]
-    highest = np.where(np.isnan(before), LEAST_CUSTOMERLESS, before).max(axis=1)
-    known = np.count_nonzero(~np.isnan(before), axis=1) >= BASELINE_WEEKS // 2
+    share = _divide(customerless, lines, where=lines >= LEAST_WEEK_LINES)
+    before = share[:, WINDOW_WEEKS:]
+    highest = np.where(np.isnan(before), 0, before).max(axis=1)
+    comparable = np.count_nonzero(~np.isnan(before), axis=1) >= LEAST_WEEKS
     trend = (orders[:, 0] >= LEAST_ORDERS) & ~np.isnan(share[:, 0])
-    return _divide(share[:, 0], np.maximum(highest, LEAST_CUSTOMERLESS), where=known & trend)
+    return _divide(share[:, 0], np.maximum(highest, LEAST_CUSTOMERLESS), where=comparable & trend)

@@ -14,7 +14,7 @@ import numpy as np
 from recfleet.quality import _words
 from recfleet.quality._clock import Clock
 from recfleet.quality._examine import Suspect, examine
-from recfleet.quality._library import run_suite
+from recfleet.quality._library import failing_expectations, failing_rows
 from recfleet.quality._profile import read_profile
 from recfleet.quality._result import Line, Result, Validation
 from recfleet.quality._suites import Suite, load_suites
@@ -54,7 +54,8 @@ def validate(
     with clock.part("profile"):
         profile = read_profile(connection, asked, as_of)
     with clock.part("great_expectations"):
-        failing = run_suite(loaded.tenants.library, profile)
+        failed = failing_expectations(loaded.tenants.library, profile)
+        failing = failing_rows(loaded.tenants.only(failed), profile) if failed else {}
     results = _results(loaded.tenants, asked, profile, failing)
     with clock.part("examine"):
         suspects = _suspects(loaded.tenants, asked, profile, results)
@@ -74,7 +75,7 @@ def _results(
     profile: pd.DataFrame,
     failing: Mapping[str, Sequence[int]],
 ) -> list[Result]:
-    places = {name: frozenset(rows) for name, rows in failing.items()}
+    places = {name: frozenset(failing.get(name, ())) for name in suite.expectations}
     observed = {column: profile[column].tolist() for column in profile}
     return [
         Result(
