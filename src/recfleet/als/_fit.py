@@ -82,11 +82,11 @@ def scaled_penalty(recipe: Recipe, matrix: csr_matrix) -> float:
 
 
 def capped_factors(recipe: Recipe, customers: int, products: int) -> int:
-    """Length of the vectors: the recipe's, but no more than half the smaller side.
+    """Length of the vectors: the recipe's, but no more than a quarter of the smaller side.
 
     With more factors than rows or columns the least squares are singular and the fit ends in NaN.
     """
-    return max(1, min(recipe.factors, min(customers, products) // 2))
+    return max(1, min(recipe.factors, min(customers, products) // 4))
 
 
 def _alternate(

@@ -13,7 +13,7 @@ from recfleet.als._threads import one_thread
 from recfleet.als._top_k import top_k
 
 _CHUNK_SCORES = 4_000_000
-"""Scores held at once: 16 MB, and twice that much twice again while they are ordered."""
+"""Scores held at once: 16 MB, and about as much again while the best are found."""
 
 
 @dataclass(frozen=True, eq=False)

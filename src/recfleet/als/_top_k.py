@@ -16,26 +16,15 @@ def top_k(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     Returns:
         (n, min(k, P)).
     """
-    columns = scores.shape[1]
+    rows, columns = scores.shape
     k = min(k, columns)
-    if k == 0:
-        return np.empty((len(scores), 0), dtype=np.intp)
-    keys = _keys(scores)
-    if k < columns:
-        keys = np.partition(keys, k - 1, axis=1)[:, :k]
-    keys.sort(axis=1)
-    return (keys & 0xFFFFFFFF).astype(np.intp)
-
-
-def _keys(scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    """One integer for each score and its column, lower for what comes first.
-
-    A float's bits, read as an integer, rise with the float when it is positive and fall when it is
-    negative. Integers without ties partition in one pass, and exactly.
-    """
-    # Adding zero makes -0.0 into 0.0.
-    bits = (np.ascontiguousarray(scores, dtype=np.float32) + np.float32(0)).view(np.int32)
-    rising = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
-    keys = ~rising.astype(np.int64) << 32
-    keys |= np.arange(scores.shape[1], dtype=np.int64)
-    return keys
+    if rows == 0 or k == 0:
+        return np.empty((rows, k), dtype=np.intp)
+    # Partitioning the values, rather than their indices, is what numpy does fast; whoever ties with
+    # the k-th is then let in, and the few are sorted.
+    kth = np.partition(scores, columns - k, axis=1)[:, columns - k]
+    row, column = np.nonzero(scores >= kth[:, None])
+    order = np.lexsort((-scores[row, column], row))
+    first = np.searchsorted(row, np.arange(rows))
+    best: NDArray[np.intp] = column[order[first[:, None] + np.arange(k)]]
+    return best

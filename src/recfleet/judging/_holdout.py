@@ -108,10 +108,15 @@ class Holdout:
         return self.history[self.customers].astype(bool)
 
     @cached_property
+    def judged_bought(self) -> csr_matrix:
+        """(m, P) bool: what the judged customers bought before, and their truth."""
+        bought: csr_matrix = self.judged_history + self.judged_truth
+        return bought
+
+    @cached_property
     def judged_others(self) -> NDArray[np.intp]:
         """(m,) number of candidates that a judged customer bought neither before nor after."""
-        settled: csr_matrix = self.judged_history + self.judged_truth
-        return len(self.candidates) - np.diff(settled.indptr)
+        return len(self.candidates) - np.diff(self.judged_bought.indptr)
 
 
 def _truth(

@@ -58,8 +58,7 @@ def score_moments(
     offered = y[holdout.candidates]
     totals = np.column_stack([x @ offered.sum(axis=0), ((x @ (offered.T @ offered)) * x).sum(1)])
     truth = _sums(holdout.judged_truth, x, y)
-    bought = holdout.judged_history + holdout.judged_truth
-    others = totals - _sums(bought, x, y)
+    others = totals - _sums(holdout.judged_bought, x, y)
     count = holdout.judged_others
     # A sum of squares that is a rounding error below zero would be the root of a negative number.
     others[:, 1] = np.maximum(others[:, 1], 0)
