@@ -51,13 +51,8 @@ def test_a_first_model_then_nothing_new_then_a_new_taste(
 
     assert run_night("same", first + timedelta(hours=1)).outcomes == {"unchanged": 3}
 
-    shop(connection, "steady", weeks=range(12, 13))
-    run_night("a week later", first + WEEK)
-    assert outcomes(connection, "a week later") == {
-        "steady": "kept",
-        "thin": "unchanged",
-        "turning": "unchanged",
-    }
+    run_night("asked for", first, {"tenants": ["steady"]})
+    assert outcomes(connection, "asked for") == {"steady": "kept"}
 
     shop(connection, "turning", seed=1, weeks=range(12, 20), shuffled=True)
     run_night("turned", START + 20 * WEEK)
