@@ -7,6 +7,8 @@ change the table, ``docs/architecture.md`` and the code in one commit, and say w
 from __future__ import annotations
 
 import ast
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+from recfleet.quality import COLUMNS
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
@@ -289,3 +293,56 @@ def test_every_file_says_what_it_is_for() -> None:
     ]
 
     assert silent == []
+
+
+# --- What newcomers are shown ---------------------------------------------------------------------
+
+
+def test_the_tour_of_the_house_shows_every_room() -> None:
+    tour = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^  (\w+)(?:/|\.py) ", tour, flags=re.MULTILINE))
+
+    assert shown == set(ARROWS)
+
+
+def test_the_worked_example_is_of_this_house() -> None:
+    tour = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    python, entry = (
+        re.findall(rf"```{language}\n(.*?)```", tour, flags=re.DOTALL)[0]
+        for language in ("python", "json")
+    )
+    suite = json.loads((CHECKOUT / "expectations" / "tenants.json").read_text(encoding="utf-8"))
+    example = json.loads(entry)
+
+    compile(python, "CONTRIBUTING.md", "exec")
+    assert f'"{example["meta"]["name"]}"' in python
+    assert example["kwargs"]["column"] in COLUMNS
+    assert set(example) == set(suite["expectations"][0])
+    assert set(example["meta"]) == set(suite["expectations"][0]["meta"])
+
+
+def test_every_table_and_view_is_in_the_architecture() -> None:
+    page = (CHECKOUT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    moves = [
+        path.read_text(encoding="utf-8") for path in SOURCE.glob("database/migrations/**/*.sql")
+    ]
+    made = {
+        name
+        for move in moves
+        for name in re.findall(r"^create (?:table|view) recfleet\.(\w+)", move, flags=re.MULTILINE)
+    }
+
+    assert made
+    assert {name for name in made if f"`{name}`" not in page} == set()
+
+
+def test_paths_that_are_named_are_there() -> None:
+    for name in ("CONTRIBUTING.md", "docs/architecture.md"):
+        page = (CHECKOUT / name).read_text(encoding="utf-8")
+        for path in re.findall(
+            r"`((?:fleet|judging|quality|registry|releases|als)/[\w./]*)`", page
+        ):
+            assert (SOURCE / path).exists(), f"{name} names {path}"
+        for path in re.findall(r"`((?:src|dags|deploy|expectations|tests)/[\w./]*)`", page):
+            known = (CHECKOUT / path).exists() or path.endswith("test_few_products.py")
+            assert known, f"{name} names {path}"
