@@ -75,7 +75,7 @@ def expected_lines(market: Market, first: int, until: int) -> Floats:
     expected *= np.exp(noise * market.draws.normal("day", days) - noise**2 / 2)
     trouble, since = market.traits.trouble, market.traits.trouble_day
     if trouble == "fall in volume" and since is not None:
-        expected *= np.where(days >= market.world.day(since), market.world.fallen_to, 1.0)
+        expected *= np.where(days >= market.world.day_of(since), market.world.fallen_to, 1.0)
     return expected
 
 

@@ -7,9 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 
-from recfleet.interactions._batch import Batch
-from recfleet.interactions.clean import Cleaned, clean
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.interactions import Batch, Cleaned, ColumnMapping, clean
 from recfleet.synthetic._days import Lines
 from recfleet.synthetic._ids import Text, customer_ids, product_ids
 from recfleet.synthetic._market import Market
@@ -26,8 +24,8 @@ def clean_broken_day(market: Market, day: int, lines: Lines) -> Cleaned:
         day: since the world's first.
         lines: all of that day, as they truly were.
     """
-    midnight = datetime.combine(market.world.date(day), time(), UTC)
-    columns = _broken(market, day, lines, _written(midnight, lines), midnight)
+    midnight = datetime.combine(market.world.date_of(day), time(), UTC)
+    columns = _broken(market, day, lines, _written(day, midnight, lines), midnight)
     mapping = ColumnMapping(
         tenant_id=market.traits.tenant_id,
         customer_column="customer",
@@ -35,20 +33,26 @@ def clean_broken_day(market: Market, day: int, lines: Lines) -> Cleaned:
         time_column="time",
         quantity_column="quantity",
         amount_column="amount",
+        reference_column="receipt",
     )
     batch = Batch.of({name: column.tolist() for name, column in columns.items()})
     return clean(batch, mapping, now=midnight + timedelta(days=1), last=midnight)
 
 
-def _written(midnight: datetime, lines: Lines) -> dict[str, Text]:
-    times = [midnight + timedelta(seconds=second) for second in lines.second.tolist()]
+def _written(day: int, midnight: datetime, lines: Lines) -> dict[str, Text]:
     return {
+        "receipt": _text(f"R{day}-{number}" for number in lines.number.tolist()),
         "customer": customer_ids(lines.customer),
         "product": product_ids(lines.product),
-        "time": _text(f"{moment:%Y-%m-%d %H:%M:%S}" for moment in times),
+        "time": _written_times(midnight, lines),
         "quantity": _text(f"{quantity:.0f}" for quantity in lines.quantity.tolist()),
         "amount": _text(f"{amount:.2f}" for amount in lines.amount.tolist()),
     }
+
+
+def _written_times(midnight: datetime, lines: Lines) -> Text:
+    times = (midnight + timedelta(seconds=second) for second in lines.second.tolist())
+    return _text(f"{moment:%Y-%m-%d %H:%M:%S}" for moment in times)
 
 
 def _broken(
@@ -65,10 +69,8 @@ def _broken(
     if trouble == "prices of zero":
         return columns | {"amount": np.where(hit, "0.00", columns["amount"])}
     if trouble == "future dates":
-        next_year = np.char.replace(
-            columns["time"].astype(str), f"{midnight:%Y-%m-%d}", f"{midnight.year + 1}-02-14"
-        )
-        return columns | {"time": np.where(hit, next_year, columns["time"]).astype(object)}
+        next_year = _written_times(midnight + timedelta(days=365), lines)
+        return columns | {"time": np.where(hit, next_year, columns["time"])}
     if trouble == "wrong types":
         quantity = np.where(hit & (which < 4), _NO_NUMBERS[which % 4], columns["quantity"])
         moment = np.where(hit & (which >= 4), _NO_TIMES[which % 4], columns["time"])

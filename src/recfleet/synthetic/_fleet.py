@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from recfleet.errors import BadInputError
 from recfleet.synthetic.world import World
 
@@ -32,7 +34,11 @@ class Fleet:
 
 
 def find_fleet(connection: Connection) -> Fleet | None:
-    """The synthetic fleet of this database; None when it holds no synthetic tenant."""
+    """The synthetic fleet of this database; None when it holds no synthetic tenant.
+
+    Raises:
+        BadInputError: another version of recfleet made it, of other parameters.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "select source from ingest where starts_with(source, %s) order by ingest_id", (_SOURCE,)
@@ -40,7 +46,7 @@ def find_fleet(connection: Connection) -> Fleet | None:
         parts = [json.loads(source.removeprefix(_SOURCE)) for (source,) in cursor]
     if not parts:
         return None
-    world = World.model_validate(parts[0]["world"])
+    world = _read_world(parts[0]["world"])
     reached = [world.first_day] * max(part["last"] for part in parts)
     for part in parts:
         until = date.fromisoformat(part["until"])
@@ -67,7 +73,7 @@ def begin_ingest(connection: Connection, world: World, first: int, last: int, un
         "first": first + 1,
         "last": last,
         "until": until.isoformat(),
-        "world": world.model_dump(mode="json", exclude_defaults=True),
+        "world": world.model_dump(mode="json"),
     }
     with connection.cursor() as cursor:
         cursor.execute(
@@ -104,9 +110,19 @@ def check_same_world(fleet: Fleet, world: World) -> None:
         wants = ", ".join(f"{name} {asked[name]}" for name in differs)
         raise BadInputError(
             f"This database holds {len(fleet.reached)} synthetic tenants made with {are}; they "
-            f"cannot be mixed with tenants made with {wants}. Leave these out to add to those that "
-            "are there, or use another database."
+            f"cannot be mixed with tenants made with {wants}. Add to those that are there with "
+            "`recfleet seed`, leaving that out, or use another database."
         )
+
+
+def _read_world(parameters: dict[str, object]) -> World:
+    try:
+        return World.model_validate(parameters)
+    except ValidationError as error:
+        raise BadInputError(
+            "This database holds synthetic tenants made by another version of recfleet, which "
+            f"cannot be added to ({error.error_count()} parameters differ): use another database."
+        ) from None
 
 
 def _fingerprint(part: dict[str, object]) -> str:

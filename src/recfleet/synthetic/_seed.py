@@ -249,7 +249,7 @@ def _do(connection: Connection, job: _Job) -> list[Written]:
             cursor.execute("set local synchronous_commit = off")
         ingest_id = begin_ingest(connection, world, job.first, job.last, job.until)
         add_tenants(connection, {tenant.tenant_id: tenant.name for tenant in fleet})
-        first, until = world.day(job.since), world.day(job.until)
+        first, until = world.day_of(job.since), world.day_of(job.until)
         writer = Writer(connection, ingest_id)
         written = [writer.write_days(world, tenant, first, until) for tenant in fleet]
         writer.finish()

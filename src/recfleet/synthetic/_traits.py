@@ -52,7 +52,7 @@ class Traits:
         if self.drift_weeks is None:
             return []
         first, every = self.drift_weeks
-        return [world.date(7 * week) for week in range(first, world.reach(until), every)]
+        return [world.date_of(7 * week) for week in range(first, world.reach(until), every)]
 
 
 def traits(world: World, number: int) -> Traits:
@@ -116,7 +116,7 @@ def _drift_weeks(world: World, draws: Draws) -> tuple[int, int]:
 
 def _trouble_day(world: World, draws: Draws) -> date:
     week, day = draws.uniform("trouble begins", np.arange(2)) * [world.broken_within_weeks, 2]
-    return world.date(7 * (world.broken_from_week + int(week)) + int(day))
+    return world.date_of(7 * (world.broken_from_week + int(week)) + int(day))
 
 
 def _choice(draws: Draws, purpose: str, words: tuple[str, ...]) -> str:

@@ -41,7 +41,7 @@ def tenant_truth(world: World, number: int, day: date) -> Truth:
     of the customer's lines is of topic k, and shelf how the topic's lines fall on its products in
     that week's popularity and season.
     """
-    week = world.day(day) // 7
+    week = world.day_of(day) // 7
     market = Market(world, traits(world, number), week + 1)
     shelves = market.product_weights(np.array([week]))[0]
     totals = shelves.sum(axis=1, keepdims=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recfleet.database import copy_rows
+from recfleet.interactions import Cleaned, Loader
 from recfleet.synthetic._days import Lines, draw_lines, expected_lines
 from recfleet.synthetic._files import clean_broken_day
 from recfleet.synthetic._ids import customer_bytes, product_bytes, product_ids
@@ -21,7 +21,6 @@ from recfleet.synthetic._words import product_names
 from recfleet.synthetic.world import World
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _COLUMNS = (
@@ -54,6 +53,8 @@ class Writer:
         self._rows: list[bytes] = []
         self._products: list[str] = []
         self._discontinued: list[tuple[str, str, datetime]] = []
+        self._broken: list[Cleaned] = []
+        self._names: dict[str, str] = {}
 
     def write_days(self, world: World, traits: Traits, first: int, until: int) -> Written:
         """Add a tenant's days from ``first`` up to, without, ``until``."""
@@ -67,10 +68,13 @@ class Writer:
             interactions += len(sound)
             self._send(_binary_rows(market, sound))
             for day in range(max(start, broken), end):
-                of_day = lines.take(np.flatnonzero(lines.day == day))
-                added, reasons = self._write_broken_day(market, day, of_day)
-                interactions += added
-                unusable += reasons
+                cleaned = clean_broken_day(
+                    market, day, lines.take(np.flatnonzero(lines.day == day))
+                )
+                interactions += len(cleaned.usable)
+                unusable.update(cleaned.unusable["reason"].to_pylist())
+                self._broken.append(cleaned)
+                self._names[traits.tenant_id] = traits.name
         return Written(traits.number, interactions, dict(unusable))
 
     def finish(self) -> None:
@@ -88,6 +92,7 @@ class Writer:
                 "where product.tenant_id = old.tenant_id and product.product_id = old.product_id",
                 [list(column) for column in zip(*self._discontinued, strict=True)] or [[], [], []],
             )
+        self._load_broken_days()
 
     def _send(self, rows: bytes, *, at_once: bool = False) -> None:
         """COPY rows of interactions when enough have come together."""
@@ -102,29 +107,16 @@ class Writer:
             )
         self._rows.clear()
 
-    def _write_broken_day(self, market: Market, day: int, lines: Lines) -> tuple[int, Counter[str]]:
-        if not len(lines):
-            return 0, Counter()
-        cleaned = clean_broken_day(market, day, lines)
-        copy_rows(self._connection, "interaction", _COLUMNS, _interaction_rows(cleaned.usable))
-        unusable = cleaned.unusable.to_pylist()
-        copy_rows(
-            self._connection,
-            "unusable_line",
-            ("tenant_id", "placed_at", "line_hash", "reason", "line", "ingest_id"),
-            (
-                (
-                    row["tenant_id"],
-                    row["placed_at"],
-                    (day << 32) + number,
-                    row["reason"],
-                    row["line"],
-                    self._ingest_id,
-                )
-                for number, row in enumerate(unusable)
-            ),
-        )
-        return len(cleaned.usable), Counter(row["reason"] for row in unusable)
+    def _load_broken_days(self) -> None:
+        """Bring the broken days into the tables, like any file."""
+        if not self._broken:
+            return
+        source = f"broken days of synthetic tenants, with ingest {self._ingest_id}"
+        fingerprint = hashlib.sha256(source.encode()).hexdigest()
+        loader = Loader(self._connection, source, fingerprint)
+        for cleaned in self._broken:
+            loader.add(cleaned)
+        loader.finish(self._names)
 
     def _write_products(self, market: Market, first: int, until: int) -> None:
         """Add the products that come in these days, and note which are discontinued in them."""
@@ -150,7 +142,7 @@ def _broken_from(market: Market) -> int:
     since = market.traits.trouble_day
     if since is None or market.traits.trouble == "fall in volume":
         return int(np.iinfo(np.int32).max)
-    return market.world.day(since)
+    return market.world.day_of(since)
 
 
 def _pieces(market: Market, first: int, until: int) -> list[tuple[int, int]]:
@@ -198,16 +190,6 @@ def _binary_rows(market: Market, lines: Lines) -> bytes:
     return rows.tobytes()
 
 
-def _interaction_rows(usable: pa.Table) -> list[Sequence[object]]:
-    said = ("tenant_id", "occurred_at", "customer_id", "product_id", "quantity", "amount")
-    seen: Counter[tuple[object, ...]] = Counter()
-    rows: list[Sequence[object]] = []
-    for number, line in enumerate(zip(*(usable[name].to_pylist() for name in said), strict=True)):
-        seen[line] += 1
-        rows.append((*line[:2], number, *line[2:], seen[line]))
-    return rows
-
-
 def _names(market: Market) -> list[str]:
     main, _ = market.topics
     qualities = market.draws.uniform("quality", np.arange(len(main))) * 1000
@@ -215,7 +197,7 @@ def _names(market: Market) -> list[str]:
 
 
 def _midnight(world: World, day: int) -> datetime:
-    return datetime.combine(world.date(day), time(), UTC)
+    return datetime.combine(world.date_of(day), time(), UTC)
 
 
 def _end(world: World, day: int) -> str:

@@ -170,12 +170,12 @@ class World(BaseModel):
 
     def reach(self, until: date) -> int:
         """Whole weeks, counted from the first day, that the days before ``until`` lie in."""
-        return -(-self.day(until) // 7)
+        return -(-self.day_of(until) // 7)
 
-    def day(self, day: date) -> int:
+    def day_of(self, day: date) -> int:
         """The number of a day of history, 0 for the first."""
         return (day - self.first_day).days
 
-    def date(self, day: int) -> date:
+    def date_of(self, day: int) -> date:
         """The day of history with this number."""
         return self.first_day + timedelta(days=day)
