@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -35,12 +36,10 @@ def read_excel(
     Raises:
         BadInputError: no such sheet or column, or the file is damaged.
     """
-    from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        workbook = load_workbook(source.path, read_only=True, data_only=True)
-        try:
+        with _workbook(source) as workbook:
             page = _sheet(workbook, sheet, source)
             total = page.max_row or 0
             # A sheet may claim fewer rows than it has.
@@ -54,8 +53,6 @@ def read_excel(
             for batch in _batches(rows, names):
                 read += len(batch)
                 yield batch, min(read / max(total, 1), 1.0)
-        finally:
-            workbook.close()
     except (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, OSError) as error:
         raise BadInputError(
             f"{source.path} is an Excel file that is damaged or cannot be read: {error}"
@@ -64,14 +61,21 @@ def read_excel(
 
 def other_sheets(source: Source, sheet: str | None) -> list[str]:
     """Names of the sheets that are not read."""
+    with _workbook(source) as workbook:
+        names = [page.title for page in workbook.worksheets]
+    return [name for name in names if name != (sheet or names[0])]
+
+
+@contextmanager
+def _workbook(source: Source) -> Iterator[Any]:
     from openpyxl import load_workbook
 
-    workbook = load_workbook(source.path, read_only=True)
-    try:
-        names = [page.title for page in workbook.worksheets]
-    finally:
-        workbook.close()
-    return [name for name in names if name != (sheet or names[0])]
+    with source.path.open("rb") as file:
+        workbook = load_workbook(file, read_only=True, data_only=True)
+        try:
+            yield workbook
+        finally:
+            workbook.close()
 
 
 def _sheet(workbook: Any, sheet: str | None, source: Source) -> Any:

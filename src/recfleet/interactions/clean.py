@@ -135,11 +135,9 @@ def check_readable(batch: Batch, mapping: ColumnMapping) -> None:
     """
     columns = mapping.columns
     if not _some_readable(batch, mapping.time_column, _times(batch, mapping)):
-        expected = (
-            f"in the format {mapping.time_format!r}" if mapping.time_format else "that can be told"
-        )
+        form = repr(mapping.time_format) if mapping.time_format else "ISO 8601 or a form like it"
         raise BadInputError(
-            f"No time in column {mapping.time_column!r} is one {expected}; the first is "
+            f"No time in column {mapping.time_column!r} is written as {form}; the first is "
             f"{_first(batch, mapping.time_column)!r}. Say how they are written, for instance "
             "--time-format '%m/%d/%Y %H:%M'."
         )

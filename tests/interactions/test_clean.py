@@ -1,0 +1,242 @@
+"""Usable lines and unusable ones."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recfleet.errors import BadInputError
+from recfleet.interactions import NO_TENANT, REASONS, Batch, ColumnMapping, TenantNames, clean
+from recfleet.interactions.clean import LONGEST_ID, check_readable
+from tests.interactions._files import HEADER, MAPPING, NOW, at
+
+GOOD = ("Shop A", "c1", "p1", "Pen", "2024-01-01 10:00", "2", "5.0")
+
+
+def batch_of(*lines: tuple[str | None, ...], broken: list[str | None] | None = None) -> Batch:
+    return Batch.of(dict(zip(HEADER, zip(*lines, strict=True), strict=True)), broken=broken)
+
+
+def changed(**cells: str | None) -> tuple[str | None, ...]:
+    return tuple({**dict(zip(HEADER, GOOD, strict=True)), **cells}.values())
+
+
+def test_a_usable_line_says_what_it_says() -> None:
+    cleaned = clean(batch_of(changed(client="  c 1\t", name="")), MAPPING, now=NOW)
+    assert cleaned.unusable.num_rows == 0
+    assert cleaned.usable.to_pylist() == [
+        {
+            "tenant_id": "shop-a", "occurred_at": at("2024-01-01 10:00"), "customer_id": "c 1",
+            "product_id": "p1", "quantity": 2.0, "amount": 5.0, "reference": None, "name": None,
+            "active": None,
+        }
+    ]  # fmt: skip
+    assert cleaned.last == at("2024-01-01 10:00")
+
+
+@pytest.mark.parametrize(
+    ("reason", "cells"),
+    [
+        ("no tenant", {"shop": ""}),
+        ("no tenant", {"shop": None}),
+        ("tenant name cannot be an id", {"shop": "../x"}),
+        ("tenant name cannot be an id", {"shop": "/etc/x"}),
+        ("tenant name cannot be an id", {"shop": "🎁"}),
+        ("tenant name makes another tenant's id", {"shop": "Shop-A!"}),
+        ("no customer", {"client": " "}),
+        ("no product", {"item": None}),
+        ("id too long", {"item": "p" * (LONGEST_ID + 1)}),
+        ("id too long", {"client": "é" * (LONGEST_ID + 1)}),
+        ("not a product", {"item": "POST"}),
+        ("not a product", {"item": "p"}),
+        ("not a product", {"item": "xp1"}),
+        ("unreadable time", {"when": "2024-02-30"}),
+        ("unreadable time", {"when": ""}),
+        ("time before 1970", {"when": "1969-12-31 23:59"}),
+        ("time in the future", {"when": "2024-06-02 00:01"}),
+        ("unreadable number", {"units": "two"}),
+        ("unreadable number", {"units": ""}),
+        ("unreadable number", {"units": "nan"}),
+        ("unreadable number", {"worth": "inf"}),
+        ("unreadable number", {"worth": "1e999"}),
+    ],
+)
+def test_an_unusable_line_has_its_reason(reason: str, cells: dict[str, str | None]) -> None:
+    mapping = MAPPING.model_copy(update={"product_pattern": "p.+"})
+    line = changed(**cells)
+    cleaned = clean(batch_of(GOOD, line, GOOD), mapping, now=NOW)
+    assert cleaned.usable.num_rows == 2
+    (row,) = cleaned.unusable.to_pylist()
+    assert row["reason"] == reason
+    assert row["reason"] in REASONS
+    assert json.loads(row["line"]) == dict(zip(HEADER, line, strict=True))
+    assert row["placed_at"] == at("2024-01-01 10:00")
+    assert row["tenant_id"] == (NO_TENANT if "tenant" in reason else "shop-a")
+
+
+def test_every_reason_is_tried_above_or_here() -> None:
+    cleaned = clean(batch_of(GOOD, (None,) * 7, broken=[None, 'a,"b']), MAPPING, now=NOW)
+    (row,) = cleaned.unusable.to_pylist()
+    assert row["reason"] == "malformed line"
+    assert json.loads(row["line"]) == {"line": 'a,"b'}
+    assert row["tenant_id"] == NO_TENANT
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"units": "-3", "worth": "-7.5"},
+        {"worth": "0"},
+        {"units": "0"},
+        {"when": "2024-06-01 23:59"},
+        {"when": "1970-01-01"},
+        {"item": "p" * LONGEST_ID},
+        {"item": "a\"b'c\nd\te\\f"},
+    ],
+)
+def test_a_line_that_is_usable(cells: dict[str, str | None]) -> None:
+    assert clean(batch_of(changed(**cells)), MAPPING, now=NOW).usable.num_rows == 1
+
+
+def test_a_line_without_a_time_is_placed_at_the_usable_one_before_it() -> None:
+    lost = changed(when="never")
+    other = changed(client="", when="2024-03-01")
+    later = changed(when="2024-02-01")
+    first = clean(batch_of(lost, GOOD, lost, other, lost, later), MAPPING, now=NOW)
+    places = [None, "2024-01-01 10:00", "2024-03-01", "2024-01-01 10:00"]
+    assert first.unusable["placed_at"].to_pylist() == [p and at(p) for p in places]
+    second = clean(batch_of(lost), MAPPING, now=NOW, last=first.last)
+    assert second.unusable["placed_at"].to_pylist() == [at("2024-02-01")]
+    assert second.last == at("2024-02-01")
+
+
+def test_a_time_in_the_future_places_nothing() -> None:
+    future = changed(when="2031-01-01")
+    cleaned = clean(batch_of(GOOD, future), MAPPING, now=NOW)
+    assert cleaned.unusable["placed_at"].to_pylist() == [at("2024-01-01 10:00")]
+
+
+def test_the_future_begins_a_day_after_now() -> None:
+    lines = [changed(when=(NOW + timedelta(hours=hours)).isoformat()) for hours in (24, 25)]
+    assert clean(batch_of(*lines), MAPPING, now=NOW).usable.num_rows == 1
+
+
+def test_amounts_and_quantities_when_columns_are_missing() -> None:
+    bare = MAPPING.model_copy(update={"quantity_column": None, "amount_column": None})
+    assert _numbers(batch_of(GOOD), bare) == (1, 1)
+    priced = MAPPING.model_copy(update={"amount_column": None, "price_column": "worth"})
+    assert _numbers(batch_of(changed(units="-3", worth="2.5")), priced) == (-3, -7.5)
+    assert _numbers(batch_of(changed(units="3")), bare.model_copy(
+        update={"quantity_column": "units"})) == (3, 3)  # fmt: skip
+    too_much = batch_of(changed(units="1e200", worth="1e200"))
+    assert clean(too_much, priced, now=NOW).unusable["reason"].to_pylist() == ["unreadable number"]
+
+
+def _numbers(batch: Batch, mapping: ColumnMapping) -> tuple[float, float]:
+    (row,) = clean(batch, mapping, now=NOW).usable.to_pylist()
+    return row["quantity"], row["amount"]
+
+
+def test_nul_is_left_out() -> None:
+    cleaned = clean(batch_of(changed(client="c\x001"), changed(client="\x00")), MAPPING, now=NOW)
+    assert cleaned.usable["customer_id"].to_pylist() == ["c1"]
+    assert "\\u0000" not in cleaned.unusable["line"][0].as_py()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"), [("17850.0", "17850"), ("17850.50", "17850.50"), ("A.0", "A.0")]
+)
+def test_whole_number_customers(text: str, read: str) -> None:
+    mapping = MAPPING.model_copy(update={"whole_number_customers": True})
+    batch = batch_of(changed(client=text))
+    assert clean(batch, mapping, now=NOW).usable["customer_id"].to_pylist() == [read]
+    assert clean(batch, MAPPING, now=NOW).usable["customer_id"].to_pylist() == [text]
+
+
+def test_whether_a_product_is_active() -> None:
+    mapping = MAPPING.model_copy(update={"active_column": "name"})
+    words = {"1": True, "TRUE": True, "Yes": True, "0": False, "discontinued": False, "?": None}
+    lines = [changed(name=word) for word in [*words, None]]
+    read = clean(batch_of(*lines), mapping, now=NOW).usable["active"].to_pylist()
+    assert read == [*words.values(), None]
+
+
+def test_one_tenant_for_the_whole_file() -> None:
+    mapping = ColumnMapping(
+        tenant_id="me", customer_column="client", product_column="item", time_column="when"
+    )
+    cleaned = clean(batch_of(GOOD, changed(item="")), mapping, now=NOW)
+    assert cleaned.usable["tenant_id"].to_pylist() == ["me"]
+    assert cleaned.unusable["tenant_id"].to_pylist() == ["me"]
+    assert cleaned.tenant_ids() == {"me"}
+
+
+def test_an_empty_batch() -> None:
+    empty = Batch.of({name: [] for name in HEADER})
+    cleaned = clean(empty, MAPPING, now=NOW, last=datetime(2024, 1, 1, tzinfo=UTC))
+    assert (cleaned.usable.num_rows, cleaned.unusable.num_rows) == (0, 0)
+    assert cleaned.last == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def test_cleaning_in_pieces_is_cleaning_at_once() -> None:
+    lines = [
+        changed(client=f"c{i}" if i % 5 else "", when=f"2024-01-{i % 28 + 1:02}" if i % 7 else "x")
+        for i in range(60)
+    ]
+    whole = clean(batch_of(*lines), MAPPING, now=NOW)
+    usable, unusable, last = [], [], None
+    for start in range(0, 60, 7):
+        part = clean(batch_of(*lines[start : start + 7]), MAPPING, now=NOW, last=last)
+        usable += part.usable.to_pylist()
+        unusable += part.unusable.to_pylist()
+        last = part.last
+    assert usable == whole.usable.to_pylist()
+    assert unusable == whole.unusable.to_pylist()
+
+
+def test_no_two_names_share_an_id() -> None:
+    names = TenantNames({"cafe": "Café", "plain": "plain"})
+    assert names.tenant_id("Café") == ("cafe", None)
+    assert names.tenant_id("CAFÉ ") == ("cafe", None)
+    assert names.tenant_id("cafe") == ("cafe", None)
+    assert names.tenant_id("Cafe") == ("cafe", "Café")
+    assert names.tenant_id("A&B") == ("a-b", None)
+    assert names.tenant_id("A  b") == ("a-b", "A&B")
+    assert names.tenant_id("Plain!") == ("plain", None)
+    assert names.name_of("plain") == "Plain!"
+    assert names.tenant_id("Plain?") == ("plain", "Plain!")
+    assert names.tenant_id("Bosnia/Herzegovina") == ("bosnia-herzegovina", None)
+
+
+@pytest.mark.parametrize(
+    ("cells", "match"),
+    [
+        ({"when": "12/1/2010 8:26"}, "No time in column 'when'.*'12/1/2010 8:26'.*--time-format"),
+        ({"units": "2,5"}, "Nothing in column 'units' is a number.*'2,5'.*--decimal"),
+        ({"worth": "£5"}, "Nothing in column 'worth'"),
+    ],
+)
+def test_a_file_written_in_another_way_is_refused(cells: dict[str, str | None], match: str) -> None:
+    with pytest.raises(BadInputError, match=match):
+        check_readable(batch_of(changed(**cells), changed(**cells)), MAPPING)
+    check_readable(batch_of(changed(**cells), GOOD), MAPPING)
+    check_readable(batch_of(changed(when="", units=None)), MAPPING)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"tenant_id": "x"}, "--tenant"),
+        ({"tenant_column": None}, "--tenant-column"),
+        ({"tenant_column": None, "tenant_id": "../x"}, "cannot be a tenant's id"),
+        ({"price_column": "worth"}, "--price-column"),
+        ({"product_pattern": "("}, "regular expression"),
+        ({"product_pattern": "(?=a)b"}, "regular expression"),
+        ({"decimal": "x"}, "--decimal"),
+    ],
+)
+def test_a_mapping_that_cannot_be(change: dict[str, str | None], match: str) -> None:
+    with pytest.raises(BadInputError, match=match):
+        ColumnMapping(**{**MAPPING.model_dump(), **change})
