@@ -21,6 +21,8 @@ from recfleet.releases._wire import copy_lists
 from tests.releases._worlds import add_night, lists_of, make_champion, random_lists, stage
 
 if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
+
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
@@ -440,9 +442,10 @@ def test_a_backend_that_dies_in_the_middle_of_copy_leaves_nothing(
         assert len(live(again)) == 2
 
 
-def _publish_for_ever(url: str, night_id: int) -> None:
+def _publish_for_ever(url: str, night_id: int, ready: Event) -> None:
     connection = connect(url)
     lists = random_lists(np.random.default_rng(3), customers=2000, length=10, products=50)
+    ready.set()
     for turn in count():
         version = 1 + turn % 2
         release_id = stage(connection, night_id, lists, version=version)
@@ -454,14 +457,20 @@ def test_a_process_killed_at_any_moment_leaves_whole_releases(
     connection: Connection, database_url: str
 ) -> None:
     night_id = add_night(connection)
-    for seconds in np.random.default_rng().uniform(0.02, 0.5, size=8):
-        process = get_context("fork").Process(
-            target=_publish_for_ever, args=(database_url, night_id)
-        )
+    # Forked by a process without threads that has imported all there is to import.
+    processes = get_context("forkserver")
+    processes.set_forkserver_preload([__name__])
+    rng = np.random.default_rng()
+    killed = published = 0
+    while killed < 8 or not published:
+        ready = processes.Event()
+        process = processes.Process(target=_publish_for_ever, args=(database_url, night_id, ready))
         process.start()
-        time.sleep(seconds)
+        assert ready.wait(60)
+        time.sleep(rng.uniform(0, 0.4))
         process.kill()
         process.join()
+        killed += 1
         _until_alone(connection)
         releases = rows(
             connection,
@@ -469,6 +478,7 @@ def test_a_process_killed_at_any_moment_leaves_whole_releases(
             "  from release",
         )
         assert {lists for (lists,) in releases} <= {2000}
+        published = len(releases)
         assert rows(connection, "select count(*) from recommendation") == [(2000 * len(releases),)]
         assert {row[4] for row in live(connection)} == {
             version for (version,) in rows(connection, "select version from champion")
