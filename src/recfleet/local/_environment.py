@@ -14,10 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from recfleet.errors import ConfigurationError
 from recfleet.local._files import write_private
 from recfleet.local._layout import Layout
 from recfleet.local._ports import LOOPBACK
+from recfleet.settings import ENV_PREFIX, Settings
 
 DATABASES = ("recfleet", "mlflow", "airflow")
 """One each: MLflow and Airflow both keep an ``alembic_version`` of their own."""
@@ -131,6 +134,9 @@ def compose(
         database_urls: ``postgresql://…`` of each of ``DATABASES``.
         given: the caller's environment: what it says about the nights is taken over.
         running: the variables of the stack that runs, empty when none does.
+
+    Raises:
+        ConfigurationError: something that the caller says cannot be used.
     """
     tuned = {
         name: given.get(name) or running.get(name) or default for name, default in _TUNABLE.items()
@@ -138,18 +144,33 @@ def compose(
     if tuned["RECFLEET_SUITES"]:
         # The stack's processes work in another folder than the caller.
         tuned["RECFLEET_SUITES"] = str(Path(tuned["RECFLEET_SUITES"]).absolute())
-    tuned = {name: value for name, value in tuned.items() if value}
+    ours = {**_recfleet(layout, ports, secret, database_urls), **tuned}
+    ours = {name: value for name, value in ours.items() if value}
+    _check(ours)
     return {
-        **_recfleet(layout, ports, secret, database_urls),
-        **tuned,
+        **ours,
         **_mlflow(ports),
         **_airflow(layout, checkout, ports, secret, database_urls["airflow"]),
-        "AIRFLOW__CORE__PARALLELISM": tuned["RECFLEET_WORKERS"],
+        "AIRFLOW__CORE__PARALLELISM": ours["RECFLEET_WORKERS"],
         # One thread each: more fight over few cores, and a fork of a threaded library can hang.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "GX_ANALYTICS_ENABLED": "false",
     }
+
+
+def _check(ours: Mapping[str, str]) -> None:
+    """Say now what every task would stumble over."""
+    fields = {name.removeprefix(ENV_PREFIX).lower(): value for name, value in ours.items()}
+    try:
+        Settings(**fields)  # type: ignore[arg-type]
+    except ValidationError as error:
+        names = [ENV_PREFIX + str(detail["loc"][0]).upper() for detail in error.errors()]
+        problems = [
+            f"{name}={detail['input']}: {detail['msg'].lower()}"
+            for name, detail in zip(names, error.errors(), strict=True)
+        ]
+        raise ConfigurationError("; ".join(problems)) from None
 
 
 def _recfleet(
@@ -218,7 +239,7 @@ def _airflow(
         "scheduler": {
             # What the scheduler sleeps when it has nothing to do: by default a whole second
             # passes between the end of a task and the start of the next.
-            "scheduler_idle_sleep_time": "0.2",
+            "scheduler_idle_sleep_time": "0.3",
             # A task whose machine died is found and retried within two minutes, not in ten.
             "task_instance_heartbeat_timeout": "120",
             "orphaned_tasks_check_interval": "30",

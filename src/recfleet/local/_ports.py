@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+
+from recfleet.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
 
@@ -15,12 +18,18 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether somebody listens on a port of loopback, on this address or on all."""
+    """Whether somebody listens on a port of loopback, on this address or on all.
+
+    Raises:
+        ConfigurationError: this user may not listen there.
+    """
     with socket.socket() as probe:
         # As servers do, so that a port whose last connections linger does not count as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
-            return True
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise ConfigurationError(f"port {port} cannot be used: {error.strerror}") from None
     return False

@@ -74,7 +74,7 @@ def up(progress: Progress) -> Stack:
     Whatever goes wrong, no half-started stack is left behind. Data is kept, always.
 
     Raises:
-        ConfigurationError: a port is taken or a setting cannot be used; nothing was touched.
+        ConfigurationError: a port is taken or a setting cannot be used; nothing was started.
         RecfleetError: a service does not come up; with the end of its log.
     """
     layout = Layout(settings.home())

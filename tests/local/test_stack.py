@@ -1,0 +1,206 @@
+"""The life of a whole stack: real Postgres, MLflow and Airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import psutil
+import psycopg2
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from recfleet import local
+from recfleet.cli import _stack as commands
+from recfleet.errors import RecfleetError
+from recfleet.local import Stack
+from recfleet.local._layout import Layout
+from recfleet.settings import settings
+
+pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
+    layout = Layout(tmp_path / "home")
+    monkeypatch.setenv("RECFLEET_HOME", str(layout.home))
+    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+        monkeypatch.setenv(f"RECFLEET_{service}_PORT", str(local.free_port()))
+    for name in ("RECFLEET_DATABASE_URL", "RECFLEET_MLFLOW_STORE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    settings.cache_clear()
+    yield layout
+    local.down(print)
+    settings.cache_clear()
+
+
+@pytest.mark.timeout(900)
+def test_the_life_of_a_stack(layout: Layout) -> None:
+    first = local.up(print)
+    assert not first.reused
+    assert set(_states().values()) == {"running"}
+    assert settings().airflow_url == first.airflow_url
+    _people_can_log_in(first)
+    _mlflow_answers_this_machine_only(first)
+    _the_shell_can_use_it(layout)
+    _the_command_line_tells_the_same()
+
+    before = _pids()
+    assert local.up(print).reused
+    assert _pids() == before
+
+    _kill(layout, ["airflow-scheduler"])
+    assert _states()["airflow-scheduler"] == "died"
+    assert not local.up(print).reused
+    after = _pids()
+    assert after.pop("airflow-scheduler") != before.pop("airflow-scheduler")
+    assert after == before
+
+    _note_something()
+    _kill(layout, list(_states()))
+    assert set(_states().values()) == {"died"}
+    assert local.down(print) == []
+    assert set(_states().values()) == {"stopped"}
+
+    _make_mlflow_unusable(layout)
+    with pytest.raises(RecfleetError, match=r"mlflow.*ends:"):
+        local.up(print)
+    assert set(_states().values()) == {"stopped"}
+    assert _inside(layout) == []
+    _something_was_kept(layout)
+
+
+def _states() -> dict[str, str]:
+    return {each.name: each.state for each in local.status()}
+
+
+def _pids() -> dict[str, int | None]:
+    return {each.name: each.pid for each in local.status()}
+
+
+def _inside(layout: Layout) -> list[psutil.Process]:
+    """Every process that works in the stack's folder, whoever its parent is."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(layout.home):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def _kill(layout: Layout, names: list[str]) -> None:
+    for name, pid in _pids().items():
+        if name in names and pid:
+            process = psutil.Process(pid)
+            process.kill()
+            process.wait(30)
+
+
+def _people_can_log_in(stack: Stack) -> None:
+    passwords = json.loads((stack.home / "airflow" / "passwords.json").read_text())
+    assert set(passwords) == {"admin", "viewer"}
+    assert passwords["admin"] == stack.password
+    for user, password in passwords.items():
+        assert _token(stack, user, password)
+    with pytest.raises(HTTPError) as refused:
+        _token(stack, "admin", "wrong")
+    with refused.value as answer:
+        assert answer.code == 401
+    logs = [path.read_text(errors="replace") for path in (stack.home / "logs").glob("*.log")]
+    assert logs
+    assert not any(secret in log for log in logs for secret in passwords.values())
+
+
+def _token(stack: Stack, user: str, password: str) -> str:
+    request = Request(
+        f"{stack.airflow_url}/auth/token",
+        data=json.dumps({"username": user, "password": password}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urlopen(request, timeout=60) as response:
+        return str(json.load(response)["access_token"])
+
+
+def _mlflow_answers_this_machine_only(stack: Stack) -> None:
+    with urlopen(stack.mlflow_url, timeout=60) as response:
+        assert b"MLflow" in response.read()
+    with pytest.raises(HTTPError) as refused:
+        urlopen(
+            Request(
+                f"{stack.mlflow_url}/ajax-api/2.0/mlflow/experiments/search",
+                headers={"Host": "elsewhere.example"},
+            ),
+            timeout=60,
+        )
+    with refused.value as answer:
+        assert answer.code == 403
+
+
+def _the_shell_can_use_it(layout: Layout) -> None:
+    script = 'set -a; . "$0"; exec "$1" -m airflow dags list --output json'
+    done = subprocess.run(
+        ["sh", "-c", script, str(layout.environment), sys.executable],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(layout.home)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert any(each["dag_id"] == "nightly_fleet" for each in json.loads(_last_line(done.stdout)))
+
+
+def _the_command_line_tells_the_same() -> None:
+    app = typer.Typer()
+    commands.register(app)
+    told = CliRunner().invoke(app, ["status", "--json"])
+    assert told.exit_code == 0
+    assert [each["name"] for each in json.loads(told.stdout)] == list(_states())
+    table = CliRunner().invoke(app, ["status"])
+    assert all(name in table.stdout for name in _states())
+
+
+def _note_something() -> None:
+    connection = psycopg2.connect(settings().database_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("create table public.noted as select 42 as answer")
+    connection.close()
+
+
+def _server(layout: Layout) -> local.PostgresServer:
+    port = int(os.environ["RECFLEET_POSTGRES_PORT"])
+    return local.PostgresServer(layout.postgres, port)
+
+
+def _make_mlflow_unusable(layout: Layout) -> None:
+    server = _server(layout)
+    server.start()
+    connection = psycopg2.connect(server.url("mlflow"))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("update alembic_version set version_num = 'of a later version'")
+    connection.close()
+    server.stop()
+
+
+def _something_was_kept(layout: Layout) -> None:
+    server = _server(layout)
+    server.start()
+    connection = psycopg2.connect(server.url("recfleet"))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select answer from public.noted")
+        assert cursor.fetchone() == (42,)
+    connection.close()
+    server.stop()
+
+
+def _last_line(text: str) -> str:
+    """What comes after the warnings that Airflow prints first."""
+    return text.strip().splitlines()[-1]
