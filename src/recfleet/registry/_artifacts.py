@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 from recfleet.errors import BadInputError, ConfigurationError, InfrastructureError, TenantError
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
-
-_READ_ATTEMPTS = 3
+from recfleet.registry._bucket import Bucket
+from recfleet.registry._disk import Disk
 
 
 class ArtifactStore:
@@ -42,17 +33,17 @@ class ArtifactStore:
             ConfigurationError: the root or the endpoint is of no known form.
         """
         self._scheme, self._base = _parse_root(root)
-        self._endpoint_url = endpoint_url
         if endpoint_url is not None and urlsplit(endpoint_url).scheme not in {"http", "https"}:
             raise ConfigurationError(
                 f"The object store's address {endpoint_url!r} cannot be used: write it as "
                 "http://host:port or https://host."
             )
+        self._place = Disk() if self._scheme == "file" else Bucket(endpoint_url)
 
     @property
     def root(self) -> str:
         """The root's address, without a slash at its end."""
-        return self._uri(self._base)
+        return self._place.uri(self._base)
 
     def uri(self, relative: str) -> str:
         """Address of a folder below the root, whether it is there or not.
@@ -60,7 +51,7 @@ class ArtifactStore:
         Raises:
             BadInputError: it would be outside the root.
         """
-        return self._uri(self._path(relative))
+        return self._place.uri(self._path(relative))
 
     def write(self, relative: str, files: Mapping[str, bytes]) -> str:
         """Write a folder; what it held before is gone.
@@ -83,13 +74,10 @@ class ArtifactStore:
         path = self._path(relative)
         for name in files:
             _check_name(name)
-        with _trouble(f"write {self._uri(path)}"):
-            if self._scheme == "file":
-                self._replace(path, files)
-            else:
-                self._write_files(path, files)
-                self._delete_others(path, files)
-        return self._uri(path)
+        uri = self._place.uri(path)
+        with _trouble(f"write {uri}"):
+            self._place.write(path, files)
+        return uri
 
     def read(self, location: str) -> dict[str, bytes]:
         """Read a folder's files.
@@ -106,15 +94,16 @@ class ArtifactStore:
             InfrastructureError: the store is away or refuses.
         """
         path = self._path(location)
-        with _trouble(f"read {self._uri(path)}"):
-            for _ in range(_READ_ATTEMPTS):
-                with suppress(FileNotFoundError):
-                    if files := self._read_files(path):
-                        return files
-            self._check_root()
-        raise TenantError(
-            f"The files of {self._uri(path)} are gone: restore them, or train the model again."
-        )
+        uri = self._place.uri(path)
+        with _trouble(f"read {uri}"):
+            files = self._place.read(path)
+            if files is None:
+                self._place.check_root(self._base)
+        if files is None:
+            raise TenantError(
+                f"The files of {uri} are gone: restore them, or train the model again."
+            )
+        return files
 
     def copy(self, location: str, to: str) -> str:
         """Copy a folder to another place below the root; like ``read`` and ``write`` in all else.
@@ -133,34 +122,8 @@ class ArtifactStore:
             InfrastructureError: the store is away or refuses.
         """
         path = self._path(location)
-        with _trouble(f"delete {self._uri(path)}"), suppress(FileNotFoundError):
-            self._files.delete_dir(path)
-
-    @cached_property
-    def _files(self) -> FileSystem:
-        # Opened at first use: S3's threads must not be started before a process forks.
-        from pyarrow import fs
-
-        if self._scheme == "file":
-            return fs.LocalFileSystem()
-        return self._open_s3()
-
-    def _open_s3(self) -> FileSystem:
-        from pyarrow import fs
-
-        options: dict[str, object] = {"background_writes": False, "allow_delayed_open": True}
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        if region:
-            options["region"] = region
-        if self._endpoint_url is not None:
-            address = urlsplit(self._endpoint_url)
-            options["scheme"] = address.scheme
-            options["endpoint_override"] = address.netloc
-        with _trouble(f"open {self.root}"):
-            return fs.S3FileSystem(**options)
-
-    def _uri(self, path: str) -> str:
-        return Path(path).as_uri() if self._scheme == "file" else f"s3://{path}"
+        with _trouble(f"delete {self._place.uri(path)}"):
+            self._place.delete(path)
 
     def _path(self, location: str) -> str:
         """The file system's path of an address or a place below the root."""
@@ -182,58 +145,6 @@ class ArtifactStore:
                 "what it was when that was written?"
             )
         return path[len(self._base) + 1 :].rstrip("/")
-
-    def _write_files(self, path: str, files: Mapping[str, bytes]) -> None:
-        for name, content in files.items():
-            with self._files.open_output_stream(f"{path}/{name}") as stream:
-                stream.write(content)
-
-    def _read_files(self, path: str) -> dict[str, bytes]:
-        files = {}
-        for info in self._list(path):
-            if info.is_file:
-                with self._files.open_input_file(info.path) as stream:
-                    files[info.base_name] = cast("bytes", stream.read())
-        return files
-
-    def _replace(self, path: str, files: Mapping[str, bytes]) -> None:
-        parent, name = path.rsplit("/", 1)
-        aside = f"{parent}/.{name}.{uuid.uuid4().hex}"
-        try:
-            self._files.create_dir(aside, recursive=True)
-            self._write_files(aside, files)
-            if not Path(path).exists():
-                Path(aside).rename(path)
-            elif self._read_files(path) != dict(files):
-                former = f"{aside}.former"
-                Path(path).rename(former)
-                Path(aside).rename(path)
-                self._files.delete_dir(former)
-        finally:
-            with suppress(OSError):
-                self._files.delete_dir(aside)
-
-    def _delete_others(self, path: str, files: Mapping[str, bytes]) -> None:
-        for info in self._list(path):
-            if info.is_file and info.base_name not in files:
-                self._files.delete_file(info.path)
-
-    def _list(self, path: str) -> list[Any]:
-        from pyarrow import fs
-
-        found: list[Any] = self._files.get_file_info(fs.FileSelector(path))
-        return found
-
-    def _check_root(self) -> None:
-        """Tell a folder that is gone from a disk that is not mounted or a bucket that is not there.
-
-        A bucket without objects cannot be told from a missing prefix, so the bucket is asked for.
-        """
-        place = self._base if self._scheme == "file" else self._base.split("/", 1)[0]
-        from pyarrow import fs
-
-        if self._files.get_file_info(place).type == fs.FileType.NotFound:
-            raise FileNotFoundError(errno.ENOENT, f"there is no {self._uri(place)}")
 
 
 def _parse_root(root: str) -> tuple[str, str]:

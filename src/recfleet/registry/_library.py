@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from recfleet.errors import InfrastructureError
+from recfleet.errors import InfrastructureError, RecfleetError, TenantError
 
 
 def load_library() -> float:
@@ -24,9 +25,11 @@ def load_library() -> float:
     os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "2")
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
-    import mlflow.store.model_registry.sqlalchemy_store
-    import mlflow.store.tracking.sqlalchemy_store
-    import mlflow.tracking.client  # noqa: F401
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Between MLflow and SQLAlchemy.
+        import mlflow.store.model_registry.sqlalchemy_store
+        import mlflow.store.tracking.sqlalchemy_store
+        import mlflow.tracking.client  # noqa: F401
 
     # MLflow sets its loggers' level when it is imported.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -55,6 +58,8 @@ def translated() -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, MlflowException) else error
+        if isinstance(cause, (RecfleetError, TenantError)):
+            raise cause from cause.__cause__  # Ours, in MLflow's wrapping.
         if isinstance(cause, Exception) and _is_connection_trouble(cause):
             raise away(cause) from error
         raise

@@ -13,17 +13,22 @@ from typing import TYPE_CHECKING
 from recfleet.errors import BadInputError, ConfigurationError, TenantError
 from recfleet.registry._artifacts import ArtifactStore
 from recfleet.registry._folder import model_folder
-from recfleet.registry._library import driver_url, load_library, translated
+from recfleet.registry._library import load_library, translated
 from recfleet.registry._names import CHAMPION, PREFIX, PREVIOUS, model_name, tenant_of
+from recfleet.registry._stores import one_transaction, open_stores
 from recfleet.registry._upgrade import check_store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
     from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
 
 _PAGE = 1000
+_USER = "recfleet"
+_LONGEST_TEXT = 5000
+"""Characters that MLflow's tables have room for, in the narrowest of their columns for prose."""
+_LONGEST_ROOT = 200 - len(f"/{PREFIX}{'x' * 63}/{'0' * 32}/artifacts")
+"""Characters left for the artifact root in MLflow's column for a run's address."""
 _NOTE = "mlflow.note.content"
 
 
@@ -62,7 +67,7 @@ class Registry:
     """The fleet's models in MLflow, straight on its database.
 
     For trusted workers: it passes by the MLflow server and its authentication. One process holds
-    up to three connections: two for runs, one for versions.
+    two connections, one for runs and one for versions; for one thread at a time.
     """
 
     def __init__(self, store_url: str, artifacts: ArtifactStore) -> None:
@@ -74,12 +79,14 @@ class Registry:
 
         Raises:
             InfrastructureError: the database is away.
-            ConfigurationError: its tables are missing, or another MLflow's.
+            ConfigurationError: its tables are missing, or another MLflow's; or the artifact root's
+                address is too long for them.
         """
+        _check_root(artifacts.root)
         load_library()
         check_store(store_url)
         self._artifacts = artifacts
-        self._client = _open_client(driver_url(store_url))
+        self._runs, self._versions = open_stores(store_url, artifacts.root)
         self._experiments: dict[str, str] = {}
         self._unregistered: set[str] = set()
 
@@ -96,7 +103,7 @@ class Registry:
         token = None
         with translated():
             while wanted:
-                page = self._client.search_experiments(
+                page = self._runs.search_experiments(
                     filter_string=f"name LIKE '{PREFIX}%'", max_results=_PAGE, page_token=token
                 )
                 found = {item.name: item.experiment_id for item in page if item.name in wanted}
@@ -123,6 +130,9 @@ class Registry:
     ) -> LoggedRun:
         """Log a challenger as a finished run of its tenant's experiment, its model with it.
 
+        The run is there whole or not at all; a process that is killed at the wrong moment leaves
+        files without a run, never a run without files.
+
         Args:
             tenant_id: whose.
             night: the night's name; with the tenant's it names the run for ``look_for_earlier``.
@@ -135,8 +145,8 @@ class Registry:
             tags: what a person asks when browsing, besides tenant, night, as-of and train end.
             run_name: by default the date of as-of.
             description: in words, shown above the run.
-            look_for_earlier: find the run that an attempt that died has left: a finished one is
-                returned as it is, an unfinished one is deleted and made again. Costs a search.
+            look_for_earlier: return the run that an earlier attempt of this night has logged, if
+                it came so far. Costs a search.
 
         Raises:
             BadInputError: the tenant's id is not a slug.
@@ -149,26 +159,19 @@ class Registry:
             if look_for_earlier and (earlier := self._earlier_run(experiment_id, night)):
                 return LoggedRun(earlier.info.run_id, _model_uri(earlier))
             folder = model_folder(self._artifacts.read(files) if isinstance(files, str) else files)
-            run = self._client.create_run(
-                experiment_id,
-                tags={
-                    "mlflow.user": "recfleet",
-                    "tenant": tenant_id,
-                    "night": night,
-                    "as_of": as_of.isoformat(),
-                    "train_end": train_end.isoformat(),
-                    **_texts(tags or {}),
-                    **({_NOTE: description} if description else {}),
-                },
-                run_name=run_name or f"{as_of:%Y-%m-%d}",
+            texts = {
+                "mlflow.user": _USER,
+                "tenant": tenant_id,
+                "night": night,
+                "as_of": as_of.isoformat(),
+                "train_end": train_end.isoformat(),
+                **_texts(tags or {}),
+                **_texts({_NOTE: description or None}),
+            }
+            name = run_name or f"{as_of:%Y-%m-%d}"
+            logged = self._log(
+                experiment_id, name=name, tags=texts, params=params, metrics=metrics, folder=folder
             )
-            try:
-                logged = LoggedRun(run.info.run_id, self._write_model(run, folder))
-                self._log_numbers(logged.run_id, params, metrics)
-            except Exception:
-                self._client.set_terminated(run.info.run_id, "FAILED")
-                raise
-            self._client.set_terminated(logged.run_id)
         self._unregistered.add(logged.run_id)
         return logged
 
@@ -206,7 +209,7 @@ class Registry:
         name = model_name(tenant_id)
         with translated():
             if look_for_earlier and run_id not in self._unregistered:
-                earlier = self._client.search_model_versions(
+                earlier = self._versions.search_model_versions(
                     f"name = '{name}' and run_id = {_quoted(run_id)}"
                 )
                 if earlier:
@@ -218,8 +221,7 @@ class Registry:
     def set_champion(self, tenant_id: str, *, version: int, previous: int | None) -> None:
         """Point the aliases ``champion`` and ``previous`` at these versions; safe to repeat.
 
-        ``previous`` moves first, so that a model that ``champion`` names is at every moment the one
-        before or the one after.
+        Both move in one transaction.
 
         Args:
             tenant_id: whose.
@@ -231,12 +233,12 @@ class Registry:
             InfrastructureError: MLflow's database is away.
         """
         name = model_name(tenant_id)
-        with translated(), _known_version(tenant_id):
+        with translated(), _known_version(tenant_id), one_transaction(self._versions):
             if previous is None:
-                self._client.delete_registered_model_alias(name, PREVIOUS)
+                self._versions.delete_registered_model_alias(name, PREVIOUS)
             else:
-                self._client.set_registered_model_alias(name, PREVIOUS, str(previous))
-            self._client.set_registered_model_alias(name, CHAMPION, str(version))
+                self._versions.set_registered_model_alias(name, PREVIOUS, previous)
+            self._versions.set_registered_model_alias(name, CHAMPION, version)
 
     def mark_version(self, tenant_id: str, version: int, tags: Mapping[str, object]) -> None:
         """Add tags to a version, or change them: what became of it later.
@@ -245,10 +247,13 @@ class Registry:
             TenantError: there is no such version.
             InfrastructureError: MLflow's database is away.
         """
+        from mlflow.entities.model_registry import ModelVersionTag
+
         name = model_name(tenant_id)
-        with translated(), _known_version(tenant_id):
+        with translated(), _known_version(tenant_id), one_transaction(self._versions):
             for key, value in _texts(tags).items():
-                self._client.set_model_version_tag(name, str(version), key, value)
+                tag = ModelVersionTag(key, value)  # type: ignore[no-untyped-call]
+                self._versions.set_model_version_tag(name, version, tag)
 
     def aliases(self, tenant_id: str) -> Aliases:
         """Which versions of a tenant's model are in force; none for one without a model.
@@ -260,7 +265,7 @@ class Registry:
 
         try:
             with translated():
-                model = self._client.get_registered_model(model_name(tenant_id))
+                model = self._versions.get_registered_model(model_name(tenant_id))
         except MlflowException as error:
             if _is_missing(error):
                 return Aliases(None, None)
@@ -276,7 +281,7 @@ class Registry:
         token = None
         while True:
             with translated():
-                page = self._client.search_registered_models(
+                page = self._versions.search_registered_models(
                     filter_string=f"name LIKE '{PREFIX}%'",
                     max_results=_PAGE,
                     order_by=["name ASC"],
@@ -296,7 +301,7 @@ class Registry:
             InfrastructureError: MLflow's database is away.
         """
         with translated(), _known_version(tenant_id):
-            return _version(self._client.get_model_version(model_name(tenant_id), str(version)))
+            return _version(self._versions.get_model_version(model_name(tenant_id), version))
 
     def versions(self, tenant_id: str) -> list[ModelVersion]:
         """A tenant's versions, the newest first.
@@ -305,7 +310,7 @@ class Registry:
             InfrastructureError: MLflow's database is away.
         """
         with translated():
-            found = self._client.search_model_versions(
+            found = self._versions.search_model_versions(
                 f"name = '{model_name(tenant_id)}'", max_results=_PAGE
             )
         return sorted(map(_version, found), key=lambda version: -version.version)
@@ -318,22 +323,23 @@ class Registry:
         return self._experiments[name]
 
     def _find_experiment(self, name: str) -> str | None:
-        experiment = self._client.get_experiment_by_name(name)
+        experiment = self._runs.get_experiment_by_name(name)
         if experiment is None:
             return None
         if experiment.lifecycle_stage == "deleted":
-            self._client.restore_experiment(experiment.experiment_id)
+            self._runs.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
 
     def _create_experiment(self, name: str) -> str:
+        from mlflow.entities import ExperimentTag
         from mlflow.exceptions import MlflowException
 
         try:
-            return self._client.create_experiment(
-                name,
-                artifact_location=self._artifacts.uri(name),
-                tags={"tenant": tenant_of(name), _NOTE: _EXPERIMENT_NOTE},
-            )
+            tags = [
+                ExperimentTag("tenant", tenant_of(name)),
+                ExperimentTag(_NOTE, _EXPERIMENT_NOTE),
+            ]
+            return str(self._runs.create_experiment(name, self._artifacts.uri(name), tags))
         except MlflowException as error:
             made_meanwhile = self._find_experiment(name)
             if error.error_code == "RESOURCE_ALREADY_EXISTS" and made_meanwhile:
@@ -341,42 +347,57 @@ class Registry:
             raise
 
     def _earlier_run(self, experiment_id: str, night: str) -> Run | None:
-        finished = None
-        for run in self._client.search_runs(
-            [experiment_id], filter_string=f"tags.night = {_quoted(night)}"
-        ):
-            if run.info.status == "FINISHED":
-                finished = run
-            else:
-                self._client.delete_run(run.info.run_id)
-        return finished
+        from mlflow.entities import ViewType
 
-    def _write_model(self, run: Run, folder: Mapping[str, bytes]) -> str:
-        uri = _model_uri(run)
-        try:
-            return self._artifacts.write(uri, folder)
-        except BadInputError as error:
-            raise ConfigurationError(
-                f"The MLflow experiment keeps its files under {run.info.artifact_uri}, which is "
-                f"not below RECFLEET_ARTIFACT_ROOT ({self._artifacts.root}): set it to what it "
-                "was when the experiment was made."
-            ) from error
+        found = self._runs.search_runs(
+            [experiment_id],
+            f"tags.night = {_quoted(night)} and attributes.status = 'FINISHED'",
+            ViewType.ACTIVE_ONLY,
+        )
+        return found[0] if found else None
 
-    def _log_numbers(
-        self, run_id: str, params: Mapping[str, object], metrics: Mapping[str, float | None]
-    ) -> None:
-        from mlflow.entities import Metric, Param
+    def _log(
+        self,
+        experiment_id: str,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, object],
+        metrics: Mapping[str, float | None],
+        folder: Mapping[str, bytes],
+    ) -> LoggedRun:
+        """Make a finished run and its files; none of it when something fails."""
+        from mlflow.entities import Metric, Param, RunStatus, RunTag
 
         now = int(time.time() * 1000)
-        self._client.log_batch(
-            run_id,
-            metrics=[
-                Metric(name, float(value), now, 0)
-                for name, value in metrics.items()
-                if value is not None and not math.isnan(value)
-            ],
-            params=[Param(name, value) for name, value in _texts(params).items()],
-        )
+        numbers = [
+            Metric(metric, float(value), now, 0)
+            for metric, value in metrics.items()
+            if value is not None and not math.isnan(value)
+        ]
+        recipe = [Param(param, str(value)) for param, value in params.items()]
+        run_tags = [RunTag(tag, text) for tag, text in tags.items()]
+        with one_transaction(self._runs):
+            run = self._runs.create_run(experiment_id, _USER, now, run_tags, name)
+            uri = _model_uri(run)
+            self._check_root(run.info.artifact_uri)
+            self._artifacts.write(uri, folder)
+            try:
+                end = int(time.time() * 1000)
+                self._runs.update_run_info(run.info.run_id, RunStatus.FINISHED, end, None)
+                self._runs.log_batch(run.info.run_id, numbers, recipe, [])
+            except Exception:
+                self._artifacts.delete(uri)
+                raise
+        return LoggedRun(run.info.run_id, uri)
+
+    def _check_root(self, artifact_uri: str) -> None:
+        if not artifact_uri.startswith(f"{self._artifacts.root}/"):
+            raise ConfigurationError(
+                f"The MLflow experiment keeps its files under {artifact_uri}, which is not below "
+                f"RECFLEET_ARTIFACT_ROOT ({self._artifacts.root}): set it to what it was when the "
+                "experiment was made."
+            )
 
     def _create_version(
         self,
@@ -386,18 +407,20 @@ class Registry:
         tags: Mapping[str, object],
         description: str,
     ) -> int:
+        from mlflow.entities.model_registry import ModelVersionTag
         from mlflow.exceptions import MlflowException
 
+        texts = {"tenant": tenant_of(name), **_texts(tags)}
+        version_tags = [
+            ModelVersionTag(tag, text)  # type: ignore[no-untyped-call]
+            for tag, text in texts.items()
+        ]
+
         def create() -> int:
-            version = self._client.create_model_version(
-                name,
-                model_uri,
-                run_id,
-                tags={"tenant": tenant_of(name), **_texts(tags)},
-                description=description,
-                await_creation_for=0,
+            made = self._versions.create_model_version(
+                name, model_uri, run_id, version_tags, description=_cut(description)
             )
-            return int(version.version)
+            return int(made.version)
 
         try:
             return create()
@@ -408,13 +431,14 @@ class Registry:
         return create()
 
     def _create_model(self, name: str) -> None:
+        from mlflow.entities.model_registry import RegisteredModelTag
         from mlflow.exceptions import MlflowException
 
         tenant_id = tenant_of(name)
+        tag = RegisteredModelTag("tenant", tenant_id)  # type: ignore[no-untyped-call]
+        note = _MODEL_NOTE.format(tenant=tenant_id)
         try:
-            self._client.create_registered_model(
-                name, tags={"tenant": tenant_id}, description=_MODEL_NOTE.format(tenant=tenant_id)
-            )
+            self._versions.create_registered_model(name, [tag], note)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -429,23 +453,6 @@ _MODEL_NOTE = (
     "`champion` is the version in force, `previous` the one before it. Only promoted challengers "
     "become versions; every challenger is a run of the experiment of the same name."
 )
-
-
-def _open_client(url: str) -> MlflowClient:
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-
-    try:
-        with translated():
-            client = MlflowClient(tracking_uri=url, registry_uri=url)
-    except MlflowException as error:
-        if "out-of-date database schema" in str(error):
-            raise ConfigurationError(
-                "MLflow's database has the tables of another MLflow than the installed one: "
-                "bring them up to date with `recfleet up`, or with `mlflow db upgrade`."
-            ) from error
-        raise
-    return client
 
 
 def _model_uri(run: Run) -> str:
@@ -479,7 +486,19 @@ def _texts(values: Mapping[str, object]) -> dict[str, str]:
 def _text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def _check_root(root: str) -> None:
+    if len(root) > _LONGEST_ROOT:
+        raise ConfigurationError(
+            f"RECFLEET_ARTIFACT_ROOT ({root}) is {len(root)} characters long, and MLflow has room "
+            f"for {_LONGEST_ROOT}: choose a folder nearer to the top."
+        )
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,84 @@
+"""Folders in S3 or a store that speaks like it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from pyarrow.fs import S3FileSystem
+
+
+class Bucket:
+    """Objects whose keys share a prefix are a folder; paths are ``bucket/key``.
+
+    Credentials and region come from the usual AWS environment.
+    """
+
+    def __init__(self, endpoint_url: str | None) -> None:
+        self._endpoint_url = endpoint_url
+
+    def uri(self, path: str) -> str:
+        """Address of a path."""
+        return f"s3://{path}"
+
+    def write(self, path: str, files: Mapping[str, bytes]) -> None:
+        """Write the files in their order, then delete what else the folder has."""
+        for name, content in files.items():
+            with self._files.open_output_stream(f"{path}/{name}") as stream:
+                stream.write(content)
+        for info in self._list(path):
+            if info.is_file and info.base_name not in files:
+                self._files.delete_file(info.path)
+
+    def read(self, path: str) -> dict[str, bytes] | None:
+        """A folder's files; None when there is no such folder."""
+        files = {}
+        with suppress(FileNotFoundError):
+            for info in self._list(path):
+                if info.is_file:
+                    with self._files.open_input_file(info.path) as stream:
+                        files[info.base_name] = cast("bytes", stream.read())
+        return files or None
+
+    def delete(self, path: str) -> None:
+        """Delete a folder and all below it; nothing when there is none."""
+        with suppress(FileNotFoundError):
+            self._files.delete_dir(path)
+
+    def check_root(self, base: str) -> None:
+        """Check that the bucket is there; its prefix need not be, while nothing is written.
+
+        Raises:
+            FileNotFoundError: it is not.
+        """
+        from pyarrow import fs
+
+        bucket = base.partition("/")[0]
+        if self._files.get_file_info(bucket).type == fs.FileType.NotFound:
+            raise FileNotFoundError(f"there is no bucket {bucket!r}")
+
+    @cached_property
+    def _files(self) -> S3FileSystem:
+        # Opened at first use: its threads must not be started before a process forks.
+        from pyarrow import fs
+
+        options: dict[str, object] = {"background_writes": False, "allow_delayed_open": True}
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        if region:
+            options["region"] = region
+        if self._endpoint_url is not None:
+            address = urlsplit(self._endpoint_url)
+            options["scheme"] = address.scheme
+            options["endpoint_override"] = address.netloc
+        return fs.S3FileSystem(**options)
+
+    def _list(self, path: str) -> list[Any]:
+        from pyarrow import fs
+
+        found: list[Any] = self._files.get_file_info(fs.FileSelector(path))
+        return found

@@ -1,0 +1,174 @@
+"""Folders in the artifact store: on a disk and in an S3-compatible object store alike."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from urllib.request import url2pathname
+
+import pytest
+
+from recfleet.errors import BadInputError, ConfigurationError, InfrastructureError, TenantError
+from recfleet.local import free_port
+from recfleet.registry import ArtifactStore
+
+FILES = {"a.npy": b"\x00\x01" * 5000, "empty": b"", "model.json": b"{}"}
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path.as_uri())
+
+
+def _folder(store: ArtifactStore) -> Path:
+    return Path(url2pathname(store.root.removeprefix("file://")))
+
+
+def test_what_is_written_is_read(store: ArtifactStore) -> None:
+    uri = store.write("als-germany/run/model", FILES)
+    assert uri == f"{store.root}/als-germany/run/model"
+    assert store.read(uri) == FILES
+    assert store.read("als-germany/run/model") == FILES
+
+
+def test_writing_the_same_folder_twice_is_fine(store: ArtifactStore) -> None:
+    assert store.write("a", FILES) == store.write("a", FILES)
+    assert store.read("a") == FILES
+
+
+def test_a_folder_written_again_holds_nothing_of_what_it_held(store: ArtifactStore) -> None:
+    store.write("a", FILES)
+    store.write("a", {"model.json": b"new", "b.npy": b"b"})
+    assert store.read("a") == {"model.json": b"new", "b.npy": b"b"}
+
+
+def test_copy(store: ArtifactStore) -> None:
+    uri = store.write("staging/night-1/germany", FILES)
+    copy = store.copy(uri, "als-germany/model")
+    store.delete("staging/night-1")
+    assert copy == store.uri("als-germany/model")
+    assert store.read(copy) == FILES
+    with pytest.raises(TenantError, match="gone"):
+        store.read(uri)
+
+
+def test_delete_takes_all_below_and_nothing_beside(store: ArtifactStore) -> None:
+    store.write("night-1/a", FILES)
+    store.write("night-1/b", FILES)
+    kept = store.write("night-10/a", FILES)
+    store.delete("night-1")
+    store.delete("night-1")
+    assert store.read(kept) == FILES
+    for gone in ("night-1/a", "night-1/b"):
+        with pytest.raises(TenantError, match=f"{gone} are gone"):
+            store.read(gone)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["", ".", "..", "../x", "a/../../x", "a/..", "/etc", "a//b", "a/", "a\\b", "a\nb", "a\x00"],
+)
+def test_nothing_outside_the_root(store: ArtifactStore, location: str) -> None:
+    for work in (
+        lambda: store.write(location, FILES),
+        lambda: store.read(location),
+        lambda: store.delete(location),
+        lambda: store.copy("a", location),
+        lambda: store.uri(location),
+    ):
+        with pytest.raises(BadInputError, match="no folder of the artifact store"):
+            work()
+
+
+def test_no_address_outside_the_root(store: ArtifactStore) -> None:
+    for address in (
+        store.root,
+        store.root + "2/a",
+        store.root.rsplit("/", 1)[0],
+        "file:///etc",
+        "s3://other/fleet/a",
+        "https://models/fleet/a",
+    ):
+        with pytest.raises(BadInputError):
+            store.delete(address)
+    for address in (f"{store.root}/a/../../b", f"{store.root}/../x"):
+        with pytest.raises(BadInputError):
+            store.delete(address)
+
+
+def test_an_escaped_way_out_of_a_file_root(disk: ArtifactStore) -> None:
+    with pytest.raises(BadInputError, match="no folder"):
+        disk.delete(f"{disk.root}/%2e%2e/x")
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a\\b", "a\n"])
+def test_files_have_plain_names(store: ArtifactStore, name: str) -> None:
+    with pytest.raises(BadInputError, match="name of a file"):
+        store.write("a", {name: b""})
+
+
+@pytest.mark.parametrize("root", ["", "/models", "models", "s3://", "s3:///a", "gs://a", "file://"])
+def test_a_root_of_no_known_form(root: str) -> None:
+    with pytest.raises(ConfigurationError, match="RECFLEET_ARTIFACT_ROOT"):
+        ArtifactStore(root)
+
+
+def test_an_endpoint_of_no_known_form() -> None:
+    with pytest.raises(ConfigurationError, match="http://host:port"):
+        ArtifactStore("s3://models", "127.0.0.1:9000")
+
+
+def test_a_failed_write_leaves_nothing(disk: ArtifactStore) -> None:
+    with pytest.raises(InfrastructureError, match="could not write"):
+        disk.write("night/a", {"a": b"a", "x" * 300: b"b"})
+    assert list((_folder(disk) / "night").iterdir()) == []
+
+
+def test_a_failed_write_leaves_what_was_there(disk: ArtifactStore) -> None:
+    disk.write("a", FILES)
+    with pytest.raises(InfrastructureError):
+        disk.write("a", {"x" * 300: b"b"})
+    assert disk.read("a") == FILES
+
+
+def test_a_disk_that_is_not_there_is_nobodys_fault(tmp_path: Path) -> None:
+    store = ArtifactStore((tmp_path / "not mounted").as_uri())
+    with pytest.raises(InfrastructureError, match="No such file"):
+        store.read("a")
+
+
+def test_a_bucket_that_is_not_there_is_nobodys_fault(s3: str) -> None:
+    store = ArtifactStore("s3://elsewhere/fleet", s3)
+    with pytest.raises(InfrastructureError, match="elsewhere"):
+        store.read("a")
+    with pytest.raises(InfrastructureError, match="elsewhere"):
+        store.write("a", FILES)
+
+
+def test_an_object_store_that_does_not_answer(s3: str) -> None:
+    store = ArtifactStore("s3://models/fleet", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(InfrastructureError, match="could not read s3://models/fleet/a"):
+        store.read("a")
+
+
+def test_nobody_reads_half_a_folder(disk: ArtifactStore) -> None:
+    contents = [{name: bytes([i]) * 100_000 for name in "abcdef"} for i in range(2)]
+    disk.write("a", contents[0])
+    stop = threading.Event()
+
+    def write() -> None:
+        for turn in range(200):
+            disk.write("a", contents[turn % 2])
+        stop.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        reads = 0
+        while not stop.is_set():
+            assert disk.read("a") in contents
+            reads += 1
+    finally:
+        writer.join()
+    assert reads > 0
+    assert [path.name for path in _folder(disk).iterdir()] == ["a"]
