@@ -152,7 +152,7 @@ def _refuse_binary(path: Path, chunk: bytes, encoding: str | None) -> None:
     if not chunk.strip():
         raise BadInputError(f"{path} is empty.")
     controls = sum(chunk.count(bytes([code])) for code in range(32) if code not in _PLAIN_CONTROLS)
-    if encoding != "utf-16" and controls > len(chunk) / 20:
+    if encoding != "utf-16" and b"\x00" in chunk and controls > len(chunk) / 20:
         raise BadInputError(
             f"{path} is not a table: CSV (also gzipped), Parquet and Excel (.xlsx) can be read."
         )

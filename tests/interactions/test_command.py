@@ -1,0 +1,118 @@
+"""``recfleet ingest`` and ``recfleet unusable``."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from recfleet.cli import _ingest as command
+from recfleet.database import connect
+from recfleet.errors import BadInputError, UnknownTenantError
+from tests.interactions._files import interactions, write_csv
+
+pytestmark = pytest.mark.postgres
+
+COLUMNS = ["--customer-column", "client", "--product-column", "item", "--time-column", "when"]
+LINES = [
+    ("Shop [A]", "c1", "[bold]", "Pen", "2024-01-01", 2, 5.0),
+    ("Shop [A]", "c1", "p2", "Pen", "2024-01-31", 2, 5.0),
+    ("Shop [A]", "", "p2", "Pen", "2024-01-31", 2, 5.0),
+]
+
+
+@pytest.fixture
+def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
+    monkeypatch.setattr("recfleet.database._connection.settings", lambda: Where(database_url))
+    return Run()
+
+
+class Where:
+    def __init__(self, database_url: str) -> None:
+        self.database_url = database_url
+
+
+class Run:
+    """The commands as typed; what they print, and the errors they raise."""
+
+    def __call__(self, *words: str | Path) -> str:
+        app = typer.Typer(pretty_exceptions_enable=False)
+        command.register(app)
+        result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+
+def test_a_file_comes_in_and_is_summed_up(run: Run, tmp_path: Path, database_url: str) -> None:
+    path = write_csv(tmp_path / "file.csv", LINES)
+    out = run("ingest", path, "--tenant-column", "shop", *COLUMNS)
+    assert "file.csv: 3 lines; 2 added, 0 known before, 1 unusable." in out
+    assert "no customer" in out
+    assert "shop-a" in out
+    report = json.loads(run("ingest", path, "--tenant-column", "shop", *COLUMNS, "--json"))
+    assert report["known"] == 2
+    assert report["unusable"] == {"no customer": 1}
+    assert report["tenants"] == [{"tenant_id": "shop-a", "usable": 2, "added": 0, "unusable": 1}]
+    with closing(connect(database_url)) as connection:
+        assert [row[3] for row in interactions(connection)] == ["[bold]", "p2"]
+
+
+def test_unusable_lines_are_shown(run: Run, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "file.csv", LINES)
+    run("ingest", path, "--tenant-column", "shop", *COLUMNS)
+    assert "no customer" in run("unusable")
+    assert "shop='Shop [A]'" in run("unusable", "shop-a")
+    (line,) = json.loads(run("unusable", "shop-a", "--json"))
+    assert line["line"]["item"] == "p2"
+    assert json.loads(run("unusable", "-", "--json")) == []
+    assert json.loads(run("unusable", "shop-a", "--reason", "no product", "--json")) == []
+    with pytest.raises(UnknownTenantError, match="'shop-b'"):
+        run("unusable", "shop-b")
+
+
+def test_a_preset_and_what_is_said_besides(run: Run, tmp_path: Path) -> None:
+    header = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "Total",
+              "CustomerID"]  # fmt: skip
+    path = write_csv(tmp_path / "f.csv", [("1", "12345", "", 2, "2011-01-31", 5, "7.0")], header)
+    out = run(
+        "ingest", path, "--preset", "online-retail", "--tenant", "me", "--amount-column", "Total",
+        "--json",
+    )  # fmt: skip
+    assert json.loads(out)["tenants"] == [
+        {"tenant_id": "me", "usable": 1, "added": 1, "unusable": 0}
+    ]
+
+
+def test_a_delimiter_by_name(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "file.tsv"
+    path.write_text("client\titem\twhen\na,b\tp\t2024-01-01\n")
+    assert "1 added" in run("ingest", path, "--tenant", "t", *COLUMNS, "--delimiter", "tab")
+
+
+@pytest.mark.parametrize(
+    ("words", "match"),
+    [
+        (["--preset", "x"], "no preset 'x'"),
+        (["--tenant", "t", "--customer-column", "client"], "--product-column, --time-column"),
+        (COLUMNS, "--tenant-column"),
+        ([*COLUMNS, "--tenant", "../x"], "cannot be a tenant's id"),
+        ([*COLUMNS, "--tenant", "t", "--delimiter", "ab"], "--delimiter is one character"),
+        (["--preset", "online-retail"], "no column 'Country'"),
+        ([*COLUMNS, "--tenant", "t", "--time-format", "%d.%m.%Y"], "No time in column 'when'"),
+        ([*COLUMNS, "--tenant", "t", "--quantity-column", "item"], "Nothing in column 'item'"),
+    ],
+)
+def test_what_cannot_be(run: Run, tmp_path: Path, words: list[str], match: str) -> None:
+    path = write_csv(tmp_path / "file.csv", LINES)
+    with pytest.raises(BadInputError, match=match):
+        run("ingest", path, *words)
+
+
+def test_no_file(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="There is no file"):
+        run("ingest", tmp_path / "nothing.csv", "--preset", "online-retail")
