@@ -1,0 +1,76 @@
+"""UCI Online Retail as logs of tenants, for tests and studies that need real purchases."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recfleet.interactions.log import InteractionLog, microseconds
+
+VARIABLE = "RECFLEET_ONLINE_RETAIL"
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def online_retail_path() -> Path:
+    """Where the file is looked for: the variable, or data that is shared beside the checkout."""
+    beside = _CHECKOUT.parent / "shared/data/online-retail/online_retail.csv.gz"
+    return Path(os.environ.get(VARIABLE, beside))
+
+
+@dataclass(frozen=True)
+class OnlineRetail:
+    """The file's usable lines: a customer, a product's code, and not a free gift."""
+
+    lines: pd.DataFrame
+
+    @classmethod
+    def read(cls, path: Path) -> OnlineRetail:
+        """Read the file in its original columns."""
+        columns = ["StockCode", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+        raw = pd.read_csv(path, dtype=str, usecols=columns)
+        # Codes of letters alone are postage, fees and corrections.
+        raw = raw[raw["CustomerID"].notna() & raw["StockCode"].str.match(r"\d{5}")]
+        quantity = raw["Quantity"].astype(float)
+        lines = pd.DataFrame(
+            {
+                "country": raw["Country"],
+                "customer": raw["CustomerID"],
+                "product": raw["StockCode"],
+                "time": pd.to_datetime(raw["InvoiceDate"]).dt.tz_localize("UTC"),
+                "quantity": quantity,
+                "amount": quantity * raw["UnitPrice"].astype(float),
+            }
+        )
+        return cls(lines[lines["amount"] != 0].sort_values("time", kind="stable"))
+
+    def log(self, country: str, as_of: datetime, *, returns: bool) -> InteractionLog:
+        """One country as a tenant.
+
+        Args:
+            country: as the file writes it.
+            as_of: nothing later is in the log.
+            returns: whether returns and cancellations are in it, to be netted out.
+        """
+        lines = self.lines
+        keep = (lines["country"] == country) & (lines["time"] <= pd.Timestamp(as_of))
+        if not returns:
+            keep &= lines["quantity"] > 0
+        lines = lines[keep]
+        customers, customer = np.unique(lines["customer"].to_numpy(str), return_inverse=True)
+        products, product = np.unique(lines["product"].to_numpy(str), return_inverse=True)
+        return InteractionLog(
+            tenant_id=country.lower().replace(" ", "-"),
+            as_of=as_of,
+            customer_ids=customers.astype(object),
+            product_ids=products.astype(object),
+            customer=customer.astype(np.int32),
+            product=product.astype(np.int32),
+            occurred_at=np.array([microseconds(time) for time in lines["time"]], dtype=np.int64),
+            quantity=lines["quantity"].to_numpy(float),
+            amount=lines["amount"].to_numpy(float),
+        )

@@ -1,0 +1,1 @@
+"""Measurements that docs/ quotes; run by hand, not by the tests."""
