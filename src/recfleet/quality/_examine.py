@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recfleet.database import read_arrow
 from recfleet.quality._clock import Clock
 from recfleet.quality._library import failing_rows
@@ -89,15 +91,16 @@ def examine(
     explained = {column for line in suite.expectations.values() for column in line.explains}
     worth_it = [suspect for suspect in suspects if suspect.columns & explained]
     samples: dict[tuple[str, str], list[Line]] = {}
-    for piece in _pieces(worth_it[:EXAMINED_TENANTS]):
+    for piece in _pieces(worth_it[:EXAMINED_TENANTS], LINES_AT_ONCE):
         samples |= _examine_piece(connection, as_of, piece, suite, clock)
     return samples
 
 
-def _pieces(suspects: Sequence[Suspect]) -> Iterator[list[Suspect]]:
+def _pieces(suspects: Sequence[Suspect], lines: int) -> Iterator[list[Suspect]]:
+    """Tenants in their order, so many at a time as have that many lines together, or one."""
     piece: list[Suspect] = []
     for suspect in suspects:
-        if piece and sum(other.lines for other in [*piece, suspect]) > LINES_AT_ONCE:
+        if piece and sum(other.lines for other in [*piece, suspect]) > lines:
             yield piece
             piece = []
         piece.append(suspect)
@@ -146,7 +149,8 @@ def _read_lines(connection: Connection, tenant_ids: Sequence[str], as_of: dateti
     parameters = (list(tenant_ids), as_of, since, LINES_AT_ONCE)
     frame: pd.DataFrame = read_arrow(connection, _QUERY, parameters, schema).to_pandas()
     frame["occurred_at"] = frame["microseconds"].astype("datetime64[us]")
-    frame["price"] = frame["amount"] / frame["quantity"].where(frame["quantity"] > 0)
+    amount = frame["amount"].where(np.isfinite(frame["amount"]), 0)
+    frame["price"] = amount / frame["quantity"].where(frame["quantity"] > 0)
     return frame
 
 

@@ -31,9 +31,12 @@ LINE_COLUMNS = (
 )
 """What the suite ``lines.json`` can speak about. Of an unusable line only ``occurred_at`` (where it
 was placed in time) and ``reason`` (why it is unusable) are known, the others are null; of a usable
-line ``reason`` is null. ``price`` is amount by quantity where the quantity is above zero."""
+line ``reason`` is null. ``price`` is amount by quantity where the quantity is above zero, and 0
+where the amount is not finite."""
 
+_SUITE_KEYS = {"name", "expectations", "meta", "notes", "id"}
 _KEYS = {"type", "kwargs", "severity", "meta", "notes", "description", "id"}
+_BOUNDS = ("min_value", "max_value")
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,10 @@ def _parse(text: str, columns: Collection[str], problems: list[str]) -> Suite | 
     if not _has_shape(content):
         problems.append('must be an object with a "name" and a list of "expectations"')
         return None
+    problems += [
+        f"{key!r} is not a part of a suite{_did_you_mean(key, _SUITE_KEYS)}"
+        for key in sorted(set(content) - _SUITE_KEYS)
+    ]
     for position, item in enumerate(content["expectations"], start=1):
         problems += [f"{_called(item, position)}: {problem}" for problem in _check(item, columns)]
     names = [_name(item) for item in content["expectations"]]
@@ -224,13 +231,22 @@ def _check_kwargs(implementation: Any, kwargs: Mapping[str, Any]) -> Iterator[st
     known = set(implementation.__fields__)
     for name in sorted(set(kwargs) - known):
         yield f"{name!r} is not one of its kwargs{_did_you_mean(name, known)}"
+    unusable = [name for name in _BOUNDS if not _is_bound(kwargs.get(name))]
+    for name in unusable:
+        yield f"{name} must be a number, and is {kwargs[name]!r}"
+    if unusable or not set(kwargs) <= known:
+        return
     try:
-        implementation(**{name: value for name, value in kwargs.items() if name in known})
+        implementation(**kwargs)
     except ValueError as error:
         # pydantic's errors say where each of them is; others are one sentence.
         details = error.errors() if hasattr(error, "errors") else [{"loc": (), "msg": str(error)}]
         for detail in details:
             yield ": ".join([*map(str, detail["loc"]), str(detail["msg"])])
+
+
+def _is_bound(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _check_explains(item: Mapping[str, Any]) -> Iterator[str]:
