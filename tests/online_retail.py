@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recfleet.interactions.log import InteractionLog, microseconds
+from recfleet.interactions.log import InteractionLog
 
 VARIABLE = "RECFLEET_ONLINE_RETAIL"
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -70,7 +70,7 @@ class OnlineRetail:
             product_ids=products.astype(object),
             customer=customer.astype(np.int32),
             product=product.astype(np.int32),
-            occurred_at=np.array([microseconds(time) for time in lines["time"]], dtype=np.int64),
+            occurred_at=lines["time"].to_numpy("datetime64[us]").astype(np.int64),
             quantity=lines["quantity"].to_numpy(float),
             amount=lines["amount"].to_numpy(float),
         )

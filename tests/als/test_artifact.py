@@ -60,12 +60,20 @@ def test_a_changed_byte_and_a_missing_file_are_found(name: str) -> None:
         (b"[]", "cannot be read"),
         (b'{"format": 1}', "cannot be read"),
         (b'{"format": 99, "sha256": {}}', "format 99"),
-        (b'{"format": 1, "sha256": {}}', "cannot be read"),
+        (b'{"format": 1, "sha256": {}}', "is not what was written"),
     ],
 )
 def test_a_head_that_makes_no_sense_is_said_to(head: bytes, text: str) -> None:
     with pytest.raises(TenantError, match=text):
         load_model({**dump_model(fitted(purchases(30, 20))), "model.json": head})
+
+
+def test_a_head_without_the_rest_cannot_be_read() -> None:
+    files = dump_model(fitted(purchases(30, 20)))
+    head = json.loads(files["model.json"])
+    del head["train_end"]
+    with pytest.raises(TenantError, match="cannot be read"):
+        load_model({**files, "model.json": json.dumps(head).encode()})
 
 
 def test_no_head() -> None:

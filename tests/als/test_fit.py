@@ -5,6 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recfleet.als import AlsModel, Recipe, fit
+from recfleet.als._fit import scaled_penalty
 from recfleet.errors import TenantError
 from tests.als._worlds import START, fitted, purchases, text_ids
 
@@ -90,3 +91,26 @@ def test_a_fit_that_explodes_is_the_tenants_own_trouble() -> None:
             train_end=START,
             seed=1,
         )
+
+
+def test_the_penalty_is_a_share_of_what_chance_would_make() -> None:
+    matrix = csr_matrix(np.array([[1, 2, 0, 0], [0, 2, 0, 4]], dtype=np.float32))
+    recipe = Recipe(alpha=3.0, regularization=0.5)
+    # sqrt(1 + 4 + 4 + 16) = 5
+    expected = 0.5 * 3.0 * 5 * (1 / 2**0.5 + 1 / 2)
+    assert scaled_penalty(recipe, matrix) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("customers", "products"), [(60, 40), (30, 300), (300, 30)])
+def test_chance_is_the_largest_singular_value_of_shuffled_purchases(
+    customers: int, products: int
+) -> None:
+    generator = np.random.default_rng(0)
+    dense = np.zeros(customers * products, dtype=np.float32)
+    dense[: len(dense) // 8] = np.log(2)
+    generator.shuffle(dense)
+    shuffled = dense.reshape(customers, products)
+    chance = scaled_penalty(Recipe(alpha=1, regularization=1), csr_matrix(shuffled))
+    # The mean is a direction of its own, and no chance: popularity.
+    largest = np.linalg.norm(shuffled - shuffled.mean(), 2)
+    assert chance == pytest.approx(largest, rel=0.12)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.als import AlsModel, Factors, Recipe, fold_in
+from recfleet.errors import TenantError
 from tests.als._worlds import fitted, purchases, text_ids
 
 
@@ -121,3 +122,12 @@ def test_no_customer_and_no_product() -> None:
     factors = fold_in(model, csr_matrix(np.zeros((0, 0), dtype=np.float32)), text_ids("p", 0))
     assert factors.customers.shape == (0, 2)
     assert factors.products.shape == (0, 2)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_model_that_is_not_finite_is_the_tenants_own_trouble(bad: float) -> None:
+    matrix = purchases(20, 10, share=0.5)
+    model = fitted(matrix)
+    model.product_factors[3, 0] = bad
+    with pytest.raises(TenantError, match="folded in"):
+        fold_in(model, matrix, text_ids("p", 10))

@@ -240,7 +240,9 @@ def test_the_spread_of_resamples_is_the_standard_error() -> None:
     assert means.mean() == pytest.approx(values.mean(), abs=0.002)
 
 
-@pytest.mark.parametrize(("confidence", "resamples"), [(0.9, 1000), (0.99, 5000), (0.999, 50_000)])
+@pytest.mark.parametrize(
+    ("confidence", "resamples"), [(0.9, 1000), (0.99, 5000), (0.999, 50_000), (0.999999, 100_000)]
+)
 def test_stricter_levels_take_more_resamples(confidence: float, resamples: int) -> None:
     assert resamples_for(confidence) == resamples
 

@@ -19,6 +19,12 @@ from recfleet.errors import TenantError
 
 FORMAT = 1
 _HEAD = "model.json"
+_ARRAYS = (
+    "product_factors.npy",
+    "customer_factors.npy",
+    "product_ids.json",
+    "customer_ids.json",
+)
 
 
 def dump_model(model: AlsModel) -> dict[str, bytes]:
@@ -52,10 +58,10 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
         TenantError: a file is missing, or is not what was written.
     """
     head = _read_head(files)
-    for name, expected in head["sha256"].items():
+    for name in _ARRAYS:
         if name not in files:
             raise TenantError(f"The model's file {name} is missing: restore it, or train again.")
-        if hashlib.sha256(files[name]).hexdigest() != expected:
+        if hashlib.sha256(files[name]).hexdigest() != head["sha256"].get(name):
             raise TenantError(
                 f"The model's file {name} is not what was written (its checksum differs): "
                 "restore it, or train again."

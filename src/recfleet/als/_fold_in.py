@@ -28,7 +28,7 @@ def fold_in(model: AlsModel, matrix: csr_matrix, product_ids: NDArray[np.object_
         Factors in the matrix's numbering.
 
     Raises:
-        TenantError: the least squares have no solution (only without regularization).
+        TenantError: the least squares have no finite solution; seen only without regularization.
     """
     alpha, penalty, purchases = model.recipe.alpha, model.penalty, _canonical(matrix)
     products, known = _aligned(model, product_ids)
@@ -40,6 +40,8 @@ def fold_in(model: AlsModel, matrix: csr_matrix, product_ids: NDArray[np.object_
         products[new] = solve(customers, _canonical(columns.T), alpha, penalty)
         again = np.flatnonzero(np.diff(columns.indptr))
         customers[again] = solve(products, purchases[again], alpha, penalty)
+    if not (np.isfinite(customers).all() and np.isfinite(products).all()):
+        raise TenantError("The model could not be folded in: its factors are not finite.")
     return Factors(
         customers=customers,
         products=products,

@@ -12,8 +12,11 @@ _CHUNK_DRAWS = 2_000_000
 
 
 def resamples_for(confidence: float) -> int:
-    """How many resamples leave fifty beyond the bound, so that the bound itself is steady."""
-    return max(1000, math.ceil(round(50 / (1 - confidence), 6)))
+    """How many resamples leave fifty beyond the bound, so that the bound itself is steady.
+
+    At least 1,000, and for levels past 99.95% no more than 100,000.
+    """
+    return min(100_000, max(1_000, math.ceil(round(50 / (1 - confidence), 6))))
 
 
 def resampled_means(
