@@ -47,7 +47,7 @@ def _run_shard(stage: str, shard: int) -> None:
     context: Any = get_current_context()
 
     def name_task(tenants: int) -> None:
-        context["shard_name"] = f"shard {shard} · {tenants} tenants"
+        context["shard_name"] = f"shard {shard} · {tenants} tenant{'' if tenants == 1 else 's'}"
 
     name_task(0)
     run_stage(

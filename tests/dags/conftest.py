@@ -25,12 +25,11 @@ RunPython = Callable[..., str]
 def airflow_environment(
     postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """What a process needs in order to be this test's Airflow; its database is migrated."""
+    """What a process needs besides in order to be this test's Airflow; its database is migrated."""
     home = tmp_path_factory.mktemp("airflow")
     postgres_server.create_database("airflow")
     url = postgres_server.url("airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
     environment = {
-        **os.environ,
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
@@ -40,7 +39,7 @@ def airflow_environment(
     }
     subprocess.run(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=environment,
+        env={**os.environ, **environment},
         check=True,
         capture_output=True,
     )
@@ -54,12 +53,13 @@ def run_python(airflow_environment: Mapping[str, str]) -> RunPython:
     def run(code: str, **variables: str) -> str:
         done = subprocess.run(
             [sys.executable, "-c", code],
-            env={**airflow_environment, **variables},
+            env={**os.environ, **airflow_environment, **variables},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+        print(done.stdout[-20_000:], done.stderr[-20_000:])  # shown by pytest when a test fails
+        assert done.returncode == 0
         return done.stdout.strip().splitlines()[-1]
 
     return run

@@ -14,7 +14,7 @@ from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
-from tests.fleet.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812

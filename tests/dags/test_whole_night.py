@@ -1,0 +1,67 @@
+"""A whole night through Airflow's own task runner, by ``dag.test()``."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recfleet.settings import Settings
+from tests.dags.conftest import RunPython
+from tests.nights import START, WEEK, outcomes, query, shop
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
+
+RUN = """
+import json, os
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags["nightly_fleet"]
+run = dag.test(run_conf=json.loads(os.environ["CONF"]))
+print(json.dumps({
+    "state": run.state,
+    "run_id": run.run_id,
+    "tasks": {f"{t.task_id}[{t.map_index}]": [t.state, t.rendered_map_index]
+              for t in run.get_task_instances()},
+}))
+"""
+
+
+def test_a_night_from_plan_to_close(
+    connection: Connection, stack: Settings, run_python: RunPython
+) -> None:
+    shop(connection, "alpha")
+    shop(connection, "beta", seed=1)
+    shop(connection, "gamma", customers=5)
+    as_of = START + 12 * WEEK
+
+    run = json.loads(run_python(RUN, CONF=json.dumps({"as_of": as_of.isoformat()})))
+
+    assert run["state"] == "success"
+    assert outcomes(connection, run["run_id"]) == {
+        "alpha": "first model",
+        "beta": "first model",
+        "gamma": "too thin",
+    }
+    names = {task: name for task, (state, name) in run["tasks"].items() if name}
+    assert {state for state, _ in run["tasks"].values()} == {"success"}
+    assert len(run["tasks"]) == 3 + 4 * 2
+    assert sorted(name for task, name in names.items() if task.startswith("publish")) == [
+        "shard 0 · 2 tenants",
+        "shard 1 · 1 tenant",
+    ]
+    assert query(connection, "select count(distinct tenant_id) from live_recommendation") == [(3,)]
+
+
+def test_a_conf_with_an_unknown_tenant_fails_the_run_and_says_why(
+    connection: Connection, stack: Settings, run_python: RunPython
+) -> None:
+    shop(connection, "alpha")
+    conf = {"tenants": ["alfa"], "as_of": (START + timedelta(weeks=12)).isoformat()}
+    run = json.loads(run_python(RUN, CONF=json.dumps(conf)))
+    assert run["state"] == "failed"
+    assert query(connection, "select count(*) from night") == [(0,)]
