@@ -70,9 +70,7 @@ def run_command(
     raise typer.Exit(0 if well else 1)
 
 
-def _conf(
-    connection: Connection, as_of: str | None, tenants: list[str] | None
-) -> dict[str, Any]:
+def _conf(connection: Connection, as_of: str | None, tenants: list[str] | None) -> dict[str, Any]:
     """The run's conf, checked before anything is triggered."""
     from recfleet.fleet.request import parse_as_of
     from recfleet.tenants import get_tenants
