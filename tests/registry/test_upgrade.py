@@ -35,6 +35,10 @@ def test_two_at_once_on_an_empty_database(
     said = [racer.communicate(timeout=300) for racer in racers]
     assert [racer.returncode for racer in racers] == [0, 0], said
     assert Registry(url, artifacts).versions("germany") == []
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=url, registry_uri=url)
+    assert [experiment.name for experiment in client.search_experiments()] == ["Default"]
 
 
 def test_an_upgraded_database_stays_as_it_is(store_url: str) -> None:

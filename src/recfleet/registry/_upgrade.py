@@ -36,6 +36,16 @@ def upgrade_store(store_url: str) -> None:
         upgrade = mlflow.db.upgrade.callback
         assert upgrade is not None  # noqa: S101 - a click command has one
         upgrade(driver_url(store_url))
+        _make_default_experiment(store_url)
+
+
+def _make_default_experiment(store_url: str) -> None:
+    """Open the store once: the first to do so makes an experiment, and two at once would clash."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as RunStore
+
+    # Where the MLflow server keeps files when it is not told; recfleet's experiments say their own.
+    store = RunStore(driver_url(store_url), "mlflow-artifacts:/")  # type: ignore[no-untyped-call]
+    store.engine.dispose()
 
 
 def check_store(store_url: str) -> None:
