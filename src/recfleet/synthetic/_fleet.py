@@ -85,15 +85,13 @@ def begin_ingest(connection: Connection, world: World, first: int, last: int, un
     return int(row[0])
 
 
-def end_ingest(
-    connection: Connection, ingest_id: int, added: int, unusable: dict[str, int]
-) -> None:
+def end_ingest(connection: Connection, ingest_id: int, added: int) -> None:
     """Note what came of it; the caller commits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "update ingest set finished_at = clock_timestamp(), lines = %s, added = %s, known = 0, "
-            "unusable = %s where ingest_id = %s",
-            (added + sum(unusable.values()), added, json.dumps(unusable), ingest_id),
+            "unusable = '{}' where ingest_id = %s",
+            (added, added, ingest_id),
         )
 
 

@@ -252,12 +252,8 @@ def _do(connection: Connection, job: _Job) -> list[Written]:
         first, until = world.day_of(job.since), world.day_of(job.until)
         writer = Writer(connection, ingest_id)
         written = [writer.write_days(world, tenant, first, until) for tenant in fleet]
-        writer.finish()
-        unusable: Counter[str] = Counter()
-        for tenant in written:
-            unusable.update(tenant.unusable)
-        added = sum(tenant.interactions for tenant in written)
-        end_ingest(connection, ingest_id, added, dict(unusable))
+        of_broken_days = writer.finish()
+        end_ingest(connection, ingest_id, sum(one.interactions for one in written) - of_broken_days)
     return written
 
 

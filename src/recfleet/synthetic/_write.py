@@ -77,8 +77,12 @@ class Writer:
                 self._names[traits.tenant_id] = traits.name
         return Written(traits.number, interactions, dict(unusable))
 
-    def finish(self) -> None:
-        """Send what has not been sent."""
+    def finish(self) -> int:
+        """Send what has not been sent.
+
+        Returns:
+            How many interactions came in as broken days, under an ingest of their own.
+        """
         self._send(b"", at_once=True)
         with self._connection.cursor() as cursor:
             cursor.copy_expert(
@@ -92,7 +96,7 @@ class Writer:
                 "where product.tenant_id = old.tenant_id and product.product_id = old.product_id",
                 [list(column) for column in zip(*self._discontinued, strict=True)] or [[], [], []],
             )
-        self._load_broken_days()
+        return self._load_broken_days()
 
     def _send(self, rows: bytes, *, at_once: bool = False) -> None:
         """COPY rows of interactions when enough have come together."""
@@ -107,16 +111,16 @@ class Writer:
             )
         self._rows.clear()
 
-    def _load_broken_days(self) -> None:
+    def _load_broken_days(self) -> int:
         """Bring the broken days into the tables, like any file."""
         if not self._broken:
-            return
+            return 0
         source = f"broken days of synthetic tenants, with ingest {self._ingest_id}"
         fingerprint = hashlib.sha256(source.encode()).hexdigest()
         loader = Loader(self._connection, source, fingerprint)
         for cleaned in self._broken:
             loader.add(cleaned)
-        loader.finish(self._names)
+        return loader.finish(self._names).added
 
     def _write_products(self, market: Market, first: int, until: int) -> None:
         """Add the products that come in these days, and note which are discontinued in them."""

@@ -142,10 +142,10 @@ class World(BaseModel):
     drift_from_week: int = Field(default=6, ge=1)
     """The first week in which a drifting tenant's tastes may change."""
 
-    drift_within_weeks: int = Field(default=6, ge=1)
+    drift_within_weeks: int = Field(default=13, ge=1)
     """Each drifting tenant begins in one of as many weeks."""
 
-    drift_every_weeks: int = Field(default=6, ge=1)
+    drift_every_weeks: int = Field(default=13, ge=1)
     """Weeks from one change to the next."""
 
     drift_products: float = Field(default=0.25, ge=0, le=1)
@@ -157,7 +157,7 @@ class World(BaseModel):
     drift_customers: float = Field(default=0.6, ge=0, le=1)
     """Share of customers whose tastes are drawn anew at a change, and who like the new range."""
 
-    drift_weight: float = Field(default=0.6, ge=0, le=1)
+    drift_weight: float = Field(default=0.8, ge=0, le=1)
     """Share of their lines that is of the new range."""
 
     @model_validator(mode="after")
