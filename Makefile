@@ -14,6 +14,7 @@ INSTALLED_DEV := .venv/installed-dev
 # Which interpreter makes .venv (by default the first that fits), and which file the demo reads.
 PYTHON ?=
 DATA ?=
+UPGRADE ?=
 
 .PHONY: help venv demo test lint up down status lock clean
 
@@ -42,8 +43,8 @@ status: $(INSTALLED) ## show what runs, where, and its log
 
 venv: $(INSTALLED) ## make .venv from requirements.lock; PYTHON=PATH chooses the interpreter
 
-lock: $(INSTALLED_DEV) ## write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
+lock: $(INSTALLED) ## bring requirements.lock up to pyproject.toml; UPGRADE=1 for newer versions
+	$(BIN)/uv pip compile pyproject.toml --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 		--all-extras --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 		--output-file requirements.lock
 

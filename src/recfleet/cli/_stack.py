@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -80,7 +81,8 @@ def bring_up() -> Stack:
     """Start the stack, showing progress."""
     from recfleet import local
 
-    with _progress("Starting Postgres, MLflow and Airflow") as say:
+    title = "Starting Postgres, MLflow and Airflow"
+    with _progress(title) as say, _termination_as_interrupt():
         stack = local.up(say)
         if stack.reused:
             say("everything was running already")
@@ -117,3 +119,17 @@ def _progress(title: str) -> Iterator[Callable[[str], None]]:
     else:
         out.print(title)
         yield say
+
+
+@contextlib.contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does, so that what it started is stopped."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)

@@ -220,10 +220,10 @@ class _Start:
             port = getattr(ports, service)
             if str(port) not in ours and is_taken(port):
                 name = Ports.variable(service)
-                complaints.append(f"port {port} for {service} (choose another one with {name})")
+                complaints.append(f"port {port} for {service} (set {name} to use another one)")
         if complaints:
             raise ConfigurationError(
-                "taken by another program: " + "; ".join(complaints) + "; nothing was started"
+                "nothing was started, because another program uses " + " and ".join(complaints)
             )
 
     def _variables(
@@ -274,7 +274,7 @@ class _Start:
         try:
             yield
         except BaseException:
-            self._progress("it does not come up: stopping what was started")
+            self._progress("stopping what was started")
             _stop(self._layout, self._state, lambda _line: None)
             raise
 
