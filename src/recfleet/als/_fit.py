@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.als._model import AlsModel
+from recfleet.als._openmp import provide_openmp
 from recfleet.als._threads import one_thread
 from recfleet.als.recipe import Recipe
 from recfleet.errors import TenantError
@@ -92,6 +93,7 @@ def capped_factors(recipe: Recipe, customers: int, products: int) -> int:
 def _alternate(
     matrix: csr_matrix, recipe: Recipe, factors: int, penalty: float, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    provide_openmp()
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.recommender_base import ModelFitError
 

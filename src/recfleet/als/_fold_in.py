@@ -8,6 +8,7 @@ from scipy.sparse import csc_matrix, csr_matrix
 
 from recfleet.als._factors import Factors
 from recfleet.als._model import AlsModel
+from recfleet.als._openmp import provide_openmp
 from recfleet.als._threads import one_thread
 from recfleet.errors import TenantError
 
@@ -70,6 +71,7 @@ def solve(
     Raises:
         TenantError: the equations are singular.
     """
+    provide_openmp()
     from implicit.cpu.als import AlternatingLeastSquares
 
     with one_thread():

@@ -7,11 +7,14 @@ from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
+from recfleet.als._openmp import provide_openmp
+
 
 @lru_cache(maxsize=1)
 def _controller() -> ThreadpoolController:
     # Looking for the loaded libraries takes 5 ms, limiting them 20 µs. Those that this room uses
     # must be loaded by then.
+    provide_openmp()
     import implicit.cpu.als  # noqa: F401
 
     return ThreadpoolController()
