@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,10 @@ def test_utf_16_as_excel_writes_it(path: Path) -> None:
 
 
 def test_latin_1_is_read_and_said(path: Path) -> None:
-    text = "c,p,w\n" + "a,b,1\n" * 300_000 + "é,£,1\n"
+    text = "c,p,w\n" + "a,b,1\n" * 60_000 + "é,£,1\n"
     rows = read_text(path, text.encode("latin-1"))
     assert rows[-1] == ("é", "£", "1")
-    assert len(rows) == 300_001
+    assert len(rows) == 60_001
     (note,) = inspect(path).notes
     assert "Latin-1" in note
 
@@ -159,8 +160,12 @@ def test_files_that_cannot_be_read(path: Path, content: bytes, match: str) -> No
 
 
 def _read(source: Source) -> list[Batch]:
-    reader = {"csv": read_csv, "excel": read_excel, "parquet": read_parquet}[source.kind]
-    return [batch for batch, _ in reader(source, MAPPING)]
+    readers: dict[str, Callable[[Source, ColumnMapping], Iterator[tuple[Batch, float]]]] = {
+        "csv": read_csv,
+        "excel": read_excel,
+        "parquet": read_parquet,
+    }
+    return [batch for batch, _ in readers[source.kind](source, MAPPING)]
 
 
 def test_no_file_and_a_folder(tmp_path: Path) -> None:

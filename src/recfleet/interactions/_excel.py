@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -21,7 +21,10 @@ _BATCH_ROWS = 10_000
 
 
 def read_excel(
-    source: Source, mapping: ColumnMapping, sheet: str | None = None
+    source: Source,
+    mapping: ColumnMapping,
+    sheet: str | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Batch, float]]:
     """Read one sheet of a workbook.
 
@@ -29,6 +32,7 @@ def read_excel(
         source: the file.
         mapping: the columns that must be there.
         sheet: its name; by default the first.
+        note: told what a person should know: which sheets were not read.
 
     Yields:
         Batches, and the share of the rows that has been read.
@@ -41,6 +45,7 @@ def read_excel(
     try:
         with _workbook(source) as workbook:
             page = _sheet(workbook, sheet, source)
+            _note_others(workbook, page, note)
             total = page.max_row or 0
             # A sheet may claim fewer rows than it has.
             page.reset_dimensions()
@@ -59,11 +64,11 @@ def read_excel(
         ) from None
 
 
-def other_sheets(source: Source, sheet: str | None) -> list[str]:
-    """Names of the sheets that are not read."""
-    with _workbook(source) as workbook:
-        names = [page.title for page in workbook.worksheets]
-    return [name for name in names if name != (sheet or names[0])]
+def _note_others(workbook: Any, page: Any, note: Callable[[str], None]) -> None:
+    others = [other.title for other in workbook.worksheets if other is not page]
+    if others:
+        names = ", ".join(map(repr, others))
+        note(f"Sheets that were not read: {names}. --sheet names the one to read.")
 
 
 @contextmanager

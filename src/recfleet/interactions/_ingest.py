@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from recfleet.database import transaction
 from recfleet.interactions._batch import Batch
 from recfleet.interactions._csv import read_csv
-from recfleet.interactions._excel import other_sheets, read_excel
+from recfleet.interactions._excel import read_excel
 from recfleet.interactions._load import IngestReport, Loader
 from recfleet.interactions._parquet import read_parquet
 from recfleet.interactions._source import Source, inspect
@@ -69,13 +69,14 @@ def ingest(
     if source.kind != "csv" and mapping.decimal != ".":
         # Their numbers are numbers, not text in somebody's way of writing.
         mapping = mapping.model_copy(update={"decimal": "."})
+    notes = [*source.notes]
     with transaction(connection):
         tenants = TenantNames({known.tenant_id: known.name for known in list_tenants(connection)})
         loader = Loader(connection, source.path.name, source.fingerprint)
         touched: set[str] = set()
         last: datetime | None = None
         lines = 0
-        for batch, share in _batches(source, mapping, delimiter, sheet):
+        for batch, share in _batches(source, mapping, delimiter, sheet, notes):
             if not lines:
                 check_readable(batch, mapping)
             cleaned = clean(batch, mapping, now=now, last=last, tenants=tenants)
@@ -87,24 +88,18 @@ def ingest(
         progress(Progress("writing to the tables", 1.0, lines))
         report = loader.finish({tenant_id: tenants.name_of(tenant_id) for tenant_id in touched})
     progress(Progress("done", 1.0, lines))
-    return replace(report, notes=_notes(source, sheet))
+    return replace(report, notes=tuple(notes))
 
 
 def _batches(
-    source: Source, mapping: ColumnMapping, delimiter: str | None, sheet: str | None
+    source: Source,
+    mapping: ColumnMapping,
+    delimiter: str | None,
+    sheet: str | None,
+    notes: list[str],
 ) -> Iterator[tuple[Batch, float]]:
     if source.kind == "parquet":
         return read_parquet(source, mapping)
     if source.kind == "excel":
-        return read_excel(source, mapping, sheet)
+        return read_excel(source, mapping, sheet, notes.append)
     return read_csv(source, mapping, delimiter)
-
-
-def _notes(source: Source, sheet: str | None) -> tuple[str, ...]:
-    if source.kind != "excel":
-        return source.notes
-    others = other_sheets(source, sheet)
-    if not others:
-        return source.notes
-    names = ", ".join(map(repr, others))
-    return (*source.notes, f"Other sheets were not read: {names}. --sheet names one.")
