@@ -30,7 +30,7 @@ _COLUMNS = (
 _COPY_BEGINS = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _COPY_ENDS = b"\xff\xff"
 _POSTGRES_BEGINS = date(2000, 1, 1)
-_LINES_AT_ONCE = 1_000_000
+_LINES_AT_ONCE = 400_000
 _BYTES_AT_ONCE = 8_000_000
 
 
