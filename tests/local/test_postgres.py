@@ -21,8 +21,8 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path / "home" / "postgres", free_port(), durable=False)
+def server(folder: Path) -> Iterator[PostgresServer]:
+    server = PostgresServer(folder / "home" / "postgres", free_port(), durable=False)
     yield server
     server.stop()
 

@@ -18,8 +18,8 @@ from recfleet.local._state import State, locked
 
 
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    home = tmp_path / "home"
+def layout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    home = folder / "home"
     monkeypatch.setenv("RECFLEET_HOME", str(home))
     for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
         monkeypatch.setenv(f"RECFLEET_{service}_PORT", str(local.free_port()))

@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pyt
 
 
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
-    layout = Layout(tmp_path / "home")
+def layout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
+    layout = Layout(folder / "home")
     monkeypatch.setenv("RECFLEET_HOME", str(layout.home))
     for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
         monkeypatch.setenv(f"RECFLEET_{service}_PORT", str(local.free_port()))
