@@ -176,3 +176,14 @@ def test_of_too_many_the_critical_ones_are_shown(
     shown = {result.tenant_id for result in validation.results if result.sample}
     assert shown == {"critical-0", "critical-1"}
     assert validation.warnings.keys() == {"warned-0", "warned-1", "warned-2"}
+
+
+def test_of_a_large_tenant_the_latest_lines_are_looked_at(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_examine, "LATEST_LINES", 3)
+    shop = Shop.steady().add_unusable(20, "no product").add_unusable(20, "unreadable time", week=1)
+
+    samples = _samples(_validate(connection, shop))
+
+    assert [line["line"]["row"] for line in samples["products-missing"]] == ["0/19", "0/18", "0/17"]

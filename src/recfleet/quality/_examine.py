@@ -29,8 +29,11 @@ SAMPLE_LINES = 10
 EXAMINED_TENANTS = 200
 """Tenants of one shard that are examined at most: when everything fails, some show why."""
 
+LATEST_LINES = 20_000
+"""Of a tenant with more usable lines than this, or unusable ones, the latest are looked at."""
+
 LINES_AT_ONCE = 100_000
-"""Lines held in memory at once; of a tenant with more, the latest usable and unusable ones."""
+"""Lines held in memory at once, about."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -146,7 +149,7 @@ def _read_lines(connection: Connection, tenant_ids: Sequence[str], as_of: dateti
         ]
     )
     since = as_of - timedelta(weeks=WINDOW_WEEKS)
-    parameters = (list(tenant_ids), as_of, since, LINES_AT_ONCE)
+    parameters = (list(tenant_ids), as_of, since, LATEST_LINES)
     frame: pd.DataFrame = read_arrow(connection, _QUERY, parameters, schema).to_pandas()
     frame["occurred_at"] = frame["microseconds"].astype("datetime64[us]")
     amount = frame["amount"].where(np.isfinite(frame["amount"]), 0)
