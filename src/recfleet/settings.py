@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     brake_share: float = Field(default=0.2, ge=0, le=1)
     """Share of a night's tenants that may change champion before the changes wait for a person."""
 
-    brake_least: int = Field(default=5, ge=0)
+    brake_least: int = Field(default=10, ge=0)
     """So few changes of champion never wait, whatever their share."""
 
     suites: Path | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +11,7 @@ import typer
 
 from recfleet.cli._output import console
 from recfleet.errors import BadInputError, RecfleetError
+from recfleet.fleet.report import has_finished_night
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -59,39 +60,49 @@ def demo(
     bring_up()
     from recfleet.database import connect
 
+    nights = _synthetic_nights() if data is None else ONLINE_RETAIL_NIGHTS
     with closing(connect()) as connection:
-        nights = _bring_data(connection, data)
-        for number, as_of in enumerate(nights, start=1):
-            _run_night(connection, as_of, f"Night {number} of {len(nights)}")
+        if all(has_finished_night(connection, as_of) for as_of in nights):
+            console().print(
+                "The data and the three nights are there from an earlier demo; `make clean` "
+                "removes them."
+            )
+        else:
+            tenants = _bring_data(connection, data)
+            for number, as_of in enumerate(nights, start=1):
+                _run_night(connection, as_of, tenants, f"Night {number} of {len(nights)}")
         _show(connection, nights)
     show_addresses()
 
 
-def _bring_data(connection: Connection, data: Path | None) -> tuple[datetime, ...]:
-    if data is not None:
-        from recfleet.cli._ingest import ingest_online_retail
+def _synthetic_nights() -> tuple[datetime, ...]:
+    from recfleet.synthetic import DEMO_UNTIL
 
-        ingest_online_retail(connection, data)
-        return ONLINE_RETAIL_NIGHTS
-    from recfleet.cli._seed import seed_demo
-
-    last = seed_demo(connection)
+    last = datetime.combine(DEMO_UNTIL, time(), UTC)
     return tuple(last - timedelta(weeks=weeks) for weeks in (2, 1, 0))
 
 
-def _run_night(connection: Connection, as_of: datetime, title: str) -> None:
+def _bring_data(connection: Connection, data: Path | None) -> list[str]:
+    """The demo's data in the database; returns its tenants."""
+    from recfleet.cli._ingest import ingest_online_retail
+    from recfleet.cli._seed import seed_demo
+
+    return seed_demo(connection) if data is None else ingest_online_retail(connection, data)
+
+
+def _run_night(connection: Connection, as_of: datetime, tenants: list[str], title: str) -> None:
     from recfleet.cli._airflow import AirflowClient
     from recfleet.cli._night import follow_night, trigger_night
-    from recfleet.fleet.report import has_finished_night
     from recfleet.settings import settings
 
     out = console()
-    out.rule(f"{title}, as of {as_of:%Y-%m-%d}")
+    out.print()
+    out.print(f"{title}, as of {as_of:%Y-%m-%d}", style="bold")
     if has_finished_night(connection, as_of):
         out.print("This night has run before; its result is used again.")
         return
     with AirflowClient(settings()) as airflow:
-        run_id = trigger_night(airflow, {"as_of": as_of.isoformat()})
+        run_id = trigger_night(airflow, {"as_of": as_of.isoformat(), "tenants": tenants})
         if not follow_night(connection, airflow, run_id):
             raise RecfleetError(
                 f"The night as of {as_of:%Y-%m-%d} failed. `recfleet night show` tells how far "

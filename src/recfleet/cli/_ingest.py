@@ -117,11 +117,13 @@ def ingest_command(
         _show(report)
 
 
-def ingest_online_retail(connection: Connection, path: Path) -> None:
-    """Bring the Online Retail file in and say what came of it."""
-    from recfleet.interactions import ONLINE_RETAIL
+def ingest_online_retail(connection: Connection, path: Path) -> list[str]:
+    """Bring the Online Retail file in, say what came of it, and return its tenants' ids."""
+    from recfleet.interactions import NO_TENANT, ONLINE_RETAIL
 
-    _show(_ingest(connection, path, ONLINE_RETAIL, None, None))
+    report = _ingest(connection, path, ONLINE_RETAIL, None, None)
+    _show(report)
+    return [tenant.tenant_id for tenant in report.tenants if tenant.tenant_id != NO_TENANT]
 
 
 def unusable_command(

@@ -142,6 +142,7 @@ def follow_night(connection: Connection, airflow: AirflowClient, run_id: str) ->
 def _show_progress(
     connection: Connection, progress: Progress, task: TaskID, run_id: str, said: str
 ) -> str:
+    """Move the bar on; where no terminal looks on, a line whenever the states change."""
     from recfleet.fleet.report import night_progress
 
     states = night_progress(connection, run_id)
@@ -150,9 +151,10 @@ def _show_progress(
     done = sum(_DONE_BY_STATE[state] * count for state, count in states.items())
     detail = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     progress.update(task, total=4 * sum(states.values()), completed=done, detail=detail)
-    if detail != said and not progress.console.is_terminal:
+    kinds = " ".join(sorted(states))
+    if kinds != said and not progress.console.is_terminal:
         progress.console.print(f"  {detail}", markup=False)
-    return detail
+    return kinds
 
 
 def _say_why_failed(airflow: AirflowClient, run_id: str) -> None:
@@ -197,16 +199,21 @@ def show_command(
             help="Its number, its as-of date or its Airflow run id. By default the newest.",
         ),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Reasons whole, over several lines.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """One night: every tenant's outcome with its numbers and the reason."""
     from recfleet.database import connect
 
     with closing(connect()) as connection:
-        show_night(connection, which, as_json=as_json)
+        show_night(connection, which, full=full, as_json=as_json)
 
 
-def show_night(connection: Connection, which: str | None, *, as_json: bool = False) -> None:
+def show_night(
+    connection: Connection, which: str | None, *, full: bool = False, as_json: bool = False
+) -> None:
     """Print a night: its summary, and a row for every tenant."""
     from recfleet.fleet.report import find_night, night_tenants
 
@@ -216,8 +223,8 @@ def show_night(connection: Connection, which: str | None, *, as_json: bool = Fal
         print_json({**found, "tenants": rows})
         return
     for row in rows:
-        row["RMSE new/old/popular"] = _trio(row, "rmse")
-        row["NDCG@10 new/old/popular"] = _trio(row, "ndcg")
+        row["RMSE\nnew / old / popular"] = _trio(row, "rmse", digits=4)
+        row["NDCG@10\nnew / old / popular"] = _trio(row, "ndcg", digits=3)
         row["gain"] = None if row["gain"] is None else f"{row['gain']:+.2%}"
         row["serves"] = _serves(row)
     print_table(
@@ -227,12 +234,13 @@ def show_night(connection: Connection, which: str | None, *, as_json: bool = Fal
             "tenant",
             "outcome",
             "serves",
-            "RMSE new/old/popular",
-            "NDCG@10 new/old/popular",
+            "RMSE\nnew / old / popular",
+            "NDCG@10\nnew / old / popular",
             "gain",
             "reason",
         ],
         right=frozenset({"gain"}),
+        cut=frozenset() if full else frozenset({"reason"}),
         empty="There was nothing to do: no tenant is on.",
     )
     if found["summary"]:
@@ -241,16 +249,16 @@ def show_night(connection: Connection, which: str | None, *, as_json: bool = Fal
 
 def _serves(row: dict[str, Any]) -> str | None:
     if row["served_by"] == "model":
-        return f"model v{row['version']}"
+        return f"v{row['version']}"
     served: str | None = row["served_by"]
     return served
 
 
-def _trio(row: dict[str, Any], metric: str) -> str | None:
+def _trio(row: dict[str, Any], metric: str, *, digits: int) -> str | None:
     values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
     if all(value is None for value in values):
         return None
-    return " / ".join("–" if value is None else f"{value:.4f}" for value in values)
+    return " / ".join("–" if value is None else f"{value:.{digits}f}" for value in values)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

@@ -47,6 +47,7 @@ def print_table(
     columns: Sequence[str],
     *,
     right: frozenset[str] = frozenset(),
+    cut: frozenset[str] = frozenset(),
     empty: str = "Nothing to show.",
 ) -> None:
     """Print rows as a table; text from tenants is text, never markup.
@@ -56,18 +57,32 @@ def print_table(
         rows: column name -> value.
         columns: their names, in order; the names are the heads.
         right: columns of numbers, set to the right.
+        cut: columns of long texts, cut to what fits on one line.
         empty: said in place of a table without rows.
     """
     rows = list(rows)
     if not rows:
         console().print(Text(empty))
         return
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", expand=bool(cut))
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if column in right else "left",
+            overflow="ellipsis" if column in cut else "fold",
+            no_wrap=bool(cut),
+            ratio=1 if column in cut else None,
+        )
     for row in rows:
-        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
+        table.add_row(*(Text(_printable(_cell(row.get(column)))) for column in columns))
     console().print(table)
+
+
+def _printable(text: str) -> str:
+    """The text with control characters written out: tenants' text cannot steer a terminal."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def _cell(value: object) -> str:

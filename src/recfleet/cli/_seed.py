@@ -122,17 +122,13 @@ def seed_command(
         _show(report)
 
 
-def seed_demo(connection: Connection) -> datetime:
-    """Bring the demo's tenants in and say what they are.
-
-    Returns:
-        The as-of time of the last of its nights, which are a week apart.
-    """
+def seed_demo(connection: Connection) -> list[str]:
+    """Bring the demo's tenants in, say what they are, and return their ids."""
     from recfleet.synthetic import DEMO_TENANTS, DEMO_UNTIL, demo_world
 
     report = _seed(connection, demo_world(), DEMO_TENANTS, DEMO_UNTIL)
     _show(report)
-    return datetime.combine(DEMO_UNTIL, time(), UTC)
+    return [tenant.traits.tenant_id for tenant in report.tenants]
 
 
 def _day(text: str) -> date:
