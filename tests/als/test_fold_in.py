@@ -124,6 +124,7 @@ def test_no_customer_and_no_product() -> None:
     assert factors.products.shape == (0, 2)
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_model_that_is_not_finite_is_the_tenants_own_trouble(bad: float) -> None:
     matrix = purchases(20, 10, share=0.5)

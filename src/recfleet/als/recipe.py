@@ -17,7 +17,7 @@ class Recipe(BaseModel):
     factors: int = Field(default=128, ge=1, le=1024)
     """Length of a customer's and a product's vector; the data may cap it."""
 
-    regularization: float = Field(default=0.5, ge=0, le=10)
+    regularization: float = Field(default=0.45, ge=0, le=10)
     """Weight of the vectors' squared length against the error, relative to the data: at 1 a
     direction of taste is given up when it is no stronger than chance would make it."""
 

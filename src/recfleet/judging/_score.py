@@ -20,7 +20,8 @@ class Score:
     """What a contender got from each of the m judged customers of a holdout, in their order."""
 
     squared_error: NDArray[np.float64]
-    """(m,) calibrated; between 0 and about 1, and 1/4 for scores that say nothing."""
+    """(m,) calibrated: 0 without error, 1/4 for scores that say nothing. A calibration on a handful
+    of customers can make it any size, which is one reason for a minimum of them."""
     ndcg: NDArray[np.float64]
     """(m,) of the first ten."""
     recall: NDArray[np.float64]
