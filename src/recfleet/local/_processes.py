@@ -177,7 +177,7 @@ def end_families(identities: Iterable[Identity], *, patience: float) -> None:
             leader.terminate()
     wait_until_gone(leaders, patience)
     families.update((each.pid, each) for one in everyone for each in one.family())
-    end([process for process in families.values() if is_alive(process)], patience=3)
+    end([process for process in families.values() if is_alive(process)], patience=2)
 
 
 def memory(processes: Iterable[psutil.Process]) -> int:

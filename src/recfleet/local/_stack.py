@@ -34,7 +34,7 @@ Progress = Callable[[str], None]
 _PATIENCE = 300.0
 """Seconds that a service may take to answer: they import much, and machines can be slow."""
 
-_FAREWELL = 8.0
+_FAREWELL = 5.0
 """Seconds that services have to end by themselves."""
 
 
