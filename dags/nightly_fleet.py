@@ -41,6 +41,7 @@ LATENESS = timedelta(minutes=10)
 
 def _run_shard(stage: str, shard: int) -> None:
     """Run a stage over a shard within its Airflow task, and name the task for people."""
+    from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.fleet.stage_loop import run_stage
     from recfleet.fleet.stages import STAGES
 
@@ -50,13 +51,19 @@ def _run_shard(stage: str, shard: int) -> None:
         context["shard_name"] = f"shard {shard} · {tenants} tenant{'' if tenants == 1 else 's'}"
 
     name_task(0)
-    run_stage(
-        STAGES[stage],
-        context["dag_run"].run_id,
-        shard,
-        attempt=context["ti"].try_number,
-        on_start=name_task,
-    )
+    try:
+        run_stage(
+            STAGES[stage],
+            context["dag_run"].run_id,
+            shard,
+            attempt=context["ti"].try_number,
+            on_start=name_task,
+        )
+    except InfrastructureError:
+        raise
+    except RecfleetError as error:
+        # A setting or a suite that a person must mend; another try would find it as it is.
+        raise AirflowFailException(str(error)) from None
 
 
 @task
