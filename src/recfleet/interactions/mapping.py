@@ -81,7 +81,8 @@ class ColumnMapping(BaseModel):
     @classmethod
     def _is_pattern(cls, pattern: str | None) -> str | None:
         try:
-            pc.match_substring_regex("", pattern or "")
+            # A scalar made here, because making one of a str imports pandas.
+            pc.match_substring_regex(pa.scalar("", pa.string()), pattern or "")
         except pa.ArrowInvalid as error:
             raise BadInputError(
                 f"{pattern!r} is no regular expression for product ids: {error}."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from recfleet.als import AlsModel
+    from recfleet.interactions.log import InteractionLog
     from recfleet.judging import Holdout, Score, Verdict
 
 
@@ -61,7 +62,7 @@ def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Ste
             signal=recipe.signal,
         )
         scores: dict[str, Score | None] = {
-            name: _score_as_served(model, holdout, log.product_ids)
+            name: _score_as_served(model, holdout, log)
             for name, model in models.items()
         }
         scores["popularity"] = score_popularity(holdout)
@@ -85,12 +86,14 @@ def _without_challenger(desk: Desk, row: TenantNight) -> Step:
     return Step("judged", {"verdict": "reject" if champion is None else "keep"})
 
 
-def _score_as_served(model: AlsModel, holdout: Holdout, product_ids: Any) -> Score:
+def _score_as_served(model: AlsModel, holdout: Holdout, log: InteractionLog) -> Score:
+    """A model's score, folded in from what its own recipe makes of the history."""
     from recfleet.als import fold_in
     from recfleet.judging import check_no_leak, score
 
     check_no_leak(model.train_end, holdout.start)
-    return score(holdout, fold_in(model, holdout.history, product_ids))
+    history = log.matrix(model.recipe.signal, before=holdout.start)
+    return score(holdout, fold_in(model, history, log.product_ids))
 
 
 def _log_run(

@@ -1,0 +1,26 @@
+"""What the Airflow UI gains: a way to the models in MLflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+from recfleet.errors import ConfigurationError
+from recfleet.settings import settings
+
+
+def _views() -> list[dict[str, Any]]:
+    try:
+        address = settings().mlflow_url
+    except ConfigurationError:
+        # Airflow commands that have nothing to do with recfleet go on without it.
+        return []
+    return [{"name": "Models (MLflow)", "href": f"{address}/#/models", "destination": "nav"}]
+
+
+class RecfleetLinks(AirflowPlugin):
+    """Entries of the navigation."""
+
+    name = "recfleet_links"
+    external_views = _views()  # noqa: RUF012 - as Airflow's base class has it
