@@ -23,4 +23,4 @@ class RecfleetLinks(AirflowPlugin):
     """Entries of the navigation."""
 
     name = "recfleet_links"
-    external_views = _views()  # noqa: RUF012 - as Airflow's base class has it
+    external_views = _views()

@@ -81,8 +81,7 @@ class ColumnMapping(BaseModel):
     @classmethod
     def _is_pattern(cls, pattern: str | None) -> str | None:
         try:
-            # A scalar made here, because making one of a str imports pandas.
-            pc.match_substring_regex(pa.scalar("", pa.string()), pattern or "")
+            pc.match_substring_regex("", pattern or "")
         except pa.ArrowInvalid as error:
             raise BadInputError(
                 f"{pattern!r} is no regular expression for product ids: {error}."
@@ -121,7 +120,8 @@ class ColumnMapping(BaseModel):
         return {says: column for says, column in named.items() if column is not None}
 
 
-ONLINE_RETAIL = ColumnMapping(
+# Not validated here, because trying the pattern out makes pyarrow import pandas.
+ONLINE_RETAIL = ColumnMapping.model_construct(
     tenant_column="Country",
     customer_column="CustomerID",
     product_column="StockCode",

@@ -62,8 +62,7 @@ def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Ste
             signal=recipe.signal,
         )
         scores: dict[str, Score | None] = {
-            name: _score_as_served(model, holdout, log)
-            for name, model in models.items()
+            name: _score_as_served(model, holdout, log) for name, model in models.items()
         }
         scores["popularity"] = score_popularity(holdout)
     with watch.part("weigh"):
