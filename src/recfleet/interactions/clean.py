@@ -42,8 +42,8 @@ REASONS = (
 )
 """Why a line cannot be used. A line has the first of them that is true of it."""
 
-_YES = pa.array(["1", "1.0", "true", "t", "yes", "y", "active"])
-_NO = pa.array(["0", "0.0", "false", "f", "no", "n", "inactive", "discontinued"])
+_YES = ("1", "1.0", "true", "t", "yes", "y", "active")
+_NO = ("0", "0.0", "false", "f", "no", "n", "inactive", "discontinued")
 _TOMORROW = timedelta(days=1)
 
 
@@ -217,8 +217,8 @@ def _stripped(column: pa.Array) -> pa.Array:
 
 def _active(text: pa.Array) -> pa.Array:
     word = pc.utf8_lower(text)
-    known = pc.or_(pc.is_in(word, _YES), pc.is_in(word, _NO))
-    return pc.if_else(known, pc.is_in(word, _YES), pa.scalar(None, pa.bool_()))
+    yes, no = (pc.is_in(word, pa.array(words)) for words in (_YES, _NO))
+    return pc.if_else(pc.or_(yes, no), yes, pa.scalar(None, pa.bool_()))
 
 
 def _tenant_ids(

@@ -161,9 +161,9 @@ def read_log(connection: Connection, tenant_id: str, as_of: datetime) -> Interac
         product_ids=product_ids,
         customer=customer,
         product=product,
-        occurred_at=table["occurred_at"].to_numpy(),
-        quantity=table["quantity"].to_numpy(),
-        amount=table["amount"].to_numpy(),
+        occurred_at=_numbers(table["occurred_at"]),
+        quantity=_numbers(table["quantity"]),
+        amount=_numbers(table["amount"]),
     )
 
 
@@ -172,8 +172,13 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int
     array = column.unify_dictionaries().combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
-    ids = array.dictionary.to_numpy(zero_copy_only=False).astype(object)
+    ids = np.array(array.dictionary.to_pylist(), dtype=object)
     order = np.argsort(ids.astype(str) if len(ids) else ids, kind="stable")
     rank = np.empty(len(ids), dtype=np.int32)
     rank[order] = np.arange(len(ids), dtype=np.int32)
-    return ids[order], rank[array.indices.to_numpy()]
+    return ids[order], rank[np.from_dlpack(array.indices)]
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column without nulls; not by ``to_numpy``, which imports pandas."""
+    return np.from_dlpack(column.chunk(0)) if column.num_chunks else np.array([], dtype=np.int64)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from recfleet import registry
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import get_champion
 from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.registry import ArtifactStore, Registry, code_version, load_library
+from recfleet.registry import ArtifactStore, Registry, code_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +30,16 @@ class _Tools:
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
+    from recfleet import als
+
+    desk.import_seconds["implicit"] = als.load_library()
     artifacts = ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url)
     if all(row.challenger is None for row in rows):
         return _Tools(artifacts, None)
-    desk.import_seconds["mlflow"] = load_library()
-    registry = Registry(desk.settings.mlflow_store_url, artifacts)
-    registry.prepare(row.tenant_id for row in rows)
-    return _Tools(artifacts, registry)
+    desk.import_seconds["mlflow"] = registry.load_library()
+    models = Registry(desk.settings.mlflow_store_url, artifacts)
+    models.prepare(row.tenant_id for row in rows)
+    return _Tools(artifacts, models)
 
 
 def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from recfleet import registry
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import Champion, crown, get_champion
 from recfleet.fleet.ledger import Outcome, Step, TenantNight, record
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stages.judge import describe
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.registry import ArtifactStore, Registry, load_library
+from recfleet.registry import ArtifactStore, Registry
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,10 +55,13 @@ class _Draft:
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
+    from recfleet import als
+
+    desk.import_seconds["implicit"] = als.load_library()
     artifacts = ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url)
     if all(row.verdict != "promote" for row in rows):
         return _Tools(artifacts, None)
-    desk.import_seconds["mlflow"] = load_library()
+    desk.import_seconds["mlflow"] = registry.load_library()
     return _Tools(artifacts, Registry(desk.settings.mlflow_store_url, artifacts))
 
 
@@ -168,13 +172,13 @@ class _Publication:
     def _register(self) -> Champion:
         """Register the challenger as a version and point the aliases at it, intent first."""
         desk, row, candidate = self.desk, self.row, self._candidate()
-        registry = self.tools.registry
-        assert registry is not None  # noqa: S101 - prepare made it: this row is promoted
+        models = self.tools.registry
+        assert models is not None  # noqa: S101 - prepare made it: this row is promoted
         former = self.champion.version if self.champion else None
         intent = {"promote": candidate.run_id, "from_version": former}
         record(desk.connection, desk.night, row.tenant_id, Step("judged", {"intent": intent}), {})
         desk.connection.commit()
-        version = registry.register(
+        version = models.register(
             row.tenant_id,
             run_id=candidate.run_id,
             model_uri=candidate.model_uri,
@@ -182,7 +186,7 @@ class _Publication:
             description=row.reason or "",
             look_for_earlier=row.intent is not None,
         )
-        registry.set_champion(row.tenant_id, version=version, previous=former)
+        models.set_champion(row.tenant_id, version=version, previous=former)
         return replace(candidate, version=version)
 
     def release(

@@ -25,6 +25,9 @@ def staging_folder(night_id: int) -> str:
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> ArtifactStore:  # noqa: ARG001
+    from recfleet import als
+
+    desk.import_seconds["implicit"] = als.load_library()
     return ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url)
 
 
