@@ -133,6 +133,20 @@ def test_nights_with_nothing_to_do(connection: Connection, stack: Settings) -> N
     ]
 
 
+def test_a_tenant_that_sells_nothing_any_more(connection: Connection, stack: Settings) -> None:
+    shop(connection, "dormant", customers=5)
+    run_night("late", START + 60 * WEEK)
+    assert query(connection, "select state, outcome, reason from ledger") == [
+        (
+            "unchanged",
+            "nothing to offer",
+            "none of its 78 products is still sold: all are discontinued, or nobody bought them "
+            "for 180 days; what is live stays",
+        )
+    ]
+    assert query(connection, "select status from night") == [("done",)]
+
+
 def test_a_conf_that_cannot_be_used_writes_nothing(connection: Connection, stack: Settings) -> None:
     shop(connection, "steady")
     with pytest.raises(UnknownTenantError, match=r"no tenant 'stedy'\. Did you mean 'steady'"):

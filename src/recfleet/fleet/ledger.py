@@ -32,6 +32,7 @@ Outcome = Literal[
     "failed",
     "unchanged",
     "no data",
+    "nothing to offer",
 ]
 FINAL_STATES: tuple[State, ...] = ("published", "quarantined", "failed", "unchanged")
 

@@ -69,10 +69,20 @@ def _publish(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> S
     with watch.part("read"):
         interactions, active = _read(desk, row)
         champion = get_champion(desk.connection, row.tenant_id)
+    if not active.any():
+        return _nothing_to_offer(row, len(active))
     publication = _Publication(desk, row, tools, watch, interactions, active, champion)
     if row.verdict == "promote":
         return publication.promote()
     return publication.release(publication.draft(champion), _outcome(row, champion), row.reason)
+
+
+def _nothing_to_offer(row: TenantNight, products: int) -> Step:
+    reason = (
+        f"none of its {products} products is still sold: all are discontinued, or nobody bought "
+        f"them for {row.policy.inactive_after_days} days; what is live stays"
+    )
+    return Step("unchanged", {"outcome": "nothing to offer", "reason": reason})
 
 
 def _read(desk: Desk, row: TenantNight) -> tuple[InteractionLog, NDArray[np.bool_]]:

@@ -86,7 +86,7 @@ create table recfleet.ledger (
   outcome         text check (outcome in
                     ('first model', 'promoted', 'kept', 'rolled back', 'rejected',
                      'awaiting approval', 'too thin', 'frozen', 'quarantined', 'failed',
-                     'unchanged', 'no data')),
+                     'unchanged', 'no data', 'nothing to offer')),
   reason          text,                         -- in words, for people
   numbers         jsonb,                        -- the judge's, of every contender
   challenger      jsonb,                        -- where its arrays are, its run, its fingerprint
