@@ -16,7 +16,7 @@ def _views() -> list[dict[str, Any]]:
     except ConfigurationError:
         # Airflow commands that have nothing to do with recfleet go on without it.
         return []
-    return [{"name": "Models (MLflow)", "href": f"{address}/#/models", "destination": "nav"}]
+    return [{"name": "MLflow", "href": f"{address}/#/models", "destination": "nav"}]
 
 
 class RecfleetLinks(AirflowPlugin):

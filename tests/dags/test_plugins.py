@@ -27,7 +27,7 @@ def test_the_navigation_leads_to_mlflow(run_python: RunPython) -> None:
     printed = run_python(VIEWS, **settings, RECFLEET_MLFLOW_URL="http://127.0.0.1:5999")
     errors, views = json.loads(printed)
     assert errors == {}
-    assert views == [["Models (MLflow)", "http://127.0.0.1:5999/#/models"]]
+    assert views == [["MLflow", "http://127.0.0.1:5999/#/models"]]
 
 
 def test_airflow_goes_on_without_recfleets_settings(run_python: RunPython) -> None:
