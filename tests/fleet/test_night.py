@@ -133,6 +133,37 @@ def test_nights_with_nothing_to_do(connection: Connection, stack: Settings) -> N
     ]
 
 
+def test_nothing_goes_back_in_time(connection: Connection, stack: Settings) -> None:
+    shop(connection, "steady")
+    run_night("first", START + 12 * WEEK)
+    before = query(connection, LIVE)
+    run_night("earlier", START + 11 * WEEK, {"tenants": ["steady"]})
+    assert query(
+        connection,
+        "select outcome, reason from ledger join night using (night_id) where run_id = 'earlier'",
+    ) == [("unchanged", "its live lists are as of 2026-03-30 09:00, and nothing goes back in time")]
+    assert query(connection, LIVE) == before
+
+
+def test_a_champion_that_has_seen_the_holdout_is_not_compared(
+    connection: Connection, stack: Settings
+) -> None:
+    shop(connection, "steady")
+    run_night("first", START + 12 * WEEK)
+    with connection.cursor() as cursor:
+        cursor.execute("""update tenant set policy = '{"recipe": {"holdout_days": 28}}'""")
+    connection.commit()
+    run_night("longer holdout", START + 12 * WEEK)
+    [(verdict, outcome, reason)] = query(
+        connection,
+        "select verdict, outcome, reason from ledger join night using (night_id) "
+        "where run_id = 'longer holdout'",
+    )
+    assert (verdict, outcome) == ("keep", "kept")
+    assert reason.startswith("The champion was trained on interactions up to 2026-03-16")
+    assert reason.endswith("so it is not compared. The champion stays.")
+
+
 def test_a_tenant_that_sells_nothing_any_more(connection: Connection, stack: Settings) -> None:
     shop(connection, "dormant", customers=5)
     run_night("late", START + 60 * WEEK)

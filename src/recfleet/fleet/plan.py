@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import structlog
 from recfleet.database import connect, transaction
 from recfleet.fleet.ledger import (
     Night,
+    Outcome,
     Planned,
     open_night,
     shards_with_work,
@@ -36,6 +37,22 @@ class _Data:
 
     lines: int = 0
     discontinued: int = 0
+
+
+@dataclass(frozen=True)
+class _Live:
+    """A tenant's live release."""
+
+    as_of: datetime
+    basis: str
+
+
+@dataclass(frozen=True)
+class _Idle:
+    """Why a tenant has nothing to do tonight."""
+
+    outcome: Outcome
+    reason: str
 
 
 def plan(
@@ -95,11 +112,11 @@ def _plan_tenants(
     bases = {
         tenant.tenant_id: _basis(tenant, data.get(tenant.tenant_id, _Data())) for tenant in tenants
     }
-    unchanged = set() if named else _same_as_live(connection, night, bases)
+    idle = _idle(connection, night, bases, data, also_unchanged=named is not None)
     costs = {
         tenant_id: estimate_milliseconds(data[tenant_id].lines)
         for tenant_id in bases
-        if tenant_id in data and tenant_id not in unchanged
+        if tenant_id not in idle
     }
     limits = settings()
     placed = pack(
@@ -107,24 +124,62 @@ def _plan_tenants(
         count_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker),
     )
     return [
-        _planned(tenant, bases[tenant.tenant_id], costs.get(tenant.tenant_id, 0.0), placed)
+        _planned(tenant, bases[tenant.tenant_id], costs, placed)
         if tenant.tenant_id in placed
-        else _left_alone(tenant, bases[tenant.tenant_id], night, unchanged)
+        else _left_alone(tenant, bases[tenant.tenant_id], idle[tenant.tenant_id])
         for tenant in tenants
     ]
 
 
-def _planned(tenant: Tenant, basis: str, cost: float, placed: Mapping[str, int]) -> Planned:
-    return Planned(tenant.tenant_id, tenant.mode, placed[tenant.tenant_id], cost, basis)
+def _planned(
+    tenant: Tenant, basis: str, costs: Mapping[str, float], placed: Mapping[str, int]
+) -> Planned:
+    tenant_id = tenant.tenant_id
+    return Planned(tenant_id, tenant.mode, placed[tenant_id], costs[tenant_id], basis)
 
 
-def _left_alone(tenant: Tenant, basis: str, night: Night, unchanged: set[str]) -> Planned:
-    idle = Planned(tenant.tenant_id, tenant.mode, 0, 0.0, basis, state="unchanged")
-    if tenant.tenant_id in unchanged:
-        reason = "nothing new since its live release, which stays"
-        return replace(idle, outcome="unchanged", reason=reason)
-    reason = f"no interactions up to {night.as_of:%Y-%m-%d %H:%M}"
-    return replace(idle, outcome="no data", reason=reason)
+def _left_alone(tenant: Tenant, basis: str, why: _Idle) -> Planned:
+    return Planned(
+        tenant.tenant_id, tenant.mode, 0, 0.0, basis, "unchanged", why.outcome, why.reason
+    )
+
+
+def _idle(
+    connection: Connection,
+    night: Night,
+    bases: Mapping[str, str],
+    data: Mapping[str, _Data],
+    *,
+    also_unchanged: bool,
+) -> dict[str, _Idle]:
+    """The tenants that have nothing to do tonight, and why.
+
+    Args:
+        connection: an open connection.
+        night: tonight.
+        bases: of every tenant, see ``_basis``.
+        data: of every tenant that has some.
+        also_unchanged: whether a tenant with nothing new is to be worked on all the same.
+    """
+    idle = {}
+    live = _read_live(connection, list(bases))
+    for tenant_id, basis in bases.items():
+        made = live.get(tenant_id)
+        if tenant_id not in data:
+            idle[tenant_id] = _Idle("no data", f"no interactions up to {_minute(night.as_of)}")
+        elif made and made.as_of > night.as_of:
+            reason = (
+                f"its live lists are as of {_minute(made.as_of)}, and nothing goes back in time"
+            )
+            idle[tenant_id] = _Idle("unchanged", reason)
+        elif made and made.basis == basis and not also_unchanged:
+            reason = "nothing new since its live release, which stays"
+            idle[tenant_id] = _Idle("unchanged", reason)
+    return idle
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _basis(tenant: Tenant, data: _Data) -> str:
@@ -151,14 +206,13 @@ def _read_data(
         return {tenant_id: _Data(*counts) for tenant_id, *counts in cursor}
 
 
-def _same_as_live(connection: Connection, night: Night, bases: Mapping[str, str]) -> set[str]:
-    """Tenants whose live release was made, no later than as-of, from what there is now."""
+def _read_live(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, _Live]:
+    """Of each tenant's live release, its as-of time and what it was made from."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, basis from live_release "
+            "select tenant_id, as_of, basis from live_release "
             "join release using (tenant_id, release_id, night_id) "
-            "join ledger using (tenant_id, night_id) "
-            "where as_of <= %s and tenant_id = any(%s)",
-            (night.as_of, list(bases)),
+            "join ledger using (tenant_id, night_id) where tenant_id = any(%s)",
+            (list(tenant_ids),),
         )
-        return {tenant_id for tenant_id, basis in cursor if bases[tenant_id] == basis}
+        return {tenant_id: _Live(*rest) for tenant_id, *rest in cursor}

@@ -1,12 +1,13 @@
 """Judging: how good each contender would have been on the holdout, and what follows from it."""
 
 from recfleet.judging._holdout import Holdout
-from recfleet.judging._leak import check_no_leak
+from recfleet.judging._leak import LeakError, check_no_leak
 from recfleet.judging._score import Score, score, score_popularity
 from recfleet.judging._verdict import Verdict, judge
 
 __all__ = [
     "Holdout",
+    "LeakError",
     "Score",
     "Verdict",
     "check_no_leak",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -47,16 +47,13 @@ def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Ste
         return _without_challenger(desk, row)
     from recfleet.als import load_model
     from recfleet.interactions.log import read_log
-    from recfleet.judging import Holdout, judge, score_popularity
+    from recfleet.judging import Holdout, LeakError, judge, score_popularity
 
     recipe, as_of = row.policy.recipe, desk.night.as_of
     with watch.part("read"):
         log = read_log(desk.connection, row.tenant_id, as_of)
         files = tools.artifacts.read(row.challenger["uri"])
-        models = {"challenger": load_model(files)}
-        champion = get_champion(desk.connection, row.tenant_id)
-        if champion is not None:
-            models["champion"] = load_model(tools.artifacts.read(champion.model_uri))
+        champion = _load_champion(desk, row, tools)
     with watch.part("score"):
         holdout = Holdout.of(
             log,
@@ -66,11 +63,20 @@ def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Ste
             signal=recipe.signal,
         )
         scores: dict[str, Score | None] = {
-            name: _score_as_served(model, holdout, log) for name, model in models.items()
+            "challenger": _score_as_served("challenger", load_model(files), holdout, log),
+            "champion": None,
+            "popularity": score_popularity(holdout),
         }
-        scores["popularity"] = score_popularity(holdout)
+        refusal = None
+        if champion is not None:
+            try:
+                scores["champion"] = _score_as_served("champion", champion, holdout, log)
+            except LeakError as error:
+                refusal = f"{error} The champion stays."
     with watch.part("weigh"):
         verdict = judge(holdout, scores, row.policy, seed=row.challenger["seed"])
+        if refusal:
+            verdict = replace(verdict, kind="keep", first=False, reason=refusal)
     with watch.part("mlflow"):
         logged = _log_run(desk, row, tools, files, verdict)
     return Step(
@@ -89,12 +95,19 @@ def _without_challenger(desk: Desk, row: TenantNight) -> Step:
     return Step("judged", {"verdict": "reject" if champion is None else "keep"})
 
 
-def _score_as_served(model: AlsModel, holdout: Holdout, log: InteractionLog) -> Score:
+def _load_champion(desk: Desk, row: TenantNight, tools: _Tools) -> AlsModel | None:
+    from recfleet.als import load_model
+
+    champion = get_champion(desk.connection, row.tenant_id)
+    return load_model(tools.artifacts.read(champion.model_uri)) if champion else None
+
+
+def _score_as_served(who: str, model: AlsModel, holdout: Holdout, log: InteractionLog) -> Score:
     """A model's score, folded in from what its own recipe makes of the history."""
     from recfleet.als import fold_in
     from recfleet.judging import check_no_leak, score
 
-    check_no_leak(model.train_end, holdout.start)
+    check_no_leak(model.train_end, holdout.start, who=who)
     history = log.matrix(model.recipe.signal, before=holdout.start)
     return score(holdout, fold_in(model, history, log.product_ids))
 
