@@ -54,6 +54,8 @@ clean: down ## stop everything, then remove .venv and .recfleet with all data in
 
 fits = -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
 
+comma := ,
+
 # uv reads the lock in seconds. Where it cannot reach an index (a mirror that only pip is told
 # of), pip does the same, slowly.
 define install
@@ -95,5 +97,5 @@ $(INSTALLED): pyproject.toml requirements.lock
 
 $(INSTALLED_DEV): $(INSTALLED)
 	echo 'Installing what the tests need.'
-	$(call install,.[dev])
+	$(call install,.[celery$(comma)dev])
 	touch $@

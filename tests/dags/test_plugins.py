@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.slow]
 
 VIEWS = """
 import json
+from pathlib import Path
 from airflow import plugins_manager
 plugins, errors = plugins_manager._get_plugins()
 views = [view for plugin in plugins for view in plugin.external_views]
@@ -30,5 +32,5 @@ def test_the_navigation_leads_to_mlflow(run_python: RunPython) -> None:
     assert views == [["MLflow", "http://127.0.0.1:5999/#/models"]]
 
 
-def test_airflow_goes_on_without_recfleets_settings(run_python: RunPython) -> None:
-    assert json.loads(run_python(VIEWS)) == [{}, []]
+def test_airflow_goes_on_without_recfleets_settings(run_python: RunPython, tmp_path: Path) -> None:
+    assert json.loads(run_python(VIEWS, RECFLEET_HOME=str(tmp_path))) == [{}, []]
