@@ -64,6 +64,7 @@ class PostgresServer:
         self.port = port
         self.durable = durable
         self.log_path = log_path or self.data_dir.with_name(f"{self.data_dir.name}.log")
+        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def password_path(self) -> Path:
@@ -121,7 +122,7 @@ class PostgresServer:
             raise ConfigurationError(
                 f"port {self.port}, which Postgres should use, is taken by another program"
             )
-        child = self._spawn()
+        child = self._child = self._spawn()
         deadline = time.monotonic() + timeout
         while not self._answers():
             if child.poll() is not None or time.monotonic() > deadline:
@@ -145,6 +146,8 @@ class PostgresServer:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
             if not wait_until_gone([process], patience):
+                if self._child is not None:
+                    self._child.poll()  # or Python believes that it runs still
                 return
         raise RecfleetError(f"Postgres (pid {process.pid}) does not stop; see {self.log_path}")
 
