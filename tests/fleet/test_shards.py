@@ -48,8 +48,9 @@ def test_the_largest_goes_first_and_the_packing_is_always_the_same() -> None:
         (0, 1.0, 0),  # an empty night has no shards
         (1, 1.0, 1),  # nor is there one without a tenant
         (24, 100.0, 2),  # little work: one a worker
-        (4000, 20.0, 8),  # much work: evened out, but bounded
-        (3, 20_000.0, 3),
+        (4000, 100.0, 6),  # much work: evened out
+        (4000, 1000.0, 8),  # but bounded
+        (3, 90_000.0, 3),
     ],
 )
 def test_shards_are_as_many_as_are_worth_a_task(

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 _MILLISECONDS_PER_TENANT = 40.0
 _MILLISECONDS_PER_LINE = 0.02
-# A task costs seconds before its first line of work: less work than this is not worth another.
-_LEAST_MILLISECONDS = 10_000.0
+# A shard's four tasks cost some fifteen seconds before their first line of work, most of it
+# imports: shards beyond one a worker even out what was estimated wrongly, and are worth it only
+# where they have several times as much to do.
+_LEAST_MILLISECONDS = 60_000.0
 
 
 def estimate_milliseconds(lines: int) -> float:
