@@ -31,9 +31,10 @@ How far each tenant came, and why, is in the ledger: `recfleet night show`.
 
 # A task that lost a service for a while goes on where it stopped.
 RETRIES: dict[str, Any] = {
-    "retries": 3,
+    "retries": 5,
     "retry_delay": timedelta(seconds=20),
-    "retry_exponential_backoff": True,
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
 }
 
 LATENESS = timedelta(minutes=10)

@@ -176,7 +176,7 @@ CASES: list[tuple[str, Change, str, float | None, set[str]]] = [
     ),
     (
         "shifted columns",
-        unusable(1, "wrong number of columns"),
+        unusable(1, "malformed line"),
         "unreadable-warning",
         1 / 36,
         {"unreadable-warning"},

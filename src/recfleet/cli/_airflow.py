@@ -19,7 +19,10 @@ class AirflowClient:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client = httpx.Client(base_url=settings.airflow_url, timeout=_SECONDS)
+        # Not by way of a proxy: Airflow is on this machine or in this network.
+        self._client = httpx.Client(
+            base_url=settings.airflow_url, timeout=_SECONDS, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         token = self._ask(

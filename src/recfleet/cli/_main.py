@@ -14,7 +14,7 @@ app = typer.Typer(
     name="recfleet",
     help="One recommender per tenant, retrained, judged and published every night.",
     epilog="A first look: `recfleet up`, `recfleet seed --tenants 24 --seed 7`, "
-    "`recfleet night run --wait`, `recfleet night show`, `recfleet tenant list`.",
+    "`recfleet night run --as-of 2025-12-28 --wait`, `recfleet tenant list`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recfleet.cli._output import AsJson, console, print_json, print_table
-from recfleet.errors import BadInputError, RecfleetError
+from recfleet.errors import RecfleetError
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -72,18 +72,14 @@ def run_command(
 
 def _conf(connection: Connection, as_of: str | None, tenants: list[str] | None) -> dict[str, Any]:
     """The run's conf, checked before anything is triggered."""
-    from recfleet.fleet.request import parse_as_of
+    from recfleet.fleet.request import read_request
     from recfleet.tenants import get_tenants
 
-    conf: dict[str, Any] = {}
-    if as_of is not None:
-        try:
-            conf["as_of"] = parse_as_of(as_of).isoformat()
-        except ValueError as error:
-            raise BadInputError(f"--as-of: {error}") from None
-    if tenants:
-        conf["tenants"] = [found.tenant_id for found in get_tenants(connection, tenants)]
-    return conf
+    given: dict[str, Any] = {"as_of": as_of, "tenants": tenants}
+    request = read_request({name: value for name, value in given.items() if value})
+    if request.tenants:
+        get_tenants(connection, request.tenants)
+    return request.model_dump(mode="json", exclude_none=True)
 
 
 def trigger_night(airflow: AirflowClient, conf: dict[str, Any]) -> str:

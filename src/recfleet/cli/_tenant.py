@@ -64,10 +64,13 @@ def show_command(
         story = tenant_story(connection, tenant_id)
     if as_json:
         facts = {"tenant": found.tenant_id, "name": found.name, "mode": found.mode}
-        print_json({**facts, "policy": found.policy.model_dump(), **story})
+        policy = {"policy": found.policy.model_dump(), "policy_error": found.policy_error}
+        print_json({**facts, **policy, **story})
         return
     out = console()
     out.print(f"{found.name} ({found.tenant_id}), {found.mode}", style="bold", markup=False)
+    if found.policy_error:
+        out.print(f"Its nights fail: {found.policy_error}.", markup=False)
     for section, (title, empty) in _SECTIONS.items():
         rows = story[section]
         columns = [column for column in (rows[0] if rows else {}) if column != "sample"]

@@ -10,6 +10,7 @@ from psycopg2.extras import Json
 
 from recfleet.database import connect, transaction
 from recfleet.fleet import ledger
+from recfleet.fleet.mend import take_back_promotions
 from recfleet.fleet.stages.train import staging_folder
 from recfleet.registry import ArtifactStore
 from recfleet.settings import settings
@@ -58,6 +59,7 @@ def close(run_id: str) -> Summary:
             summary = _summarize(connection, night)
             _write(connection, night, summary)
         limits = settings()
+        take_back_promotions(connection, night, limits)
         ArtifactStore(limits.artifact_root, limits.artifact_endpoint_url).delete(
             staging_folder(night.night_id)
         )

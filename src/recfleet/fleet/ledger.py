@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from psycopg2 import sql
 from psycopg2.extras import execute_values
 
+from recfleet.errors import InfrastructureError
 from recfleet.tenants import Mode, Policy
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Planned:
     shard: int
     estimated_ms: float
     basis: str
+    policy: Policy = field(default_factory=Policy)
     state: State = "planned"
     outcome: Outcome | None = None
     reason: str | None = None
@@ -119,13 +121,14 @@ def write_plan(connection: Connection, night: Night, planned: Sequence[Planned])
     with connection.cursor() as cursor:
         execute_values(
             cursor,
-            "insert into ledger (night_id, tenant_id, mode, shard, estimated_ms, basis, state, "
-            "outcome, reason) values %s on conflict do nothing",
+            "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, "
+            "state, outcome, reason) values %s on conflict do nothing",
             [
                 (
                     night.night_id,
                     row.tenant_id,
                     row.mode,
+                    row.policy.model_dump_json(),
                     row.shard,
                     row.estimated_ms,
                     row.basis,
@@ -156,9 +159,8 @@ def rows_in_state(
     """The shard's tenants in that state, the dearest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, ledger.mode, policy, verdict, reason, numbers, challenger, intent "
-            "from ledger join tenant using (tenant_id) "
-            "where night_id = %s and shard = %s and state = %s "
+            "select tenant_id, mode, policy, verdict, reason, numbers, challenger, intent "
+            "from ledger where night_id = %s and shard = %s and state = %s "
             "order by estimated_ms desc, tenant_id",
             (night.night_id, shard, state),
         )
@@ -178,8 +180,15 @@ def record(
     tenant_id: str,
     step: Step,
     timings: Mapping[str, float],
+    *,
+    was: State,
 ) -> None:
-    """Write what a stage made of a tenant's night; the caller commits."""
+    """Write what a stage made of a tenant's night; the caller commits.
+
+    Raises:
+        InfrastructureError: the tenant's night is no longer in the state ``was``: somebody else
+            has gone on with it, such as close after this task was given up.
+    """
     unknown = set(step.changes) - _COLUMNS
     if unknown:
         raise ValueError(f"the ledger has no column {sorted(unknown)}")
@@ -194,7 +203,12 @@ def record(
         cursor.execute(
             sql.SQL(
                 "update ledger set state = %s, timings = timings || %s, updated_at = now(){} "
-                "where night_id = %s and tenant_id = %s"
+                "where night_id = %s and tenant_id = %s and state = %s"
             ).format(assignments),
-            (step.state, json.dumps(dict(timings)), *values, night.night_id, tenant_id),
+            (step.state, json.dumps(dict(timings)), *values, night.night_id, tenant_id, was),
         )
+        if cursor.rowcount != 1:
+            raise InfrastructureError(
+                f"the ledger no longer has {tenant_id} as {was} in night {night.night_id}: "
+                "somebody else has gone on with it"
+            )

@@ -15,6 +15,7 @@ from recfleet.fleet.ledger import (
     Night,
     Outcome,
     Planned,
+    State,
     open_night,
     shards_with_work,
     write_plan,
@@ -36,7 +37,10 @@ class _Data:
     """What the database holds of a tenant as of the night."""
 
     lines: int = 0
+    unusable: int = 0
     discontinued: int = 0
+    last: datetime | None = None
+    """Time of the last usable line."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,16 @@ class _Live:
 
     as_of: datetime
     basis: str
+    outcome: str
 
 
 @dataclass(frozen=True)
 class _Idle:
-    """Why a tenant has nothing to do tonight."""
+    """Why nothing is to be done for a tenant tonight."""
 
     outcome: Outcome
     reason: str
+    state: State = "unchanged"
 
 
 def plan(
@@ -112,7 +118,21 @@ def _plan_tenants(
     bases = {
         tenant.tenant_id: _basis(tenant, data.get(tenant.tenant_id, _Data())) for tenant in tenants
     }
-    idle = _idle(connection, night, bases, data, also_unchanged=named is not None)
+    live = _read_live(connection, list(bases))
+    idle = {
+        tenant.tenant_id: why
+        for tenant in tenants
+        if (
+            why := _why_idle(
+                tenant,
+                night,
+                bases[tenant.tenant_id],
+                data.get(tenant.tenant_id, _Data()),
+                live.get(tenant.tenant_id),
+                is_named=named is not None,
+            )
+        )
+    }
     costs = {
         tenant_id: estimate_milliseconds(data[tenant_id].lines)
         for tenant_id in bases
@@ -135,47 +155,43 @@ def _planned(
     tenant: Tenant, basis: str, costs: Mapping[str, float], placed: Mapping[str, int]
 ) -> Planned:
     tenant_id = tenant.tenant_id
-    return Planned(tenant_id, tenant.mode, placed[tenant_id], costs[tenant_id], basis)
-
-
-def _left_alone(tenant: Tenant, basis: str, why: _Idle) -> Planned:
     return Planned(
-        tenant.tenant_id, tenant.mode, 0, 0.0, basis, "unchanged", why.outcome, why.reason
+        tenant_id, tenant.mode, placed[tenant_id], costs[tenant_id], basis, tenant.policy
     )
 
 
-def _idle(
-    connection: Connection,
-    night: Night,
-    bases: Mapping[str, str],
-    data: Mapping[str, _Data],
-    *,
-    also_unchanged: bool,
-) -> dict[str, _Idle]:
-    """The tenants that have nothing to do tonight, and why.
+def _left_alone(tenant: Tenant, basis: str, why: _Idle) -> Planned:
+    facts = (tenant.tenant_id, tenant.mode, 0, 0.0, basis, tenant.policy)
+    return Planned(*facts, why.state, why.outcome, why.reason)
+
+
+def _why_idle(
+    tenant: Tenant, night: Night, basis: str, data: _Data, live: _Live | None, *, is_named: bool
+) -> _Idle | None:
+    """Why nothing is to be done for a tenant tonight; None: there is.
 
     Args:
-        connection: an open connection.
+        tenant: whom.
         night: tonight.
-        bases: of every tenant, see ``_basis``.
-        data: of every tenant that has some.
-        also_unchanged: whether a tenant with nothing new is to be worked on all the same.
+        basis: what tonight's result would follow from, see ``_basis``.
+        data: what there is of it.
+        live: its live release.
+        is_named: whether the run was asked for this tenant: then also with nothing new.
     """
-    idle = {}
-    live = _read_live(connection, list(bases))
-    for tenant_id, basis in bases.items():
-        made = live.get(tenant_id)
-        if tenant_id not in data:
-            idle[tenant_id] = _Idle("no data", f"no interactions up to {_minute(night.as_of)}")
-        elif made and made.as_of > night.as_of:
-            reason = (
-                f"its live lists are as of {_minute(made.as_of)}, and nothing goes back in time"
-            )
-            idle[tenant_id] = _Idle("unchanged", reason)
-        elif made and made.basis == basis and not also_unchanged:
-            reason = "nothing new since its live release, which stays"
-            idle[tenant_id] = _Idle("unchanged", reason)
-    return idle
+    if tenant.policy_error:
+        return _Idle("failed", f"plan: {tenant.policy_error}", "failed")
+    if not data.lines and not data.unusable:
+        return _Idle("no data", f"no interactions up to {_minute(night.as_of)}")
+    if live is None:
+        return None
+    if live.as_of > night.as_of:
+        reason = f"its live lists are as of {_minute(live.as_of)}, and nothing goes back in time"
+        return _Idle("unchanged", reason)
+    # What waits for approval is judged again, though nothing is new.
+    if live.basis == basis and live.outcome != "awaiting approval" and not is_named:
+        last = f", of {_minute(data.last)}," if data.last else ""
+        return _Idle("unchanged", f"nothing new since its last line{last} and its lists stay")
+    return None
 
 
 def _minute(moment: datetime) -> str:
@@ -185,19 +201,26 @@ def _minute(moment: datetime) -> str:
 def _basis(tenant: Tenant, data: _Data) -> str:
     """What tonight's result follows from; when it is as it was, so is the result."""
     policy = hashlib.sha256(tenant.policy.model_dump_json().encode()).hexdigest()[:12]
-    return f"{tenant.mode} lines={data.lines} discontinued={data.discontinued} policy={policy}"
+    return (
+        f"{tenant.mode} lines={data.lines} unusable={data.unusable} "
+        f"discontinued={data.discontinued} policy={policy}"
+    )
 
 
 def _read_data(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
 ) -> dict[str, _Data]:
-    """What there is of each tenant up to as-of; tenants without interactions are left out."""
+    """What there is of each tenant up to as-of; tenants with no line at all are left out."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, lines, coalesce(discontinued, 0) from "
-            "(select tenant_id, count(*) as lines from interaction "
+            "select tenant_id, coalesce(lines, 0), coalesce(unusable, 0), "
+            "coalesce(discontinued, 0), last from "
+            "(select tenant_id, count(*) as lines, max(occurred_at) as last from interaction "
             " where tenant_id = any(%(tenants)s) and occurred_at <= %(as_of)s "
             " group by tenant_id) as known "
+            "full join (select tenant_id, count(*) as unusable from unusable_line "
+            " where tenant_id = any(%(tenants)s) and placed_at <= %(as_of)s "
+            " group by tenant_id) as lost using (tenant_id) "
             "left join (select tenant_id, count(*) as discontinued from product "
             " where tenant_id = any(%(tenants)s) and discontinued_at <= %(as_of)s "
             " group by tenant_id) as gone using (tenant_id)",
@@ -207,10 +230,10 @@ def _read_data(
 
 
 def _read_live(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, _Live]:
-    """Of each tenant's live release, its as-of time and what it was made from."""
+    """Of each tenant's live release: as-of time, what it was made from, that night's outcome."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, as_of, basis from live_release "
+            "select tenant_id, as_of, basis, outcome from live_release "
             "join release using (tenant_id, release_id, night_id) "
             "join ledger using (tenant_id, night_id) where tenant_id = any(%s)",
             (list(tenant_ids),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -26,6 +26,14 @@ class NightRequest(BaseModel):
     @classmethod
     def _parse(cls, value: object) -> object:
         return parse_as_of(value) if isinstance(value, str) else value
+
+    @field_validator("as_of")
+    @classmethod
+    def _has_come(cls, as_of: datetime | None) -> datetime | None:
+        # Lists as of a time to come would keep every night until then from making newer ones.
+        if as_of is not None and as_of > datetime.now(UTC) + timedelta(days=1):
+            raise ValueError(f"{as_of:%Y-%m-%d %H:%M} lies in the future")
+        return as_of
 
     @field_validator("tenants", mode="before")
     @classmethod

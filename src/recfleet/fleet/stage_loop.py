@@ -123,14 +123,19 @@ def _run_one(stage: Stage[Any], desk: Desk, row: TenantNight, prepared: object) 
         with transaction(desk.connection):
             with watch.part("total"):
                 step = stage.work(desk, row, prepared, watch)
-            ledger.record(desk.connection, desk.night, row.tenant_id, step, watch.timings())
+            _record(stage, desk, row, step, watch)
     except Exception as error:
         if _is_infrastructure(error):
             raise
         step = _failure(stage.name, row.tenant_id, error)
         with transaction(desk.connection):
-            ledger.record(desk.connection, desk.night, row.tenant_id, step, watch.timings())
+            _record(stage, desk, row, step, watch)
     return step
+
+
+def _record(stage: Stage[Any], desk: Desk, row: TenantNight, step: Step, watch: Stopwatch) -> None:
+    timings = watch.timings()
+    ledger.record(desk.connection, desk.night, row.tenant_id, step, timings, was=stage.takes)
 
 
 def _is_infrastructure(error: Exception) -> bool:

@@ -31,6 +31,8 @@ _TUNABLE = {
     "RECFLEET_WORKERS": "2",
     "RECFLEET_SHARDS_PER_WORKER": "4",
     "RECFLEET_TOLERATED_FAILURES": "0.02",
+    "RECFLEET_BRAKE_SHARE": "0.2",
+    "RECFLEET_BRAKE_LEAST": "10",
     "RECFLEET_SUITES": "",
 }
 """Settings of the nights that a person may set before ``up``, and their defaults."""
@@ -293,4 +295,7 @@ def read(path: Path) -> dict[str, str]:
 def for_process(variables: Mapping[str, str]) -> dict[str, str]:
     """A process's whole environment: the caller's, without what belongs to other stacks."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return {**inherited, **variables, "PYTHONUNBUFFERED": "1"}
+    # A proxy is for other machines; Airflow's tasks would ask it for this one.
+    direct = ",".join(filter(None, [inherited.get("NO_PROXY"), "127.0.0.1,localhost"]))
+    proxy = {"NO_PROXY": direct, "no_proxy": direct}
+    return {**inherited, **proxy, **variables, "PYTHONUNBUFFERED": "1"}

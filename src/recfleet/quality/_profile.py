@@ -91,7 +91,7 @@ where there never was a usable line."""
 _SHARE_OF_REASON = {
     "no customer": "share_without_customer",
     "no product": "share_without_product",
-    "wrong number of columns": "share_unreadable",
+    "malformed line": "share_unreadable",
     "unreadable time": "share_unreadable",
     "time before 1970": "share_unreadable",
     "unreadable number": "share_unreadable",

@@ -218,14 +218,14 @@ class Registry:
         self._unregistered.discard(run_id)
         return version
 
-    def set_champion(self, tenant_id: str, *, version: int, previous: int | None) -> None:
+    def set_champion(self, tenant_id: str, *, version: int | None, previous: int | None) -> None:
         """Point the aliases ``champion`` and ``previous`` at these versions; safe to repeat.
 
         Both move in one transaction.
 
         Args:
             tenant_id: whose.
-            version: the one in force from now on.
+            version: the one in force from now on; None: there is none.
             previous: the one to roll back to; None: there is none.
 
         Raises:
@@ -234,11 +234,11 @@ class Registry:
         """
         name = model_name(tenant_id)
         with translated(), _known_version(tenant_id), one_transaction(self._versions):
-            if previous is None:
-                self._versions.delete_registered_model_alias(name, PREVIOUS)
-            else:
-                self._versions.set_registered_model_alias(name, PREVIOUS, previous)
-            self._versions.set_registered_model_alias(name, CHAMPION, version)
+            for alias, number in ((PREVIOUS, previous), (CHAMPION, version)):
+                if number is None:
+                    self._versions.delete_registered_model_alias(name, alias)
+                else:
+                    self._versions.set_registered_model_alias(name, alias, number)
 
     def mark_version(self, tenant_id: str, version: int, tags: Mapping[str, object]) -> None:
         """Add tags to a version, or change them: what became of it later.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import ValidationError
+
 from recfleet.errors import UnknownTenantError
 from recfleet.tenants._slug import check_tenant_id
 from recfleet.tenants.policy import Policy
@@ -26,6 +28,8 @@ class Tenant:
     name: str
     mode: Mode
     policy: Policy
+    policy_error: str | None = None
+    """What is wrong with the policy in the database; ``policy`` is then the fleet's default."""
 
 
 def add_tenants(
@@ -88,10 +92,18 @@ def _select(connection: Connection, clause: str, parameters: Iterable[object]) -
             f"select tenant_id, name, mode, policy from tenant {clause}",  # noqa: S608
             tuple(parameters),
         )
-        return [
-            Tenant(tenant_id, name, mode, Policy.model_validate(policy))
-            for tenant_id, name, mode, policy in cursor
-        ]
+        return [_tenant(*row) for row in cursor]
+
+
+def _tenant(tenant_id: str, name: str, mode: Mode, policy: object) -> Tenant:
+    try:
+        return Tenant(tenant_id, name, mode, Policy.model_validate(policy))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].lower()}"
+            for detail in error.errors()
+        )
+        return Tenant(tenant_id, name, mode, Policy(), f"its policy cannot be used: {problems}")
 
 
 def _unknown(connection: Connection, missing: Sequence[str]) -> str:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from recfleet import registry
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import get_champion
+from recfleet.fleet.champions import Champion, get_champion
 from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stopwatch import Stopwatch
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from recfleet.als import AlsModel
     from recfleet.interactions.log import InteractionLog
     from recfleet.judging import Holdout, Score, Verdict
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,36 +51,41 @@ def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Ste
         return _without_challenger(desk, row)
     from recfleet.als import load_model
     from recfleet.interactions.log import read_log
-    from recfleet.judging import Holdout, LeakError, judge, score_popularity
+    from recfleet.judging import Holdout, LeakError, Verdict, judge, score_popularity
 
     recipe, as_of = row.policy.recipe, desk.night.as_of
     with watch.part("read"):
-        log = read_log(desk.connection, row.tenant_id, as_of)
+        interactions = read_log(desk.connection, row.tenant_id, as_of)
+        on_record = get_champion(desk.connection, row.tenant_id)
+        desk.connection.commit()  # no transaction stays open through the computing
         files = tools.artifacts.read(row.challenger["uri"])
-        champion = _load_champion(desk, row, tools)
+        champion, lost = _load_champion(row, on_record, tools)
     with watch.part("score"):
         holdout = Holdout.of(
-            log,
+            interactions,
             as_of=as_of,
             holdout_days=recipe.holdout_days,
             repeat_purchases=recipe.repeat_purchases,
             signal=recipe.signal,
         )
         scores: dict[str, Score | None] = {
-            "challenger": _score_as_served("challenger", load_model(files), holdout, log),
+            "challenger": _score_as_served("challenger", load_model(files), holdout, interactions),
             "champion": None,
             "popularity": score_popularity(holdout),
         }
         refusal = None
         if champion is not None:
             try:
-                scores["champion"] = _score_as_served("champion", champion, holdout, log)
+                scores["champion"] = _score_as_served("champion", champion, holdout, interactions)
             except LeakError as error:
                 refusal = f"{error} The champion stays."
     with watch.part("weigh"):
         verdict = judge(holdout, scores, row.policy, seed=row.challenger["seed"])
         if refusal:
-            verdict = replace(verdict, kind="keep", first=False, reason=refusal)
+            numbers = {name: part for name, part in verdict.numbers.items() if name != "gain"}
+            verdict = Verdict("keep", first=False, reason=refusal, numbers=numbers)
+        if lost:
+            verdict = replace(verdict, first=False, reason=f"{lost} {verdict.reason}")
     with watch.part("mlflow"):
         logged = _log_run(desk, row, tools, files, verdict)
     return Step(
@@ -84,7 +93,7 @@ def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Ste
         {
             "verdict": verdict.kind,
             "reason": verdict.reason,
-            "numbers": verdict.numbers,
+            "numbers": {**verdict.numbers, "against": on_record and on_record.version},
             "challenger": row.challenger | logged,
         },
     )
@@ -95,21 +104,35 @@ def _without_challenger(desk: Desk, row: TenantNight) -> Step:
     return Step("judged", {"verdict": "reject" if champion is None else "keep"})
 
 
-def _load_champion(desk: Desk, row: TenantNight, tools: _Tools) -> AlsModel | None:
+def _load_champion(
+    row: TenantNight, on_record: Champion | None, tools: _Tools
+) -> tuple[AlsModel | None, str | None]:
+    """The champion, or None and, where there should be one, a sentence on what became of it.
+
+    A champion whose files are gone or damaged can be neither judged nor served. The challenger then
+    has to beat popularity, as a first model does; or the tenant would be stuck with nothing.
+    """
     from recfleet.als import load_model
 
-    champion = get_champion(desk.connection, row.tenant_id)
-    return load_model(tools.artifacts.read(champion.model_uri)) if champion else None
+    if on_record is None:
+        return None, None
+    try:
+        return load_model(tools.artifacts.read(on_record.model_uri)), None
+    except TenantError as error:
+        log.warning("champion lost", tenant_id=row.tenant_id, reason=str(error))
+        return None, f"The champion cannot be loaded ({error}), so popularity stands in for it."
 
 
-def _score_as_served(who: str, model: AlsModel, holdout: Holdout, log: InteractionLog) -> Score:
+def _score_as_served(
+    who: str, model: AlsModel, holdout: Holdout, interactions: InteractionLog
+) -> Score:
     """A model's score, folded in from what its own recipe makes of the history."""
     from recfleet.als import fold_in
     from recfleet.judging import check_no_leak, score
 
     check_no_leak(model.train_end, holdout.start, who=who)
-    history = log.matrix(model.recipe.signal, before=holdout.start)
-    return score(holdout, fold_in(model, history, log.product_ids))
+    history = interactions.matrix(model.recipe.signal, before=holdout.start)
+    return score(holdout, fold_in(model, history, interactions.product_ids))
 
 
 def _log_run(

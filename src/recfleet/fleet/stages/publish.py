@@ -69,12 +69,37 @@ def _publish(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> S
     with watch.part("read"):
         interactions, active = _read(desk, row)
         champion = get_champion(desk.connection, row.tenant_id)
+        overtaken = _overtaken(desk, row)
+        desk.connection.commit()  # no transaction stays open through the computing
+    if overtaken:
+        return overtaken
     if not active.any():
         return _nothing_to_offer(row, len(active))
     publication = _Publication(desk, row, tools, watch, interactions, active, champion)
-    if row.verdict == "promote":
-        return publication.promote()
-    return publication.release(publication.draft(champion), _outcome(row, champion), row.reason)
+    if row.verdict != "promote":
+        in_force = None if row.verdict == "reject" else champion
+        return publication.release(publication.draft(in_force), _outcome(row), row.reason)
+    against = (row.numbers or {}).get("against")
+    if against != (champion.version if champion else None):
+        return publication.stay(
+            f"it was judged against version {against}, which is no longer the champion"
+        )
+    return publication.promote()
+
+
+def _overtaken(desk: Desk, row: TenantNight) -> Step | None:
+    """What becomes of a tenant for whom a later night has published meanwhile."""
+    with desk.connection.cursor() as cursor:
+        cursor.execute(
+            "select release.as_of from live_release join release using (release_id, night_id) "
+            "where live_release.tenant_id = %s",
+            (row.tenant_id,),
+        )
+        live = cursor.fetchone()
+    if live is None or live[0] <= desk.night.as_of:
+        return None
+    reason = f"lists as of {live[0]:%Y-%m-%d %H:%M} went live meanwhile; nothing goes back in time"
+    return Step("unchanged", {"outcome": "unchanged", "reason": reason})
 
 
 def _nothing_to_offer(row: TenantNight, products: int) -> Step:
@@ -97,12 +122,12 @@ def _read(desk: Desk, row: TenantNight) -> tuple[InteractionLog, NDArray[np.bool
     )
 
 
-def _outcome(row: TenantNight, champion: Champion | None) -> Outcome:
+def _outcome(row: TenantNight) -> Outcome:
     if row.mode == "frozen":
         return "frozen"
     if row.verdict == "await approval":
         return "awaiting approval"
-    if champion is not None:
+    if row.verdict == "keep":
         return "kept"
     return "too thin" if row.challenger is None else "rejected"
 
@@ -157,15 +182,18 @@ class _Publication:
         try:
             draft = self.draft(self._candidate())
         except TenantError as error:
-            log.warning("promotion undone", tenant_id=self.row.tenant_id, reason=str(error))
-            outcome: Outcome = "kept" if self.champion else "rejected"
-            return self.release(
-                self.draft(self.champion), outcome, f"the challenger was not promoted: {error}"
-            )
+            return self.stay(str(error))
         with self.watch.part("mlflow"):
             winner = self._register()
-        outcome = "promoted" if self.champion else "first model"
+        outcome: Outcome = "promoted" if self.champion else "first model"
         return self.release(replace(draft, model=winner), outcome, self.row.reason, crowned=True)
+
+    def stay(self, why: str) -> Step:
+        """Publish from the champion, or popularity, although the verdict was to promote."""
+        log.warning("not promoted", tenant_id=self.row.tenant_id, reason=why)
+        outcome: Outcome = "kept" if self.champion else "rejected"
+        draft = self.draft(self.champion)
+        return self.release(draft, outcome, f"the challenger was not promoted: {why}")
 
     def _candidate(self) -> Champion:
         """The challenger; its version is 0 until it is registered."""
@@ -186,7 +214,8 @@ class _Publication:
         assert models is not None  # noqa: S101 - prepare made it: this row is promoted
         former = self.champion.version if self.champion else None
         intent = {"promote": candidate.run_id, "from_version": former}
-        record(desk.connection, desk.night, row.tenant_id, Step("judged", {"intent": intent}), {})
+        begun = Step("judged", {"intent": intent})
+        record(desk.connection, desk.night, row.tenant_id, begun, {}, was="judged")
         desk.connection.commit()
         version = models.register(
             row.tenant_id,
@@ -207,6 +236,9 @@ class _Publication:
 
         desk, row = self.desk, self.row
         with self.watch.part("write"):
+            if not self._still_first():
+                reason = "another night published this tenant meanwhile; what it did stays"
+                return Step("unchanged", {"outcome": "unchanged", "reason": reason})
             release_id = stage_release(
                 desk.connection,
                 night_id=desk.night.night_id,
@@ -230,7 +262,19 @@ class _Publication:
                     actor=ACTOR,
                 )
             switch_live(desk.connection, row.tenant_id, release_id)
-        return Step("published", {"outcome": outcome, "reason": reason, "release_id": release_id})
+        changes = {"outcome": outcome, "reason": reason, "release_id": release_id}
+        # A promotion that is done is no longer an intent; one that was undone stays, for close.
+        return Step("published", {**changes, "intent": None} if crowned else changes)
+
+    def _still_first(self) -> bool:
+        """Whether nobody else has published since this night read; nobody will until it commits."""
+        connection, tenant_id = self.desk.connection, self.row.tenant_id
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"publish {tenant_id}",)
+            )
+        same = get_champion(connection, tenant_id) == self.champion
+        return same and _overtaken(self.desk, self.row) is None
 
 
 def _number_tags(row: TenantNight) -> dict[str, str]:

@@ -41,6 +41,7 @@ def _train(desk: Desk, row: TenantNight, artifacts: ArtifactStore, watch: Stopwa
     train_end = as_of - timedelta(days=recipe.holdout_days)
     with watch.part("read"):
         log = read_log(desk.connection, row.tenant_id, as_of)
+        desk.connection.commit()  # no transaction stays open through the computing
         matrix = log.matrix(recipe.signal, before=train_end)
     try:
         check_thick_enough(matrix, row.policy)

@@ -75,6 +75,7 @@ create table recfleet.ledger (
   night_id        bigint not null references recfleet.night,
   tenant_id       text not null,
   mode            text not null,                -- the tenant's when the night was planned
+  policy          jsonb not null,               -- likewise
   shard           smallint not null,
   estimated_ms    real not null,
   basis           text not null,                -- what the night is made from; equal: nothing new
@@ -90,13 +91,14 @@ create table recfleet.ledger (
   reason          text,                         -- in words, for people
   numbers         jsonb,                        -- the judge's, of every contender
   challenger      jsonb,                        -- where its arrays are, its run, its fingerprint
-  intent          jsonb,                        -- what publish set out to do, before it did
+  intent          jsonb,                        -- the promotion begun in MLflow and not done here
   release_id      bigint,
   timings         jsonb not null default '{}',  -- part -> milliseconds
   updated_at      timestamptz not null default now(),
   primary key (night_id, tenant_id)
 );
 create index on recfleet.ledger (night_id, shard);
+create index on recfleet.ledger (updated_at) where intent is not null;
 create index on recfleet.ledger (tenant_id, night_id desc);
 
 -- What each shard's task cost as a process.
