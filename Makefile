@@ -14,6 +14,8 @@ INSTALLED_DEV := .venv/installed-dev
 # Which interpreter makes .venv (by default the first that fits), and which file the demo reads.
 PYTHON ?=
 DATA ?=
+# As it was given: neither make nor the shell reads anything into it.
+export DATA := $(value DATA)
 UPGRADE ?=
 
 .PHONY: help venv demo test lint up down status lock clean
@@ -22,7 +24,7 @@ help: ## list the targets
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## three nights on this machine; DATA=PATH for the UCI Online Retail file
-	$(BIN)/recfleet demo $(if $(DATA),--data '$(DATA)')
+	$(BIN)/recfleet demo $${DATA:+--data "$$DATA"}
 
 test: lint ## install what tests need, check style and types, run the tests
 	$(BIN)/pytest -n 2

@@ -92,5 +92,7 @@ def _explain(error: ValidationError) -> str:
     return (
         "recfleet does not know where its services are: "
         + "; ".join(problems)
-        + ". Start them on this machine with `recfleet up`, or set these variables."
+        + f". Neither the environment says it nor the file {home() / 'stack.env'}, where "
+        "`recfleet up` writes it: start the services with it, or name the folder of a stack that "
+        "runs in RECFLEET_HOME."
     )

@@ -76,6 +76,12 @@ class AirflowClient:
                 f"Airflow refuses the login of {self._settings.airflow_username!r}: check "
                 "RECFLEET_AIRFLOW_USERNAME and RECFLEET_AIRFLOW_PASSWORD."
             )
+        if answer.is_server_error:
+            raise InfrastructureError(
+                f"Airflow is in trouble (it answered {answer.status_code} to {method} {path}). "
+                "`recfleet status` says what is running, `recfleet up` starts what died; nights "
+                "that were interrupted go on by themselves."
+            )
         if answer.is_error:
             raise RecfleetError(
                 f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}"

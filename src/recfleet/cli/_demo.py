@@ -11,7 +11,7 @@ import typer
 
 from recfleet.cli._output import console
 from recfleet.errors import BadInputError, RecfleetError
-from recfleet.fleet.report import has_finished_night
+from recfleet.fleet.report import finished_night
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -53,6 +53,7 @@ def demo(
 
     What is there from an earlier demo is used again.
     """
+    from recfleet.cli._night import show_night
     from recfleet.cli._stack import bring_up, show_addresses
 
     if data is not None and not data.is_file():
@@ -62,16 +63,13 @@ def demo(
 
     nights = _synthetic_nights() if data is None else ONLINE_RETAIL_NIGHTS
     with closing(connect()) as connection:
-        if all(has_finished_night(connection, as_of) for as_of in nights):
-            console().print(
-                "The data and the three nights are there from an earlier demo; `make clean` "
-                "removes them."
-            )
-        else:
-            tenants = _bring_data(connection, data)
-            for number, as_of in enumerate(nights, start=1):
-                _run_night(connection, as_of, tenants, f"Night {number} of {len(nights)}")
-        _show(connection, nights)
+        tenants = _bring_data(connection, data)
+        for number, as_of in enumerate(nights, start=1):
+            _run_night(connection, as_of, tenants, f"Night {number} of {len(nights)}")
+        for as_of in nights:
+            console().print()
+            show_night(connection, str(finished_night(connection, as_of, tenants)))
+        console().print("`recfleet night show --full` and `recfleet tenant show` have all of it.")
     show_addresses()
 
 
@@ -98,7 +96,7 @@ def _run_night(connection: Connection, as_of: datetime, tenants: list[str], titl
     out = console()
     out.print()
     out.print(f"{title}, as of {as_of:%Y-%m-%d}", style="bold")
-    if has_finished_night(connection, as_of):
+    if finished_night(connection, as_of, tenants):
         out.print("This night has run before; its result is used again.")
         return
     with AirflowClient(settings()) as airflow:
@@ -108,11 +106,3 @@ def _run_night(connection: Connection, as_of: datetime, tenants: list[str], titl
                 f"The night as of {as_of:%Y-%m-%d} failed. `recfleet night show` tells how far "
                 "each tenant came; another `make demo` tries again."
             )
-
-
-def _show(connection: Connection, nights: tuple[datetime, ...]) -> None:
-    from recfleet.cli._night import show_night
-
-    for as_of in nights:
-        console().print()
-        show_night(connection, f"{as_of:%Y-%m-%d}")

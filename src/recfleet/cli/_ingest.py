@@ -140,10 +140,12 @@ def unusable_command(
 ) -> None:
     """The lines of files that could not be used, and why."""
     from recfleet.database import connect
-    from recfleet.interactions import NO_TENANT
+    from recfleet.interactions import NO_TENANT, REASONS
     from recfleet.interactions.unusable import count_unusable, read_unusable
     from recfleet.tenants import get_tenant
 
+    if reason is not None and reason not in REASONS:
+        raise BadInputError(f"There is no reason {reason!r}: use one of {', '.join(REASONS)}.")
     with closing(connect()) as connection:
         if tenant_id is None:
             title = "Unusable lines"

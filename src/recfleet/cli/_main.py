@@ -22,13 +22,17 @@ app = typer.Typer(
 )
 
 # In the order in which a newcomer meets them.
-for _room in ("stack", "demo", "ingest", "seed", "night", "tenant", "recommend"):
+for _room in ("stack", "demo", "seed", "ingest", "night", "tenant", "recommend"):
     importlib.import_module(f"recfleet.cli._{_room}").register(app)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 def main() -> None:
     """Run the command line; exit with 2 when something is for the person to mend."""
-    import psycopg2
+    import psycopg2.errors
 
     try:
         app()
@@ -37,9 +41,18 @@ def main() -> None:
         sys.exit(2)
     except psycopg2.OperationalError as error:
         say_error(
-            f"Postgres does not answer ({str(error).strip().splitlines()[0]}). "
+            f"Postgres does not answer ({_first_line(error)}). "
             "`recfleet status` says what is running, `recfleet up` starts it."
         )
+        sys.exit(2)
+    except psycopg2.errors.UndefinedTable as error:
+        say_error(
+            f"The database has not recfleet's tables ({_first_line(error)}): `recfleet migrate` "
+            "makes them."
+        )
+        sys.exit(2)
+    except (psycopg2.ProgrammingError, OSError, UnicodeEncodeError) as error:
+        say_error(f"{_first_line(error)}.")
         sys.exit(2)
     except KeyboardInterrupt:
         say_error("Interrupted.")

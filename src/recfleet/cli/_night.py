@@ -57,15 +57,16 @@ def run_command(
     from recfleet.database import connect
     from recfleet.settings import settings
 
-    with closing(connect()) as connection, AirflowClient(settings()) as airflow:
+    with closing(connect()) as connection:
         conf = _conf(connection, as_of, tenant)
-        run_id = trigger_night(airflow, conf)
-        if not wait:
-            console().print(
-                f"Triggered {run_id}. `recfleet night show` tells how far it is.", markup=False
-            )
-            return
-        well = follow_night(connection, airflow, run_id)
+        with AirflowClient(settings()) as airflow:
+            run_id = trigger_night(airflow, conf)
+            if not wait:
+                console().print(
+                    f"Triggered {run_id}. `recfleet night show` tells how far it is.", markup=False
+                )
+                return
+            well = follow_night(connection, airflow, run_id)
         show_night(connection, run_id)
     raise typer.Exit(0 if well else 1)
 
@@ -126,9 +127,20 @@ def follow_night(connection: Connection, airflow: AirflowClient, run_id: str) ->
     with Progress(*columns, console=console()) as progress:
         task = progress.add_task("night", total=None, detail="waiting for Airflow")
         said = ""
-        while (state := airflow.state(DAG_ID, run_id)) in ("queued", "running"):
-            said = _show_progress(connection, progress, task, run_id, said)
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        try:
+            while (state := airflow.state(DAG_ID, run_id)) in ("queued", "running"):
+                if state == "queued":
+                    progress.update(task, detail="waiting for another night to end")
+                said = _show_progress(connection, progress, task, run_id, said)
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:
+            progress.stop()
+            console().print(
+                f"\nNo longer watching; the night goes on in Airflow as {run_id}. "
+                "`recfleet night show` tells how far it is.",
+                markup=False,
+            )
+            raise typer.Exit(130) from None
         _show_progress(connection, progress, task, run_id, said)
     if state == "failed":
         _say_why_failed(airflow, run_id)
@@ -236,7 +248,8 @@ def show_night(
             "reason",
         ],
         right=frozenset({"gain"}),
-        cut=frozenset() if full else frozenset({"reason"}),
+        cut=None if full else "reason",
+        drop=("NDCG@10\nnew / old / popular", "serves", "RMSE\nnew / old / popular"),
         empty="There was nothing to do: no tenant is on.",
     )
     if found["summary"]:
@@ -244,6 +257,8 @@ def show_night(
 
 
 def _serves(row: dict[str, Any]) -> str | None:
+    if row["served_by"] is None and row["served_before"]:
+        return "as before"
     if row["served_by"] == "model":
         return f"v{row['version']}"
     served: str | None = row["served_by"]
@@ -262,12 +277,27 @@ def _print_summary(summary: dict[str, Any]) -> None:
         f"{library} {cost['seconds']} s in {cost['tasks']} tasks"
         for library, cost in summary["import_seconds"].items()
     )
-    parts = ", ".join(
-        f"{part.removesuffix('.total')} {milliseconds:.0f}"
-        for part, milliseconds in summary["milliseconds_per_tenant"].items()
-        if part.endswith(".total")
-    )
     out = console()
     out.print(summary["sentence"], markup=False)
-    if parts:
-        out.print(f"Milliseconds per tenant: {parts}. Imports: {imports or 'none'}.", markup=False)
+    if summary["milliseconds_per_tenant"]:
+        out.print(f"Imports: {imports or 'none'}. Milliseconds per tenant:", markup=False)
+        for line in _costs(summary["milliseconds_per_tenant"]):
+            out.print(f"  {line}", markup=False)
+
+
+def _costs(milliseconds: dict[str, float]) -> list[str]:
+    """A line a stage: what it cost per tenant, and which part how much, the dearest first."""
+    stages: dict[str, dict[str, float]] = {}
+    for name, value in milliseconds.items():
+        stage, part = name.split(".")
+        if part != "total":
+            stages.setdefault(stage, {})[part] = value
+    order = [stage for stage in ("validate", "train", "judge", "publish") if stage in stages]
+    return [
+        f"{stage:9}{sum(stages[stage].values()):6.1f}   "
+        + ", ".join(
+            f"{part} {value:.1f}"
+            for part, value in sorted(stages[stage].items(), key=lambda item: -item[1])
+        )
+        for stage in order
+    ]

@@ -15,7 +15,8 @@ from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
-_PIPE_WIDTH = 200
+_PIPE_WIDTH = 1000
+_LEAST_CUT = 30
 
 
 def console() -> Console:
@@ -47,7 +48,8 @@ def print_table(
     columns: Sequence[str],
     *,
     right: frozenset[str] = frozenset(),
-    cut: frozenset[str] = frozenset(),
+    cut: str | None = None,
+    drop: Sequence[str] = (),
     empty: str = "Nothing to show.",
 ) -> None:
     """Print rows as a table; text from tenants is text, never markup.
@@ -57,25 +59,48 @@ def print_table(
         rows: column name -> value.
         columns: their names, in order; the names are the heads.
         right: columns of numbers, set to the right.
-        cut: columns of long texts, cut to what fits on one line.
+        cut: a column of long texts: a row is then one line, and on a terminal this column is cut to
+            the room that is left.
+        drop: columns to leave out where a terminal is too narrow, the first of them first.
         empty: said in place of a table without rows.
     """
-    rows = list(rows)
-    if not rows:
-        console().print(Text(empty))
+    cells = [{name: _printable(_cell(row.get(name))) for name in columns} for row in rows]
+    out = console()
+    if not cells:
+        out.print(Text(empty))
         return
-    table = Table(title=title, title_justify="left", title_style="bold", expand=bool(cut))
+    widths = {name: max(len(line[name]) for line in [*cells, _head(name)]) for name in columns}
+    if cut and out.is_terminal:
+        widths[cut] = min(widths[cut], _LEAST_CUT)
+        columns = _fitting(columns, widths, out.width, drop)
+    table = Table(title=title, title_justify="left", title_style="bold")
     for column in columns:
         table.add_column(
             column,
             justify="right" if column in right else "left",
-            overflow="ellipsis" if column in cut else "fold",
-            no_wrap=bool(cut),
-            ratio=1 if column in cut else None,
+            overflow="ellipsis" if cut else "fold",
+            no_wrap=cut is not None,
+            min_width=widths[column] if cut and column != cut else None,
         )
-    for row in rows:
-        table.add_row(*(Text(_printable(_cell(row.get(column)))) for column in columns))
-    console().print(table)
+    for line in cells:
+        table.add_row(*(Text(line[column]) for column in columns))
+    out.print(table)
+
+
+def _head(column: str) -> dict[str, str]:
+    return {column: max(column.split("\n"), key=len)}
+
+
+def _fitting(
+    columns: Sequence[str], widths: Mapping[str, int], width: int, drop: Sequence[str]
+) -> list[str]:
+    """The columns that fit side by side, each with a border and a space on either side."""
+    left = list(columns)
+    for column in drop:
+        if sum(widths[name] + 3 for name in left) + 1 <= width:
+            break
+        left.remove(column)
+    return left
 
 
 def _printable(text: str) -> str:

@@ -101,7 +101,7 @@ def show_addresses() -> None:
         f"password {known.airflow_password}"
     )
     out.print(f"MLflow    {known.mlflow_url}")
-    out.print("Stop it   recfleet down", style="dim")
+    out.print("Stop it   make down (or recfleet down)", style="dim")
 
 
 @contextlib.contextmanager

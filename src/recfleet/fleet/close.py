@@ -46,7 +46,8 @@ class Summary:
     def sentence(self) -> str:
         """The night in one line, for people."""
         parts = [f"{count} {outcome}" for outcome, count in self.outcomes.items()]
-        return f"{self.tenants} tenants: {', '.join(parts) or 'nothing to do'}"
+        noun = "tenant" if self.tenants == 1 else "tenants"
+        return f"{self.tenants} {noun}: {', '.join(parts) or 'nothing to do'}"
 
 
 def close(run_id: str) -> Summary:

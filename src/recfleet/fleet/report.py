@@ -68,6 +68,9 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
                (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
                (numbers #>> '{gain,value}')::float as gain,
                (numbers #>> '{holdout,customers}')::int as holdout_customers,
+               exists (select from release as former
+                        where former.tenant_id = ledger.tenant_id
+                          and former.night_id < ledger.night_id) as served_before,
                reason, timings
           from ledger left join release using (release_id)
          where ledger.night_id = %s order by ledger.tenant_id
@@ -87,12 +90,18 @@ def night_progress(connection: Connection, run_id: str) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def has_finished_night(connection: Connection, as_of: datetime) -> bool:
-    """Whether a night as of that time has run to its end."""
+def finished_night(
+    connection: Connection, as_of: datetime, tenant_ids: Sequence[str]
+) -> int | None:
+    """The number of the first night as of that time that ended well and had all these tenants."""
     found = _rows(
-        connection, "select 1 from night where as_of = %s and status = 'done' limit 1", (as_of,)
+        connection,
+        "select night_id from night join ledger using (night_id) "
+        "where as_of = %s and status = 'done' and tenant_id = any(%s) "
+        "group by night_id having count(*) = %s order by night_id limit 1",
+        (as_of, list(tenant_ids), len(set(tenant_ids))),
     )
-    return bool(found)
+    return found[0]["night_id"] if found else None
 
 
 def fleet_tenants(connection: Connection) -> list[Row]:
@@ -108,7 +117,7 @@ def fleet_tenants(connection: Connection) -> list[Row]:
           left join release on release.release_id = live_release.release_id
           left join lateral (
             select outcome, reason, as_of from ledger join night using (night_id)
-             where ledger.tenant_id = tenant.tenant_id order by night_id desc limit 1
+             where ledger.tenant_id = tenant.tenant_id order by as_of desc, night_id desc limit 1
           ) as last on true
          order by tenant.tenant_id
         """,

@@ -180,6 +180,8 @@ class _Start:
     def run(self) -> Stack:
         running = self._running_variables()
         ports = Ports.choose(os.environ, running)
+        # What a killed service has left would hold its port.
+        end_families(self._dead().values(), patience=0)
         self._refuse_taken(ports, running)
         server = _postgres(self._layout, ports)
         server.initialise()
@@ -246,6 +248,14 @@ class _Start:
             and all(self._lives(service) and service.is_healthy(0) for service in plan)
         )
 
+    def _dead(self) -> dict[str, Identity]:
+        """The services that were started and do not run, by name."""
+        return {
+            name: identity
+            for name, identity in self._state.processes.items()
+            if identity.process() is None
+        }
+
     def _lives(self, service: Service) -> bool:
         identity = self._state.processes.get(service.name)
         return identity is not None and identity.process() is not None
@@ -257,11 +267,7 @@ class _Start:
             if self._state.processes or server.is_running():
                 self._progress("an earlier stack is here, in part or with other settings")
             _stop(self._layout, self._state, self._progress)
-        dead = {
-            name: identity
-            for name, identity in self._state.processes.items()
-            if identity.process() is None
-        }
+        dead = self._dead()
         end_families(dead.values(), patience=0)
         for name in dead:
             self._progress(f"{name} had died")
