@@ -37,6 +37,9 @@ _TUNABLE = {
 }
 """Settings of the nights that a person may set before ``up``, and their defaults."""
 
+_NO_WAIT = "options=-csynchronous_commit%3Doff"
+"""In a database's address: do not wait at a commit until it is on the disk."""
+
 _FOREIGN = ("AIRFLOW", "MLFLOW", "_MLFLOW", "RECFLEET_", "PG", "GX_", "PYTHONPATH")
 """What must not leak from the caller's environment into the stack's processes."""
 
@@ -181,7 +184,9 @@ def _recfleet(
     return {
         "RECFLEET_HOME": str(layout.home),
         "RECFLEET_DATABASE_URL": database_urls["recfleet"],
-        "RECFLEET_MLFLOW_STORE_URL": database_urls["mlflow"],
+        # What a shard writes to MLflow reaches the disk with its next commit to recfleet's
+        # database, at the latest: they are on one server, which has one log.
+        "RECFLEET_MLFLOW_STORE_URL": f"{database_urls['mlflow']}?{_NO_WAIT}",
         "RECFLEET_MLFLOW_URL": f"http://{LOOPBACK}:{ports.mlflow}",
         "RECFLEET_ARTIFACT_ROOT": layout.artifacts.as_uri(),
         "RECFLEET_AIRFLOW_URL": f"http://{LOOPBACK}:{ports.airflow}",
