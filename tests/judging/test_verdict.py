@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recfleet.judging import Holdout, Score, judge
+from recfleet.judging import Holdout, Score, flatten, judge
 from recfleet.judging import _bootstrap as bootstrap
 from recfleet.judging._bootstrap import resampled_means, resamples_for
 from recfleet.tenants import Policy
@@ -191,11 +191,11 @@ def test_the_numbers_are_ready_for_json_and_complete() -> None:
 
 def test_metrics_are_flat() -> None:
     scores = {"challenger": scored(0.20), "champion": None, "popularity": scored(0.25)}
-    metrics = judge(holdout(), scores, POLICY, seed=1).metrics()
-    assert metrics["challenger.rmse"] == pytest.approx(sqrt(0.20))
-    assert metrics["popularity.skill"] == 0.0
-    assert metrics["gain.low"] == pytest.approx(1 - sqrt(0.20 / 0.25))
-    assert metrics["holdout.customers"] == 200
+    metrics = flatten(judge(holdout(), scores, POLICY, seed=1).numbers)
+    assert metrics["rmse_challenger"] == pytest.approx(sqrt(0.20))
+    assert metrics["skill_popularity"] == 0.0
+    assert metrics["gain_low"] == pytest.approx(1 - sqrt(0.20 / 0.25))
+    assert metrics["holdout_customers"] == 200
     assert all(isinstance(value, float) for value in metrics.values())
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from recfleet.als import AlsModel, Recipe, dump_model, fit, fold_in, load_model, rank
 from recfleet.als._fit import scaled_penalty
 from recfleet.interactions.log import InteractionLog
-from recfleet.judging import Holdout, Score, judge, score, score_popularity
+from recfleet.judging import Holdout, Score, flatten, judge, score, score_popularity
 from recfleet.synthetic import World
 from recfleet.synthetic._days import draw_lines
 from recfleet.synthetic._ids import customer_ids, product_ids
@@ -240,12 +240,12 @@ def nights(retail: OnlineRetail) -> Iterator[str]:
             }
             scores["popularity"] = score_popularity(holdout)
             verdict = judge(holdout, scores, Policy(), seed=seed)
-            metrics = verdict.metrics()
+            metrics = flatten(verdict.numbers)
             champion = model if verdict.kind == "promote" else champion
             yield (
                 f"| {seed} | {log.as_of:%Y-%m-%d} | {verdict.kind} "
-                f"| {metrics['challenger.ndcg_at_10']:.4f} | {metrics['challenger.skill']:.2%} "
-                f"| {metrics['gain.value']:.2%} | {metrics['gain.low']:.2%} |"
+                f"| {metrics['ndcg_at_10_challenger']:.4f} | {metrics['skill_challenger']:.2%} "
+                f"| {metrics['gain_value']:.2%} | {metrics['gain_low']:.2%} |"
             )
 
 

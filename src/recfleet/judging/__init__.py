@@ -3,7 +3,7 @@
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._leak import LeakError, check_no_leak
 from recfleet.judging._score import Score, score, score_popularity
-from recfleet.judging._verdict import Verdict, judge
+from recfleet.judging._verdict import Verdict, flatten, judge
 
 __all__ = [
     "Holdout",
@@ -11,6 +11,7 @@ __all__ = [
     "Score",
     "Verdict",
     "check_no_leak",
+    "flatten",
     "judge",
     "score",
     "score_popularity",

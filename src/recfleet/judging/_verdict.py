@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +31,6 @@ class Verdict:
     """One or two sentences, for people."""
     numbers: dict[str, object]
     """Ready for JSON."""
-
-    def metrics(self) -> dict[str, float]:
-        """The numbers as one flat mapping, such as ``challenger.rmse`` and ``gain.low``."""
-        return dict(_flat("", self.numbers))
 
 
 @dataclass(frozen=True)
@@ -256,12 +252,25 @@ def _skill(score: Score, popularity: Score) -> float | None:
     return _plain(1 - score.rmse / popularity.rmse) if popularity.rmse > 0 else None
 
 
-def _flat(path: str, value: object) -> Iterator[tuple[str, float]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flat(f"{path}.{key}" if path else key, inner)
-    elif isinstance(value, int | float):
-        yield path.removeprefix("contenders."), float(value)
+def flatten(numbers: Mapping[str, Any]) -> dict[str, float]:
+    """A verdict's numbers under names that all tenants share, so that their runs compare.
+
+    Args:
+        numbers: a verdict's, also as they come back from JSON.
+
+    Returns:
+        Such as ``rmse_challenger``, ``skill_popularity``, ``gain_low``, ``holdout_customers``; what
+        there is no number for is left out.
+    """
+    flat = {
+        f"{metric}_{name}": value
+        for name, scores in numbers["contenders"].items()
+        for metric, value in scores.items()
+    }
+    gain = numbers.get("gain", {})
+    flat |= {f"gain_{bound}": gain.get(bound) for bound in ("value", "low", "high")}
+    flat["holdout_customers"] = numbers["holdout"]["customers"]
+    return {name: float(value) for name, value in flat.items() if value is not None}
 
 
 def _plain(number: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -143,6 +143,8 @@ def _log_run(
     verdict: Verdict,
 ) -> dict[str, str]:
     """Log the challenger as a run of the tenant's experiment; once, also when retried."""
+    from recfleet.judging import flatten
+
     assert tools.registry is not None  # noqa: S101 - prepare made it: this row has a challenger
     assert row.challenger is not None  # noqa: S101
     run = tools.registry.log_challenger(
@@ -152,24 +154,11 @@ def _log_run(
         train_end=datetime.fromisoformat(row.challenger["train_end"]),
         files=files,
         params=row.policy.recipe.model_dump(),
-        metrics=_metrics(verdict.numbers),
+        metrics=flatten(verdict.numbers),
         tags=describe(desk, row, verdict.kind, verdict.reason),
         look_for_earlier=desk.retried,
     )
     return {"run_id": run.run_id, "model_uri": run.model_uri}
-
-
-def _metrics(numbers: dict[str, Any]) -> dict[str, float]:
-    """The judge's numbers under names that every tenant's runs share, so that they compare."""
-    metrics = {
-        f"{metric}_{name}": value
-        for name, scores in numbers["contenders"].items()
-        for metric, value in scores.items()
-    }
-    gain = numbers.get("gain") or {}
-    metrics |= {f"gain_{bound}": gain.get(bound) for bound in ("value", "low", "high")}
-    metrics["holdout_customers"] = numbers["holdout"]["customers"]
-    return {name: float(value) for name, value in metrics.items() if value is not None}
 
 
 def describe(desk: Desk, row: TenantNight, verdict: str, reason: str) -> dict[str, str]:

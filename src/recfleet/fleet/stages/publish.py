@@ -278,13 +278,11 @@ class _Publication:
 
 
 def _number_tags(row: TenantNight) -> dict[str, str]:
-    contenders = (row.numbers or {}).get("contenders", {})
-    return {
-        f"{metric}_{name}": f"{numbers[metric]:.4f}"
-        for name, numbers in contenders.items()
-        for metric in ("rmse", "ndcg_at_10", "skill")
-        if numbers.get(metric) is not None
-    }
+    from recfleet.judging import flatten
+
+    wanted = ("rmse_", "ndcg_at_10_", "skill_")
+    numbers = flatten(row.numbers) if row.numbers else {}
+    return {name: f"{value:.4f}" for name, value in numbers.items() if name.startswith(wanted)}
 
 
 PUBLISH = Stage("publish", takes="judged", prepare=_prepare, work=_publish)
