@@ -274,7 +274,7 @@ def _trio(row: dict[str, Any], metric: str, *, digits: int) -> str | None:
 
 def _print_summary(summary: dict[str, Any]) -> None:
     imports = ", ".join(
-        f"{library} {cost['seconds']} s in {cost['tasks']} tasks"
+        f"{library} {cost['seconds']} s in {cost['tasks']} task{'' if cost['tasks'] == 1 else 's'}"
         for library, cost in summary["import_seconds"].items()
     )
     out = console()
