@@ -51,7 +51,7 @@ def test_a_score_is_its_plain_twins(
 def test_popularity_is_scored_like_a_model(seed: int, repeat_purchases: bool) -> None:
     holdout = some_holdout(np.random.default_rng(seed), 10, 14, repeat_purchases=repeat_purchases)
     bought = holdout.history.toarray() > 0
-    share = bought.sum(axis=0) / max(1, bought.any(axis=1).sum())
+    share = bought.sum(axis=0) / max(1, int(bought.any(axis=1).sum()))
     dense = np.tile(share.astype(np.float32), (10, 1))
     ndcg, recall = twins.ndcg_and_recall(holdout, dense)
     got = score_popularity(holdout)
