@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.als import AlsModel, Factors, Recipe, fold_in
+from recfleet.als._fold_in import solve, solve_in_factors
 from recfleet.errors import TenantError
 from tests.als._worlds import fitted, purchases, text_ids
 
@@ -132,3 +133,42 @@ def test_a_model_that_is_not_finite_is_the_tenants_own_trouble(bad: float) -> No
     model.product_factors[3, 0] = bad
     with pytest.raises(TenantError, match="folded in"):
         fold_in(model, matrix, text_ids("p", 10))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    factors=st.sampled_from([36, 50, 80]),
+    alpha=st.sampled_from([0.5, 1.0, 10.0]),
+    share=st.sampled_from([0.02, 0.1, 0.4]),
+)
+def test_rows_of_few_weights_are_solved_as_implicit_solves_them(
+    seed: int, factors: int, alpha: float, share: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    fixed = generator.normal(0, 0.3, size=(150, factors)).astype(np.float32)
+    fixed[generator.random(150) < 0.1] = 0
+    dense = purchases(60, 150, seed=seed, share=share).toarray()
+    dense[3] = 0  # a customer without a purchase
+    weights = csr_matrix(dense)
+    got = solve(fixed, weights, alpha, 2.0)
+    assert got == pytest.approx(solve_in_factors(fixed, weights, alpha, 2.0), rel=1e-3, abs=1e-4)
+    assert got == pytest.approx(solved(fixed, weights.toarray(), alpha, 2.0), rel=1e-3, abs=1e-4)
+
+
+def test_only_the_wanted_are_folded_in_where_nothing_follows_from_the_others() -> None:
+    matrix = purchases(40, 30, share=0.3)
+    model, ids = fitted(matrix), text_ids("p", 30)
+    whole, some = fold_in(model, matrix, ids), np.array([2, 7, 31])
+    part = fold_in(model, matrix, ids, wanted=some)
+    assert part.customers[some] == pytest.approx(whole.customers[some], rel=1e-4, abs=1e-6)
+    assert np.flatnonzero(part.known_customers).tolist() == some.tolist()
+
+
+def test_new_products_follow_from_everybody() -> None:
+    matrix = purchases(40, 30, share=0.3)
+    model, ids = fitted(csr_matrix(matrix[:, :25])), text_ids("p", 30)
+    whole, some = fold_in(model, matrix, ids), np.array([2, 7, 31])
+    part = fold_in(model, matrix, ids, wanted=some)
+    assert part.products == pytest.approx(whole.products, rel=1e-4, abs=1e-6)
+    assert part.customers[some] == pytest.approx(whole.customers[some], rel=1e-4, abs=1e-6)

@@ -132,7 +132,8 @@ def _score_as_served(
 
     check_no_leak(model.train_end, holdout.start, who=who)
     history = interactions.matrix(model.recipe.signal, before=holdout.start)
-    return score(holdout, fold_in(model, history, interactions.product_ids))
+    factors = fold_in(model, history, interactions.product_ids, wanted=holdout.customers)
+    return score(holdout, factors)
 
 
 def _log_run(
