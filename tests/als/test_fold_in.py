@@ -153,7 +153,9 @@ def test_rows_of_few_weights_are_solved_as_implicit_solves_them(
     weights = csr_matrix(dense)
     got = solve(fixed, weights, alpha, 2.0)
     assert got == pytest.approx(solve_in_factors(fixed, weights, alpha, 2.0), rel=1e-3, abs=1e-4)
-    assert got == pytest.approx(solved(fixed, weights.toarray(), alpha, 2.0), rel=1e-3, abs=1e-4)
+    assert got == pytest.approx(
+        solved(fixed.astype(float), dense.astype(float), alpha, 2.0), rel=1e-3, abs=1e-4
+    )
 
 
 def test_only_the_wanted_are_folded_in_where_nothing_follows_from_the_others() -> None:

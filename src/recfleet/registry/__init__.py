@@ -6,6 +6,7 @@ from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
 from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
+from recfleet.registry._together import Challenger, Promotion
 from recfleet.registry._upgrade import upgrade_store
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "PREVIOUS",
     "Aliases",
     "ArtifactStore",
+    "Challenger",
     "LoggedRun",
     "ModelVersion",
+    "Promotion",
     "Registry",
     "code_version",
     "load_library",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,18 @@ from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library, translated
 from recfleet.registry._names import CHAMPION, PREFIX, PREVIOUS, model_name, tenant_of
 from recfleet.registry._stores import one_transaction, open_stores
+from recfleet.registry._together import (
+    Challenger,
+    Experiment,
+    Promotion,
+    RunRow,
+    find_experiments,
+    find_runs,
+    insert_runs,
+    insert_versions,
+    make_experiments,
+    new_run_id,
+)
 from recfleet.registry._upgrade import check_store
 
 if TYPE_CHECKING:
@@ -87,11 +99,11 @@ class Registry:
         check_store(store_url)
         self._artifacts = artifacts
         self._runs, self._versions = open_stores(store_url, artifacts.root)
-        self._experiments: dict[str, str] = {}
+        self._experiments: dict[str, Experiment] = {}
         self._unregistered: set[str] = set()
 
     def prepare(self, tenant_ids: Iterable[str]) -> None:
-        """Look up many tenants' experiments in a few pages rather than one by one.
+        """Look up many tenants' experiments at once rather than one by one.
 
         Those that do not exist are made when they are first needed.
 
@@ -100,18 +112,98 @@ class Registry:
             InfrastructureError: MLflow's database is away.
         """
         wanted = {model_name(tenant_id) for tenant_id in tenant_ids}.difference(self._experiments)
-        token = None
+        with translated(), self._runs.ManagedSessionMaker() as session:
+            for names in _pieces(sorted(wanted), _PAGE):
+                self._experiments |= find_experiments(session, names)
+
+    def log_challengers(
+        self,
+        challengers: Sequence[Challenger],
+        *,
+        night: str,
+        as_of: datetime,
+        look_for_earlier: bool = False,
+    ) -> list[LoggedRun]:
+        """Log many challengers as ``log_challenger`` logs each, in one transaction.
+
+        All of them are there afterwards, or none.
+
+        Args:
+            challengers: one a tenant.
+            night: as for ``log_challenger``.
+            as_of: likewise.
+            look_for_earlier: likewise, for each of them.
+
+        Returns:
+            The runs, in the challengers' order.
+
+        Raises:
+            BadInputError, InfrastructureError, ConfigurationError, TenantError: as there; none has
+                been logged.
+        """
+        logged: dict[str, LoggedRun] = {}
         with translated():
-            while wanted:
-                page = self._runs.search_experiments(
-                    filter_string=f"name LIKE '{PREFIX}%'", max_results=_PAGE, page_token=token
-                )
-                found = {item.name: item.experiment_id for item in page if item.name in wanted}
-                self._experiments |= found
-                wanted.difference_update(found)
-                token = page.token
-                if not token:
-                    break
+            experiments = self._experiments_of(challengers)
+            if look_for_earlier:
+                logged = self._earlier_runs(experiments, night)
+            new = [challenger for challenger in challengers if challenger.tenant_id not in logged]
+            rows = [
+                self._run_row(challenger, experiments[challenger.tenant_id], night, as_of)
+                for challenger in new
+            ]
+            try:
+                for challenger, row in zip(new, rows, strict=True):
+                    folder = model_folder(challenger.files)
+                    self._artifacts.write(f"{row.artifact_uri}/model", folder)
+                if rows:
+                    with self._runs.ManagedSessionMaker(read_only=False) as session:
+                        insert_runs(session, rows)
+            except Exception:
+                for row in rows:
+                    self._artifacts.delete(f"{row.artifact_uri}/model")
+                raise
+        for challenger, row in zip(new, rows, strict=True):
+            self._unregistered.add(row.run_id)
+            logged[challenger.tenant_id] = LoggedRun(row.run_id, f"{row.artifact_uri}/model")
+        return [logged[challenger.tenant_id] for challenger in challengers]
+
+    def promote(self, promotions: Sequence[Promotion]) -> list[int]:
+        """Register many challengers and move their tenants' aliases, in one transaction.
+
+        Like ``register`` and ``set_champion`` for each of them: a version that a run has already is
+        found again, and all of it may be repeated.
+
+        Args:
+            promotions: one a tenant.
+
+        Returns:
+            The versions, in the promotions' order.
+
+        Raises:
+            BadInputError: a tenant's id is not a slug.
+            TenantError: a version to roll back to is not there; nothing has been changed.
+            InfrastructureError: MLflow's database is away.
+        """
+        if not promotions:
+            return []
+        notes = {
+            promotion.tenant_id: {
+                "description": _MODEL_NOTE.format(tenant=promotion.tenant_id),
+                "tags": {"tenant": promotion.tenant_id},
+            }
+            for promotion in promotions
+        }
+        tags = {
+            promotion.tenant_id: {"tenant": promotion.tenant_id, **_texts(promotion.tags)}
+            for promotion in promotions
+        }
+        cut = [
+            replace(promotion, description=_cut(promotion.description)) for promotion in promotions
+        ]
+        with translated(), self._versions.ManagedSessionMaker(read_only=False) as session:
+            versions = insert_versions(session, cut, tags, notes)
+        self._unregistered.difference_update(promotion.run_id for promotion in promotions)
+        return [versions[promotion.tenant_id] for promotion in promotions]
 
     def log_challenger(
         self,
@@ -155,17 +247,12 @@ class Registry:
             TenantError: the folder to copy the model from is gone.
         """
         with translated():
-            experiment_id = self._experiment(tenant_id)
+            experiment_id = self._experiment(tenant_id).experiment_id
             if look_for_earlier and (earlier := self._earlier_run(experiment_id, night)):
                 return LoggedRun(earlier.info.run_id, _model_uri(earlier))
             folder = model_folder(self._artifacts.read(files) if isinstance(files, str) else files)
             texts = {
-                "mlflow.user": _USER,
-                "tenant": tenant_id,
-                "night": night,
-                "as_of": as_of.isoformat(),
-                "train_end": train_end.isoformat(),
-                **_texts(tags or {}),
+                **_run_tags(tenant_id, night, as_of, train_end, tags or {}),
                 **_texts({_NOTE: description or None}),
             }
             name = run_name or f"{as_of:%Y-%m-%d}"
@@ -315,22 +402,73 @@ class Registry:
             )
         return sorted(map(_version, found), key=lambda version: -version.version)
 
-    def _experiment(self, tenant_id: str) -> str:
+    def _experiments_of(self, challengers: Sequence[Challenger]) -> dict[str, Experiment]:
+        """Tenant id -> experiment, made where it is missing."""
+        names = {model_name(challenger.tenant_id): challenger for challenger in challengers}
+        missing = [name for name in names if name not in self._experiments]
+        if missing:
+            locations = {name: self._artifacts.uri(name) for name in missing}
+            tags = {
+                name: {"tenant": names[name].tenant_id, _NOTE: _EXPERIMENT_NOTE} for name in missing
+            }
+            with self._runs.ManagedSessionMaker(read_only=False) as session:
+                self._experiments |= make_experiments(session, locations, tags)
+        # One that was made meanwhile by another, or was deleted by a person, is looked up alone.
+        return {
+            challenger.tenant_id: self._experiment(challenger.tenant_id)
+            for challenger in challengers
+        }
+
+    def _earlier_runs(
+        self, experiments: Mapping[str, Experiment], night: str
+    ) -> dict[str, LoggedRun]:
+        tenants = {int(found.experiment_id): tenant for tenant, found in experiments.items()}
+        with self._runs.ManagedSessionMaker() as session:
+            found = find_runs(session, list(tenants), night)
+        return {
+            tenants[number]: LoggedRun(run_id, f"{uri}/model")
+            for number, (run_id, uri) in found.items()
+        }
+
+    def _run_row(
+        self, challenger: Challenger, experiment: Experiment, night: str, as_of: datetime
+    ) -> RunRow:
+        self._check_root(experiment.artifact_location)
+        run_id = new_run_id()
+        name = f"{as_of:%Y-%m-%d}"
+        return RunRow(
+            run_id=run_id,
+            experiment_id=int(experiment.experiment_id),
+            artifact_uri=f"{experiment.artifact_location}/{run_id}/artifacts",
+            name=name,
+            user=_USER,
+            started=int(time.time() * 1000),
+            params={param: str(value) for param, value in challenger.params.items()},
+            metrics=_numbers(challenger.metrics),
+            tags={
+                "mlflow.runName": name,
+                **_run_tags(
+                    challenger.tenant_id, night, as_of, challenger.train_end, challenger.tags
+                ),
+            },
+        )
+
+    def _experiment(self, tenant_id: str) -> Experiment:
         """The tenant's experiment, which is made or brought back where need be."""
         name = model_name(tenant_id)
         if name not in self._experiments:
             self._experiments[name] = self._find_experiment(name) or self._create_experiment(name)
         return self._experiments[name]
 
-    def _find_experiment(self, name: str) -> str | None:
+    def _find_experiment(self, name: str) -> Experiment | None:
         experiment = self._runs.get_experiment_by_name(name)
         if experiment is None:
             return None
         if experiment.lifecycle_stage == "deleted":
             self._runs.restore_experiment(experiment.experiment_id)
-        return str(experiment.experiment_id)
+        return Experiment(str(experiment.experiment_id), experiment.artifact_location)
 
-    def _create_experiment(self, name: str) -> str:
+    def _create_experiment(self, name: str) -> Experiment:
         from mlflow.entities import ExperimentTag
         from mlflow.exceptions import MlflowException
 
@@ -339,7 +477,8 @@ class Registry:
                 ExperimentTag("tenant", tenant_of(name)),
                 ExperimentTag(_NOTE, _EXPERIMENT_NOTE),
             ]
-            return str(self._runs.create_experiment(name, self._artifacts.uri(name), tags))
+            location = self._artifacts.uri(name)
+            return Experiment(str(self._runs.create_experiment(name, location, tags)), location)
         except MlflowException as error:
             made_meanwhile = self._find_experiment(name)
             if error.error_code == "RESOURCE_ALREADY_EXISTS" and made_meanwhile:
@@ -370,11 +509,7 @@ class Registry:
         from mlflow.entities import Metric, Param, RunStatus, RunTag
 
         now = int(time.time() * 1000)
-        numbers = [
-            Metric(metric, float(value), now, 0)
-            for metric, value in metrics.items()
-            if value is not None and not math.isnan(value)
-        ]
+        numbers = [Metric(name, value, now, 0) for name, value in _numbers(metrics).items()]
         recipe = [Param(param, str(value)) for param, value in params.items()]
         run_tags = [RunTag(tag, text) for tag, text in tags.items()]
         with one_transaction(self._runs):
@@ -476,6 +611,35 @@ def _version(found: MlflowVersion) -> ModelVersion:
         description=found.description or "",
         created_at=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC),
     )
+
+
+def _run_tags(
+    tenant_id: str,
+    night: str,
+    as_of: datetime,
+    train_end: datetime,
+    others: Mapping[str, object],
+) -> dict[str, str]:
+    return {
+        "mlflow.user": _USER,
+        "tenant": tenant_id,
+        "night": night,
+        "as_of": as_of.isoformat(),
+        "train_end": train_end.isoformat(),
+        **_texts(others),
+    }
+
+
+def _numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    return {
+        name: float(value)
+        for name, value in metrics.items()
+        if value is not None and not math.isnan(value)
+    }
+
+
+def _pieces(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
