@@ -90,21 +90,15 @@ def validate(shard: int) -> None:
 
 
 @task(map_index_template="{{ shard_name }}")
-def train(shard: int) -> None:
-    """Fit the challengers."""
-    _run_shard("train", shard)
-
-
-@task(map_index_template="{{ shard_name }}")
-def judge(shard: int) -> None:
-    """Score the contenders and write the verdicts."""
-    _run_shard("judge", shard)
+def train_and_judge(shard: int) -> None:
+    """Fit the challengers, score the contenders and write the verdicts."""
+    _run_shard("train_and_judge", shard)
 
 
 @task_group
 def shard_night(shard: int) -> None:
     """One shard up to its verdicts."""
-    validate(shard) >> train(shard) >> judge(shard)
+    validate(shard) >> train_and_judge(shard)
 
 
 @task(trigger_rule="all_done")

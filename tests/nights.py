@@ -97,7 +97,7 @@ def run_night(
 ) -> Summary:
     """A night from plan to close, stage after stage, as the DAG does it."""
     shards = plan(run_id, None, as_of, conf or {})
-    for stage in ("validate", "train", "judge"):
+    for stage in ("validate", "train_and_judge"):
         for shard in shards:
             run_stage(STAGES[stage], run_id, shard, attempt=attempt)
     decide(run_id)

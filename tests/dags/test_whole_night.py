@@ -49,7 +49,7 @@ def test_a_night_from_plan_to_close(
     }
     names = {task: name for task, (state, name) in run["tasks"].items() if name}
     assert {state for state, _ in run["tasks"].values()} == {"success"}
-    assert len(run["tasks"]) == 3 + 4 * 2
+    assert len(run["tasks"]) == 3 + 3 * 2
     assert sorted(name for task, name in names.items() if task.startswith("publish")) == [
         "shard 0 · 2 tenants",
         "shard 1 · 1 tenant",

@@ -193,7 +193,7 @@ def test_a_night_that_died_is_finished_by_the_next_attempt(
     """Dies between moving MLflow's aliases and switching in Postgres: no second version, no run."""
     shop(connection, "steady")
     shards = plan("night", None, START + 12 * WEEK, {})
-    for stage in ("validate", "train", "judge"):
+    for stage in ("validate", "train_and_judge"):
         run_stage(STAGES[stage], "night", shards[0])
 
     def die(*_: object, **__: object) -> None:

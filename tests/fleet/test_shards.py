@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recfleet.fleet.shards import count_shards, pack
+from recfleet.fleet.shards import cut_shards, pack
 
 COSTS = st.dictionaries(
     st.text("abcdef", min_size=1, max_size=3), st.floats(1, 1000), min_size=1, max_size=7
@@ -48,13 +48,28 @@ def test_the_largest_goes_first_and_the_packing_is_always_the_same() -> None:
         (0, 1.0, 0),  # an empty night has no shards
         (1, 1.0, 1),  # nor is there one without a tenant
         (24, 100.0, 2),  # little work: one a worker
-        (4000, 100.0, 6),  # much work: evened out
-        (4000, 1000.0, 8),  # but bounded
-        (3, 90_000.0, 3),
+        (4000, 100.0, 2),
+        (20_000, 100.0, 8),  # much work: evened out, a whole number for each worker
+        (4000, 10_000.0, 8),  # but bounded
     ],
 )
 def test_shards_are_as_many_as_are_worth_a_task(
     tenants: int, milliseconds: float, shards: int
 ) -> None:
     costs = {f"t{number}": milliseconds for number in range(tenants)}
-    assert count_shards(costs, workers=2, shards_per_worker=4) == shards
+    placed = cut_shards(costs, workers=2, shards_per_worker=4)
+    assert set(placed.values()) == set(range(shards))
+
+
+def test_a_large_tenant_keeps_nobody_waiting() -> None:
+    costs = {f"t{number}": 100.0 for number in range(10)} | {"huge": 31_000.0, "vast": 90_000.0}
+    placed = cut_shards(costs, workers=2, shards_per_worker=4)
+    assert (placed.pop("vast"), placed.pop("huge")) == (0, 1)
+    assert set(placed.values()) == {2, 3, 4, 5}
+
+
+def test_however_many_are_large_there_are_few_shards() -> None:
+    costs = {f"t{number}": 50_000.0 for number in range(500)}
+    placed = cut_shards(costs, workers=2, shards_per_worker=4)
+    assert set(placed) == set(costs)
+    assert set(placed.values()) == set(range(24))

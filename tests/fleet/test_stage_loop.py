@@ -49,9 +49,9 @@ def night(connection: Connection, database_url: str, monkeypatch: pytest.MonkeyP
     return opened
 
 
-def _stage(work: Callable[[str], Step]) -> Stage[None]:
+def _stage(work: Callable[[str], Step]) -> Stage[None, Any]:
     def of_row(desk: Desk, row: TenantNight, prepared: None, watch: Stopwatch) -> Step:
-        with watch.part("work"):
+        with watch.part("validate.work"):
             return work(row.tenant_id)
 
     return Stage("validate", takes="planned", prepare=lambda desk, rows: None, work=of_row)

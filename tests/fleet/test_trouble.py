@@ -38,7 +38,7 @@ def _die(*_: object, **__: object) -> None:
 
 def _up_to_publish(run_id: str, as_of: datetime) -> None:
     plan(run_id, None, as_of, {})
-    for stage in ("validate", "train", "judge"):
+    for stage in ("validate", "train_and_judge"):
         run_stage(STAGES[stage], run_id, 0)
     decide(run_id)
 

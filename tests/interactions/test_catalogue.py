@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recfleet.database import copy_rows
-from recfleet.interactions import active_products, read_catalogue, read_log
+from recfleet.interactions import active_products, read_catalogue, read_discontinued, read_log
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -60,8 +60,10 @@ def test_active_products(connection: Connection) -> None:
         "never sold": False,
     }
     assert catalogue.names == {"fresh": "Fresh", "gone": "Gone", "never sold": "Never"}
+    discontinued = read_discontinued(connection, "t", NIGHT)
+    assert discontinued == set(catalogue.product_ids[catalogue.discontinued])
     log = read_log(connection, "t", NIGHT)
-    active = active_products(log, catalogue, NIGHT, 30)
+    active = active_products(log, discontinued, NIGHT, 30)
     assert log.product_ids[active].tolist() == ["fresh", "gone later", "just", "not listed"]
 
 
@@ -69,4 +71,4 @@ def test_nobody_has_no_products(connection: Connection) -> None:
     catalogue = read_catalogue(connection, "nobody", NIGHT)
     log = read_log(connection, "nobody", NIGHT)
     assert catalogue.product_ids.shape == catalogue.discontinued.shape == (0,)
-    assert active_products(log, catalogue, NIGHT, 30).shape == (0,)
+    assert active_products(log, set(), NIGHT, 30).shape == (0,)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recfleet.als import Factors
 from recfleet.interactions.log import InteractionLog
-from recfleet.releases import Check, Lists, create_partition, stage_release
+from recfleet.releases import Check, Draft, Lists, create_partition, stage_releases
 from recfleet.tenants import add_tenants
 
 if TYPE_CHECKING:
@@ -151,18 +151,10 @@ def stage(
     version: int | None = None,
     checks: Sequence[Check] = PASSED,
 ) -> int:
-    return stage_release(
-        connection,
-        night_id=night_id,
-        tenant_id=tenant_id,
-        lists=lists,
-        served_by="popularity" if version is None else "model",
-        model_version=version,
-        run_id=None if version is None else f"run-of-{version}",
-        as_of=AS_OF,
-        fingerprint="abc",
-        checks=checks,
-    )
+    run_id = None if version is None else f"run-of-{version}"
+    draft = Draft(tenant_id, lists, version, run_id, AS_OF, "abc", checks)
+    [release_id] = stage_releases(connection, night_id, [draft])
+    return release_id
 
 
 def make_champion(connection: Connection, version: int, tenant_id: str = "acme") -> None:

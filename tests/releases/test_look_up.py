@@ -41,7 +41,7 @@ def published(connection: Connection) -> dict[str, int]:
     with transaction(connection), connection.cursor() as cursor:
         make_champion(connection, 7)
         release_id = stage(connection, night_id, LISTS, version=7)
-        switch_live(connection, "acme", release_id)
+        switch_live(connection, {"acme": release_id})
         cursor.execute("insert into product values ('acme', 'p', 'Pen'), ('other', 'q', 'Queue')")
     return {"release_id": release_id, "night_id": night_id}
 
@@ -104,7 +104,7 @@ def many_nights(connection: Connection) -> int:
         for tenant_id in ("acme", "beta", "gamma"):
             release_id = stage(connection, night_id, lists, tenant_id=tenant_id)
             if (tenant_id == "acme") == (night_id == nights[3]):
-                switch_live(connection, tenant_id, release_id)
+                switch_live(connection, {tenant_id: release_id})
     connection.commit()
     return nights[3]
 

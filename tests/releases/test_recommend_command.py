@@ -38,7 +38,7 @@ def recommend(
     with transaction(connection), connection.cursor() as cursor:
         night_id = add_night(connection, ("acme", "new"))
         make_champion(connection, 7)
-        switch_live(connection, "acme", stage(connection, night_id, LISTS, version=7))
+        switch_live(connection, {"acme": stage(connection, night_id, LISTS, version=7)})
         cursor.execute("insert into product values ('acme', 'p[1]', 'Pen [bold]red[/bold]')")
     for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
         monkeypatch.setenv(f"RECFLEET_{name}", "http://127.0.0.1:1")

@@ -84,7 +84,7 @@ def test_any_id_arrives_as_it_is(connection: Connection) -> None:
     places = [(product, float(100 - rank)) for rank, product in enumerate(NASTY)]
     lists = lists_of(dict.fromkeys(NASTY, places), places)
     release_id = stage(connection, night_id, lists)
-    switch_live(connection, "acme", release_id)
+    switch_live(connection, {"acme": release_id})
     connection.commit()
     expected = [
         (customer, rank, product, score)
@@ -107,7 +107,7 @@ def test_every_column_of_a_release(connection: Connection) -> None:
     )
     make_champion(connection, 3)
     release_id = stage(connection, night_id, lists, version=3)
-    switch_live(connection, "acme", release_id)
+    switch_live(connection, {"acme": release_id})
     connection.commit()
     assert live(connection) == [
         ("c", 1, "p", 2.0, 3, release_id, "model"),
@@ -156,7 +156,7 @@ def test_the_fast_way_writes_what_the_plain_way_writes(connection: Connection) -
     copy_rows(connection, "recommendation", columns, plain)
     expected = rows(connection, select)
     connection.rollback()
-    copy_lists(connection, lists, night_id=night_id, release_id=1)
+    copy_lists(connection, [(1, lists)], night_id=night_id)
     assert rows(connection, select) == expected
     assert len(expected) == 3
 
@@ -208,7 +208,7 @@ def test_nothing_is_seen_before_the_commit(connection: Connection, database_url:
     night_id = add_night(connection)
     with other_connection(database_url) as reader:
         release_id = stage(connection, night_id, SMALL)
-        switch_live(connection, "acme", release_id)
+        switch_live(connection, {"acme": release_id})
         assert live(reader) == []
         connection.commit()
         assert [row[5] for row in live(reader)] == [release_id, release_id]
@@ -218,17 +218,17 @@ def test_a_release_that_failed_its_checks_is_never_live(connection: Connection) 
     night_id = add_night(connection)
     release_id = stage(connection, night_id, SMALL, checks=FAILED)
     with pytest.raises(TenantError, match="failed its checks: falling scores: customer 'c'"):
-        switch_live(connection, "acme", release_id)
+        switch_live(connection, {"acme": release_id})
     unchecked = stage(connection, night_id, SMALL, checks=[])
     with pytest.raises(TenantError, match="was never checked"):
-        switch_live(connection, "acme", unchecked)
+        switch_live(connection, {"acme": unchecked})
     assert live(connection) == []
 
 
 def test_a_live_release_is_not_replaced_by_lists_that_failed(connection: Connection) -> None:
     night_id = add_night(connection)
     with transaction(connection):
-        switch_live(connection, "acme", stage(connection, night_id, SMALL))
+        switch_live(connection, {"acme": stage(connection, night_id, SMALL)})
     before = live(connection)
     with (
         pytest.raises(TenantError, match="is live and was not replaced"),
@@ -242,7 +242,7 @@ def test_a_release_that_is_not_complete_is_never_live(connection: Connection) ->
     release_id = stage(connection, add_night(connection), SMALL)
     rows(connection, "delete from recommendation where customer_id = 'd' returning 1")
     with pytest.raises(TenantError, match="not complete: it has 1 of 2 lists"):
-        switch_live(connection, "acme", release_id)
+        switch_live(connection, {"acme": release_id})
 
 
 def test_a_release_of_somebody_else_is_never_live(connection: Connection) -> None:
@@ -250,7 +250,7 @@ def test_a_release_of_somebody_else_is_never_live(connection: Connection) -> Non
     release_id = stage(connection, night_id, SMALL, tenant_id="other")
     for wrong in (release_id, release_id + 1):
         with pytest.raises(TenantError, match=f"no release {wrong} of acme"):
-            switch_live(connection, "acme", wrong)
+            switch_live(connection, {"acme": wrong})
     connection.commit()
     with pytest.raises(psycopg2.errors.ForeignKeyViolation):
         rows(
@@ -267,7 +267,7 @@ def test_switching_to_what_is_live_changes_nothing(connection: Connection) -> No
     seen = set()
     for _ in range(2):
         with transaction(connection):
-            switch_live(connection, "acme", release_id)
+            switch_live(connection, {"acme": release_id})
         seen |= set(rows(connection, "select release_id, switched_at from live_release"))
         connection.commit()
     assert len(seen) == 1
@@ -283,12 +283,12 @@ def test_no_commit_leaves_live_lists_of_a_model_that_is_not_the_champion(
         pytest.raises(psycopg2.errors.RaiseException, match=r"version 1, its champion is missing"),
         transaction(connection),
     ):
-        switch_live(connection, "acme", one)
+        switch_live(connection, {"acme": one})
     with transaction(connection):  # in either order
-        switch_live(connection, "acme", one)
+        switch_live(connection, {"acme": one})
         make_champion(connection, 1)
     for change in (
-        lambda: switch_live(connection, "acme", two),
+        lambda: switch_live(connection, {"acme": two}),
         lambda: make_champion(connection, 2),
         lambda: rows(connection, "delete from champion returning 1"),
     ):
@@ -299,9 +299,9 @@ def test_no_commit_leaves_live_lists_of_a_model_that_is_not_the_champion(
             change()
     with transaction(connection):
         make_champion(connection, 2)
-        switch_live(connection, "acme", two)
+        switch_live(connection, {"acme": two})
     with transaction(connection):  # popularity is nobody's model
-        switch_live(connection, "acme", stage(connection, night_id, SMALL))
+        switch_live(connection, {"acme": stage(connection, night_id, SMALL)})
         make_champion(connection, 3)
     assert {row[4] for row in live(connection)} == {None}
 
@@ -313,11 +313,11 @@ def test_two_transactions_cannot_pull_champion_and_release_apart(
     night_id = add_night(connection)
     one, two = (stage(connection, night_id, SMALL, version=version) for version in (1, 2))
     make_champion(connection, 1)
-    switch_live(connection, "acme", stage(connection, night_id, SMALL))
+    switch_live(connection, {"acme": stage(connection, night_id, SMALL)})
     connection.commit()
     with closing(connect(database_url)) as other:
         make_champion(connection, 2)
-        switch_live(other, "acme", one)
+        switch_live(other, {"acme": one})
         refused = []
         with other.cursor() as cursor:  # both look before either has committed
             cursor.execute("set constraints all immediate")
@@ -408,7 +408,7 @@ def test_a_reader_sees_the_old_release_or_the_new_one(
 def _crown(connection: Connection, version: int, release_id: int) -> None:
     with transaction(connection):
         make_champion(connection, version)
-        switch_live(connection, "acme", release_id)
+        switch_live(connection, {"acme": release_id})
 
 
 def test_a_backend_that_dies_in_the_middle_of_copy_leaves_nothing(
@@ -438,7 +438,7 @@ def test_a_backend_that_dies_in_the_middle_of_copy_leaves_nothing(
         assert rows(other, "select count(*) from release") == [(0,)]
         assert rows(other, "select count(*) from recommendation") == [(0,)]
     with closing(connect(database_url)) as again, transaction(again):
-        switch_live(again, "acme", stage(again, night_id, SMALL))
+        switch_live(again, {"acme": stage(again, night_id, SMALL)})
         assert len(live(again)) == 2
 
 
@@ -517,7 +517,7 @@ def test_partitions_are_made_by_several_at_once_and_wait_for_no_reader(
     connection: Connection, database_url: str
 ) -> None:
     with transaction(connection):
-        switch_live(connection, "acme", stage(connection, add_night(connection), SMALL))
+        switch_live(connection, {"acme": stage(connection, add_night(connection), SMALL)})
     reading = live(connection)  # its transaction stays open, and so do its locks
     failures: list[Exception] = []
 
@@ -547,7 +547,7 @@ def test_readers_do_not_wait_for_a_partition_in_the_making(
     connection: Connection, database_url: str
 ) -> None:
     with transaction(connection):
-        switch_live(connection, "acme", stage(connection, add_night(connection), SMALL))
+        switch_live(connection, {"acme": stage(connection, add_night(connection), SMALL)})
     create_partition(connection, 200)  # not committed yet
     with other_connection(database_url) as reader:
         rows(reader, "select set_config('lock_timeout', '5s', false)")

@@ -11,8 +11,6 @@ from psycopg2.extras import Json
 from recfleet.database import connect, transaction
 from recfleet.fleet import ledger
 from recfleet.fleet.mend import take_back_promotions
-from recfleet.fleet.stages.train import staging_folder
-from recfleet.registry import ArtifactStore
 from recfleet.settings import settings
 
 if TYPE_CHECKING:
@@ -59,11 +57,7 @@ def close(run_id: str) -> Summary:
             _fail_unfinished(connection, night)
             summary = _summarize(connection, night)
             _write(connection, night, summary)
-        limits = settings()
-        take_back_promotions(connection, night, limits)
-        ArtifactStore(limits.artifact_root, limits.artifact_endpoint_url).delete(
-            staging_folder(night.night_id)
-        )
+        take_back_promotions(connection, night, settings())
         log.info(summary.sentence())
         return summary
     finally:
@@ -76,8 +70,8 @@ def _fail_unfinished(connection: Connection, night: Night) -> None:
         cursor.execute(
             "update ledger set outcome = 'failed', "
             "reason = 'the night ended before this tenant was ' || case state "
-            "when 'planned' then 'validated' when 'validated' then 'trained' "
-            "when 'trained' then 'judged' else 'published' end "
+            "when 'planned' then 'validated' when 'judged' then 'published' "
+            "else 'trained and judged' end "
             "|| ': its shard''s task failed, see the log of the Airflow run', state = 'failed' "
             "where night_id = %s and state <> all(%s)",
             (night.night_id, list(ledger.FINAL_STATES)),

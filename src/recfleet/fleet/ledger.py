@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from psycopg2 import sql
 from psycopg2.extras import execute_values
 
 from recfleet.errors import InfrastructureError
@@ -74,6 +74,7 @@ class TenantNight:
     numbers: dict[str, Any] | None
     challenger: dict[str, Any] | None
     intent: dict[str, Any] | None
+    estimated_ms: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,8 @@ def rows_in_state(
     """The shard's tenants in that state, the dearest first."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, mode, policy, verdict, reason, numbers, challenger, intent "
-            "from ledger where night_id = %s and shard = %s and state = %s "
+            "select tenant_id, mode, policy, verdict, reason, numbers, challenger, intent, "
+            "estimated_ms from ledger where night_id = %s and shard = %s and state = %s "
             "order by estimated_ms desc, tenant_id",
             (night.night_id, shard, state),
         )
@@ -170,8 +171,15 @@ def rows_in_state(
         ]
 
 
-_JSON_COLUMNS = frozenset({"numbers", "challenger", "intent"})
-_COLUMNS = _JSON_COLUMNS | {"verdict", "outcome", "reason", "release_id"}
+_COLUMN_TYPES = {
+    "verdict": "text",
+    "outcome": "text",
+    "reason": "text",
+    "release_id": "bigint",
+    "numbers": "jsonb",
+    "challenger": "jsonb",
+    "intent": "jsonb",
+}
 
 
 def record(
@@ -183,32 +191,76 @@ def record(
     *,
     was: State,
 ) -> None:
-    """Write what a stage made of a tenant's night; the caller commits.
+    """Write what a stage made of a tenant's night; see ``record_all``."""
+    record_all(connection, night, [(tenant_id, step, timings)], was=was)
+
+
+def record_all(
+    connection: Connection,
+    night: Night,
+    steps: Sequence[tuple[str, Step, Mapping[str, float]]],
+    *,
+    was: State,
+) -> None:
+    """Write what a stage made of some tenants' nights; the caller commits.
+
+    Args:
+        connection: an open connection.
+        night: whose ledger.
+        steps: tenant, step and timings; each tenant once.
+        was: the state that the tenants' nights are in.
 
     Raises:
-        InfrastructureError: the tenant's night is no longer in the state ``was``: somebody else
-            has gone on with it, such as close after this task was given up.
+        InfrastructureError: a tenant's night is no longer in the state ``was``: somebody else has
+            gone on with it, such as close after this task was given up.
     """
-    unknown = set(step.changes) - _COLUMNS
-    if unknown:
-        raise ValueError(f"the ledger has no column {sorted(unknown)}")
-    assignments = sql.SQL("").join(
-        sql.SQL(", {} = %s").format(sql.Identifier(column)) for column in step.changes
+    alike: defaultdict[tuple[str, ...], list[tuple[str, Step, Mapping[str, float]]]]
+    alike = defaultdict(list)
+    for item in steps:
+        columns = tuple(sorted(item[1].changes))
+        unknown = set(columns) - _COLUMN_TYPES.keys()
+        if unknown:
+            raise ValueError(f"the ledger has no column {sorted(unknown)}")
+        alike[columns].append(item)
+    for columns, items in alike.items():
+        _record_alike(connection, night, columns, items, was)
+
+
+def _record_alike(
+    connection: Connection,
+    night: Night,
+    columns: tuple[str, ...],
+    items: Sequence[tuple[str, Step, Mapping[str, float]]],
+    was: State,
+) -> None:
+    """Record steps that change the same columns, in one statement."""
+    changes = "".join(f", {column} = new.{column}" for column in columns)
+    query = (
+        "update ledger set state = new.state, timings = ledger.timings || new.timings, "  # noqa: S608
+        f"updated_at = now(){changes} from (values %s) "
+        f"as new ({', '.join(('tenant_id', 'state', 'timings', *columns))}) "
+        f"where night_id = {int(night.night_id)} and ledger.tenant_id = new.tenant_id "
+        f"and ledger.state = '{was}' returning ledger.tenant_id"
     )
-    values = [
-        json.dumps(value) if column in _JSON_COLUMNS and value is not None else value
-        for column, value in step.changes.items()
+    template = f"(%s, %s, %s::jsonb{''.join(f', %s::{_COLUMN_TYPES[name]}' for name in columns)})"
+    rows = [
+        (
+            tenant_id,
+            step.state,
+            json.dumps(dict(timings)),
+            *(_plain(column, step.changes[column]) for column in columns),
+        )
+        for tenant_id, step, timings in items
     ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                "update ledger set state = %s, timings = timings || %s, updated_at = now(){} "
-                "where night_id = %s and tenant_id = %s and state = %s"
-            ).format(assignments),
-            (step.state, json.dumps(dict(timings)), *values, night.night_id, tenant_id, was),
+        written = execute_values(cursor, query, rows, template, page_size=len(rows), fetch=True)
+    lost = {tenant_id for tenant_id, _, _ in items} - {tenant_id for (tenant_id,) in written}
+    if lost:
+        raise InfrastructureError(
+            f"the ledger no longer has {', '.join(sorted(lost))} as {was} in night "
+            f"{night.night_id}: somebody else has gone on with it"
         )
-        if cursor.rowcount != 1:
-            raise InfrastructureError(
-                f"the ledger no longer has {tenant_id} as {was} in night {night.night_id}: "
-                "somebody else has gone on with it"
-            )
+
+
+def _plain(column: str, value: Any) -> Any:
+    return json.dumps(value) if _COLUMN_TYPES[column] == "jsonb" and value is not None else value

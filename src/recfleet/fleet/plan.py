@@ -21,7 +21,7 @@ from recfleet.fleet.ledger import (
     write_plan,
 )
 from recfleet.fleet.request import read_request
-from recfleet.fleet.shards import count_shards, estimate_milliseconds, pack
+from recfleet.fleet.shards import cut_shards, estimate_milliseconds
 from recfleet.releases import create_partition
 from recfleet.settings import settings
 from recfleet.tenants import Tenant, get_tenants, list_tenants
@@ -139,10 +139,7 @@ def _plan_tenants(
         if tenant_id not in idle
     }
     limits = settings()
-    placed = pack(
-        costs,
-        count_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker),
-    )
+    placed = cut_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker)
     return [
         _planned(tenant, bases[tenant.tenant_id], costs, placed)
         if tenant.tenant_id in placed

@@ -5,12 +5,17 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 
-_MILLISECONDS_PER_TENANT = 40.0
-_MILLISECONDS_PER_LINE = 0.02
-# A shard's four tasks cost some fifteen seconds before their first line of work, most of it
-# imports: shards beyond one a worker even out what was estimated wrongly, and are worth it only
-# where they have several times as much to do.
-_LEAST_MILLISECONDS = 60_000.0
+_MILLISECONDS_PER_TENANT = 20.0
+_MILLISECONDS_PER_LINE = 0.018
+
+# A shard's three tasks cost some twenty-five seconds of processor time before their first line of
+# work, most of it imports: further rounds of shards even out what was estimated wrongly, and are
+# worth it only where each has ten times as much to do.
+_LEAST_MILLISECONDS = 240_000.0
+
+# Who takes longer than this would keep shard mates waiting.
+_ALONE_MILLISECONDS = 30_000.0
+_MOST_ALONE = 16
 
 
 def estimate_milliseconds(lines: int) -> float:
@@ -18,16 +23,35 @@ def estimate_milliseconds(lines: int) -> float:
     return _MILLISECONDS_PER_TENANT + _MILLISECONDS_PER_LINE * lines
 
 
-def count_shards(costs: Mapping[str, float], *, workers: int, shards_per_worker: int) -> int:
-    """How many shards: one a worker at least, more only where each has enough to do.
+def cut_shards(
+    costs: Mapping[str, float], *, workers: int, shards_per_worker: int
+) -> dict[str, int]:
+    """Put every tenant into a shard.
+
+    A tenant that takes long has a shard of its own, and these come first. The others are packed
+    into one shard for each worker, or into several for each where there is enough to do.
 
     Args:
         costs: tenant id -> estimated milliseconds.
         workers: shard tasks that run at once.
-        shards_per_worker: at most so many for each of them.
+        shards_per_worker: at most so many shards of several tenants for each of them.
+
+    Returns:
+        Tenant id -> number of its shard, from 0; the same for the same costs.
     """
-    worthwhile = int(sum(costs.values()) // _LEAST_MILLISECONDS)
-    return min(len(costs), max(workers, min(worthwhile, workers * shards_per_worker)))
+    alone = sorted(
+        (tenant_id for tenant_id, cost in costs.items() if cost > _ALONE_MILLISECONDS),
+        key=lambda tenant_id: (-costs[tenant_id], tenant_id),
+    )[:_MOST_ALONE]
+    others = {tenant_id: cost for tenant_id, cost in costs.items() if tenant_id not in alone}
+    rounds = int(sum(others.values()) // (_LEAST_MILLISECONDS * workers))
+    # Beside tenants alone, whole rounds would leave a worker idle at the end.
+    least = 2 if alone else 1
+    rounds = max(least, min(rounds, shards_per_worker))
+    packed = pack(others, min(len(others), rounds * workers))
+    return {tenant_id: number for number, tenant_id in enumerate(alone)} | {
+        tenant_id: len(alone) + shard for tenant_id, shard in packed.items()
+    }
 
 
 def pack(costs: Mapping[str, float], shards: int) -> dict[str, int]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import errno
 import resource
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import psycopg2
@@ -22,7 +24,7 @@ from recfleet.database import connect, transaction
 from recfleet.errors import InfrastructureError, TenantError
 from recfleet.fleet import ledger
 from recfleet.fleet.ledger import Night, State, Step, TenantNight
-from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 Prepared = TypeVar("Prepared")
+Made = TypeVar("Made")
 
 _OUT_OF_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_BATCH_MILLISECONDS = 4_000.0
+"""Estimated work after which a batch is ended: about what a killed process may have to repeat."""
 
 
 @dataclass
@@ -45,19 +50,40 @@ class Desk:
     retried: bool
     """Whether this shard's stage was begun before and did not end."""
     import_seconds: dict[str, float] = field(default_factory=dict)
+    overhead: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Seconds that belong to no tenant, by part: preparing, and writing the ledger."""
 
 
 @dataclass(frozen=True)
-class Stage(Generic[Prepared]):
-    """One of the four steps of a tenant's night."""
+class Work(Generic[Made]):
+    """What a stage made of one tenant, before its end."""
+
+    row: TenantNight
+    made: Made
+    watch: Stopwatch
+
+
+@dataclass(frozen=True)
+class Stage(Generic[Prepared, Made]):
+    """One of the steps of a tenant's night.
+
+    A tenant's work is done by itself. What is cheaper for several tenants together, such as writing
+    to a database, is done in ``finish``, in the transaction in which their steps are recorded; it
+    is repeated for each of them alone when it fails for all.
+    """
 
     name: str
     takes: State
     """The state of the tenants that it works on."""
     prepare: Callable[[Desk, list[TenantNight]], Prepared]
     """Done once for the shard: heavy imports, and what is cheaper done for all together."""
-    work: Callable[[Desk, TenantNight, Prepared, Stopwatch], Step]
-    """Done for each tenant; what it writes to the database is committed with its step."""
+    work: Callable[[Desk, TenantNight, Prepared, Stopwatch], Step | Made]
+    """Done for each tenant: its step, or what ``finish`` makes a step of. It may write to the
+    database only where tenants are not finished together; that is committed with its step."""
+    finish: Callable[[Desk, Prepared, list[Work[Made]]], list[Step]] | None = None
+    """Done for the tenants of a batch together: their steps, in their order."""
+    together: int = 1
+    """Tenants of a batch, at most: so many are recorded in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +95,7 @@ class ShardSummary:
 
 
 def run_stage(
-    stage: Stage[Any],
+    stage: Stage[Any, Any],
     run_id: str,
     shard: int,
     *,
@@ -103,39 +129,115 @@ def run_stage(
         connection.close()
 
 
-def _run_rows(stage: Stage[Any], desk: Desk, rows: list[TenantNight]) -> ShardSummary:
+def _run_rows(stage: Stage[Any, Any], desk: Desk, rows: list[TenantNight]) -> ShardSummary:
     if not rows:
         return ShardSummary(0, 0)
-    prepared = stage.prepare(desk, rows)
-    desk.connection.commit()
-    failed = 0
-    for number, row in enumerate(rows, start=1):
-        step = _run_one(stage, desk, row, prepared)
-        failed += step.state == "failed"
-        if number % 50 == 0 or number == len(rows):
-            log.info(f"{stage.name}: {number} of {len(rows)} tenants", failed=failed)
+    with _overhead(desk, "prepare"):
+        prepared = stage.prepare(desk, rows)
+        desk.connection.commit()
+    failed = done = 0
+    for batch in _batches(rows, stage.together):
+        steps = _run_batch(stage, desk, batch, prepared)
+        failed += sum(step.state == "failed" for step in steps)
+        if done // 100 < (done := done + len(batch)) // 100 or done == len(rows):
+            log.info(f"{stage.name}: {done} of {len(rows)} tenants", failed=failed)
     return ShardSummary(len(rows), failed)
 
 
-def _run_one(stage: Stage[Any], desk: Desk, row: TenantNight, prepared: object) -> Step:
-    watch = Stopwatch(stage.name)
+def _batches(rows: list[TenantNight], together: int) -> Iterator[list[TenantNight]]:
+    """Tenants in their order, so many at a time; fewer where they have much to do."""
+    batch: list[TenantNight] = []
+    cost = 0.0
+    for row in rows:
+        if batch and (len(batch) >= together or cost + row.estimated_ms > _BATCH_MILLISECONDS):
+            yield batch
+            batch, cost = [], 0.0
+        batch.append(row)
+        cost += row.estimated_ms
+    if batch:
+        yield batch
+
+
+def _run_batch(
+    stage: Stage[Any, Any], desk: Desk, batch: list[TenantNight], prepared: object
+) -> list[Step]:
+    works: list[Work[Any]] = []
+    for row in batch:
+        try:
+            works.append(_work(stage, desk, row, prepared))
+        except Exception as error:
+            if _is_infrastructure(error) and works:
+                _end(stage, desk, works, prepared)  # What is done shall not be done again.
+            raise
+    return _end(stage, desk, works, prepared)
+
+
+def _work(
+    stage: Stage[Any, Any], desk: Desk, row: TenantNight, prepared: object
+) -> Work[Step | Any]:
+    """One tenant's work; its failure is what it has made."""
+    watch = Stopwatch()
     try:
-        with transaction(desk.connection):
-            with watch.part("total"):
-                step = stage.work(desk, row, prepared, watch)
-            _record(stage, desk, row, step, watch)
+        with watch.part(f"{stage.name}.total"):
+            return Work(row, stage.work(desk, row, prepared, watch), watch)
+    except Exception as error:
+        if not desk.connection.closed:
+            desk.connection.rollback()
+        if _is_infrastructure(error):
+            raise
+        return Work(row, _failure(stage.name, row.tenant_id, error), watch)
+
+
+def _end(
+    stage: Stage[Any, Any], desk: Desk, works: list[Work[Any]], prepared: object
+) -> list[Step]:
+    """Finish the tenants' work together and record it; each alone when that fails."""
+    try:
+        return _end_together(stage, desk, works, prepared)
     except Exception as error:
         if _is_infrastructure(error):
             raise
-        step = _failure(stage.name, row.tenant_id, error)
-        with transaction(desk.connection):
-            _record(stage, desk, row, step, watch)
-    return step
+        if len(works) > 1:
+            log.warning(f"{stage.name}: a batch failed, and its tenants are tried one by one")
+            desk.retried = True  # Some of it may be done.
+            return [step for work in works for step in _end(stage, desk, [work], prepared)]
+        [work] = works
+        step = _failure(stage.name, work.row.tenant_id, error)
+        return _end_together(stage, desk, [replace(work, made=step)], prepared)
 
 
-def _record(stage: Stage[Any], desk: Desk, row: TenantNight, step: Step, watch: Stopwatch) -> None:
-    timings = watch.timings()
-    ledger.record(desk.connection, desk.night, row.tenant_id, step, timings, was=stage.takes)
+def _end_together(
+    stage: Stage[Any, Any], desk: Desk, works: list[Work[Any]], prepared: object
+) -> list[Step]:
+    unfinished = [work for work in works if not isinstance(work.made, Step)]
+    with transaction(desk.connection):
+        finished: list[Step] = []
+        if unfinished:
+            assert stage.finish is not None  # noqa: S101 - its work would have made steps
+            with shared_part([work.watch for work in unfinished], f"{stage.name}.total"):
+                finished = stage.finish(desk, prepared, unfinished)
+        made = dict(zip((work.row.tenant_id for work in unfinished), finished, strict=True))
+        steps = [made.get(work.row.tenant_id, work.made) for work in works]
+        with _overhead(desk, "ledger"):
+            ledger.record_all(
+                desk.connection,
+                desk.night,
+                [
+                    (work.row.tenant_id, step, work.watch.timings())
+                    for work, step in zip(works, steps, strict=True)
+                ],
+                was=stage.takes,
+            )
+    return steps
+
+
+@contextmanager
+def _overhead(desk: Desk, part: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        desk.overhead[part] += time.perf_counter() - started
 
 
 def _is_infrastructure(error: Exception) -> bool:
@@ -183,12 +285,13 @@ def _accounted(desk: Desk, stage: str, shard: int, attempt: int) -> Iterator[lis
     with transaction(desk.connection), desk.connection.cursor() as cursor:
         cursor.execute(
             "update shard_run set finished_at = clock_timestamp(), tenants = %s, failed = %s, "
-            "import_seconds = %s, peak_mb = %s "
+            "import_seconds = %s, overhead_seconds = %s, peak_mb = %s "
             "where night_id = %s and stage = %s and shard = %s and attempt = %s",
             (
                 summary.tenants,
                 summary.failed,
                 psycopg2.extras.Json(desk.import_seconds),
+                psycopg2.extras.Json(desk.overhead),
                 peak_mb,
                 *key,
             ),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Adds up milliseconds by part; one for each tenant and stage."""
+    """Adds up milliseconds by part, named ``stage.part``; one for each tenant and task."""
 
-    def __init__(self, stage: str) -> None:
-        self._stage = stage
+    def __init__(self) -> None:
         self._milliseconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
@@ -26,8 +25,20 @@ class Stopwatch:
 
     def add(self, name: str, milliseconds: float) -> None:
         """Count time that was measured elsewhere, such as a tenant's share of grouped work."""
-        self._milliseconds[f"{self._stage}.{name}"] += milliseconds
+        self._milliseconds[name] += milliseconds
 
     def timings(self) -> dict[str, float]:
-        """Part, as ``stage.part``, to milliseconds, to the microsecond."""
+        """Part to milliseconds, to the microsecond."""
         return {part: round(value, 3) for part, value in self._milliseconds.items()}
+
+
+@contextmanager
+def shared_part(watches: Sequence[Stopwatch], name: str) -> Iterator[None]:
+    """Count the block's time as that part's, in equal shares."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        milliseconds = (time.perf_counter() - started) * 1000
+        for watch in watches:
+            watch.add(name, milliseconds / len(watches))

@@ -4,7 +4,12 @@ from recfleet.interactions._batch import Batch
 from recfleet.interactions._ingest import Progress, ingest
 from recfleet.interactions._load import IngestReport, Loader, TenantReport
 from recfleet.interactions._tenant_names import TenantNames
-from recfleet.interactions.catalogue import Catalogue, active_products, read_catalogue
+from recfleet.interactions.catalogue import (
+    Catalogue,
+    active_products,
+    read_catalogue,
+    read_discontinued,
+)
 from recfleet.interactions.clean import NO_TENANT, REASONS, Cleaned, clean
 from recfleet.interactions.log import InteractionLog, read_log
 from recfleet.interactions.mapping import ONLINE_RETAIL, PRESETS, ColumnMapping
@@ -28,5 +33,6 @@ __all__ = [
     "clean",
     "ingest",
     "read_catalogue",
+    "read_discontinued",
     "read_log",
 ]

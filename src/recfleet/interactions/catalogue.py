@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -49,15 +50,24 @@ def read_catalogue(connection: Connection, tenant_id: str, as_of: datetime) -> C
     )
 
 
+def read_discontinued(connection: Connection, tenant_id: str, as_of: datetime) -> set[str]:
+    """Ids of a tenant's products that were taken off the shelf at or before as-of."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select product_id from product where tenant_id = %s and discontinued_at <= %s",
+            (tenant_id, as_of),
+        )
+        return {product_id for (product_id,) in cursor}
+
+
 def active_products(
-    log: InteractionLog, catalogue: Catalogue, as_of: datetime, inactive_after_days: int
+    log: InteractionLog, discontinued: Set[str], as_of: datetime, inactive_after_days: int
 ) -> NDArray[np.bool_]:
     """Which products of a log may be offered.
 
     Args:
         log: the tenant's interactions up to as-of.
-        catalogue: the same tenant's catalogue as of the same time; a product that is not in it
-            counts as not discontinued.
+        discontinued: ids of the same tenant's products that were discontinued as of the same time.
         as_of: the night's time.
         inactive_after_days: a product without a purchase in so many days before as-of is taken
             as no longer sold.
@@ -65,7 +75,6 @@ def active_products(
     Returns:
         (P,) in the log's numbering: not discontinued, and bought within those days.
     """
-    discontinued = set(catalogue.product_ids[catalogue.discontinued])
     on_sale = np.array([product not in discontinued for product in log.product_ids], dtype=bool)
     earliest = microseconds(as_of - timedelta(days=inactive_after_days))
     return on_sale & (log.last_sold() >= earliest)

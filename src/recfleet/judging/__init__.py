@@ -3,7 +3,7 @@
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._leak import LeakError, check_no_leak
 from recfleet.judging._score import Score, score, score_popularity
-from recfleet.judging._verdict import Verdict, flatten, judge
+from recfleet.judging._verdict import Verdict, flatten, judge, too_few
 
 __all__ = [
     "Holdout",
@@ -15,4 +15,5 @@ __all__ = [
     "judge",
     "score",
     "score_popularity",
+    "too_few",
 ]

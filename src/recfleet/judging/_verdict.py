@@ -75,6 +75,7 @@ def judge(
     policy: Policy,
     *,
     seed: int,
+    has_champion: bool | None = None,
 ) -> Verdict:
     """The verdict over a challenger.
 
@@ -88,9 +89,11 @@ def judge(
             others are reported beside them and decide nothing.
         policy: confidence, minimum gain, minimum number of holdout customers.
         seed: of the bootstrap's draws.
+        has_champion: whether a champion stays if the challenger is not promoted; by default, when
+            it has been scored.
     """
     there = {name: score for name, score in scores.items() if score is not None}
-    first = "champion" not in there
+    first = "champion" not in there if has_champion is None else not has_champion
     numbers: dict[str, object] = {
         "confidence": policy.confidence,
         "minimum_gain": policy.minimum_gain,
@@ -100,11 +103,11 @@ def judge(
         },
     }
     refused: Kind = "reject" if first else "keep"
+    objection = too_few(holdout, policy)
+    if objection:
+        return Verdict(refused, first, f"{objection}; {_stays(first)}.", numbers)
     if "challenger" not in there:
         return Verdict(refused, first, f"No challenger was trained; {_stays(first)}.", numbers)
-    too_few = _too_few(holdout, policy)
-    if too_few:
-        return Verdict(refused, first, f"{too_few}; {_stays(first)}.", numbers)
     comparison = compare(
         there["challenger"],
         there["popularity" if first else "champion"],
@@ -203,7 +206,8 @@ def _praise(comparison: Comparison, policy: Policy) -> str:
     )
 
 
-def _too_few(holdout: Holdout, policy: Policy) -> str | None:
+def too_few(holdout: Holdout, policy: Policy) -> str | None:
+    """Why a holdout is too small to judge anybody by, in words; None: it is large enough."""
     customers, needed = len(holdout.customers), policy.minimum_holdout_customers
     if customers >= needed:
         return None

@@ -5,11 +5,12 @@ from recfleet.releases._lists import Lists
 from recfleet.releases._look_up import NotServedError, Recommended, look_up
 from recfleet.releases._make import make_lists
 from recfleet.releases._partition import create_partition
-from recfleet.releases._stage import ServedBy, stage_release
+from recfleet.releases._stage import Draft, ServedBy, stage_releases
 from recfleet.releases._switch import kept_release, switch_live
 
 __all__ = [
     "Check",
+    "Draft",
     "Lists",
     "NotServedError",
     "Recommended",
@@ -19,6 +20,6 @@ __all__ = [
     "kept_release",
     "look_up",
     "make_lists",
-    "stage_release",
+    "stage_releases",
     "switch_live",
 ]

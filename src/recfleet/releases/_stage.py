@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from psycopg2.extras import execute_values
 
 from recfleet.errors import TenantError
 from recfleet.releases._check import Check
@@ -25,31 +26,44 @@ ServedBy = Literal["model", "popularity"]
 _WRITE = """
 insert into release (night_id, tenant_id, served_by, model_version, run_id, as_of, fingerprint,
                      customers, from_model, popular_products, popular_scores, checks)
-values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::real[], %s)
+values %s
 on conflict (tenant_id, night_id, model_version) do update
    set run_id = excluded.run_id, as_of = excluded.as_of, fingerprint = excluded.fingerprint,
        customers = excluded.customers, from_model = excluded.from_model,
        popular_products = excluded.popular_products, popular_scores = excluded.popular_scores,
        checks = excluded.checks, created_at = now()
-returning release_id, xmax <> 0,
+returning tenant_id, release_id, xmax <> 0,
           exists (select from live_release where live_release.release_id = release.release_id)
 """
+_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::real[], %s)"
 
 
-def stage_release(
-    connection: Connection,
-    *,
-    night_id: int,
-    tenant_id: str,
-    lists: Lists,
-    served_by: ServedBy,
-    model_version: int | None,
-    run_id: str | None,
-    as_of: datetime,
-    fingerprint: str,
-    checks: Sequence[Check],
-) -> int:
-    """Write a tenant's lists of one night, of one model version, as a release.
+@dataclass(frozen=True)
+class Draft:
+    """A tenant's lists of one night, of one model version, before they are a release."""
+
+    tenant_id: str
+    lists: Lists
+    """Of every customer."""
+    model_version: int | None
+    """Version of the registered model; None for popularity."""
+    run_id: str | None
+    """The model's run in MLflow; None for popularity."""
+    as_of: datetime
+    """Up to which interactions were seen."""
+    fingerprint: str
+    """Of those interactions."""
+    checks: Sequence[Check]
+    """All of them, passed or not."""
+
+    @property
+    def served_by(self) -> ServedBy:
+        """What made the lists."""
+        return "popularity" if self.model_version is None else "model"
+
+
+def stage_releases(connection: Connection, night_id: int, drafts: Sequence[Draft]) -> list[int]:
+    """Write tenants' lists of one night as releases.
 
     Staging the same night and version again replaces what was there and keeps its number, in one
     transaction: a night that died is repeated without a trace. The night's partition must be there.
@@ -57,49 +71,63 @@ def stage_release(
     Args:
         connection: an open connection; the caller commits.
         night_id: the night's number in the ledger.
-        tenant_id: whose lists they are.
-        lists: of every customer.
-        served_by: what made the lists.
-        model_version: version of the registered model; None for popularity.
-        run_id: the model's run in MLflow; None for popularity.
-        as_of: time up to which interactions were seen.
-        fingerprint: of those interactions.
-        checks: all of them, passed or not.
+        drafts: one a tenant.
 
     Returns:
-        The release's number.
+        The releases' numbers, in the drafts' order.
 
     Raises:
-        TenantError: the release is live already, and these lists failed their checks.
+        TenantError: a release is live already, and its new lists failed their checks.
     """
-    popular = lists.product_ids[lists.popular_products].tolist()
+    if not drafts:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(
+        rows = execute_values(
+            cursor,
             _WRITE,
-            (
-                night_id,
-                tenant_id,
-                served_by,
-                model_version,
-                run_id,
-                as_of,
-                fingerprint,
-                len(lists),
-                int(np.count_nonzero(lists.from_model)),
-                popular,
-                lists.popular_scores.astype(float).tolist(),
-                json.dumps([asdict(check) for check in checks]),
-            ),
+            [_row(night_id, draft) for draft in drafts],
+            _ROW,
+            page_size=len(drafts),
+            fetch=True,
         )
-        [(release_id, was_there, is_live)] = cursor.fetchall()
-        if is_live and not all(check.passed for check in checks):
-            raise TenantError(
-                f"release {release_id} is live and was not replaced: the new lists failed a check"
-            )
-        if was_there:
+        written = {tenant_id: release_id for tenant_id, release_id, _, _ in rows}
+        _refuse_failed(drafts, {tenant_id for tenant_id, _, _, is_live in rows if is_live}, written)
+        if was_there := [release_id for _, release_id, was_there, _ in rows if was_there]:
             cursor.execute(
-                "delete from recommendation where night_id = %s and release_id = %s",
-                (night_id, release_id),
+                "delete from recommendation where night_id = %s and release_id = any(%s)",
+                (night_id, was_there),
             )
-    copy_lists(connection, lists, night_id=night_id, release_id=release_id)
-    return int(release_id)
+    numbers = [int(written[draft.tenant_id]) for draft in drafts]
+    copy_lists(
+        connection,
+        [(number, draft.lists) for number, draft in zip(numbers, drafts, strict=True)],
+        night_id=night_id,
+    )
+    return numbers
+
+
+def _row(night_id: int, draft: Draft) -> tuple[object, ...]:
+    lists = draft.lists
+    return (
+        night_id,
+        draft.tenant_id,
+        draft.served_by,
+        draft.model_version,
+        draft.run_id,
+        draft.as_of,
+        draft.fingerprint,
+        len(lists),
+        int(np.count_nonzero(lists.from_model)),
+        lists.product_ids[lists.popular_products].tolist(),
+        lists.popular_scores.astype(float).tolist(),
+        json.dumps([asdict(check) for check in draft.checks]),
+    )
+
+
+def _refuse_failed(drafts: Sequence[Draft], live: set[str], written: Mapping[str, int]) -> None:
+    for draft in drafts:
+        if draft.tenant_id in live and not all(check.passed for check in draft.checks):
+            raise TenantError(
+                f"release {written[draft.tenant_id]} is live and was not replaced: the new lists "
+                "failed a check"
+            )

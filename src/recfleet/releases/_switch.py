@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from psycopg2.extras import execute_values
 
 from recfleet.errors import TenantError
 
@@ -10,10 +13,16 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _SWITCH = """
-insert into live_release (tenant_id, release_id, night_id) values (%s, %s, %s)
+insert into live_release (tenant_id, release_id, night_id) values %s
 on conflict (tenant_id) do update
    set release_id = excluded.release_id, night_id = excluded.night_id, switched_at = now()
  where live_release.release_id <> excluded.release_id
+"""
+_WRITTEN = """
+select release_id, count(*)
+  from recommendation
+ where night_id = any(%s) and release_id = any(%s)
+ group by release_id
 """
 _KEPT = """
 select release_id
@@ -31,40 +40,45 @@ select release_id
 """
 
 
-def switch_live(connection: Connection, tenant_id: str, release_id: int) -> None:
-    """Make a release the tenant's live one; does nothing when it is.
+def switch_live(connection: Connection, releases: Mapping[str, int]) -> None:
+    """Make releases their tenants' live ones; does nothing for one that is.
 
-    Readers see the old release until the caller commits, and the new one from then on. The
+    Readers see the old releases until the caller commits, and the new ones from then on. The
     database refuses a commit that would leave live lists of a model that is not the tenant's
     champion: a change of champion belongs in the same transaction.
 
     Args:
         connection: an open connection; the caller commits.
-        tenant_id: whose release.
-        release_id: a staged release of that tenant, of this night or an earlier one.
+        releases: tenant id -> a staged release of that tenant, of this night or an earlier one.
 
     Raises:
-        TenantError: there is no such release of this tenant, it is not complete, or a check
-            failed or was never made.
+        TenantError: there is no such release of a tenant, it is not complete, or a check failed or
+            was never made; nothing is switched.
     """
     with connection.cursor() as cursor:
-        # Nobody can stage it anew until the caller commits.
+        # Nobody can stage them anew until the caller commits.
         cursor.execute(
-            "select night_id, customers, checks from release "
-            "where release_id = %s and tenant_id = %s for share",
-            (release_id, tenant_id),
+            "select release_id, tenant_id, night_id, customers, checks from release "
+            "where release_id = any(%s) order by release_id for share",
+            (list(releases.values()),),
         )
-        found = cursor.fetchone()
-        if found is None:
-            raise TenantError(f"there is no release {release_id} of {tenant_id}")
-        night_id, customers, checks = found
-        cursor.execute(
-            "select count(*) from recommendation where night_id = %s and release_id = %s",
-            (night_id, release_id),
+        found = {(tenant_id, number): rest for number, tenant_id, *rest in cursor}
+        nights = sorted({night_id for night_id, _, _ in found.values()})
+        cursor.execute(_WRITTEN, (nights, list(releases.values())))
+        written = dict(cursor.fetchall())
+        for tenant_id, release_id in releases.items():
+            if (tenant_id, release_id) not in found:
+                raise TenantError(f"there is no release {release_id} of {tenant_id}")
+            _, customers, checks = found[tenant_id, release_id]
+            _refuse(release_id, customers, written.get(release_id, 0), checks)
+        execute_values(
+            cursor,
+            _SWITCH,
+            [
+                (tenant_id, release_id, found[tenant_id, release_id][0])
+                for tenant_id, release_id in sorted(releases.items())
+            ],
         )
-        [(written,)] = cursor.fetchall()
-        _refuse(release_id, customers, written, checks)
-        cursor.execute(_SWITCH, (tenant_id, release_id, night_id))
 
 
 def kept_release(connection: Connection, tenant_id: str, model_version: int | None) -> int | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from recfleet.releases._lists import Lists
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 _COPY = (
     "copy recommendation (night_id, release_id, customer_id, products, scores, source) "
@@ -32,19 +34,41 @@ _TEXT, _REAL = 25, 700
 _LENGTH = struct.Struct(">i")
 _ARRAY = struct.Struct(">6i")
 _PIECE = 10_000
-"""Customers sent at once: some ten megabytes."""
+"""Customers whose rows are made at once: some ten megabytes."""
+_BYTES = 4_000_000
+"""Bytes that are sent when they have come together."""
 
 
-def copy_lists(connection: Connection, lists: Lists, *, night_id: int, release_id: int) -> None:
-    """Write every customer's list as a row of ``recommendation``; the caller commits."""
+def copy_lists(
+    connection: Connection, releases: Sequence[tuple[int, Lists]], *, night_id: int
+) -> None:
+    """Write every customer's list as a row of ``recommendation``; the caller commits.
+
+    Args:
+        connection: an open connection.
+        releases: the number of each release, and its lists.
+        night_id: the night's number in the ledger.
+    """
     encoding = encodings[connection.encoding]
-    products = _fields(lists.product_ids, encoding)
-    customers = _fields(lists.customer_ids[lists.customers], encoding)
-    start = struct.pack(">hiqiq", 6, 8, night_id, 8, release_id)
     with connection.cursor() as cursor:
-        for first in range(0, len(lists), _PIECE):
-            rows = _rows(lists, slice(first, first + _PIECE), start, customers, products)
-            cursor.copy_expert(_COPY, io.BytesIO(_HEADER + rows + _TRAILER))
+        pieces: list[bytes] = []
+        for release_id, lists in releases:
+            products = _fields(lists.product_ids, encoding)
+            customers = _fields(lists.customer_ids[lists.customers], encoding)
+            start = struct.pack(">hiqiq", 6, 8, night_id, 8, release_id)
+            for first in range(0, len(lists), _PIECE):
+                piece = slice(first, first + _PIECE)
+                pieces.append(_rows(lists, piece, start, customers, products))
+                if sum(map(len, pieces)) > _BYTES:
+                    _send(cursor, pieces)
+        _send(cursor, pieces)
+
+
+def _send(cursor: Cursor, pieces: list[bytes]) -> None:
+    """Send what there is, and forget it."""
+    if pieces:
+        cursor.copy_expert(_COPY, io.BytesIO(b"".join((_HEADER, *pieces, _TRAILER))))
+        pieces.clear()
 
 
 def _rows(

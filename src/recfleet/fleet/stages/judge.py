@@ -1,111 +1,28 @@
-"""Judge: score the contenders as they would be served; write a verdict and change nothing."""
+"""Judge: score the contenders as they would be served, and give a verdict; change nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from recfleet import registry
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion, get_champion
-from recfleet.fleet.ledger import Step, TenantNight
-from recfleet.fleet.stage_loop import Desk, Stage
-from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.registry import ArtifactStore, Registry, code_version
+from recfleet.fleet.champions import Champion
+from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from recfleet.als import AlsModel
     from recfleet.interactions.log import InteractionLog
     from recfleet.judging import Holdout, Score, Verdict
+    from recfleet.tenants import Policy
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Tools:
-    artifacts: ArtifactStore
-    registry: Registry | None
-    """None when no tenant of the shard has a challenger: MLflow is then not imported."""
-
-
-def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
-    from recfleet import als
-
-    desk.import_seconds["implicit"] = als.load_library()
-    artifacts = ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url)
-    if all(row.challenger is None for row in rows):
-        return _Tools(artifacts, None)
-    desk.import_seconds["mlflow"] = registry.load_library()
-    models = Registry(desk.settings.mlflow_store_url, artifacts)
-    models.prepare(row.tenant_id for row in rows)
-    return _Tools(artifacts, models)
-
-
-def _judge(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step:
-    if row.challenger is None:
-        return _without_challenger(desk, row)
-    from recfleet.als import load_model
-    from recfleet.interactions.log import read_log
-    from recfleet.judging import Holdout, LeakError, Verdict, judge, score_popularity
-
-    recipe, as_of = row.policy.recipe, desk.night.as_of
-    with watch.part("read"):
-        interactions = read_log(desk.connection, row.tenant_id, as_of)
-        on_record = get_champion(desk.connection, row.tenant_id)
-        desk.connection.commit()  # no transaction stays open through the computing
-        files = tools.artifacts.read(row.challenger["uri"])
-        champion, lost = _load_champion(row, on_record, tools)
-    with watch.part("score"):
-        holdout = Holdout.of(
-            interactions,
-            as_of=as_of,
-            holdout_days=recipe.holdout_days,
-            repeat_purchases=recipe.repeat_purchases,
-            signal=recipe.signal,
-        )
-        scores: dict[str, Score | None] = {
-            "challenger": _score_as_served("challenger", load_model(files), holdout, interactions),
-            "champion": None,
-            "popularity": score_popularity(holdout),
-        }
-        refusal = None
-        if champion is not None:
-            try:
-                scores["champion"] = _score_as_served("champion", champion, holdout, interactions)
-            except LeakError as error:
-                refusal = f"{error} The champion stays."
-    with watch.part("weigh"):
-        verdict = judge(holdout, scores, row.policy, seed=row.challenger["seed"])
-        if refusal:
-            numbers = {name: part for name, part in verdict.numbers.items() if name != "gain"}
-            verdict = Verdict("keep", first=False, reason=refusal, numbers=numbers)
-        if lost:
-            verdict = replace(verdict, first=False, reason=f"{lost} {verdict.reason}")
-    with watch.part("mlflow"):
-        logged = _log_run(desk, row, tools, files, verdict)
-    return Step(
-        "judged",
-        {
-            "verdict": verdict.kind,
-            "reason": verdict.reason,
-            "numbers": {**verdict.numbers, "against": on_record and on_record.version},
-            "challenger": row.challenger | logged,
-        },
-    )
-
-
-def _without_challenger(desk: Desk, row: TenantNight) -> Step:
-    champion = get_champion(desk.connection, row.tenant_id)
-    return Step("judged", {"verdict": "reject" if champion is None else "keep"})
-
-
-def _load_champion(
-    row: TenantNight, on_record: Champion | None, tools: _Tools
+def load_champion(
+    tenant_id: str, on_record: Champion | None, artifacts: ArtifactStore
 ) -> tuple[AlsModel | None, str | None]:
     """The champion, or None and, where there should be one, a sentence on what became of it.
 
@@ -117,10 +34,71 @@ def _load_champion(
     if on_record is None:
         return None, None
     try:
-        return load_model(tools.artifacts.read(on_record.model_uri)), None
+        return load_model(artifacts.read(on_record.model_uri)), None
     except TenantError as error:
-        log.warning("champion lost", tenant_id=row.tenant_id, reason=str(error))
+        log.warning("champion lost", tenant_id=tenant_id, reason=str(error))
         return None, f"The champion cannot be loaded ({error}), so popularity stands in for it."
+
+
+def score_contenders(
+    challenger: AlsModel,
+    champion: AlsModel | None,
+    holdout: Holdout,
+    interactions: InteractionLog,
+) -> tuple[Mapping[str, Score | None], str | None]:
+    """Everybody's score on the same holdout, and why the champion has none though it is there.
+
+    Args:
+        challenger: tonight's model.
+        champion: the model in force; None: there is none.
+        holdout: what they are judged by.
+        interactions: they are folded in from.
+    """
+    from recfleet.judging import LeakError, score_popularity
+
+    scores: dict[str, Score | None] = {
+        "challenger": _score_as_served("challenger", challenger, holdout, interactions),
+        "champion": None,
+        "popularity": score_popularity(holdout),
+    }
+    if champion is not None:
+        try:
+            scores["champion"] = _score_as_served("champion", champion, holdout, interactions)
+        except LeakError as error:
+            return scores, f"{error} The champion stays."
+    return scores, None
+
+
+def weigh(
+    holdout: Holdout,
+    scores: Mapping[str, Score | None],
+    policy: Policy,
+    *,
+    has_champion: bool,
+    seed: int,
+    refusal: str | None = None,
+    lost: str | None = None,
+) -> Verdict:
+    """The verdict over the contenders' scores.
+
+    Args:
+        holdout: they were judged by.
+        scores: of ``challenger``, ``champion`` and ``popularity``.
+        policy: the tenant's.
+        has_champion: whether a champion is in force that can be served.
+        seed: of the bootstrap's draws.
+        refusal: why the champion may not be compared, in words: it stays then.
+        lost: what became of a champion that cannot be served, in words.
+    """
+    from recfleet.judging import Verdict, judge
+
+    verdict = judge(holdout, scores, policy, has_champion=has_champion, seed=seed)
+    if refusal:
+        numbers = {name: part for name, part in verdict.numbers.items() if name != "gain"}
+        verdict = Verdict("keep", first=False, reason=refusal, numbers=numbers)
+    if lost:
+        verdict = replace(verdict, first=False, reason=f"{lost} {verdict.reason}")
+    return verdict
 
 
 def _score_as_served(
@@ -136,46 +114,10 @@ def _score_as_served(
     return score(holdout, factors)
 
 
-def _log_run(
-    desk: Desk,
-    row: TenantNight,
-    tools: _Tools,
-    files: Mapping[str, bytes],
-    verdict: Verdict,
-) -> dict[str, str]:
-    """Log the challenger as a run of the tenant's experiment; once, also when retried."""
+def number_tags(numbers: Mapping[str, Any] | None) -> dict[str, str]:
+    """The numbers of a verdict that a person who browses MLflow looks for."""
     from recfleet.judging import flatten
 
-    assert tools.registry is not None  # noqa: S101 - prepare made it: this row has a challenger
-    assert row.challenger is not None  # noqa: S101
-    run = tools.registry.log_challenger(
-        row.tenant_id,
-        night=desk.night.run_id,
-        as_of=desk.night.as_of,
-        train_end=datetime.fromisoformat(row.challenger["train_end"]),
-        files=files,
-        params=row.policy.recipe.model_dump(),
-        metrics=flatten(verdict.numbers),
-        tags=describe(desk, row, verdict.kind, verdict.reason),
-        look_for_earlier=desk.retried,
-    )
-    return {"run_id": run.run_id, "model_uri": run.model_uri}
-
-
-def describe(desk: Desk, row: TenantNight, verdict: str, reason: str) -> dict[str, str]:
-    """The tags by which a person who browses MLflow finds and understands a model."""
-    if row.challenger is None:
-        raise TenantError("there is no challenger to describe")
-    return {
-        "tenant": row.tenant_id,
-        "as_of": desk.night.as_of.isoformat(),
-        "train_end": row.challenger["train_end"],
-        "verdict": verdict,
-        "reason": reason,
-        "data_fingerprint": row.challenger["fingerprint"],
-        "code_version": code_version(),
-        "airflow_run": desk.night.run_id,
-    }
-
-
-JUDGE = Stage("judge", takes="trained", prepare=_prepare, work=_judge)
+    wanted = ("rmse_", "ndcg_at_10_", "skill_")
+    flat = flatten(numbers) if numbers else {}
+    return {name: f"{value:.4f}" for name, value in flat.items() if name.startswith(wanted)}

@@ -2,14 +2,15 @@
 
 Promotion touches MLflow and Postgres, which share no transaction. The order makes every death in
 between harmless: the intent is committed first; the version is registered (found again by its run
-when retried); the release is staged, which no reader sees; the aliases move; then champion,
-history, live release and ledger change in one transaction of Postgres, which is the authority. A
-night that died before that last step is finished by the next attempt.
+when retried) and the aliases move; then release, champion, history, live release and ledger change
+in one transaction of Postgres, which is the authority. A night that died before that last step is
+finished by the next attempt.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,16 +18,18 @@ import structlog
 
 from recfleet import registry
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion, crown, get_champion
-from recfleet.fleet.ledger import Outcome, Step, TenantNight, record
-from recfleet.fleet.stage_loop import Desk, Stage
-from recfleet.fleet.stages.judge import describe
-from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.registry import ArtifactStore, Registry
+from recfleet.fleet.champions import Champion, Coronation, crown, get_champions
+from recfleet.fleet.ledger import Outcome, Step, TenantNight, record_all
+from recfleet.fleet.stage_loop import Desk, Stage, Work
+from recfleet.fleet.stages.judge import number_tags
+from recfleet.fleet.stages.train_and_judge import describe
+from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.registry import ArtifactStore, Promotion, Registry
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from psycopg2.extensions import connection as Connection  # noqa: N812
 
     from recfleet.als import AlsModel
     from recfleet.interactions.log import InteractionLog
@@ -36,69 +39,93 @@ log = structlog.get_logger(__name__)
 
 ACTOR = "scheduler"
 
+TOGETHER = 32
+"""Tenants whose releases are written and switched to in one transaction."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class _Tools:
     artifacts: ArtifactStore
-    registry: Registry | None
-    """None when nobody in the shard is promoted: MLflow is then not imported."""
+    champions: Mapping[str, Champion]
+    """Of the shard's tenants, when the task began."""
+    live: Mapping[str, datetime]
+    """As-of time of their live releases, likewise."""
+    _registry: Registry | None = field(default=None, repr=False)
+
+    def registry(self, desk: Desk) -> Registry:
+        """MLflow, imported when the first tenant is promoted."""
+        if self._registry is None:
+            desk.import_seconds["mlflow"] = registry.load_library()
+            self._registry = Registry(desk.settings.mlflow_store_url, self.artifacts)
+        return self._registry
 
 
 @dataclass(frozen=True)
-class _Draft:
-    """Lists that passed their checks, and the model they are of."""
+class _Publication:
+    """Lists that passed their checks, and whose they are."""
 
     lists: Lists
     checks: list[Check]
     model: Champion | None
-    """None: popularity."""
+    """Whose lists they are; None: popularity's. A challenger's version is 0 until registered."""
+    champion: Champion | None
+    """The one on record when the lists were made."""
+    fingerprint: str
+    outcome: Outcome
+    reason: str | None
+    crowned: bool = False
+    """Whether the model becomes champion with this release."""
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     from recfleet import als
 
     desk.import_seconds["implicit"] = als.load_library()
-    artifacts = ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url)
-    if all(row.verdict != "promote" for row in rows):
-        return _Tools(artifacts, None)
-    desk.import_seconds["mlflow"] = registry.load_library()
-    return _Tools(artifacts, Registry(desk.settings.mlflow_store_url, artifacts))
+    tenant_ids = [row.tenant_id for row in rows]
+    return _Tools(
+        artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
+        champions=get_champions(desk.connection, tenant_ids),
+        live=_live_as_of(desk.connection, tenant_ids),
+    )
 
 
-def _publish(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step:
-    with watch.part("read"):
-        interactions, active = _read(desk, row)
-        champion = get_champion(desk.connection, row.tenant_id)
-        overtaken = _overtaken(desk, row)
-        desk.connection.commit()  # no transaction stays open through the computing
-    if overtaken:
+def _live_as_of(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, datetime]:
+    """Tenant id -> as-of time of its live release."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select live_release.tenant_id, release.as_of from live_release "
+            "join release using (release_id, night_id) where live_release.tenant_id = any(%s)",
+            (list(tenant_ids),),
+        )
+        return dict(cursor.fetchall())
+
+
+def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | _Publication:
+    if overtaken := _overtaken(desk, tools.live.get(row.tenant_id)):
         return overtaken
+    with watch.part("publish.read"):
+        interactions, active = _read(desk, row)
+        desk.connection.commit()  # no transaction stays open through the computing
     if not active.any():
         return _nothing_to_offer(row, len(active))
-    publication = _Publication(desk, row, tools, watch, interactions, active, champion)
+    champion = tools.champions.get(row.tenant_id)
+    press = _Press(row, tools.artifacts, watch, interactions, active, champion)
     if row.verdict != "promote":
         in_force = None if row.verdict == "reject" else champion
-        return publication.release(publication.draft(in_force), _outcome(row), row.reason)
+        return press.publication(in_force, _outcome(row), row.reason)
     against = (row.numbers or {}).get("against")
     if against != (champion.version if champion else None):
-        return publication.stay(
+        return press.stay(
             f"it was judged against version {against}, which is no longer the champion"
         )
-    return publication.promote()
+    return press.promote()
 
 
-def _overtaken(desk: Desk, row: TenantNight) -> Step | None:
+def _overtaken(desk: Desk, live: datetime | None) -> Step | None:
     """What becomes of a tenant for whom a later night has published meanwhile."""
-    with desk.connection.cursor() as cursor:
-        cursor.execute(
-            "select release.as_of from live_release join release using (release_id, night_id) "
-            "where live_release.tenant_id = %s",
-            (row.tenant_id,),
-        )
-        live = cursor.fetchone()
-    if live is None or live[0] <= desk.night.as_of:
+    if live is None or live <= desk.night.as_of:
         return None
-    reason = f"lists as of {live[0]:%Y-%m-%d %H:%M} went live meanwhile; nothing goes back in time"
+    reason = f"lists as of {live:%Y-%m-%d %H:%M} went live meanwhile; nothing goes back in time"
     return Step("unchanged", {"outcome": "unchanged", "reason": reason})
 
 
@@ -111,14 +138,14 @@ def _nothing_to_offer(row: TenantNight, products: int) -> Step:
 
 
 def _read(desk: Desk, row: TenantNight) -> tuple[InteractionLog, NDArray[np.bool_]]:
-    from recfleet.interactions.catalogue import active_products, read_catalogue
+    from recfleet.interactions.catalogue import active_products, read_discontinued
     from recfleet.interactions.log import read_log
 
     as_of = desk.night.as_of
     interactions = read_log(desk.connection, row.tenant_id, as_of)
-    catalogue = read_catalogue(desk.connection, row.tenant_id, as_of)
+    discontinued = read_discontinued(desk.connection, row.tenant_id, as_of)
     return interactions, active_products(
-        interactions, catalogue, as_of, row.policy.inactive_after_days
+        interactions, discontinued, as_of, row.policy.inactive_after_days
     )
 
 
@@ -133,12 +160,11 @@ def _outcome(row: TenantNight) -> Outcome:
 
 
 @dataclass(frozen=True)
-class _Publication:
-    """One tenant's way from verdict to live lists."""
+class _Press:
+    """Makes one tenant's lists, and checks them."""
 
-    desk: Desk
     row: TenantNight
-    tools: _Tools
+    artifacts: ArtifactStore
     watch: Stopwatch
     interactions: InteractionLog
     active: NDArray[np.bool_]
@@ -146,7 +172,9 @@ class _Publication:
     champion: Champion | None
     """The one on record before this night."""
 
-    def draft(self, model: Champion | None) -> _Draft:
+    def publication(
+        self, model: Champion | None, outcome: Outcome, reason: str | None
+    ) -> _Publication:
         """Make a model's lists, or popularity's, and check them.
 
         Raises:
@@ -158,11 +186,11 @@ class _Publication:
         policy = self.row.policy
         arrays: AlsModel | None = None
         if model is not None:
-            with self.watch.part("read"):
-                arrays = load_model(self.tools.artifacts.read(model.model_uri))
-        with self.watch.part("recommend"):
+            with self.watch.part("publish.read"):
+                arrays = load_model(self.artifacts.read(model.model_uri))
+        with self.watch.part("publish.recommend"):
             lists = make_lists(self.interactions, arrays, self.active, policy.recipe)
-        with self.watch.part("check"):
+        with self.watch.part("publish.check"):
             checks = check_lists(
                 lists,
                 self.interactions,
@@ -175,25 +203,23 @@ class _Publication:
             raise TenantError(
                 f"the lists failed their checks and were not shown: {'; '.join(failed)}"
             )
-        return _Draft(lists, checks, model)
+        fingerprint = self.interactions.fingerprint
+        return _Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
 
-    def promote(self) -> Step:
+    def promote(self) -> _Publication:
         """Put the challenger in force; or leave things as they are when its lists fail."""
+        outcome: Outcome = "promoted" if self.champion else "first model"
         try:
-            draft = self.draft(self._candidate())
+            made = self.publication(self._candidate(), outcome, self.row.reason)
         except TenantError as error:
             return self.stay(str(error))
-        with self.watch.part("mlflow"):
-            winner = self._register()
-        outcome: Outcome = "promoted" if self.champion else "first model"
-        return self.release(replace(draft, model=winner), outcome, self.row.reason, crowned=True)
+        return replace(made, crowned=True)
 
-    def stay(self, why: str) -> Step:
+    def stay(self, why: str) -> _Publication:
         """Publish from the champion, or popularity, although the verdict was to promote."""
         log.warning("not promoted", tenant_id=self.row.tenant_id, reason=why)
         outcome: Outcome = "kept" if self.champion else "rejected"
-        draft = self.draft(self.champion)
-        return self.release(draft, outcome, f"the challenger was not promoted: {why}")
+        return self.publication(self.champion, outcome, f"the challenger was not promoted: {why}")
 
     def _candidate(self) -> Champion:
         """The challenger; its version is 0 until it is registered."""
@@ -207,82 +233,136 @@ class _Publication:
             train_end=datetime.fromisoformat(challenger["train_end"]),
         )
 
-    def _register(self) -> Champion:
-        """Register the challenger as a version and point the aliases at it, intent first."""
-        desk, row, candidate = self.desk, self.row, self._candidate()
-        models = self.tools.registry
-        assert models is not None  # noqa: S101 - prepare made it: this row is promoted
-        former = self.champion.version if self.champion else None
-        intent = {"promote": candidate.run_id, "from_version": former}
-        begun = Step("judged", {"intent": intent})
-        record(desk.connection, desk.night, row.tenant_id, begun, {}, was="judged")
-        desk.connection.commit()
-        version = models.register(
-            row.tenant_id,
-            run_id=candidate.run_id,
-            model_uri=candidate.model_uri,
-            tags=describe(desk, row, "promote", row.reason or "") | _number_tags(row),
-            description=row.reason or "",
-            look_for_earlier=row.intent is not None,
+
+def _finish(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[Step]:
+    """Register who is promoted, then stage, crown and switch in the transaction of the steps."""
+    models = {work.row.tenant_id: work.made.model for work in works}
+    promoted = [work for work in works if work.made.crowned]
+    if promoted:
+        with shared_part([work.watch for work in promoted], "publish.mlflow"):
+            models |= _register(desk, tools, promoted)
+    ready = [
+        replace(work, made=replace(work.made, model=models[work.row.tenant_id])) for work in works
+    ]
+    with shared_part([work.watch for work in works], "publish.write"):
+        return _release(desk, ready)
+
+
+def _register(
+    desk: Desk, tools: _Tools, promoted: list[Work[_Publication]]
+) -> dict[str, Champion | None]:
+    """Register challengers as versions and point the aliases at them, intent first.
+
+    Returns:
+        Tenant id -> the challenger with its version.
+    """
+    begun: list[tuple[str, Step, Mapping[str, float]]] = [
+        (work.row.tenant_id, Step("judged", {"intent": _intent(work.made)}), {})
+        for work in promoted
+    ]
+    record_all(desk.connection, desk.night, begun, was="judged")
+    desk.connection.commit()
+    versions = tools.registry(desk).promote([_promotion(desk, work) for work in promoted])
+    return {
+        work.row.tenant_id: replace(_model(work.made), version=version)
+        for work, version in zip(promoted, versions, strict=True)
+    }
+
+
+def _intent(made: _Publication) -> dict[str, object]:
+    former = made.champion.version if made.champion else None
+    return {"promote": _model(made).run_id, "from_version": former}
+
+
+def _promotion(desk: Desk, work: Work[_Publication]) -> Promotion:
+    row, model = work.row, _model(work.made)
+    reason = row.reason or ""
+    tags = describe(desk, row, row.challenger or {}, "promote", reason)
+    return Promotion(
+        tenant_id=row.tenant_id,
+        run_id=model.run_id,
+        model_uri=model.model_uri,
+        tags=tags | number_tags(row.numbers),
+        description=reason,
+        previous=work.made.champion.version if work.made.champion else None,
+    )
+
+
+def _model(made: _Publication) -> Champion:
+    assert made.model is not None  # noqa: S101 - who is crowned is a model
+    return made.model
+
+
+def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
+    """Stage the lists, crown new champions, and switch."""
+    from recfleet.releases import Draft, stage_releases, switch_live
+
+    first = _still_first(desk, works)
+    drafts = [
+        Draft(
+            tenant_id=work.row.tenant_id,
+            lists=work.made.lists,
+            model_version=work.made.model.version if work.made.model else None,
+            run_id=work.made.model.run_id if work.made.model else None,
+            as_of=desk.night.as_of,
+            fingerprint=work.made.fingerprint,
+            checks=work.made.checks,
         )
-        models.set_champion(row.tenant_id, version=version, previous=former)
-        return replace(candidate, version=version)
-
-    def release(
-        self, draft: _Draft, outcome: Outcome, reason: str | None, *, crowned: bool = False
-    ) -> Step:
-        """Stage the lists, crown a new champion, and switch: in the transaction of the step."""
-        from recfleet.releases import stage_release, switch_live
-
-        desk, row = self.desk, self.row
-        with self.watch.part("write"):
-            if not self._still_first():
-                reason = "another night published this tenant meanwhile; what it did stays"
-                return Step("unchanged", {"outcome": "unchanged", "reason": reason})
-            release_id = stage_release(
-                desk.connection,
-                night_id=desk.night.night_id,
-                tenant_id=row.tenant_id,
-                lists=draft.lists,
-                served_by="model" if draft.model else "popularity",
-                model_version=draft.model.version if draft.model else None,
-                run_id=draft.model.run_id if draft.model else None,
-                as_of=desk.night.as_of,
-                fingerprint=self.interactions.fingerprint,
-                checks=draft.checks,
-            )
-            if crowned and draft.model:
-                crown(
-                    desk.connection,
-                    tenant_id=row.tenant_id,
-                    night_id=desk.night.night_id,
-                    winner=draft.model,
-                    numbers=row.numbers or {},
-                    reason=reason or "",
-                    actor=ACTOR,
-                )
-            switch_live(desk.connection, row.tenant_id, release_id)
-        changes = {"outcome": outcome, "reason": reason, "release_id": release_id}
-        # A promotion that is done is no longer an intent; one that was undone stays, for close.
-        return Step("published", {**changes, "intent": None} if crowned else changes)
-
-    def _still_first(self) -> bool:
-        """Whether nobody else has published since this night read; nobody will until it commits."""
-        connection, tenant_id = self.desk.connection, self.row.tenant_id
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"publish {tenant_id}",)
-            )
-        same = get_champion(connection, tenant_id) == self.champion
-        return same and _overtaken(self.desk, self.row) is None
+        for work in first
+    ]
+    numbers = stage_releases(desk.connection, desk.night.night_id, drafts)
+    coronations = [
+        Coronation(
+            tenant_id=work.row.tenant_id,
+            winner=_model(work.made),
+            numbers=work.row.numbers or {},
+            reason=work.made.reason or "",
+        )
+        for work in first
+        if work.made.crowned
+    ]
+    crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=ACTOR)
+    releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
+    switch_live(desk.connection, releases)
+    return [_step(work.made, releases.get(work.row.tenant_id)) for work in works]
 
 
-def _number_tags(row: TenantNight) -> dict[str, str]:
-    from recfleet.judging import flatten
+def _step(made: _Publication, release_id: int | None) -> Step:
+    if release_id is None:
+        reason = "another night published this tenant meanwhile; what it did stays"
+        return Step("unchanged", {"outcome": "unchanged", "reason": reason})
+    changes = {"outcome": made.outcome, "reason": made.reason, "release_id": release_id}
+    # A promotion that is done is no longer an intent; one that was undone stays, for close.
+    return Step("published", {**changes, "intent": None} if made.crowned else changes)
 
-    wanted = ("rmse_", "ndcg_at_10_", "skill_")
-    numbers = flatten(row.numbers) if row.numbers else {}
-    return {name: f"{value:.4f}" for name, value in numbers.items() if name.startswith(wanted)}
+
+def _still_first(desk: Desk, works: list[Work[_Publication]]) -> list[Work[_Publication]]:
+    """Those for whom nobody else has published since this night read; nobody will until it commits.
+
+    The locks are taken in the tenants' order, so that two nights cannot wait for one another.
+    """
+    tenant_ids = sorted(work.row.tenant_id for work in works)
+    with desk.connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_advisory_xact_lock(hashtextextended('publish ' || tenant_id, 0)) "
+            "from (select unnest(%s::text[]) as tenant_id) as locked",
+            (tenant_ids,),
+        )
+    champions = get_champions(desk.connection, tenant_ids)
+    live = _live_as_of(desk.connection, tenant_ids)
+    return [
+        work
+        for work in works
+        if champions.get(work.row.tenant_id) == work.made.champion
+        and _overtaken(desk, live.get(work.row.tenant_id)) is None
+    ]
 
 
-PUBLISH = Stage("publish", takes="judged", prepare=_prepare, work=_publish)
+PUBLISH: Stage[_Tools, _Publication] = Stage(
+    "publish",
+    takes="judged",
+    prepare=_prepare,
+    work=_work,
+    finish=_finish,
+    together=TOGETHER,
+)

@@ -3,69 +3,52 @@
 from __future__ import annotations
 
 import zlib
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recfleet.errors import ThinError
-from recfleet.fleet.ledger import Step, TenantNight
-from recfleet.fleet.stage_loop import Desk, Stage
-from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.registry import ArtifactStore
 from recfleet.tenants import Policy
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-
-def staging_folder(night_id: int) -> str:
-    """Where tonight's challengers wait for the judge, below the artifact root."""
-    return f"staging/night-{night_id}"
+    from recfleet.als import AlsModel
+    from recfleet.interactions.log import InteractionLog
 
 
-def _prepare(desk: Desk, rows: list[TenantNight]) -> ArtifactStore:  # noqa: ARG001
-    from recfleet import als
+def train(
+    log: InteractionLog, matrix: csr_matrix, policy: Policy, *, train_end: datetime
+) -> AlsModel:
+    """Fit a tenant's challenger of a night.
 
-    desk.import_seconds["implicit"] = als.load_library()
-    return ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url)
+    Args:
+        log: the tenant's interactions; names customers and products.
+        matrix: (C, P) what was bought before the holdout, by the recipe's signal.
+        policy: its recipe.
+        train_end: where the holdout begins; the matrix holds nothing of it.
+
+    Raises:
+        TenantError: the model could not be fitted.
+    """
+    from recfleet.als import fit
+
+    seed = zlib.crc32(f"{log.tenant_id} {log.as_of.isoformat()}".encode())
+    ids = (log.customer_ids, log.product_ids)
+    return fit(matrix, *ids, policy.recipe, train_end=train_end, seed=seed)
 
 
-def _train(desk: Desk, row: TenantNight, artifacts: ArtifactStore, watch: Stopwatch) -> Step:
-    from recfleet.als import dump_model, fit
-    from recfleet.interactions.log import read_log
-
-    if row.mode == "frozen":
-        return Step("trained", {"reason": "frozen: the champion is pinned and not retrained"})
-    recipe, as_of = row.policy.recipe, desk.night.as_of
-    train_end = as_of - timedelta(days=recipe.holdout_days)
-    with watch.part("read"):
-        log = read_log(desk.connection, row.tenant_id, as_of)
-        desk.connection.commit()  # no transaction stays open through the computing
-        matrix = log.matrix(recipe.signal, before=train_end)
-    try:
-        check_thick_enough(matrix, row.policy)
-    except ThinError as error:
-        return Step("trained", {"reason": str(error)})
-    seed = zlib.crc32(f"{row.tenant_id} {as_of.isoformat()}".encode())
-    with watch.part("fit"):
-        model = fit(
-            matrix, log.customer_ids, log.product_ids, recipe, train_end=train_end, seed=seed
-        )
-    with watch.part("write"):
-        uri = artifacts.write(
-            f"{staging_folder(desk.night.night_id)}/{row.tenant_id}", dump_model(model)
-        )
-    challenger = {
-        "uri": uri,
-        "train_end": train_end.isoformat(),
+def challenger_facts(log: InteractionLog, matrix: csr_matrix, model: AlsModel) -> dict[str, Any]:
+    """What the ledger keeps of a challenger, besides its run."""
+    return {
+        "train_end": model.train_end.isoformat(),
         "fingerprint": log.fingerprint,
         "customers": len(model.customer_ids),
         "products": len(model.product_ids),
         "pairs": int(matrix.nnz),
-        "seed": seed,
+        "seed": model.seed,
     }
-    return Step("trained", {"challenger": challenger})
 
 
 def check_thick_enough(matrix: csr_matrix, policy: Policy) -> None:
@@ -90,6 +73,3 @@ def check_thick_enough(matrix: csr_matrix, policy: Policy) -> None:
     ]
     if missed:
         raise ThinError(f"too thin to train: before the holdout it has {', '.join(missed)}")
-
-
-TRAIN = Stage("train", takes="validated", prepare=_prepare, work=_train)

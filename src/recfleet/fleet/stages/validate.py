@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import recfleet
 from recfleet.fleet.ledger import Step, TenantNight
@@ -35,11 +35,13 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> Validation:
 
 def _validate(desk: Desk, row: TenantNight, validation: Validation, watch: Stopwatch) -> Step:  # noqa: ARG001
     for part, seconds in validation.seconds.items():
-        watch.add(part, seconds * 1000 / validation.tenants)
+        watch.add(f"validate.{part}", seconds * 1000 / validation.tenants)
     if row.tenant_id in validation.critical:
         reason = validation.critical[row.tenant_id]
         return Step("quarantined", {"outcome": "quarantined", "reason": reason})
     return Step("validated")
 
 
-VALIDATE = Stage("validate", takes="planned", prepare=_prepare, work=_validate)
+VALIDATE: Stage[Validation, Any] = Stage(
+    "validate", takes="planned", prepare=_prepare, work=_validate, together=200
+)

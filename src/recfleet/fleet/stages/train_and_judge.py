@@ -1,0 +1,222 @@
+"""Train and judge: one pass over each tenant, which is read once for both.
+
+What is trained is judged in the same process, so the challenger is written once, to its run, and
+need not be handed from one task to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from recfleet import registry
+from recfleet.errors import ThinError
+from recfleet.fleet.champions import Champion, get_champions
+from recfleet.fleet.ledger import Step, TenantNight
+from recfleet.fleet.stage_loop import Desk, Stage, Work
+from recfleet.fleet.stages.judge import load_champion, score_contenders, weigh
+from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
+from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.registry import ArtifactStore, Challenger, Registry, code_version
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from recfleet.interactions.log import InteractionLog
+    from recfleet.judging import Holdout, Verdict
+
+TOGETHER = 32
+"""Tenants whose runs are logged in one transaction of MLflow's database."""
+
+
+@dataclass
+class _Tools:
+    artifacts: ArtifactStore
+    champions: dict[str, Champion]
+    """Of the shard's tenants, when the task began."""
+    tenant_ids: list[str]
+    _registry: Registry | None = field(default=None, repr=False)
+
+    def registry(self, desk: Desk) -> Registry:
+        """MLflow, imported when the first challenger is to be logged."""
+        if self._registry is None:
+            desk.import_seconds["mlflow"] = registry.load_library()
+            self._registry = Registry(desk.settings.mlflow_store_url, self.artifacts)
+            self._registry.prepare(self.tenant_ids)
+        return self._registry
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A challenger with its verdict, not logged yet."""
+
+    verdict: Verdict
+    against: int | None
+    """Version of the champion that it was judged against."""
+    facts: dict[str, Any]
+    """Of the challenger, for the ledger."""
+    files: dict[str, bytes]
+
+
+def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
+    from recfleet import als
+
+    desk.import_seconds["implicit"] = als.load_library()
+    tenant_ids = [row.tenant_id for row in rows]
+    return _Tools(
+        artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
+        champions=get_champions(desk.connection, tenant_ids),
+        tenant_ids=tenant_ids,
+    )
+
+
+def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | _Judged:
+    from recfleet.interactions.log import read_log
+    from recfleet.judging import Holdout, too_few
+
+    on_record = tools.champions.get(row.tenant_id)
+    if row.mode == "frozen":
+        return _untrained("frozen: the champion is pinned and not retrained", on_record)
+    recipe, as_of = row.policy.recipe, desk.night.as_of
+    train_end = as_of - timedelta(days=recipe.holdout_days)
+    with watch.part("train.read"):
+        log = read_log(desk.connection, row.tenant_id, as_of)
+        desk.connection.commit()  # no transaction stays open through the computing
+        matrix = log.matrix(recipe.signal, before=train_end)
+    try:
+        check_thick_enough(matrix, row.policy)
+    except ThinError as error:
+        return _untrained(str(error), on_record)
+    with watch.part("judge.score"):
+        holdout = Holdout.between(
+            matrix,
+            log.matrix("binary", since=train_end, before=as_of + timedelta(microseconds=1)),
+            start=train_end,
+            repeat_purchases=recipe.repeat_purchases,
+        )
+    case = _Case(row, log, matrix, holdout, on_record, watch)
+    if too_few(holdout, row.policy):
+        return _unjudged(case)
+    return _train_and_judge(case, tools.artifacts)
+
+
+def _untrained(reason: str, on_record: Champion | None) -> Step:
+    return Step("judged", {"verdict": "reject" if on_record is None else "keep", "reason": reason})
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One tenant with what it is trained and judged on."""
+
+    row: TenantNight
+    log: InteractionLog
+    matrix: csr_matrix
+    """(C, P) what was bought before the holdout, by the recipe's signal."""
+    holdout: Holdout
+    on_record: Champion | None
+    watch: Stopwatch
+
+    @property
+    def against(self) -> int | None:
+        """Version of the champion on record, which a promotion would replace."""
+        return self.on_record.version if self.on_record else None
+
+
+def _unjudged(case: _Case) -> Step:
+    """The verdict where too few can be judged by, whoever were trained: so nobody is."""
+    from recfleet.judging import score_popularity
+
+    policy, scores = case.row.policy, {"popularity": score_popularity(case.holdout)}
+    verdict = weigh(case.holdout, scores, policy, has_champion=case.on_record is not None, seed=0)
+    changes = {"verdict": verdict.kind, "reason": verdict.reason}
+    return Step("judged", {**changes, "numbers": {**verdict.numbers, "against": case.against}})
+
+
+def _train_and_judge(case: _Case, artifacts: ArtifactStore) -> _Judged:
+    from recfleet.als import dump_model
+
+    row, watch, holdout = case.row, case.watch, case.holdout
+    with watch.part("train.fit"):
+        challenger = train(case.log, case.matrix, row.policy, train_end=holdout.start)
+    with watch.part("judge.read"):
+        champion, lost = load_champion(row.tenant_id, case.on_record, artifacts)
+    with watch.part("judge.score"):
+        scores, refusal = score_contenders(challenger, champion, holdout, case.log)
+    with watch.part("judge.weigh"):
+        verdict = weigh(
+            holdout,
+            scores,
+            row.policy,
+            has_champion=scores["champion"] is not None,
+            seed=challenger.seed,
+            refusal=refusal,
+            lost=lost,
+        )
+    with watch.part("train.write"):
+        facts, files = challenger_facts(case.log, case.matrix, challenger), dump_model(challenger)
+    return _Judged(verdict, case.against, facts, files)
+
+
+def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]:
+    """Log the challengers as runs of their tenants' experiments; once, also when retried."""
+    models = tools.registry(desk)
+    with shared_part([work.watch for work in works], "judge.mlflow"):
+        logged = models.log_challengers(
+            [_challenger(desk, work.row, work.made) for work in works],
+            night=desk.night.run_id,
+            as_of=desk.night.as_of,
+            look_for_earlier=desk.retried,
+        )
+    return [
+        Step(
+            "judged",
+            {
+                "verdict": work.made.verdict.kind,
+                "reason": work.made.verdict.reason,
+                "numbers": {**work.made.verdict.numbers, "against": work.made.against},
+                "challenger": {**work.made.facts, "run_id": run.run_id, "model_uri": run.model_uri},
+            },
+        )
+        for work, run in zip(works, logged, strict=True)
+    ]
+
+
+def _challenger(desk: Desk, row: TenantNight, judged: _Judged) -> Challenger:
+    from recfleet.judging import flatten
+
+    return Challenger(
+        tenant_id=row.tenant_id,
+        train_end=datetime.fromisoformat(judged.facts["train_end"]),
+        files=judged.files,
+        params=row.policy.recipe.model_dump(),
+        metrics=flatten(judged.verdict.numbers),
+        tags=describe(desk, row, judged.facts, judged.verdict.kind, judged.verdict.reason),
+    )
+
+
+def describe(
+    desk: Desk, row: TenantNight, challenger: Mapping[str, Any], verdict: str, reason: str
+) -> dict[str, str]:
+    """The tags by which a person who browses MLflow finds and understands a model."""
+    return {
+        "tenant": row.tenant_id,
+        "as_of": desk.night.as_of.isoformat(),
+        "train_end": challenger["train_end"],
+        "verdict": verdict,
+        "reason": reason,
+        "data_fingerprint": challenger["fingerprint"],
+        "code_version": code_version(),
+        "airflow_run": desk.night.run_id,
+    }
+
+
+TRAIN_AND_JUDGE: Stage[_Tools, _Judged] = Stage(
+    "train_and_judge",
+    takes="validated",
+    prepare=_prepare,
+    work=_work,
+    finish=_finish,
+    together=TOGETHER,
+)
