@@ -37,6 +37,11 @@ _TUNABLE = {
 }
 """Settings of the nights that a person may set before ``up``, and their defaults."""
 
+DAGS_FOLDER = "RECFLEET_DAGS_FOLDER"
+"""Variable that names another folder of DAGs than the checkout's, which must hold those too."""
+
+AIRFLOW_DAGS_FOLDER = "AIRFLOW__CORE__DAGS_FOLDER"
+
 _NO_WAIT = "options=-csynchronous_commit%3Doff"
 """In a database's address: do not wait at a commit until it is on the disk."""
 
@@ -156,6 +161,7 @@ def compose(
         **ours,
         **_mlflow(ports),
         **_airflow(layout, checkout, ports, secret, database_urls["airflow"]),
+        AIRFLOW_DAGS_FOLDER: _dags(checkout, given, running),
         "AIRFLOW__CORE__PARALLELISM": ours["RECFLEET_WORKERS"],
         # One thread each: more fight over few cores, and a fork of a threaded library can hang.
         "OPENBLAS_NUM_THREADS": "1",
@@ -208,6 +214,12 @@ def _mlflow(ports: Ports) -> dict[str, str]:
     }
 
 
+def _dags(checkout: Path, given: Mapping[str, str], running: Mapping[str, str]) -> str:
+    """The folder that Airflow reads DAGs from: that of the checkout, unless another is named."""
+    named = given.get(DAGS_FOLDER) or running.get(AIRFLOW_DAGS_FOLDER)
+    return str(Path(named).absolute() if named else checkout / "dags")
+
+
 def _airflow(
     layout: Layout, checkout: Path, ports: Ports, secret: Secrets, database_url: str
 ) -> dict[str, str]:
@@ -215,7 +227,6 @@ def _airflow(
     settings = {
         "core": {
             "executor": "LocalExecutor",
-            "dags_folder": str(checkout / "dags"),
             "plugins_folder": str(checkout / "plugins"),
             "load_examples": "False",
             "dags_are_paused_at_creation": "False",

@@ -239,6 +239,7 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[
     models = {work.row.tenant_id: work.made.model for work in works}
     promoted = [work for work in works if work.made.crowned]
     if promoted:
+        tools.registry(desk)  # Importing it is no tenant's time.
         with shared_part([work.watch for work in promoted], "publish.mlflow"):
             models |= _register(desk, tools, promoted)
     ready = [

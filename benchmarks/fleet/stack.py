@@ -1,0 +1,46 @@
+"""A stack of the benchmark's own: Postgres, MLflow and Airflow in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@contextmanager
+def stack(home: Path, *, workers: int = 2) -> Iterator[None]:
+    """Bring a stack up on free ports, point this process at it, and stop it in the end.
+
+    Args:
+        home: its folder; what an earlier benchmark left there is used again.
+        workers: shard tasks at once.
+    """
+    from recfleet.local import down, free_port, up
+    from recfleet.settings import settings
+
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["RECFLEET_HOME"] = str(home.absolute())
+    os.environ["RECFLEET_WORKERS"] = str(workers)
+    os.environ["RECFLEET_DAGS_FOLDER"] = str(_dags(home))
+    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+        os.environ[f"RECFLEET_{service}_PORT"] = str(free_port())
+    up(print)
+    settings.cache_clear()
+    try:
+        yield
+    finally:
+        down(print)
+
+
+def _dags(home: Path) -> Path:
+    """A folder with the checkout's DAGs and the benchmark's."""
+    folder = home.absolute() / "dags"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for path in (*(HERE.parents[1] / "dags").glob("*.py"), *(HERE / "dags").glob("*.py")):
+        (folder / path.name).symlink_to(path)
+    return folder
