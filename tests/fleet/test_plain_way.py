@@ -1,0 +1,151 @@
+"""What the night does fast, in batches and by short cuts is what the plain way comes to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from recfleet.als import AlsModel, Factors, load_model
+from recfleet.als._fold_in import solve_in_factors
+from recfleet.fleet.stages.train import train
+from recfleet.interactions import InteractionLog, active_products, read_log
+from recfleet.interactions.catalogue import read_discontinued
+from recfleet.judging import Holdout, Score, judge, score, score_popularity
+from recfleet.registry import ArtifactStore
+from recfleet.releases._make import lists_from_factors
+from recfleet.settings import Settings
+from recfleet.synthetic import UNTIL, World, seed
+from recfleet.tenants import Policy
+from tests.nights import query, run_night
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
+
+SECOND = datetime.combine(UNTIL, time(), UTC)
+FIRST = SECOND - timedelta(weeks=2)
+WORLD = World(
+    seed=5,
+    median_size=3_500,
+    size_sigma=0.6,
+    smallest=500,
+    largest=9_000,
+    thin=0.1,
+    broken=0,
+    drift=0.4,
+    drift_from_week=21,
+    drift_within_weeks=2,
+)
+TENANTS = 16
+
+
+def _folded(model: AlsModel, log: InteractionLog, until: datetime | None) -> Factors:
+    """Everybody folded in, one Cholesky decomposition each."""
+    matrix = log.matrix(model.recipe.signal, before=until)
+    place = {product: index for index, product in enumerate(model.product_ids)}
+    products = np.zeros((matrix.shape[1], model.product_factors.shape[1]), dtype=np.float32)
+    known = np.array([product in place for product in log.product_ids], dtype=bool)
+    products[known] = model.product_factors[[place[name] for name in log.product_ids[known]]]
+    alpha, penalty = model.recipe.alpha, model.penalty
+    customers = solve_in_factors(products, matrix, alpha, penalty)
+    new = np.flatnonzero((np.bincount(matrix.indices, minlength=len(known)) > 0) & ~known)
+    if len(new):
+        columns = matrix[:, new].T.tocsr()
+        columns.sort_indices()
+        products[new] = solve_in_factors(customers, columns, alpha, penalty)
+        again = np.flatnonzero(np.diff(matrix[:, new].indptr))
+        customers[again] = solve_in_factors(products, matrix[again], alpha, penalty)
+    return Factors(customers, products, (customers != 0).any(axis=1), (products != 0).any(axis=1))
+
+
+def _plainly(
+    log: InteractionLog, champion: AlsModel | None, as_of: datetime
+) -> tuple[str, dict[str, Any], AlsModel | None]:
+    """A tenant's verdict, its numbers, and its challenger: trained whoever may judge it."""
+    policy, start = Policy(), as_of - timedelta(days=14)
+    recipe = policy.recipe
+    matrix = log.matrix(recipe.signal, before=start)
+    if np.count_nonzero(np.diff(matrix.indptr)) < policy.minimum_customers:
+        return "keep" if champion else "reject", {}, None
+    holdout = Holdout.of(
+        log, as_of=as_of, holdout_days=14, repeat_purchases=False, signal=recipe.signal
+    )
+    challenger = train(log, matrix, policy, train_end=start)
+    scores: dict[str, Score | None] = {
+        "challenger": score(holdout, _folded(challenger, log, start)),
+        "champion": score(holdout, _folded(champion, log, start)) if champion else None,
+        "popularity": score_popularity(holdout),
+    }
+    verdict = judge(holdout, scores, policy, seed=challenger.seed)
+    return verdict.kind, verdict.numbers, challenger
+
+
+def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
+    connection: Connection, stack: Settings
+) -> None:
+    seed(connection, WORLD, tenants=TENANTS)
+    verdicts: set[str] = set()
+    champions: dict[str, AlsModel] = {}
+    artifacts = ArtifactStore(stack.artifact_root)
+    for as_of in (FIRST, SECOND):
+        run_night(f"night {as_of}", as_of)
+        rows = query(
+            connection,
+            "select tenant_id, verdict, numbers from ledger join night using (night_id) "
+            "where as_of = %s",
+            as_of,
+        )
+        assert len(rows) == TENANTS
+        for tenant_id, verdict, numbers in rows:
+            log = read_log(connection, tenant_id, as_of)
+            kind, expected, challenger = _plainly(log, champions.get(tenant_id), as_of)
+            assert verdict == kind, tenant_id
+            verdicts.add(verdict)
+            if numbers and "challenger" in numbers["contenders"]:
+                for name, contender in numbers["contenders"].items():
+                    assert contender["rmse"] == pytest.approx(
+                        expected["contenders"][name]["rmse"], rel=1e-4
+                    )
+            if verdict == "promote":
+                assert challenger is not None
+                champions[tenant_id] = challenger
+            _check_lists(connection, tenant_id, log, champions.get(tenant_id), as_of)
+        for tenant_id, uri in query(
+            connection, "select tenant_id, model_uri from champion where role = 'champion'"
+        ):
+            kept = load_model(artifacts.read(uri))
+            assert np.array_equal(kept.product_factors, champions[tenant_id].product_factors)
+    assert verdicts == {"promote", "keep", "reject"}
+
+
+def _check_lists(
+    connection: Connection,
+    tenant_id: str,
+    log: InteractionLog,
+    champion: AlsModel | None,
+    as_of: datetime,
+) -> None:
+    policy = Policy()
+    active = active_products(log, read_discontinued(connection, tenant_id, as_of), as_of, 180)
+    factors = None if champion is None else _folded(champion, log, None)
+    signal = policy.recipe.signal if champion is None else champion.recipe.signal
+    lists = lists_from_factors(log.matrix(signal), factors, log, active, policy.recipe)
+    served = dict(
+        query(
+            connection,
+            "select customer_id, products from live_release join recommendation "
+            "using (night_id, release_id) where tenant_id = %s",
+            tenant_id,
+        )
+    )
+    assert len(served) == len(lists)
+    alike = 0
+    for place, customer in enumerate(lists.customers):
+        products = lists.products[lists.starts[place] : lists.starts[place + 1]]
+        alike += served[log.customer_ids[customer]] == log.product_ids[products].tolist()
+    # Scores that are equal but for rounding may change places.
+    assert alike >= 0.99 * len(lists), tenant_id
