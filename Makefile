@@ -18,10 +18,10 @@ DATA ?=
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint up down status lock clean
+.PHONY: help venv demo test lint bench up down status lock clean
 
 help: ## list the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## three nights on this machine; DATA=PATH for the UCI Online Retail file
 	$(BIN)/recfleet demo $${DATA:+--data "$$DATA"}
@@ -33,6 +33,9 @@ lint: $(INSTALLED_DEV) ## check style and types only
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+bench: $(INSTALLED_DEV) ## measure the fleet's night (about an hour; docs/benchmarks.md)
+	$(BIN)/python -m benchmarks.fleet all $${TENANTS:+--tenants "$$TENANTS"}
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up

@@ -123,3 +123,14 @@ def test_an_error_is_one_sentence_and_exit_code_2(tmp_path: object) -> None:
     assert done.stderr.startswith("error: recfleet does not know where its services are:")
     assert "recfleet up" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_of_a_large_night_the_urgent_are_shown(
+    fleet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recfleet.cli._night._LISTED", 1)
+    shown = _run("night", "show")
+    assert "alpha" in shown
+    assert "thin " not in shown.split("…")[0]
+    assert "… and 1 more of the night; `recfleet night show 1 --all` shows them" in shown
+    assert re.search(r"thin +│ too thin", _run("night", "show", "--all"))

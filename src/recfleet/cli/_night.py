@@ -210,19 +210,44 @@ def show_command(
     full: Annotated[
         bool, typer.Option("--full", help="Reasons whole, over several lines.")
     ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every tenant, however many there are.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """One night: every tenant's outcome with its numbers and the reason."""
+    """One night: its tenants' outcomes with their numbers and the reasons.
+
+    Of a large night those are shown that a person should look at first: who failed, who is
+    quarantined or waits for approval, then whose champion changed. --json has all of them.
+    """
     from recfleet.database import connect
 
     with closing(connect()) as connection:
-        show_night(connection, which, full=full, as_json=as_json)
+        show_night(connection, which, full=full, every=every, as_json=as_json)
+
+
+_LISTED = 60
+"""Tenants shown of a large night."""
+
+_URGENCY = ("failed", "quarantined", "awaiting approval", "rolled back", "nothing to offer",
+            "no data", "promoted", "first model")  # fmt: skip
+
+
+def _most_urgent(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that a person should look at first, as many as fit on a few screens."""
+    order = {outcome: place for place, outcome in enumerate(_URGENCY)}
+    return sorted(rows, key=lambda row: order.get(row["outcome"], len(order)))[:_LISTED]
 
 
 def show_night(
-    connection: Connection, which: str | None, *, full: bool = False, as_json: bool = False
+    connection: Connection,
+    which: str | None,
+    *,
+    full: bool = False,
+    every: bool = False,
+    as_json: bool = False,
 ) -> None:
-    """Print a night: its summary, and a row for every tenant."""
+    """Print a night: its summary, and a row for each tenant, of a large night the urgent ones."""
     from recfleet.fleet.report import find_night, night_tenants
 
     found = find_night(connection, which)
@@ -230,6 +255,8 @@ def show_night(
     if as_json:
         print_json({**found, "tenants": rows})
         return
+    left_out = 0 if every else max(0, len(rows) - _LISTED)
+    rows = _most_urgent(rows) if left_out else rows
     for row in rows:
         row["RMSE\nnew / old / popular"] = _trio(row, "rmse", digits=4)
         row["NDCG@10\nnew / old / popular"] = _trio(row, "ndcg", digits=3)
@@ -252,6 +279,12 @@ def show_night(
         drop=("NDCG@10\nnew / old / popular", "serves", "RMSE\nnew / old / popular"),
         empty="There was nothing to do: no tenant is on.",
     )
+    if left_out:
+        console().print(
+            f"… and {left_out:,} more of the night; `recfleet night show {found['night_id']} "
+            "--all` shows them, `recfleet tenant show TENANT` one.",
+            markup=False,
+        )
     if found["summary"]:
         _print_summary(found["summary"])
 
