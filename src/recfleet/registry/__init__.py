@@ -6,8 +6,13 @@ from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
 from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
+from recfleet.registry._retention import OldRun, OldVersion, Retention
 from recfleet.registry._together import Challenger, Promotion
-from recfleet.registry._upgrade import upgrade_store
+from recfleet.registry._upgrade import (
+    add_indexes,
+    rebuild_bloated_indexes,
+    upgrade_store,
+)
 
 __all__ = [
     "CHAMPION",
@@ -17,12 +22,17 @@ __all__ = [
     "Challenger",
     "LoggedRun",
     "ModelVersion",
+    "OldRun",
+    "OldVersion",
     "Promotion",
     "Registry",
+    "Retention",
+    "add_indexes",
     "code_version",
     "load_library",
     "model_folder",
     "model_name",
+    "rebuild_bloated_indexes",
     "tenant_of",
     "upgrade_store",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
 from recfleet.errors import BadInputError, ConfigurationError, InfrastructureError, TenantError
@@ -124,6 +125,30 @@ class ArtifactStore:
         path = self._path(location)
         with _trouble(f"delete {self._place.uri(path)}"):
             self._place.delete(path)
+
+    def list(self, location: str) -> list[str]:
+        """Names of the folders right in a folder, or in the root (``""``); none when it is not.
+
+        Remains of writers that were killed are among them, with a dot before their names.
+
+        Raises:
+            BadInputError: it is outside the root.
+            InfrastructureError: the store is away or refuses.
+        """
+        path = self._path(location) if location else self._base
+        with _trouble(f"list {self._place.uri(path)}"):
+            return sorted(self._place.list(path))
+
+    def is_older(self, location: str, moment: datetime) -> bool:
+        """Whether a folder and all below it were last written to before a time.
+
+        Raises:
+            BadInputError: it is outside the root.
+            InfrastructureError: the store is away or refuses.
+        """
+        path = self._path(location)
+        with _trouble(f"look at {self._place.uri(path)}"):
+            return self._place.last_written(path) < moment.timestamp()
 
     def _path(self, location: str) -> str:
         """The file system's path of an address or a place below the root."""

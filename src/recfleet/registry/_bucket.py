@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -50,6 +50,21 @@ class Bucket:
         with suppress(FileNotFoundError):
             self._files.delete_dir(path)
 
+    def list(self, path: str) -> list[str]:
+        """Names of the folders in a folder; none when there is no such folder."""
+        with suppress(FileNotFoundError):
+            return [info.base_name for info in self._list(path) if not info.is_file]
+        return []
+
+    def last_written(self, path: str) -> float:
+        """When the newest object of the folder was written, in seconds since 1970."""
+        with suppress(FileNotFoundError):
+            return max(
+                (info.mtime.timestamp() for info in self._list(path, deep=True) if info.is_file),
+                default=0.0,
+            )
+        return 0.0
+
     def check_root(self, base: str) -> None:
         """Check that the bucket is there; its prefix need not be, while nothing is written.
 
@@ -77,8 +92,8 @@ class Bucket:
             options["endpoint_override"] = address.netloc
         return fs.S3FileSystem(**options)
 
-    def _list(self, path: str) -> list[Any]:
+    def _list(self, path: str, *, deep: bool = False) -> Sequence[Any]:
         from pyarrow import fs
 
-        found: list[Any] = self._files.get_file_info(fs.FileSelector(path))
+        found: Sequence[Any] = self._files.get_file_info(fs.FileSelector(path, recursive=deep))
         return found

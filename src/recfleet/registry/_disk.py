@@ -52,6 +52,22 @@ class Disk:
         with suppress(FileNotFoundError):
             shutil.rmtree(path)
 
+    def list(self, path: str) -> list[str]:
+        """Names of the folders in a folder; none when there is no such folder."""
+        try:
+            with os.scandir(path) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+
+    def last_written(self, path: str) -> float:
+        """When the folder or anything below it was last changed, in seconds since 1970."""
+        newest = 0.0
+        for place in (Path(path), *Path(path).rglob("*")):
+            with suppress(FileNotFoundError):
+                newest = max(newest, place.stat().st_mtime)
+        return newest
+
     def check_root(self, base: str) -> None:
         """Check that the disk that holds everything is there.
 
