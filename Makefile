@@ -8,6 +8,8 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 
 BIN := .venv/bin
+# One thread each, as in the nights.
+BENCH := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m
 INSTALLED := .venv/installed
 INSTALLED_DEV := .venv/installed-dev
 
@@ -18,7 +20,7 @@ DATA ?=
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +38,12 @@ lint: $(INSTALLED_DEV) ## check style and types only
 
 bench: $(INSTALLED_DEV) ## measure the fleet's night (about an hour; docs/benchmarks.md)
 	$(BIN)/python -m benchmarks.fleet all $${TENANTS:+--tenants "$$TENANTS"}
+
+bench-registry: $(INSTALLED_DEV) ## 4,000 models of 100 runs: how fast MLflow's pages answer; 5 minutes
+	$(BENCH) benchmarks.registry
+
+bench-housekeeping: $(INSTALLED_DEV) ## thirty nights of 200 tenants: does anything still grow; 20 minutes
+	$(BENCH) benchmarks.housekeeping
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up

@@ -62,6 +62,21 @@ class Settings(BaseSettings):
     brake_least: int = Field(default=10, ge=0)
     """So few changes of champion never wait, whatever their share."""
 
+    keep_lists_days: int = Field(default=7, ge=1)
+    """Days for which a night's lists stay, so that one can go back to them at once."""
+
+    keep_run_days: int = Field(default=90, ge=1)
+    """Days for which a challenger's run and files stay in MLflow when no version needs them."""
+
+    keep_versions: int = Field(default=10, ge=0)
+    """Versions of a tenant's model that stay, besides champion, previous and any with an alias."""
+
+    keep_ledger_days: int = Field(default=400, ge=1)
+    """Days for which a night's rows of the ledger and its releases stay on record."""
+
+    keep_quality_days: int = Field(default=90, ge=1)
+    """Days for which a night's data-quality results stay."""
+
     suites: Path | None = None
     """Folder of the expectation suites; unset for ``expectations/`` of the checkout."""
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from recfleet.cli import app
 from recfleet.errors import RecfleetError
 from recfleet.settings import Settings
+from tests.aging import days_pass
 from tests.nights import START, WEEK, run_night, shop
 
 if TYPE_CHECKING:
@@ -134,3 +135,18 @@ def test_of_a_large_night_the_urgent_are_shown(
     assert "thin " not in shown.split("…")[0]
     assert "… and 1 more of the night; `recfleet night show 1 --all` shows them" in shown
     assert re.search(r"thin +│ too thin", _run("night", "show", "--all"))
+
+
+def test_housekeeping_first_says_and_then_does(
+    fleet: None, connection: Connection, stack: Settings
+) -> None:
+    run_night("two", AS_OF, {"tenants": ["alpha"]})
+    days_pass(connection, stack, 1000)
+    connection.rollback()
+    said = _run("housekeeping", "--dry-run")
+    assert "Would go" in said
+    assert re.search(r"lists +│ nights' lists +│ +2 ", said)
+    done = json.loads(_run("housekeeping", "--json"))
+    assert [part["name"] for part in done] == ["lists", "models", "records", "files"]
+    assert done[0]["gone"]["nights' lists"] == 2
+    assert json.loads(_run("recommend", "alpha", "c0001", "--json"))

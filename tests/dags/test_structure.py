@@ -14,7 +14,7 @@ DESCRIBE = """
 import json, os, sys
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
-dag = bag.dags["nightly_fleet"]
+dag = bag.dags[os.environ.get("DAG", "nightly_fleet")]
 print(json.dumps({
     "errors": list(bag.import_errors.values()),
     "dags": sorted(bag.dags),
@@ -38,7 +38,7 @@ print(json.dumps({
 def test_the_night_is_as_drawn(run_python: RunPython) -> None:
     dag = json.loads(run_python(DESCRIBE))
     assert dag["errors"] == []
-    assert dag["dags"] == ["nightly_fleet"]
+    assert dag["dags"] == ["fleet_housekeeping", "nightly_fleet"]
     assert dag["upstream"] == {
         "plan": [],
         "shard_night.validate": ["plan"],
@@ -57,6 +57,19 @@ def test_the_night_is_as_drawn(run_python: RunPython) -> None:
     assert dag["documented"]
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
     assert dag["params"] == ["as_of", "tenants"]
+
+
+def test_housekeeping_is_as_drawn(run_python: RunPython) -> None:
+    dag = json.loads(run_python(DESCRIBE, DAG="fleet_housekeeping"))
+    assert dag["upstream"] == {
+        "lists": [],
+        "models": ["lists"],
+        "records": ["models"],
+        "files": ["records"],
+        "summary": ["files", "lists", "models", "records"],
+    }
+    assert dag["documented"]
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
 
 
 def test_reading_the_dags_imports_nothing_heavy(run_python: RunPython) -> None:

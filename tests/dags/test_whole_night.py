@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recfleet.settings import Settings
+from tests.aging import days_pass
 from tests.dags.conftest import RunPython
-from tests.nights import START, WEEK, outcomes, query, shop
+from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -20,7 +21,8 @@ pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.mlflow, pyt
 RUN = """
 import json, os
 from airflow.dag_processing.dagbag import DagBag
-dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags["nightly_fleet"]
+dags = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags
+dag = dags[os.environ.get("DAG", "nightly_fleet")]
 run = dag.test(run_conf=json.loads(os.environ["CONF"]))
 print(json.dumps({
     "state": run.state,
@@ -29,6 +31,20 @@ print(json.dumps({
               for t in run.get_task_instances()},
 }))
 """
+
+HOUSEKEEPING = (
+    RUN
+    + """
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+said = XComModel.get_many(
+    run_id=run.run_id, dag_ids=[dag.dag_id], task_ids=["summary"], key="return_value"
+)
+with create_session() as session:
+    text = XComModel.deserialize_value(session.scalars(said).one())
+print(json.dumps({"state": run.state, "said": text}))
+"""
+)
 
 
 def test_a_night_from_plan_to_close(
@@ -65,3 +81,24 @@ def test_a_conf_with_an_unknown_tenant_fails_the_run_and_says_why(
     run = json.loads(run_python(RUN, CONF=json.dumps(conf)))
     assert run["state"] == "failed"
     assert query(connection, "select count(*) from night") == [(0,)]
+
+
+def test_housekeeping_says_in_words_what_it_did(
+    connection: Connection, stack: Settings, run_python: RunPython
+) -> None:
+    shop(connection, "alpha")
+    run_night("first", START + 12 * WEEK)
+    run_night("second", START + 12 * WEEK, {"tenants": ["alpha"]})
+    days_pass(connection, stack, 1000)
+    connection.rollback()
+
+    run = json.loads(run_python(HOUSEKEEPING, CONF="{}", DAG="fleet_housekeeping"))
+
+    assert run["state"] == "success"
+    assert [line.partition(" gone")[0] for line in run["said"].splitlines()] == [
+        "lists",
+        "models",
+        "records",
+        "files: nothing past retention to take away",
+    ]
+    assert query(connection, "select count(*) from release") == [(1,)]

@@ -33,9 +33,14 @@ _TUNABLE = {
     "RECFLEET_TOLERATED_FAILURES": "0.02",
     "RECFLEET_BRAKE_SHARE": "0.2",
     "RECFLEET_BRAKE_LEAST": "10",
+    "RECFLEET_KEEP_LISTS_DAYS": "7",
+    "RECFLEET_KEEP_RUN_DAYS": "90",
+    "RECFLEET_KEEP_VERSIONS": "10",
+    "RECFLEET_KEEP_LEDGER_DAYS": "400",
+    "RECFLEET_KEEP_QUALITY_DAYS": "90",
     "RECFLEET_SUITES": "",
 }
-"""Settings of the nights that a person may set before ``up``, and their defaults."""
+"""Settings of nights and housekeeping that a person may set before ``up``, and their defaults."""
 
 DAGS_FOLDER = "RECFLEET_DAGS_FOLDER"
 """Variable that names another folder of DAGs than the checkout's, which must hold those too."""

@@ -4,19 +4,23 @@ from recfleet.releases._check import Check, check_lists
 from recfleet.releases._lists import Lists
 from recfleet.releases._look_up import NotServedError, Recommended, look_up
 from recfleet.releases._make import make_lists
+from recfleet.releases._old_lists import WANTED_RELEASES, OldLists, drop_old_lists
 from recfleet.releases._partition import create_partition
 from recfleet.releases._stage import Draft, ServedBy, stage_releases
 from recfleet.releases._switch import kept_release, switch_live
 
 __all__ = [
+    "WANTED_RELEASES",
     "Check",
     "Draft",
     "Lists",
     "NotServedError",
+    "OldLists",
     "Recommended",
     "ServedBy",
     "check_lists",
     "create_partition",
+    "drop_old_lists",
     "kept_release",
     "look_up",
     "make_lists",

@@ -9,6 +9,21 @@ from psycopg2 import sql
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
+LOCK = "pg_advisory_xact_lock(hashtext('recfleet recommendation partitions'), 0)"
+"""Whoever changes which partitions there are holds it until its transaction ends."""
+
+NIGHTS_OF_PARTITIONS = """
+select class.relname, class.reltuples, bound.nights
+  from pg_inherits
+  join pg_class as class on class.oid = inhrelid
+ cross join lateral (
+   select array_agg(value[1]::bigint order by value[1]::bigint)
+     from regexp_matches(pg_get_expr(class.relpartbound, class.oid), '\\d+', 'g') as value
+ ) as bound (nights)
+ where inhparent = 'recfleet.recommendation'::regclass
+"""
+"""Every partition: its name, its rows when it was last analyzed, and the nights it holds."""
+
 
 def create_partition(connection: Connection, night_id: int) -> None:
     """Make the partition that a night's releases are written to; does nothing when it is there.
@@ -23,9 +38,7 @@ def create_partition(connection: Connection, night_id: int) -> None:
     """
     table = sql.Identifier("recfleet", partition_name(night_id))
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select pg_advisory_xact_lock(hashtext('recfleet recommendation partitions'), 0)"
-        )
+        cursor.execute(f"select {LOCK}")
         if is_attached(connection, night_id):
             return
         cursor.execute(
@@ -48,11 +61,12 @@ def partition_name(night_id: int) -> str:
 
 
 def is_attached(connection: Connection, night_id: int) -> bool:
-    """Whether the night's partition is part of the table."""
+    """Whether a partition of the table takes the night's rows: its own, or one of old nights."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select exists (select from pg_inherits where inhrelid = to_regclass(%s))",
-            (f"recfleet.{partition_name(night_id)}",),
+            f"select exists (select from ({NIGHTS_OF_PARTITIONS}) as known "  # noqa: S608
+            "where %s = any(nights))",
+            (night_id,),
         )
         [(attached,)] = cursor.fetchall()
     return bool(attached)

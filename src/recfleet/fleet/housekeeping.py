@@ -1,0 +1,202 @@
+"""Housekeeping: take away what is past retention, and never what is in force or could be again.
+
+Four parts, each safe to kill, to run again and to run beside a night: the lists of old nights; old
+versions and runs in MLflow; old rows of the ledger and of data quality; files that nobody refers to
+any more. The history of promotions stays whole, and so does all that tenants brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from recfleet.database import connect, transaction
+from recfleet.fleet import old_models, old_records
+from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
+from recfleet.releases import drop_old_lists
+from recfleet.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_STUCK = timedelta(days=2)
+"""A night that has been running for so long is mentioned; what it made stays."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of housekeeping took away, or would take away."""
+
+    name: str
+    gone: Mapping[str, int] = field(default_factory=dict)
+    """What -> how many."""
+    kept: Mapping[str, int] = field(default_factory=dict)
+    """What is past retention and stays all the same, with the reason -> how many."""
+    notes: tuple[str, ...] = ()
+    """What a person should know."""
+
+    def sentence(self) -> str:
+        """The part in one line, for people."""
+        gone = f"{self.name} gone ({_listed(self.gone)})" if any(self.gone.values()) else ""
+        kept = f"kept past retention ({_listed(self.kept)})" if any(self.kept.values()) else ""
+        nothing = "" if gone else f"{self.name}: nothing past retention to take away"
+        return "; ".join(filter(None, [gone or nothing, kept, *self.notes]))
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{what}: {count}" for what, count in counts.items() if count)
+
+
+@dataclass(frozen=True)
+class _House:
+    connection: Connection
+    settings: Settings
+    now: datetime
+    dry_run: bool
+
+    def ago(self, days: int) -> datetime:
+        """The moment so many days before now."""
+        return self.now - timedelta(days=days)
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Where models' arrays are kept."""
+        return ArtifactStore(self.settings.artifact_root, self.settings.artifact_endpoint_url)
+
+
+def keep_house(part: str, *, dry_run: bool = False) -> Part:
+    """Do one part of housekeeping; it waits for one that is at work already.
+
+    Args:
+        part: one of ``PARTS``.
+        dry_run: change nothing, and say what would be done.
+
+    Raises:
+        InfrastructureError, psycopg2.OperationalError: a service is away; what is done is done, and
+            another attempt goes on from there.
+        ConfigurationError: MLflow's tables are missing, or the artifact root has changed.
+    """
+    connection = connect(purpose=f"recfleet housekeeping {part}")
+    try:
+        if not dry_run:
+            with transaction(connection), connection.cursor() as cursor:
+                # The lock goes with the connection, however this process ends.
+                cursor.execute("select pg_advisory_lock(hashtextextended('housekeeping', 0))")
+        house = _House(connection, settings(), datetime.now(UTC), dry_run)
+        return PARTS[part](house)
+    finally:
+        connection.close()
+
+
+def _lists(house: _House) -> Part:
+    """Drop the partitions of old nights."""
+    before = house.ago(house.settings.keep_lists_days)
+    done = drop_old_lists(house.connection, before, dry_run=house.dry_run)
+    notes = [
+        f"night {night} has been running since {since:%Y-%m-%d %H:%M}: all that it made stays"
+        for night, since in _stuck(house)
+    ]
+    if done.postponed:
+        notes.append(f"put off until the next time, because {done.postponed}")
+    return Part(
+        "lists",
+        {"nights' lists": done.dropped, "partitions of many nights rewritten": done.merged},
+        {
+            "releases that are live or would be gone back to": done.kept_releases,
+            "customers' lists in them": done.kept_lists,
+        },
+        tuple(notes),
+    )
+
+
+def _stuck(house: _House) -> list[tuple[int, datetime]]:
+    with transaction(house.connection), house.connection.cursor() as cursor:
+        cursor.execute(
+            "select night_id, started_at from night where status = 'running' and started_at < %s",
+            (house.now - _STUCK,),
+        )
+        return cursor.fetchall()
+
+
+def _models(house: _House) -> Part:
+    """Delete old versions, then old runs that no version is made from, and tidy up behind them."""
+    with _retention(house) as retention:
+        clearing = old_models.Clearing(
+            house.connection,
+            retention,
+            newest=house.settings.keep_versions,
+            runs_before=house.ago(house.settings.keep_run_days),
+            lists_before=house.ago(house.settings.keep_lists_days),
+            settled_before=house.ago(1),
+            dry_run=house.dry_run,
+        )
+        versions = clearing.versions()
+        runs = clearing.runs(without=versions.gone)
+    rebuilt = rebuild_bloated_indexes(house.settings.mlflow_store_url, dry_run=house.dry_run)
+    busy = versions.busy | runs.busy
+    return Part(
+        "models",
+        {
+            "versions": len(versions.gone),
+            "runs": len(runs.gone),
+            "indexes' empty pages": len(rebuilt),
+        },
+        {
+            **{f"versions: {why}": count for why, count in versions.kept.items()},
+            **{f"runs: {why}": count for why, count in runs.kept.items()},
+        },
+        (f"{len(busy)} tenants were being published and are left for the next time",)
+        if busy
+        else (),
+    )
+
+
+@contextmanager
+def _retention(house: _House) -> Iterator[Retention]:
+    retention = Retention(house.settings.mlflow_store_url, house.artifacts)
+    try:
+        yield retention
+    finally:
+        retention.close()
+
+
+def _records(house: _House) -> Part:
+    """Delete old rows of data quality, the ledger, releases and nights."""
+    limits = house.settings
+    gone, kept = old_records.delete_old_records(
+        house.connection,
+        quality_before=house.ago(limits.keep_quality_days),
+        # A release is on record for as long as its lists are there.
+        ledger_before=house.ago(max(limits.keep_ledger_days, limits.keep_lists_days)),
+        dry_run=house.dry_run,
+    )
+    return Part("records", gone, kept)
+
+
+def _files(house: _House) -> Part:
+    """Delete folders of runs that are on record no more, and what killed writers have left.
+
+    A run's files are all written before the run is on record: what is left of writing them lies in
+    the folder of a run that is not.
+    """
+    with transaction(house.connection):
+        in_force = old_models.runs_in_force(house.connection)
+    lost = 0
+    with _retention(house) as retention:
+        for folder in retention.lost_folders(house.ago(1), in_force):
+            lost += 1
+            if not house.dry_run:
+                house.artifacts.delete(folder)
+    return Part("files", {"folders without a run": lost})
+
+
+PARTS: dict[str, Callable[[_House], Part]] = {
+    "lists": _lists,
+    "models": _models,
+    "records": _records,
+    "files": _files,
+}
+"""The parts, in the order in which they are done."""

@@ -1,0 +1,264 @@
+"""Which versions and runs in MLflow have had their day.
+
+Postgres is the authority on what is in force. Whoever publishes a tenant holds its lock while
+champion and live release change, and so does this: it looks again at what a tenant needs when
+nobody can change that, and deletes before anybody can.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from recfleet.database import transaction
+from recfleet.fleet.old_records import running_nights
+from recfleet.registry import OldRun, OldVersion, Retention
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_AT_ONCE = 200
+"""Versions or runs of so many are deleted while their tenants' locks are held; a second at most."""
+
+# The live release is of the champion, or of popularity: it adds nothing to the champions.
+_NEEDED = """
+select tenant_id, run_id, version, role
+  from champion where tenant_id = any(%(tenants)s)
+union all
+select tenant_id, run_id, model_version, 'of a release whose lists are kept'
+  from release where tenant_id = any(%(tenants)s) and run_id is not null
+                 and night_id = any(%(nights)s)
+union all
+select tenant_id, run_id, null, 'of a night that is running'
+  from ledger cross join unnest(array[challenger ->> 'run_id', intent ->> 'promote']) as run_id
+ where night_id = any(%(running)s) and tenant_id = any(%(tenants)s) and run_id is not null
+union all
+select tenant_id, intent ->> 'promote', null, 'of a promotion that is not done'
+  from ledger where intent is not null and tenant_id = any(%(tenants)s)
+union all
+select last.tenant_id, challenger ->> 'run_id', null, 'awaits approval'
+  from unnest(%(tenants)s::text[]) as named (tenant_id)
+ cross join lateral (
+   select tenant_id, outcome, challenger from ledger
+    where ledger.tenant_id = named.tenant_id and state <> 'unchanged'
+    order by night_id desc limit 1
+ ) as last
+ where outcome = 'awaiting approval'
+"""
+
+
+@dataclass
+class Needed:
+    """What a tenant's models are needed for; each with the reason."""
+
+    runs: dict[str, str] = field(default_factory=dict)
+    versions: dict[int, str] = field(default_factory=dict)
+
+
+Item = TypeVar("Item", OldVersion, OldRun)
+
+
+@dataclass
+class Cleared(Generic[Item]):
+    """What was deleted, what was kept though it is old, and whom nothing was done for."""
+
+    gone: list[Item] = field(default_factory=list)
+    kept: Counter[str] = field(default_factory=Counter)
+    busy: set[str] = field(default_factory=set)
+
+
+def runs_in_force(connection: Connection) -> set[str]:
+    """The runs of every champion and previous on record; the caller ends the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("select run_id from champion")
+        return {run_id for (run_id,) in cursor}
+
+
+def old_versions(
+    versions: Sequence[OldVersion], needed: Needed, *, newest: int, before: datetime
+) -> tuple[list[OldVersion], Counter[str]]:
+    """Sort out one tenant's versions.
+
+    Args:
+        versions: all of them, the newest first.
+        needed: what the tenant needs.
+        newest: so many stay, besides those that are needed.
+        before: younger ones stay.
+
+    Returns:
+        Those that may go, and the reason -> how many stay that are not among the newest.
+    """
+    reasons = [_why_version(version, needed, before) for version in versions]
+    free = [version for version, why in zip(versions, reasons, strict=True) if why is None]
+    first_old = free[newest - 1].version if len(free) >= newest > 0 else None
+    oldest = [
+        why
+        for version, why in zip(versions, reasons, strict=True)
+        if why and (newest == 0 or (first_old is not None and version.version < first_old))
+    ]
+    return free[newest:], Counter(oldest)
+
+
+def _why_version(version: OldVersion, needed: Needed, before: datetime) -> str | None:
+    """Why a version stays, however many newer ones there are; None: it need not."""
+    if version.aliases:
+        return version.aliases[0]
+    why = needed.versions.get(version.version) or needed.runs.get(version.run_id)
+    if why is None and version.created_at >= before:
+        return "too new"
+    return why
+
+
+def old_runs(
+    runs: Sequence[OldRun], needed: Needed, gone_versions: Collection[int]
+) -> tuple[list[OldRun], Counter[str]]:
+    """Sort out one tenant's runs that are past retention.
+
+    Args:
+        runs: those past retention.
+        needed: what the tenant needs.
+        gone_versions: versions that are deleted, or would be.
+
+    Returns:
+        Those that may go, and the reason -> how many stay.
+    """
+    gone, kept = [], Counter[str]()
+    for run in runs:
+        why = needed.runs.get(run.run_id)
+        if why is None and set(run.versions).difference(gone_versions):
+            why = "of a version that is kept"
+        if why is None:
+            gone.append(run)
+        else:
+            kept[why] += 1
+    return gone, kept
+
+
+@dataclass(frozen=True)
+class Clearing:
+    """One clearing of MLflow, tenants by tenants."""
+
+    connection: Connection
+    retention: Retention
+    newest: int
+    """Versions that stay of each tenant, besides those that are needed."""
+    runs_before: datetime
+    """Runs that ended earlier are past retention."""
+    lists_before: datetime
+    """Nights that ended later keep their lists, and the models that these are of."""
+    settled_before: datetime
+    """Younger versions stay: the night that made them may not be done with them."""
+    dry_run: bool = False
+
+    def versions(self) -> Cleared[OldVersion]:
+        """Delete each tenant's versions beyond the newest, except those that are needed."""
+        cleared = Cleared[OldVersion]()
+        by_tenant = _by_tenant(self.retention.versions(), more_than=self.newest)
+        for tenants in _batches(by_tenant):
+            with self._held(tenants, cleared.busy) as needed:
+                for tenant_id, needs in needed.items():
+                    gone, kept = old_versions(
+                        by_tenant[tenant_id],
+                        needs,
+                        newest=self.newest,
+                        before=self.settled_before,
+                    )
+                    cleared.gone += gone
+                    cleared.kept += kept
+                    if not self.dry_run:
+                        self.retention.delete_versions(gone)
+        return cleared
+
+    def runs(self, without: Sequence[OldVersion]) -> Cleared[OldRun]:
+        """Delete each tenant's old runs, except those that are needed or have a version.
+
+        Args:
+            without: versions that are gone, or would be.
+        """
+        cleared = Cleared[OldRun]()
+        dropped = _by_tenant(without)
+        by_tenant = _by_tenant(self.retention.runs(self.runs_before))
+        for tenants in _batches(by_tenant):
+            old: list[OldRun] = []
+            with self._held(tenants, cleared.busy) as needed:
+                for tenant_id, needs in needed.items():
+                    versions = {version.version for version in dropped.get(tenant_id, ())}
+                    gone, kept = old_runs(by_tenant[tenant_id], needs, versions)
+                    old += gone
+                    cleared.kept += kept
+                if not self.dry_run:
+                    self.retention.delete_runs(old)
+            # Without the locks: files take their time, and nobody finds them any more.
+            if not self.dry_run:
+                self.retention.delete_files(old)
+            cleared.gone += old
+        return cleared
+
+    @contextmanager
+    def _held(self, tenants: Sequence[str], busy: set[str]) -> Iterator[dict[str, Needed]]:
+        """What tenants need, while nobody can publish them; without those that somebody does."""
+        with transaction(self.connection):
+            held = self._lock(tenants)
+            busy.update(set(tenants).difference(held))
+            yield self._needed(held)
+
+    def _lock(self, tenants: Sequence[str]) -> list[str]:
+        """Those of the tenants that nobody publishes now; nor can, until the transaction ends."""
+        if self.dry_run:
+            return list(tenants)
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "select tenant_id from unnest(%s) as tenant_id "
+                "where pg_try_advisory_xact_lock(hashtextextended('publish ' || tenant_id, 0))",
+                (list(tenants),),
+            )
+            return [tenant_id for (tenant_id,) in cursor]
+
+    def _needed(self, tenants: Sequence[str]) -> dict[str, Needed]:
+        needed = {tenant_id: Needed() for tenant_id in tenants}
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "select array_agg(night_id) from night "
+                "where coalesce(finished_at, started_at) >= %s",
+                (self.lists_before,),
+            )
+            [(nights,)] = cursor.fetchall()
+            cursor.execute(
+                _NEEDED,
+                {
+                    "tenants": list(tenants),
+                    "nights": nights or [],
+                    "running": running_nights(self.connection),
+                },
+            )
+            for tenant_id, run_id, version, why in cursor:
+                needed[tenant_id].runs.setdefault(run_id, why)
+                if version is not None:
+                    needed[tenant_id].versions.setdefault(version, why)
+        return needed
+
+
+def _by_tenant(items: Sequence[Item], *, more_than: int = 0) -> dict[str, list[Item]]:
+    """Items, which are in order of their tenants, by tenant; tenants with few are left out."""
+    groups = groupby(items, key=lambda item: item.tenant_id)
+    lists = {tenant_id: list(of_tenant) for tenant_id, of_tenant in groups}
+    return {tenant_id: found for tenant_id, found in lists.items() if len(found) > more_than}
+
+
+def _batches(by_tenant: Mapping[str, Sequence[object]]) -> Iterator[list[str]]:
+    """Tenants, as many at a time as have some two hundred items together."""
+    batch: list[str] = []
+    size = 0
+    for tenant_id, items in by_tenant.items():
+        batch.append(tenant_id)
+        size += len(items)
+        if size >= _AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,328 @@
+"""Dropping the lists of old nights, so that no reader notices.
+
+A night's partition is dropped when its lists are past retention. What must stay of it (a tenant
+with nothing new keeps an old release live, and a rollback wants the previous model's) is copied
+first, together with what stayed of nights before it, into one partition of many nights. No row
+changes its night or its release, so nothing that refers to a release has to follow.
+
+The copy is made aside. The partitions are exchanged once no transaction is left that began before
+the copy was there: whoever reads sees each list in the old place or in the new one, also in a
+transaction that keeps its view of the data for long. The exchange is one short transaction. It
+waits for readers a tenth of a second at most, for they would queue behind it, then gives up and
+tries again later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import psycopg2
+from psycopg2 import sql
+
+from recfleet.releases._partition import LOCK, NIGHTS_OF_PARTITIONS
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+    from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+_MERGED = "recommendation_kept_"
+_MERGED_PATTERN = f"^{_MERGED}[0-9]+$"
+_READERS_WAIT = "100ms"
+_SECONDS_FOR_READERS = 60.0
+_ATTEMPTS = 30
+_PAUSE = 0.5
+
+# A rollback can switch to the newest release of the model that it goes back to, as it is.
+WANTED_RELEASES = """
+select release_id, release.night_id, release.customers
+  from live_release join release using (release_id)
+union
+select newest.*
+  from champion
+ cross join lateral (
+   select release_id, night_id, customers
+     from release
+    where release.tenant_id = champion.tenant_id
+      and release.model_version = champion.version
+      and not checks @> '[{"passed": false}]'
+    order by as_of desc, night_id desc
+    limit 1
+ ) as newest
+"""
+"""The releases whose lists stay however old they are: live, or the newest of a champion or previous
+on record."""
+
+_PARTITIONS = f"""
+select relname, reltuples, nights,
+       not exists (
+         select from night
+          where night_id = any(nights)
+            and (status = 'running' or coalesce(finished_at, started_at) >= %s)
+       ) as is_past
+  from ({NIGHTS_OF_PARTITIONS}) as known
+ order by nights
+"""  # noqa: S608 - of constants
+
+
+@dataclass(frozen=True)
+class OldLists:
+    """What became, or would become, of the partitions of nights past retention."""
+
+    dropped: int = 0
+    """Nights whose own partition is gone."""
+    merged: int = 0
+    """Partitions of many nights that were written anew."""
+    kept_releases: int = 0
+    """Releases past retention whose lists stay."""
+    kept_lists: int = 0
+    """Customers' lists in them."""
+    postponed: str | None = None
+    """Why nothing was done; the next time is tried again."""
+
+
+@dataclass(frozen=True)
+class _Partition:
+    name: str
+    rows: float
+    nights: list[int]
+    is_past: bool
+    """Whether all its nights are past retention, and none of them is running."""
+
+    @property
+    def is_merged(self) -> bool:
+        return self.name.startswith(_MERGED)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    release_id: int
+    night_id: int
+    customers: int
+
+
+@dataclass(frozen=True)
+class _Exchange:
+    """Partitions that are to go, and what of them is to stay."""
+
+    taken: list[_Partition]
+    moving: list[_Wanted]
+    before: datetime
+
+    @property
+    def nights(self) -> sql.Composable:
+        """The nights of what stays."""
+        nights = sorted({item.night_id for item in self.moving})
+        return sql.SQL(", ").join(map(sql.Literal, nights))
+
+
+class _PostponedError(Exception):
+    """The exchange cannot be made now."""
+
+
+def drop_old_lists(connection: Connection, before: datetime, *, dry_run: bool = False) -> OldLists:
+    """Drop the lists of nights that ended before a time, except those that are wanted.
+
+    Safe to kill and to run again, and beside a night that runs; one at a time. A night that is
+    running, or was begun anew, is left alone.
+
+    Args:
+        connection: an open connection outside any transaction; it commits.
+        before: nights that ended earlier are past retention.
+        dry_run: only say what would be dropped.
+
+    Returns:
+        What was done.
+
+    Raises:
+        psycopg2.OperationalError: the database is away.
+    """
+    if not dry_run:
+        _clear_remains(connection)
+    with connection, connection.cursor() as cursor:
+        past, wanted = _look(cursor, before)
+        taken = _choose(past, wanted)
+        kept = _of_nights(wanted, past)
+        done = OldLists(
+            dropped=sum(not part.is_merged for part in taken),
+            merged=sum(part.is_merged for part in taken),
+            kept_releases=len(kept),
+            kept_lists=sum(item.customers for item in kept),
+        )
+        if not taken or dry_run:
+            return done
+        plan = _Exchange(taken, _of_nights(kept, taken), before)
+        copy = _copy(cursor, plan) if plan.moving else None
+        cursor.execute("select pg_current_xact_id()::text")
+        [(seen_by,)] = cursor.fetchall()
+    try:
+        _await_old_readers(connection, seen_by)
+        _exchange_soon(connection, plan, copy)
+    except _PostponedError as error:
+        _clear_remains(connection)
+        return OldLists(0, 0, done.kept_releases, done.kept_lists, str(error))
+    return done
+
+
+def _look(cursor: Cursor, before: datetime) -> tuple[list[_Partition], list[_Wanted]]:
+    past = _past(cursor, before)
+    cursor.execute(WANTED_RELEASES)
+    return past, [_Wanted(*row) for row in cursor.fetchall()]
+
+
+def _past(cursor: Cursor, before: datetime) -> list[_Partition]:
+    cursor.execute(_PARTITIONS, (before,))
+    return [part for part in (_Partition(*row) for row in cursor.fetchall()) if part.is_past]
+
+
+def _of_nights(wanted: Iterable[_Wanted], partitions: Iterable[_Partition]) -> list[_Wanted]:
+    nights = {night for part in partitions for night in part.nights}
+    return [item for item in wanted if item.night_id in nights]
+
+
+def _choose(past: Sequence[_Partition], wanted: Sequence[_Wanted]) -> list[_Partition]:
+    """The partitions to be rewritten as one.
+
+    Each single night's; those of many nights that are mostly unwanted; and, the smallest first,
+    those no larger than what joins them. So a list is copied a few times in its life, however many
+    nights it stays, and there are few partitions, each larger than all that are smaller together.
+    """
+    left = {part.name: sum(item.customers for item in _of_nights(wanted, [part])) for part in past}
+    taken = [part for part in past if not part.is_merged or 2 * left[part.name] < part.rows]
+    size = sum(left[part.name] for part in taken)
+    others = [part for part in past if part not in taken]
+    for part in sorted(others, key=lambda part: left[part.name]):
+        if not taken or left[part.name] > size:
+            break
+        taken.append(part)
+        size += left[part.name]
+    return taken
+
+
+def _copy(cursor: Cursor, plan: _Exchange) -> str:
+    """Write the wanted lists into a table of their own, which no reader sees yet; its name."""
+    cursor.execute(
+        "select coalesce(max(substr(relname, %s)::bigint), 0) + 1 from pg_class "
+        "where relnamespace = 'recfleet'::regnamespace and relname ~ %s",
+        (len(_MERGED) + 1, _MERGED_PATTERN),
+    )
+    [(number,)] = cursor.fetchall()
+    table = _table(f"{_MERGED}{number}")
+    cursor.execute(
+        sql.SQL(
+            "create table {} (like recfleet.recommendation including all, check (night_id in ({})))"
+        ).format(table, plan.nights)
+    )
+    for part in plan.taken:
+        cursor.execute(
+            sql.SQL(
+                "insert into {} select old.* from {} as old "
+                "join unnest(%s::bigint[], %s::bigint[]) as wanted (night_id, release_id) "
+                "using (night_id, release_id) order by night_id, release_id, customer_id"
+            ).format(table, _table(part.name)),
+            _keys(_of_nights(plan.moving, [part])),
+        )
+    # Tells the next time how many rows there are, and the planner of a reader as well.
+    cursor.execute(sql.SQL("analyze {}").format(table))
+    return f"{_MERGED}{number}"
+
+
+def _exchange_soon(connection: Connection, plan: _Exchange, copy: str | None) -> None:
+    """Put the copy in the place of the old partitions, as soon as no reader is disturbed by it.
+
+    Raises:
+        _PostponedError: readers or a night were always in the way, or what was copied has changed.
+    """
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(_PAUSE)
+        try:
+            with connection, connection.cursor() as cursor:
+                _exchange(cursor, plan, copy)
+            return
+        except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected):
+            continue
+    raise _PostponedError("the recommendations were being read or written without a pause")
+
+
+def _await_old_readers(connection: Connection, transaction: str) -> None:
+    """Wait until everybody who reads this database sees what a transaction has seen and written."""
+    patience = time.monotonic() + _SECONDS_FOR_READERS
+    while True:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select count(*) from pg_stat_activity where datname = current_database() "
+                "and pid <> pg_backend_pid() and backend_type = 'client backend' "
+                "and backend_xmin is not null "
+                "and age(backend_xmin) >= age(%s::xid8::xid)",
+                (transaction,),
+            )
+            [(readers,)] = cursor.fetchall()
+        if not readers:
+            return
+        if time.monotonic() > patience:
+            raise _PostponedError(
+                f"{readers} transactions are open that began before the lists were copied"
+            )
+        time.sleep(_PAUSE / 10)
+
+
+def _exchange(cursor: Cursor, plan: _Exchange, copy: str | None) -> None:
+    cursor.execute(f"set local lock_timeout = '{_READERS_WAIT}'")
+    cursor.execute(f"select {LOCK}")
+    cursor.execute("lock table only recfleet.recommendation in access exclusive mode")
+    for part in plan.taken:
+        statement = sql.SQL("lock table {} in access exclusive mode nowait")
+        cursor.execute(statement.format(_table(part.name)))
+    _check_unchanged(cursor, plan)
+    for part in plan.taken:
+        statement = sql.SQL("alter table recfleet.recommendation detach partition {}")
+        cursor.execute(statement.format(_table(part.name)))
+    if copy is not None:
+        cursor.execute(
+            sql.SQL(
+                "alter table recfleet.recommendation attach partition {} for values in ({})"
+            ).format(_table(copy), plan.nights)
+        )
+    for part in plan.taken:
+        cursor.execute(sql.SQL("drop table {}").format(_table(part.name)))
+
+
+def _check_unchanged(cursor: Cursor, plan: _Exchange) -> None:
+    """Check, now that nobody can read or write a list, that what was chosen is still right.
+
+    Of the wanted releases the live ones only, for the readers' sake: a rollback that finds its
+    release gone makes another.
+    """
+    if not {part.name for part in plan.taken} <= {part.name for part in _past(cursor, plan.before)}:
+        raise _PostponedError("one of the old nights was begun anew")
+    cursor.execute(
+        "select release_id from live_release where night_id = any(%s)",
+        ([night for part in plan.taken for night in part.nights],),
+    )
+    live = {release_id for (release_id,) in cursor.fetchall()}
+    if not live <= {item.release_id for item in plan.moving}:
+        raise _PostponedError("an old release has just become live")
+
+
+def _clear_remains(connection: Connection) -> None:
+    """Drop copies that a killed process left aside."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select relname from pg_class where relnamespace = 'recfleet'::regnamespace "
+            "and relkind = 'r' and not relispartition and relname ~ %s",
+            (_MERGED_PATTERN,),
+        )
+        for (name,) in cursor.fetchall():
+            cursor.execute(sql.SQL("drop table {}").format(_table(name)))
+
+
+def _table(name: str) -> sql.Identifier:
+    return sql.Identifier("recfleet", name)
+
+
+def _keys(wanted: Sequence[_Wanted]) -> tuple[list[int], list[int]]:
+    return [item.night_id for item in wanted], [item.release_id for item in wanted]
