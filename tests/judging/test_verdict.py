@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recfleet.judging import Holdout, Score, flatten, judge
+from recfleet.judging import Holdout, Score, compare, flatten, judge, needed_gain
 from recfleet.judging import _bootstrap as bootstrap
-from recfleet.judging._bootstrap import resampled_means, resamples_for
+from recfleet.judging._bootstrap import resampled_means
 from recfleet.tenants import Policy
 from tests.judging._twins import holdout_of
 
@@ -49,7 +49,7 @@ def test_a_first_model_must_beat_popularity() -> None:
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert (verdict.kind, verdict.first) == ("promote", True)
     assert verdict.reason == (
-        "The challenger's error (RMSE) is 10.56% lower than popularity's (at 99% confidence, by "
+        "The challenger's error (RMSE) is 10.56% lower than popularity's (at 99.5% confidence, by "
         "10.56% or more), and its first ten products are not significantly worse."
     )
     scores["challenger"] = scored(0.26)
@@ -73,17 +73,36 @@ def test_a_better_challenger_is_promoted() -> None:
 
 
 def test_a_gain_below_the_minimum_does_not_promote() -> None:
+    """However sure it is: nothing here varies, so the bound is the gain itself."""
     scores = {
-        "challenger": scored(0.2498),
+        "challenger": scored(0.248),
         "champion": scored(0.25),
         "popularity": scored(0.26),
     }
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert verdict.kind == "keep"
     assert verdict.reason == (
-        "The challenger's error (RMSE) is 0.04% lower than the champion's, less than the tenant's "
-        "minimum gain of 0.20%; the champion stays."
+        "The challenger's error (RMSE) is 0.40% lower than the champion's, which may be chance or "
+        "too little: at 99.5% confidence it is anything from 0.40% up, and 0.50% is needed; the "
+        "champion stays."
     )
+    scores["challenger"] = scored(0.247)
+    assert judge(holdout(), scores, POLICY, seed=1).kind == "promote"
+
+
+def test_a_first_model_has_a_minimum_of_its_own() -> None:
+    scores = {"challenger": scored(0.2492), "champion": None, "popularity": scored(0.25)}
+    verdict = judge(holdout(), scores, POLICY, seed=1)
+    assert verdict.reason == (
+        "The challenger's error (RMSE) is 0.16% lower than popularity's, and 0.20% is needed; the "
+        "tenant is served its popular products."
+    )
+    scores["challenger"] = scored(0.2488)
+    assert judge(holdout(), scores, POLICY, seed=1).kind == "promote"
+    noisy = scored(0.2488, noise=0.2)
+    verdict = judge(holdout(), scores | {"challenger": noisy}, POLICY, seed=1)
+    assert verdict.kind == "reject"
+    assert "0.24% lower than popularity's, which may be chance: at 99.5%" in verdict.reason
 
 
 def test_noise_does_not_promote() -> None:
@@ -166,7 +185,7 @@ def test_the_numbers_are_ready_for_json_and_complete() -> None:
     }
     numbers = judge(holdout(), scores, POLICY, seed=1).numbers
     assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
-    assert numbers["confidence"] == 0.99
+    assert numbers["confidence"] == 0.995
     assert numbers["holdout"] == {
         "start": "2024-03-01T00:00:00+00:00",
         "customers": 200,
@@ -194,6 +213,7 @@ def test_metrics_are_flat() -> None:
     metrics = flatten(judge(holdout(), scores, POLICY, seed=1).numbers)
     assert metrics["rmse_challenger"] == pytest.approx(sqrt(0.20))
     assert metrics["skill_popularity"] == 0.0
+    assert "pooled_gain_low" not in metrics
     assert metrics["gain_low"] == pytest.approx(1 - sqrt(0.20 / 0.25))
     assert metrics["holdout_customers"] == 200
     assert all(isinstance(value, float) for value in metrics.values())
@@ -240,26 +260,70 @@ def test_the_spread_of_resamples_is_the_standard_error() -> None:
     assert means.mean() == pytest.approx(values.mean(), abs=0.002)
 
 
-@pytest.mark.parametrize(
-    ("confidence", "resamples"), [(0.9, 1000), (0.99, 5000), (0.999, 50_000), (0.999999, 100_000)]
+def errors(generator: np.random.Generator, customers: int) -> NDArray[np.float64]:
+    """(customers, 2) squared errors of two models that err on the same customers."""
+    shared = generator.gamma(4, 0.06, size=(customers, 1))
+    return np.asarray(shared * generator.gamma(20, 0.05, size=(customers, 2)))
+
+
+def pair(both: NDArray[np.float64]) -> tuple[Score, Score]:
+    rails = np.full(len(both), 0.3)
+    return Score(both[:, 0], rails, rails), Score(both[:, 1], rails, rails)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    customers=st.sampled_from([40, 150, 400]),
+    confidence=st.sampled_from([0.9, 0.95, 0.99, 0.995]),
 )
-def test_stricter_levels_take_more_resamples(confidence: float, resamples: int) -> None:
-    assert resamples_for(confidence) == resamples
+def test_the_bound_is_the_plain_quantile_of_many_resamples(
+    seed: int, customers: int, confidence: float
+) -> None:
+    """The plain twin: resample 20,000 times, and read the quantile off."""
+    both = errors(np.random.default_rng(seed), customers)
+    gain = compare(*pair(both), over="champion", seed=seed).gain
+    means = resampled_means(both, seed=seed + 1, resamples=20_000)
+    plain = 1 - np.sqrt(means[:, 0] / means[:, 1])
+    low, high = np.quantile(plain, [1 - confidence, confidence])
+    assert gain.value == pytest.approx(1 - sqrt(both[:, 0].mean() / both[:, 1].mean()))
+    assert gain.low(confidence) == pytest.approx(low, abs=0.5 * gain.standard_error)
+    assert gain.high(confidence) == pytest.approx(high, abs=0.5 * gain.standard_error)
 
 
-def test_chance_promotes_no_more_often_than_the_level_says() -> None:
-    """Challengers that are as good as their champion, judged at a level that can be counted."""
-    policy = Policy(confidence=0.9, minimum_gain=0.0)
-    people = holdout(60)
-    popularity = scored(0.3, customers=60)
-    promoted = 0
-    for seed in range(300):
-        generator = np.random.default_rng(seed)
-        errors = generator.gamma(4, 0.06, size=(60, 2))
-        contenders = {
-            name: Score(errors[:, i], np.full(60, 0.3), np.full(60, 0.3))
-            for i, name in enumerate(("challenger", "champion"))
-        }
-        verdict = judge(people, {**contenders, "popularity": popularity}, policy, seed=seed)
-        promoted += verdict.kind == "promote"
-    assert 10 <= promoted <= 48  # 30 are expected of 300, with a standard deviation of 5
+@pytest.mark.parametrize("customers", [25, 200])
+def test_chance_passes_a_bound_no_more_often_than_its_level_says(customers: int) -> None:
+    """Challengers that are as good as their champion, at a level that can be counted."""
+    passed = 0
+    for seed in range(600):
+        both = errors(np.random.default_rng(seed), customers)
+        passed += compare(*pair(both), over="champion", seed=seed).gain.low(0.95) > 0
+    assert 14 <= passed <= 48  # 30 are expected of 600, with a standard deviation of 5
+
+
+@pytest.mark.parametrize(
+    ("days", "kind"), [(0, "keep"), (13.9, "keep"), (14, "promote"), (None, "promote")]
+)
+def test_a_new_champion_is_replaced_by_what_is_better_by_more(
+    days: float | None, kind: str
+) -> None:
+    scores = {
+        "challenger": scored(0.2465),
+        "champion": scored(0.25),
+        "popularity": scored(0.26),
+    }
+    verdict = judge(holdout(), scores, POLICY, seed=1, champion_days=days)
+    assert verdict.kind == kind
+    if kind == "keep":
+        assert verdict.numbers["minimum_gain"] == POLICY.cooldown_gain
+        assert verdict.reason.endswith(
+            "from 0.70% up, and 1.00% is needed in the first 14 days of a champion; the champion "
+            "stays."
+        )
+    scores["challenger"] = scored(0.244)
+    assert judge(holdout(), scores, POLICY, seed=1, champion_days=days).kind == "promote"
+
+
+def test_a_cooldown_never_needs_less_than_usual() -> None:
+    policy = Policy(minimum_gain=0.03)
+    assert needed_gain(policy, 1) == needed_gain(policy, 100) == 0.03

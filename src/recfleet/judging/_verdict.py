@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from recfleet.judging._bootstrap import resampled_means, resamples_for
+from recfleet.judging._compare import Comparison, compare
+from recfleet.judging._estimate import Estimate
+from recfleet.judging._evidence import Evidence, Pooled, pool
 from recfleet.judging._holdout import Holdout
+from recfleet.judging._rule import needed_gain, rule
 from recfleet.judging._score import Score
 from recfleet.tenants import Policy
 
@@ -33,42 +33,6 @@ class Verdict:
     """Ready for JSON."""
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A number, and its one-sided bounds at the policy's confidence."""
-
-    value: float
-    low: float
-    high: float
-
-    def numbers(self) -> dict[str, object]:
-        """Ready for JSON."""
-        return {key: _plain(getattr(self, key)) for key in ("value", "low", "high")}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A challenger against whom it would replace, on the same resamples."""
-
-    name: str
-    """Whom: champion or popularity."""
-    gain: Interval
-    """Share by which the challenger's RMSE is lower; negative: it is higher."""
-    ndcg: Interval
-    """The challenger's NDCG@10 less the other's."""
-    recall: Interval
-    """The challenger's recall@10 less the other's."""
-
-    def numbers(self) -> dict[str, object]:
-        """Ready for JSON."""
-        return {
-            "over": self.name,
-            **self.gain.numbers(),
-            "ndcg_at_10": self.ndcg.numbers(),
-            "recall_at_10": self.recall.numbers(),
-        }
-
-
 def judge(
     holdout: Holdout,
     scores: Mapping[str, Score | None],
@@ -76,27 +40,30 @@ def judge(
     *,
     seed: int,
     has_champion: bool | None = None,
+    earlier: Sequence[Evidence] = (),
+    champion_days: float | None = None,
 ) -> Verdict:
     """The verdict over a challenger.
 
-    It is promoted when, against the champion or, for a tenant's first model, against popularity,
-    the lower bound of its RMSE gain is above zero, the gain is at least the policy's minimum, and
-    neither NDCG@10 nor recall@10 is significantly worse; and when it is not worse than popularity.
+    It is promoted when `rule` lets it replace the champion or, as a tenant's first model,
+    popularity; and when it is not worse than popularity.
 
     Args:
         holdout: what everybody was scored on.
         scores: of ``challenger``, ``champion`` and ``popularity``, None for who is not there;
             others are reported beside them and decide nothing.
-        policy: confidence, minimum gain, minimum number of holdout customers.
+        policy: levels and minima.
         seed: of the bootstrap's draws.
         has_champion: whether a champion stays if the challenger is not promoted; by default, when
             it has been scored.
+        earlier: what nights before tonight found of the same champion.
+        champion_days: from the champion's as-of to tonight's; None: no cooldown.
     """
     there = {name: score for name, score in scores.items() if score is not None}
     first = "champion" not in there if has_champion is None else not has_champion
     numbers: dict[str, object] = {
         "confidence": policy.confidence,
-        "minimum_gain": policy.minimum_gain,
+        "minimum_gain": policy.minimum_skill if first else needed_gain(policy, champion_days),
         "holdout": _holdout_numbers(holdout),
         "contenders": {
             name: _score_numbers(score, there["popularity"]) for name, score in there.items()
@@ -108,83 +75,17 @@ def judge(
         return Verdict(refused, first, f"{objection}; {_stays(first)}.", numbers)
     if "challenger" not in there:
         return Verdict(refused, first, f"No challenger was trained; {_stays(first)}.", numbers)
-    comparison = compare(
-        there["challenger"],
-        there["popularity" if first else "champion"],
-        name="popularity" if first else "champion",
-        confidence=policy.confidence,
-        seed=seed,
-    )
-    numbers["gain"] = comparison.numbers()
-    objection = _objection(comparison, policy) or _below_popularity(there)
+    over = "popularity" if first else "champion"
+    comparison = compare(there["challenger"], there[over], over=over, seed=seed)
+    numbers["gain"] = _gain_numbers(comparison, policy.confidence)
+    pooled = None if first else pool(comparison.gain, earlier, policy)
+    if pooled is not None:
+        numbers["pooled"] = _pooled_numbers(pooled, policy)
+    ruling = rule(comparison, policy, pooled=pooled, champion_days=champion_days)
+    objection = _below_popularity(there) if ruling.passes else ruling.reason
     if objection:
         return Verdict(refused, first, f"{objection}; {_stays(first)}.", numbers)
-    return Verdict("promote", first, _praise(comparison, policy), numbers)
-
-
-def compare(
-    challenger: Score, other: Score, *, name: str, confidence: float, seed: int
-) -> Comparison:
-    """Paired bootstrap over customers: both are seen on the same resamples.
-
-    Args:
-        challenger: m > 0 customers.
-        other: the same customers.
-        name: who the other is.
-        confidence: level of each one-sided bound.
-        seed: of the draws.
-    """
-    values = np.column_stack(
-        [
-            challenger.squared_error,
-            other.squared_error,
-            challenger.ndcg - other.ndcg,
-            challenger.recall - other.recall,
-        ]
-    )
-    means = resampled_means(values, resamples=resamples_for(confidence), seed=seed)
-    seen = values.mean(axis=0, keepdims=True)
-    gain = _interval(_gain(seen[:, 0], seen[:, 1]), _gain(means[:, 0], means[:, 1]), confidence)
-    ndcg, recall = (_interval(seen[:, i], means[:, i], confidence) for i in (2, 3))
-    return Comparison(name=name, gain=gain, ndcg=ndcg, recall=recall)
-
-
-def _gain(challenger: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 - RMSE / the other's RMSE, from mean squared errors; 0 when the other is without error."""
-    safe = np.where(other > 0, other, 1.0)
-    return np.where(other > 0, 1 - np.sqrt(challenger / safe), 0.0)
-
-
-def _interval(
-    seen: NDArray[np.float64], resampled: NDArray[np.float64], confidence: float
-) -> Interval:
-    low, high = np.quantile(resampled, [1 - confidence, confidence])
-    return Interval(value=float(seen[0]), low=float(low), high=float(high))
-
-
-def _objection(comparison: Comparison, policy: Policy) -> str | None:
-    """Why the challenger does not replace the other; None: it does."""
-    gain, whom = comparison.gain, _whom(comparison.name)
-    sure = _sure(policy)
-    if gain.value < 0:
-        return f"The challenger's error (RMSE) is {-gain.value:.2%} higher than {whom}'s"
-    if gain.low <= 0:
-        return (
-            f"The challenger's error (RMSE) is {gain.value:.2%} lower than {whom}'s, which may be "
-            f"chance: {sure} it is anything from {gain.low:.2%} up"
-        )
-    if gain.value < policy.minimum_gain:
-        return (
-            f"The challenger's error (RMSE) is {gain.value:.2%} lower than {whom}'s, less than the "
-            f"tenant's minimum gain of {policy.minimum_gain:.2%}"
-        )
-    for label, rail in (("NDCG@10", comparison.ndcg), ("recall@10", comparison.recall)):
-        if rail.high < 0:
-            return (
-                f"The challenger's error (RMSE) is {gain.value:.2%} lower than {whom}'s, but its "
-                f"{label} is worse by {-rail.value:.4f} ({sure}, by {-rail.high:.4f} or more)"
-            )
-    return None
+    return Verdict("promote", first, ruling.reason, numbers)
 
 
 def _below_popularity(there: Mapping[str, Score]) -> str | None:
@@ -194,15 +95,6 @@ def _below_popularity(there: Mapping[str, Score]) -> str | None:
     return (
         "The challenger is better than the champion, but its error (RMSE) is "
         f"{-skill:.2%} higher than that of the popular products"
-    )
-
-
-def _praise(comparison: Comparison, policy: Policy) -> str:
-    gain = comparison.gain
-    return (
-        f"The challenger's error (RMSE) is {gain.value:.2%} lower than "
-        f"{_whom(comparison.name)}'s ({_sure(policy)}, by {gain.low:.2%} or more), and its "
-        "first ten products are not significantly worse."
     )
 
 
@@ -224,12 +116,30 @@ def _stays(first: bool) -> str:
     return "the tenant is served its popular products" if first else "the champion stays"
 
 
-def _whom(name: str) -> str:
-    return "popularity" if name == "popularity" else f"the {name}"
+def _gain_numbers(comparison: Comparison, confidence: float) -> dict[str, object]:
+    return {
+        "over": comparison.over,
+        **_estimate_numbers(comparison.gain, confidence),
+        "ndcg_at_10": _estimate_numbers(comparison.ndcg, confidence),
+        "recall_at_10": _estimate_numbers(comparison.recall, confidence),
+    }
 
 
-def _sure(policy: Policy) -> str:
-    return f"at {policy.confidence * 100:.4g}% confidence"
+def _pooled_numbers(pooled: Pooled, policy: Policy) -> dict[str, object]:
+    return {
+        "nights": pooled.nights,
+        "confidence": policy.pooled_confidence,
+        **_estimate_numbers(pooled.gain, policy.pooled_confidence),
+    }
+
+
+def _estimate_numbers(estimate: Estimate, confidence: float) -> dict[str, object]:
+    return {
+        "value": _plain(estimate.value),
+        "standard_error": _plain(estimate.standard_error),
+        "low": _plain(estimate.low(confidence)),
+        "high": _plain(estimate.high(confidence)),
+    }
 
 
 def _holdout_numbers(holdout: Holdout) -> dict[str, object]:
@@ -273,6 +183,8 @@ def flatten(numbers: Mapping[str, Any]) -> dict[str, float]:
     }
     gain = numbers.get("gain", {})
     flat |= {f"gain_{bound}": gain.get(bound) for bound in ("value", "low", "high")}
+    pooled = numbers.get("pooled", {})
+    flat |= {f"pooled_gain_{bound}": pooled.get(bound) for bound in ("value", "low")}
     flat["holdout_customers"] = numbers["holdout"]["customers"]
     return {name: float(value) for name, value in flat.items() if value is not None}
 

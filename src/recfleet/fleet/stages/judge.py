@@ -10,6 +10,7 @@ import structlog
 
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import Champion
+from recfleet.fleet.evidence import Standing
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def weigh(
     seed: int,
     refusal: str | None = None,
     lost: str | None = None,
+    standing: Standing | None = None,
 ) -> Verdict:
     """The verdict over the contenders' scores.
 
@@ -89,10 +91,19 @@ def weigh(
         seed: of the bootstrap's draws.
         refusal: why the champion may not be compared, in words: it stays then.
         lost: what became of a champion that cannot be served, in words.
+        standing: of the champion; None: nothing is known of it.
     """
     from recfleet.judging import Verdict, judge
 
-    verdict = judge(holdout, scores, policy, has_champion=has_champion, seed=seed)
+    verdict = judge(
+        holdout,
+        scores,
+        policy,
+        has_champion=has_champion,
+        seed=seed,
+        earlier=standing.earlier if standing else (),
+        champion_days=standing.days if standing else None,
+    )
     if refusal:
         numbers = {name: part for name, part in verdict.numbers.items() if name != "gain"}
         verdict = Verdict("keep", first=False, reason=refusal, numbers=numbers)

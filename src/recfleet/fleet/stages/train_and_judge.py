@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from recfleet import registry
 from recfleet.errors import ThinError
 from recfleet.fleet.champions import Champion, get_champions
+from recfleet.fleet.evidence import Standing, read_standings
 from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import load_champion, score_contenders, weigh
@@ -36,6 +37,8 @@ class _Tools:
     artifacts: ArtifactStore
     champions: dict[str, Champion]
     """Of the shard's tenants, when the task began."""
+    standings: dict[str, Standing]
+    """Of these champions."""
     tenant_ids: list[str]
     _registry: Registry | None = field(default=None, repr=False)
 
@@ -65,9 +68,11 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
 
     desk.import_seconds["implicit"] = als.load_library()
     tenant_ids = [row.tenant_id for row in rows]
+    champions = get_champions(desk.connection, tenant_ids)
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
-        champions=get_champions(desk.connection, tenant_ids),
+        champions=champions,
+        standings=read_standings(desk.connection, rows, champions, desk.night.as_of),
         tenant_ids=tenant_ids,
     )
 
@@ -99,7 +104,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     case = _Case(row, log, matrix, holdout, on_record, watch)
     if too_few(holdout, row.policy):
         return _unjudged(case)
-    return _train_and_judge(case, tools.artifacts)
+    return _train_and_judge(case, tools)
 
 
 def _untrained(reason: str, on_record: Champion | None) -> Step:
@@ -134,14 +139,14 @@ def _unjudged(case: _Case) -> Step:
     return Step("judged", {**changes, "numbers": {**verdict.numbers, "against": case.against}})
 
 
-def _train_and_judge(case: _Case, artifacts: ArtifactStore) -> _Judged:
+def _train_and_judge(case: _Case, tools: _Tools) -> _Judged:
     from recfleet.als import dump_model
 
     row, watch, holdout = case.row, case.watch, case.holdout
     with watch.part("train.fit"):
         challenger = train(case.log, case.matrix, row.policy, train_end=holdout.start)
     with watch.part("judge.read"):
-        champion, lost = load_champion(row.tenant_id, case.on_record, artifacts)
+        champion, lost = load_champion(row.tenant_id, case.on_record, tools.artifacts)
     with watch.part("judge.score"):
         scores, refusal = score_contenders(challenger, champion, holdout, case.log)
     with watch.part("judge.weigh"):
@@ -153,6 +158,7 @@ def _train_and_judge(case: _Case, artifacts: ArtifactStore) -> _Judged:
             seed=challenger.seed,
             refusal=refusal,
             lost=lost,
+            standing=tools.standings.get(row.tenant_id),
         )
     with watch.part("train.write"):
         facts, files = challenger_facts(case.log, case.matrix, challenger), dump_model(challenger)

@@ -1,0 +1,88 @@
+"""How champions stand before tonight: how old they are, and what earlier nights found of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from recfleet.fleet.champions import Champion
+from recfleet.fleet.ledger import TenantNight
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.judging import Evidence
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a champion before tonight."""
+
+    days: float
+    """From the as-of of the night that made it to tonight's, or from when it was made by none."""
+    earlier: Sequence[Evidence]
+    """The gains that nights before tonight found over it, the latest first."""
+
+
+def read_standings(
+    connection: Connection,
+    rows: Sequence[TenantNight],
+    champions: Mapping[str, Champion],
+    as_of: datetime,
+) -> dict[str, Standing]:
+    """Tenant id -> standing of its champion, of those of these tenants that have one.
+
+    As evidence count the nights of the policy's days before as-of, which were judged against this
+    very version by challengers of tonight's recipe: another recipe's gain says nothing of
+    tonight's. Of several nights with one as-of the last counts, and none with tonight's: a night
+    that is repeated finds what it found the first time.
+
+    Args:
+        connection: an open connection.
+        rows: tenants of tonight, with their policies.
+        champions: tenant id -> champion in force.
+        as_of: tonight's.
+    """
+    from recfleet.judging import Evidence
+
+    asked = [row for row in rows if row.tenant_id in champions]
+    earlier: defaultdict[str, list[Evidence]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct on (tenant_id, night.as_of) tenant_id, night.as_of, "
+            "(numbers #>> '{gain,value}')::float, (numbers #>> '{gain,standard_error}')::float "
+            "from unnest(%s::text[], %s::text[], %s::integer[], %s::jsonb[]) "
+            "as champion (tenant_id, version, days, recipe) "
+            "join ledger using (tenant_id) join night using (night_id) "
+            "where night.as_of < %s and night.as_of > %s - days * interval '1 day' "
+            "and numbers ->> 'against' = version and numbers #>> '{gain,over}' = 'champion' "
+            "and numbers #> '{gain,standard_error}' is not null and policy -> 'recipe' = recipe "
+            "order by tenant_id, night.as_of desc, night_id desc",
+            (
+                [row.tenant_id for row in asked],
+                [str(champions[row.tenant_id].version) for row in asked],
+                [row.policy.pooled_days for row in asked],
+                [row.policy.recipe.model_dump_json() for row in asked],
+                as_of,
+                as_of,
+            ),
+        )
+        for tenant_id, then, gain, error in cursor:
+            earlier[tenant_id].append(Evidence(_days(then, as_of), gain, error))
+        cursor.execute(
+            "select tenant_id, coalesce(night.as_of, champion.promoted_at) "
+            "from champion left join night using (night_id) "
+            "where tenant_id = any(%s) and role = 'champion'",
+            ([row.tenant_id for row in asked],),
+        )
+        return {
+            tenant_id: Standing(_days(since, as_of), earlier[tenant_id])
+            for tenant_id, since in cursor
+        }
+
+
+def _days(then: datetime, as_of: datetime) -> float:
+    return (as_of - then) / timedelta(days=1)

@@ -1,0 +1,63 @@
+"""A challenger beside whom it would replace, on the same resamples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.judging._bootstrap import resampled_means
+from recfleet.judging._estimate import Estimate
+from recfleet.judging._score import Score
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A challenger against whom it would replace."""
+
+    over: str
+    """Whom: champion or popularity."""
+    gain: Estimate
+    """Share by which the challenger's RMSE is lower; negative: it is higher."""
+    ndcg: Estimate
+    """The challenger's NDCG@10 less the other's."""
+    recall: Estimate
+    """The challenger's recall@10 less the other's."""
+
+
+def compare(challenger: Score, other: Score, *, over: str, seed: int) -> Comparison:
+    """Paired bootstrap over customers: both are seen on the same resamples.
+
+    Args:
+        challenger: m > 0 customers.
+        other: the same customers.
+        over: who the other is.
+        seed: of the draws.
+    """
+    values = np.column_stack(
+        [
+            challenger.squared_error,
+            other.squared_error,
+            challenger.ndcg - other.ndcg,
+            challenger.recall - other.recall,
+        ]
+    )
+    means = resampled_means(values, seed=seed)
+    seen = values.mean(axis=0, keepdims=True)
+    gain = _estimate(_gain(seen), _gain(means), len(values))
+    ndcg, recall = (_estimate(seen[:, i], means[:, i], len(values)) for i in (2, 3))
+    return Comparison(over=over, gain=gain, ndcg=ndcg, recall=recall)
+
+
+def _gain(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 - RMSE / the other's RMSE, from mean squared errors; 0 when the other is without error."""
+    challenger, other = means[:, 0], means[:, 1]
+    safe = np.where(other > 0, other, 1.0)
+    return np.where(other > 0, 1 - np.sqrt(challenger / safe), 0.0)
+
+
+def _estimate(
+    seen: NDArray[np.float64], resampled: NDArray[np.float64], customers: int
+) -> Estimate:
+    return Estimate(float(seen[0]), float(resampled.std()), customers)
