@@ -14,8 +14,10 @@ def demo_world() -> World:
 
     Nights as of two weeks, one week and no weeks before the end see: sound data everywhere, then
     one half of the broken tenants broken, then all of them. The drifting tenants' tastes change
-    five to six weeks before the end: the first night's models have seen a week or two of them. Of
-    all seeds this one has every trouble once, and three broken tenants in each of the two weeks.
+    altogether ten weeks before the end. The first night's models have seen six weeks of the new
+    ones, enough to beat popularity, and are surely outdone by those of the third night in half of
+    these tenants. Of all seeds this one has every trouble once, and three broken tenants in each of
+    the two weeks.
     """
     return World(
         seed=56,
@@ -25,10 +27,14 @@ def demo_world() -> World:
         largest=15_000,
         thin=2 / 24,
         broken=6 / 24,
-        drift=5 / 24,
+        drift=8 / 24,
         broken_from_week=24,
         broken_within_weeks=2,
-        drift_from_week=20,
-        drift_within_weeks=2,
+        drift_from_week=16,
+        drift_within_weeks=1,
         drift_every_weeks=26,
+        drift_products=0.5,
+        drift_topics=4,
+        drift_customers=1,
+        drift_weight=1,
     )
