@@ -20,7 +20,7 @@ DATA ?=
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ bench-registry: $(INSTALLED_DEV) ## 4,000 models of 100 runs: how fast MLflow's 
 
 bench-housekeeping: $(INSTALLED_DEV) ## thirty nights of 200 tenants: does anything still grow; 20 minutes
 	$(BENCH) benchmarks.housekeeping
+
+bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 10 minutes
+	$(BENCH) benchmarks.judging
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up

@@ -1,0 +1,1 @@
+"""Right judgments at scale: the night's own rule on tenants whose truth is known."""

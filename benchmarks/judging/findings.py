@@ -1,0 +1,397 @@
+"""What the looks say: the demands, and the tables that the choice of the rule rests on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+import numpy as np
+
+from benchmarks.judging.look import Look, Rule, above_zero, by_policy
+from benchmarks.judging.trials import DECLINED, FIRST, NIGHTS
+from recfleet.tenants import Policy
+
+ENOUGH_CUSTOMERS = 150
+"""In the holdout: from so many on, a decline has to be seen at once."""
+WITHIN = 5
+"""Nights, that of the decline the first."""
+GAINS = (-0.02, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.09)
+"""Bounds of the classes of true gains."""
+
+Story = list[Look]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Something the rule has to do, and what it does."""
+
+    name: str
+    asked: str
+    found: str
+    met: bool
+    """Also when nothing was there to measure it on; ``found`` then says so."""
+
+
+def demands(looks: Sequence[Look], rule: Rule | None = None) -> list[Demand]:
+    """Whether a rule, by default the night's own, does what it has to."""
+    rule = rule or by_policy(Policy())
+    nulls = {
+        size: [rule(look, []) for look in of_size]
+        for size, of_size in _by_size(look for look in looks if look.trial == "null").items()
+    }
+    worst = max((float(np.mean(promoted)) for promoted in nulls.values()), default=0.0)
+    trials = sum(len(promoted) for promoted in nulls.values())
+    declines = [one for one in declined(looks, rule) if one.customers >= ENOUGH_CUSTOMERS]
+    damaged, caught = damage_promoted(looks, rule)
+    flaps = changes(looks, rule)
+    changed = median(flaps) if flaps else 0
+    return [
+        Demand(
+            "null",
+            "at most 1% promoted, at every size",
+            f"{worst:.1%} at the worst size ({trials} challengers)",
+            worst <= 0.01,
+        ),
+        _share_in_time("decline, first night", declines, nights=1, least=0.80),
+        _share_in_time("decline, five nights", declines, nights=WITHIN, least=0.95),
+        Demand("damage", "none promoted", f"{caught} of {damaged}", caught == 0),
+        Demand(
+            "flapping",
+            f"at most one change in {NIGHTS} nights, median",
+            f"{changed:g} (at most {max(flaps, default=0)}; {len(flaps)} tenants)",
+            changed <= 1,
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Decline:
+    """A champion that has declined, and when it was replaced."""
+
+    size: int
+    customers: int
+    """In the holdout of the first night with the decline."""
+    age: int
+    """Of the champion in that night."""
+    waited: int | None
+    """Nights from that night to the replacement, 0 or less for at once; None: never seen."""
+    alone: bool
+    """Whether that night's holdout alone would have replaced it."""
+
+
+def declined(looks: Sequence[Look], rule: Rule) -> list[Decline]:
+    """Every tenant whose champion declined, under a rule."""
+    found = []
+    for story in _tenants(looks, "decline"):
+        first = _first_decline(story)
+        if first is None or not _is_daily(story, first):
+            continue  # it never declined, or only when nights were no longer looked at daily
+        replaced = next((look.night for p, look in enumerate(story) if rule(look, story[:p])), None)
+        look = story[first]
+        waited = None if replaced is None else replaced - look.night
+        found.append(Decline(look.size, look.customers, look.age, waited, rule(look, [])))
+    return found
+
+
+def damage_promoted(looks: Sequence[Look], rule: Rule) -> tuple[int, int]:
+    """Challengers of damaged data, and how many of them a rule promotes."""
+    damaged = [look for look in looks if look.trial == "damage" and look.data != "sound"]
+    sound = defaultdict(list)
+    for look in looks:
+        if look.trial == "damage" and look.data == "sound":
+            sound[look.size, look.tenant, look.champion].append(look)
+    promoted = sum(
+        rule(look, sound[look.size, look.tenant, look.champion] if look.age else [])
+        for look in damaged
+    )
+    return len(damaged), promoted
+
+
+def changes(looks: Sequence[Look], rule: Rule) -> list[int]:
+    """Of each tenant, the changes of champion in the nights of flapping.
+
+    Only what was looked at can be replayed: under another rule than the night's own, a tenant is
+    followed until its second champion comes from a night that nobody looked from.
+    """
+    counts = []
+    for story in _tenants(looks, "flapping"):
+        at = {(look.night, look.champion): look for look in story}
+        champion, earlier, count = FIRST, list[Look](), 0
+        for night in range(FIRST + 1, FIRST + NIGHTS + 1):
+            look = at.get((night, champion))
+            if look is None:
+                break
+            if rule(look, earlier):
+                champion, earlier, count = night, [], count + 1
+            else:
+                earlier.append(look)
+        counts.append(count)
+    return counts
+
+
+def replaced_within(looks: Sequence[Look], rule: Rule, nights: int) -> float:
+    """Share of sound tenants whose first champion a rule replaces within so many nights."""
+    stories = [
+        [look for look in story if look.champion == FIRST and look.age <= nights]
+        for story in _tenants(looks, "flapping")
+    ]
+    return _mean([any(rule(one, story[:p]) for p, one in enumerate(story)) for story in stories])
+
+
+_NO_WEEK = 10_000
+RULES: dict[str, Rule] = {
+    "as it was: one night, 99% above zero, gain 0.2%": above_zero(0.99, 0.002),
+    "one night, 99.9% above zero, gain 0.2%": above_zero(0.999, 0.002),
+    "one night, 99.5% above zero, gain 1.5%": above_zero(0.995, 0.015),
+    "one night, 99.5% above 0.5%, no cooldown": by_policy(
+        Policy(pooled_nights=_NO_WEEK, cooldown_days=0)
+    ),
+    "one night, 99.5% above 1%, no cooldown": by_policy(
+        Policy(pooled_nights=_NO_WEEK, cooldown_days=0, minimum_gain=0.01)
+    ),
+    "one night, 99.5% above 0.5%, cooldown": by_policy(Policy(pooled_nights=_NO_WEEK)),
+    "**chosen**: the same, or the week at 95%": by_policy(Policy()),
+    "without the cooldown": by_policy(Policy(cooldown_days=0)),
+    "one night at 99%": by_policy(Policy(confidence=0.99)),
+    "the week at 90%": by_policy(Policy(pooled_confidence=0.9)),
+    "the week at 99%": by_policy(Policy(pooled_confidence=0.99)),
+    "three nights of five": by_policy(Policy(pooled_days=5, pooled_nights=3)),
+    "seven nights of fourteen": by_policy(Policy(pooled_days=14, pooled_nights=7)),
+}
+
+
+def rules(looks: Sequence[Look]) -> Iterator[str]:
+    """What other rules would have done: damaged promoted, declines replaced, sound replaced."""
+    yield from _head(
+        "rule",
+        "damaged promoted",
+        "declined, ≥ 150: first night, five",
+        "40 to 149",
+        "under 40",
+        "sound replaced in 7 nights",
+        "14",
+        "30",
+    )
+    for name, rule in RULES.items():
+        cases = declined(looks, rule)
+        cells = [str(damage_promoted(looks, rule)[1])]
+        for least, most in ((150, 10**9), (40, 149), (0, 39)):
+            some = [case for case in cases if least <= case.customers <= most]
+            cells.append(f"{_in_time(some, 1):.0%}, {_in_time(some, WITHIN):.0%}" if some else "–")
+        cells += [f"{replaced_within(looks, rule, nights):.0%}" for nights in (7, 14, NIGHTS)]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A class of true gains at one size: shares of its nights with a promotion."""
+
+    alone: float
+    """By the night's holdout alone."""
+    nights: int
+    together: float
+    """With the nights before, of the nights up to four after the decline: these were looked at
+    daily whatever the rule said, later ones only of champions that it left."""
+    daily: int
+
+
+def curves(looks: Sequence[Look]) -> Iterator[str]:
+    """Share promoted by true gain and holdout size: by one night alone, and with those before."""
+    sizes = sorted({look.size for look in looks if look.trial == "decline"})
+    counted = {size: curve(looks, size) for size in sizes}
+    labels = [f"{typical_customers(looks, size):.0f}" for size in sizes]
+    yield from _head("true gain", *labels)
+    for place, (low, high) in enumerate(pairwise(GAINS)):
+        cells = [_cell(counted[size][place]) for size in sizes]
+        label = f"under {high:.2%}" if place == 0 else f"{low:.2%} to {high:.2%}"
+        yield f"| {label} | {' | '.join(cells)} |"
+
+
+def _cell(point: Point) -> str:
+    if not point.nights:
+        return "–"
+    together = f"{point.together:.0%}" if point.daily else "–"
+    return f"{point.alone:.0%} / {together} ({point.nights})"
+
+
+def curve(looks: Sequence[Look], size: int) -> list[Point]:
+    """Of each class of true gains, how often the night's own rule promotes."""
+    rule = by_policy(Policy())
+    alone: list[list[bool]] = [[] for _ in GAINS[1:]]
+    together: list[list[bool]] = [[] for _ in GAINS[1:]]
+    for story in _tenants((look for look in looks if look.size == size), "decline"):
+        until = (_first_decline(story) or len(story)) + WITHIN
+        for place, look in enumerate(story):
+            if look.truth is None or not GAINS[0] <= look.truth < GAINS[-1]:
+                continue
+            where = int(np.searchsorted(GAINS, look.truth, side="right")) - 1
+            alone[where].append(rule(look, []))
+            if place < until and _is_daily(story, place):
+                together[where].append(rule(look, story[:place]))
+    return [
+        Point(_mean(one), len(one), _mean(both), len(both))
+        for one, both in zip(alone, together, strict=True)
+    ]
+
+
+def waiting(looks: Sequence[Look]) -> Iterator[str]:
+    """How long a declined champion stays, in nights from the first with a true gain of 3%."""
+    yield from _head(
+        "holdout customers",
+        "tenants",
+        "champion's age",
+        "replaced by the first night",
+        "within 5",
+        "within 14",
+        "within 28",
+        "by one night alone",
+    )
+    cases = declined(looks, by_policy(Policy()))
+    for size in sorted({case.size for case in cases}):
+        some = [case for case in cases if case.size == size]
+        ages = sorted(case.age for case in some)
+        shares = [f"{_in_time(some, nights):.0%}" for nights in (1, 5, 14, 28)]
+        alone = f"{_mean(case.alone for case in some):.0%}"
+        customers = median(case.customers for case in some)
+        yield (
+            f"| {customers:.0f} | {len(some)} | {ages[0]} to {ages[-1]} | "
+            f"{' | '.join(shares)} | {alone} |"
+        )
+
+
+def sound(looks: Sequence[Look]) -> Iterator[str]:
+    """Sound tenants: gains by the champion's age, changes in thirty nights."""
+    yield from _head(
+        "holdout customers",
+        "tenants",
+        "gain at 7 nights",
+        "14",
+        "30",
+        "changes of champion: median",
+        "at most",
+    )
+    for of_size in _by_size(look for look in looks if look.trial == "flapping").values():
+        flaps = changes(of_size, by_policy(Policy()))
+        gains = [
+            _mean(look.gain for look in of_size if look.champion == FIRST and look.age == age)
+            for age in (7, 14, 30)
+        ]
+        customers = median(look.customers for look in of_size)
+        yield (
+            f"| {customers:.0f} | {len(flaps)} | {' | '.join(f'{gain:.2%}' for gain in gains)} | "
+            f"{median(flaps):g} | {max(flaps)} |"
+        )
+
+
+def damaged(looks: Sequence[Look]) -> Iterator[str]:
+    """Gains of challengers of damaged data, over both champions, and how many are promoted."""
+    yield from _head(
+        "damage",
+        "champion",
+        "challengers",
+        "mean gain",
+        "largest",
+        "promoted",
+        "as it was",
+    )
+    bad = [look for look in looks if look.trial == "damage" and look.data != "sound"]
+    for data in dict.fromkeys(look.data for look in bad):
+        for age in (0, 7):
+            some = [look for look in bad if (look.data, look.age) == (data, age)]
+            earlier = [look for look in looks if look.trial == "damage" and look.data == "sound"]
+            promoted = damage_promoted([*some, *earlier], by_policy(Policy()))[1]
+            before = damage_promoted(some, above_zero(0.99, 0.002))[1]
+            gains = [look.gain for look in some]
+            whom = "the same night's" if age == 0 else "a week old"
+            yield (
+                f"| {data} | {whom} | {len(some)} | {_mean(gains):.2%} | {max(gains):.2%} | "
+                f"{promoted} | {before} |"
+            )
+
+
+def overlap(looks: Sequence[Look]) -> Iterator[str]:
+    """Correlation of two nights' errors, gain less truth: as measured, and as it is taken."""
+    yield from _head(
+        "nights apart",
+        "measured",
+        "taken",
+    )
+    daily = [
+        [look for place, look in enumerate(story) if _is_daily(story, place)]
+        for story in _tenants(looks, "decline")
+    ]
+    series = [
+        np.array([(look.gain - (look.truth or 0)) / max(look.gain_error, 1e-4) for look in story])
+        for story in daily
+    ]
+    for lag in (1, 3, 5, 7, 10, 14):
+        pairs = [(one[lag:], one[:-lag]) for one in series if len(one) > lag]
+        later, first = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        yield f"| {lag} | {np.corrcoef(later, first)[0, 1]:.2f} | {max(0.0, 1 - lag / 14):.2f} |"
+
+
+TABLES: dict[str, Callable[[Sequence[Look]], Iterator[str]]] = {
+    "curves": curves,
+    "waiting": waiting,
+    "sound": sound,
+    "damaged": damaged,
+    "rules": rules,
+    "overlap": overlap,
+}
+
+
+def typical_customers(looks: Sequence[Look], size: int) -> float:
+    """Median number of holdout customers of declining tenants of a size."""
+    some = [look.customers for look in looks if look.trial == "decline" and look.size == size]
+    return float(median(some))
+
+
+def _head(*columns: str) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * len(columns)}"
+
+
+def _share_in_time(name: str, cases: Sequence[Decline], *, nights: int, least: float) -> Demand:
+    asked = f"at least {least:.0%} replaced"
+    if not cases:
+        return Demand(name, asked, "no tenant declined", met=True)
+    share = _in_time(cases, nights)
+    return Demand(name, asked, f"{share:.0%} of {len(cases)}", share >= least)
+
+
+def _in_time(cases: Sequence[Decline], nights: int) -> float:
+    return _mean(case.waited is not None and case.waited < nights for case in cases)
+
+
+def _first_decline(story: Story) -> int | None:
+    """The place of the first night whose true gain is that of a decline."""
+    return next((p for p, look in enumerate(story) if (look.truth or 0) >= DECLINED), None)
+
+
+def _is_daily(story: Story, place: int) -> bool:
+    """Whether every night up to this one was looked at."""
+    return story[place].night - story[0].night == place
+
+
+def _tenants(looks: Iterable[Look], trial: str) -> list[Story]:
+    """The looks at each tenant of a trial, in the order of their nights."""
+    by_tenant = defaultdict(list)
+    for look in looks:
+        if look.trial == trial:
+            by_tenant[look.size, look.tenant].append(look)
+    return [sorted(story, key=lambda look: look.night) for story in by_tenant.values()]
+
+
+def _by_size(looks: Iterable[Look]) -> dict[int, list[Look]]:
+    sizes = defaultdict(list)
+    for look in looks:
+        sizes[look.size].append(look)
+    return dict(sorted(sizes.items()))
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return float(np.mean(listed)) if listed else 0.0

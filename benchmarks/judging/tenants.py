@@ -1,0 +1,148 @@
+"""Synthetic tenants in memory, their nights, and what their customers might have bought as well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recfleet.als import AlsModel, Factors, Recipe, fit, fold_in
+from recfleet.interactions.log import InteractionLog, microseconds
+from recfleet.judging import Holdout
+from recfleet.synthetic import World
+from recfleet.synthetic._days import Lines, draw_lines
+from recfleet.synthetic._ids import customer_ids, product_ids
+from recfleet.synthetic._market import Market
+from recfleet.synthetic._random import Draws
+from recfleet.synthetic._traits import traits
+
+RECIPE = Recipe(factors=32)
+"""The default but for the factors: synthetic tenants gain nothing from more than 16, see
+docs/recipes.md, and are fitted and folded in several times as fast."""
+
+_PURCHASES = frozenset(
+    {"baskets", "from", "to", "lines", "customer", "errand", "on errand", "topic", "product"}
+    | {"quantity", "returned", "returned after"}
+)
+"""What is drawn of purchases; everything else is the market's and stays."""
+
+
+@dataclass(frozen=True)
+class _OtherDraws(Draws):
+    """The draws of the same market in another past."""
+
+    past: int
+
+    def _key(self, purpose: str) -> np.uint64:
+        return super()._key(f"{purpose}/{self.past}" if purpose in _PURCHASES else purpose)
+
+
+class _OtherMarket(Market):
+    """The same customers, products and tastes; other purchases."""
+
+    def other(self, past: int) -> _OtherMarket:
+        market = _OtherMarket(self.world, self.traits, self.weeks)
+        draws = _OtherDraws(self.world.seed, self.traits.number, past)
+        object.__setattr__(market, "draws", draws)
+        return market
+
+
+@dataclass(frozen=True, eq=False)
+class Tenant:
+    """A tenant without trouble, with all that its customers will buy; nights see what was before.
+
+    A night is a day's number: its as-of is midnight at that day's beginning.
+    """
+
+    world: World
+    number: int
+    """From 0."""
+    days: int
+    """Of history."""
+    log: InteractionLog
+    """Of all days."""
+
+    @classmethod
+    def draw(cls, world: World, number: int, days: int) -> Tenant:
+        """Draw a tenant of a world in which everything is sound."""
+        market = _market(world, number, days)
+        return cls(world, number, days, _log(market, draw_lines(market, 0, days)))
+
+    def moment(self, day: int) -> datetime:
+        """Midnight at the beginning of a day."""
+        return datetime.combine(self.world.date_of(day), time(), UTC)
+
+    def holdout(
+        self,
+        night: int,
+        *,
+        history: csr_matrix | None = None,
+        future: InteractionLog | None = None,
+    ) -> Holdout:
+        """The holdout of a night.
+
+        Args:
+            night: its number.
+            history: what was bought before, when it has been made already.
+            future: where what was bought in the holdout is taken from, when not from the log.
+        """
+        start, end = self.moment(night - RECIPE.holdout_days), self.moment(night)
+        if history is None:
+            history = self.log.matrix(RECIPE.signal, before=start)
+        return Holdout.between(
+            history,
+            (future or self.log).matrix("binary", since=start, before=end),
+            start=start,
+            repeat_purchases=RECIPE.repeat_purchases,
+        )
+
+    def train(self, night: int, *, seed: int) -> AlsModel:
+        """The challenger of a night."""
+        end = self.moment(night - RECIPE.holdout_days)
+        return fit(
+            self.log.matrix(RECIPE.signal, before=end),
+            self.log.customer_ids,
+            self.log.product_ids,
+            RECIPE,
+            train_end=end,
+            seed=seed,
+        )
+
+    def as_served(self, model: AlsModel, holdout: Holdout) -> Factors:
+        """A model folded in from what came before a holdout."""
+        return fold_in(model, holdout.history, self.log.product_ids)
+
+    def with_log(self, log: InteractionLog) -> Tenant:
+        """The same tenant with other lines."""
+        return replace(self, log=log)
+
+    def other_pasts(self, first: int, count: int) -> list[InteractionLog]:
+        """What else the same customers might have bought on the days from ``first`` on."""
+        market = _market(self.world, self.number, self.days)
+        return [
+            _log(other, draw_lines(other, first, self.days))
+            for other in (market.other(past) for past in range(1, count + 1))
+        ]
+
+
+def _market(world: World, number: int, days: int) -> _OtherMarket:
+    return _OtherMarket(world, traits(world, number), world.reach(world.date_of(days)))
+
+
+def _log(market: Market, lines: Lines) -> InteractionLog:
+    world = market.world
+    start = microseconds(datetime.combine(world.first_day, time(), UTC))
+    until = datetime.combine(world.date_of(7 * market.weeks), time(), UTC)
+    return InteractionLog(
+        tenant_id=market.traits.tenant_id,
+        as_of=until,
+        customer_ids=customer_ids(np.arange(len(market.customer_weeks[0]))),
+        product_ids=product_ids(np.arange(len(market.product_weeks[0]))),
+        customer=lines.customer.astype(np.int32),
+        product=lines.product.astype(np.int32),
+        occurred_at=start + (lines.day * 86_400 + lines.second) * 1_000_000,
+        quantity=lines.quantity,
+        amount=lines.amount,
+    )

@@ -1,0 +1,162 @@
+"""The four trials: each yields the looks of one tenant after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from benchmarks.judging.damage import MONTH, missing_product, wrong_customers
+from benchmarks.judging.look import Look, by_policy
+from benchmarks.judging.story import Story
+from benchmarks.judging.tenants import Tenant
+from recfleet.synthetic import World
+from recfleet.tenants import Policy
+
+FIRST = 182
+"""The night that makes the first champion: after 26 weeks of history."""
+FORTNIGHT = 14
+NIGHTS = 30
+"""Of flapping, after the first champion's."""
+LATEST = 112
+"""Nights after the first champion's that decline is followed for."""
+DECLINED = 0.03
+"""True gain from which a champion has to be replaced."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes, and how many tenants of each go through which trial."""
+
+    tenants: Mapping[str, Mapping[int, int]]
+    """Trial -> size (interactions in 26 weeks) -> tenants."""
+    pasts: int
+    """That the true gain is averaged over; half of them at large sizes, whose holdouts are less
+    noisy."""
+
+
+FULL = Plan(
+    tenants={
+        "null": {1600: 60, 3000: 60, 6000: 30, 14_000: 20, 28_000: 10, 70_000: 3},
+        "damage": {1600: 16, 3000: 16, 6000: 10, 14_000: 5, 28_000: 3, 70_000: 1},
+        "flapping": {1600: 16, 3000: 14, 6000: 10, 14_000: 6, 28_000: 3, 70_000: 1},
+        "decline": {1600: 14, 3000: 12, 6000: 8, 14_000: 12, 28_000: 5, 70_000: 1},
+    },
+    pasts=12,
+)
+QUICK = Plan(
+    tenants={
+        "null": {1600: 4, 3000: 2},
+        "damage": {1600: 1, 3000: 1},
+        "flapping": {1600: 1, 3000: 1},
+        "decline": {3000: 1, 14_000: 1},
+    },
+    pasts=4,
+)
+
+
+def steady(size: int, seed: int) -> World:
+    """Tenants of one size whose tastes stay; customers and products come and go."""
+    return World(seed=seed, median_size=size, size_sigma=0, thin=0, broken=0, drift=0)
+
+
+def drifting(size: int, seed: int) -> World:
+    """Tenants of one size whose tastes all change, in one of the weeks about the first night."""
+    return World(
+        seed=seed,
+        median_size=size,
+        size_sigma=0,
+        thin=0,
+        broken=0,
+        drift=1,
+        drift_from_week=22,
+        drift_within_weeks=4,
+        drift_every_weeks=52,
+        drift_customers=1,
+        drift_weight=1,
+        drift_products=0.5,
+        drift_topics=4,
+        errand=0.2,
+        stray=0.003,
+    )
+
+
+def null(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
+    """Challengers of the champion's own data and another seed, on three holdouts a month apart."""
+    tenant = Tenant.draw(steady(size, seed=101), place, FIRST + 2 * MONTH)
+    story = Story("null", tenant, place)
+    for night in range(FIRST, FIRST + 2 * MONTH + 1, MONTH):
+        holdout = tenant.holdout(night)
+        champion, challenger = (
+            tenant.as_served(tenant.train(night, seed=seed), holdout)
+            for seed in (story.seed(night), story.seed(night) + 1)
+        )
+        yield story.see(holdout, challenger, champion, night, night)
+
+
+def damage(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
+    """Challengers of damaged data beside sound champions of the same night and a week before.
+
+    The week's other nights are sound, and are seen as evidence.
+    """
+    tenant = Tenant.draw(steady(size, seed=102), place, FIRST + 2 * MONTH)
+    story = Story("damage", tenant, place)
+    for night in range(FIRST + 7, FIRST + 2 * MONTH, 21):
+        for before in range(night - 6, night):
+            yield story.look(before, night - 7)
+        seed = story.seed(night)
+        for data, bad in {
+            "wrong customers, a month": wrong_customers(tenant, night, days=MONTH, seed=seed),
+            "wrong customers, always": wrong_customers(tenant, night, days=None, seed=seed),
+            "most popular product missing": missing_product(tenant, night, rank=0),
+            "third product missing": missing_product(tenant, night, rank=2),
+        }.items():
+            holdout = bad.holdout(night)
+            challenger = bad.as_served(bad.train(night, seed=seed), holdout)
+            for champion in (night, night - 7):
+                other = bad.as_served(story.model(champion), holdout)
+                yield story.see(holdout, challenger, other, night, champion, data=data)
+
+
+def flapping(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
+    """Thirty nights in a row without drift, under the rule; the first champion is seen in all."""
+    tenant = Tenant.draw(steady(size, seed=103), place, FIRST + NIGHTS)
+    story = Story("flapping", tenant, place)
+    promotes, champion, earlier = by_policy(Policy()), FIRST, list[Look]()
+    for night in range(FIRST + 1, FIRST + NIGHTS + 1):
+        story.look(night, FIRST)
+        look = story.look(night, champion)
+        if promotes(look, earlier):
+            champion, earlier = night, []
+        else:
+            earlier.append(look)
+    yield from story.looks
+
+
+def decline(plan: Plan, size: int, place: int) -> Iterator[Look]:
+    """A champion whose tenant's tastes change, night after night, until well after its decline.
+
+    Every night is looked at until the champion has declined, for four nights more, and until the
+    rule would have replaced it; then every fourth, up to the latest.
+    """
+    tenant = Tenant.draw(drifting(size, seed=104), place, FIRST + LATEST)
+    fewer = max(1, min(plan.pasts // 4, size // 6000))
+    story = Story(
+        "decline", tenant, place, tenant.other_pasts(FIRST - FORTNIGHT, plan.pasts // fewer)
+    )
+    promotes, earlier, declined, promoted = by_policy(Policy()), list[Look](), 0, False
+    night = FIRST + FORTNIGHT
+    while night <= FIRST + LATEST:
+        look = story.look(night, FIRST)
+        yield look
+        promoted = promoted or promotes(look, earlier)
+        earlier.append(look)
+        declined += declined > 0 or (look.truth or 0.0) >= DECLINED
+        night += 4 if declined > 5 and promoted else 1
+
+
+TRIALS: dict[str, Callable[[Plan, int, int], Iterator[Look]]] = {
+    "null": null,
+    "damage": damage,
+    "flapping": flapping,
+    "decline": decline,
+}
