@@ -230,6 +230,7 @@ def nights(retail: OnlineRetail) -> Iterator[str]:
     logs = [retail.log("United Kingdom", as_of, returns=True) for as_of in NIGHTS]
     for seed in range(1, 4):
         champion: AlsModel | None = None
+        promoted = NIGHTS[0]
         for log in logs:
             holdout = holdout_of(log, recipe)
             model = fit_on(holdout, log, recipe, seed)
@@ -239,9 +240,11 @@ def nights(retail: OnlineRetail) -> Iterator[str]:
                 if contender is not None
             }
             scores["popularity"] = score_popularity(holdout)
-            verdict = judge(holdout, scores, Policy(), seed=seed)
+            days = None if champion is None else float((log.as_of - promoted).days)
+            verdict = judge(holdout, scores, Policy(), seed=seed, champion_days=days)
             metrics = flatten(verdict.numbers)
-            champion = model if verdict.kind == "promote" else champion
+            if verdict.kind == "promote":
+                champion, promoted = model, log.as_of
             yield (
                 f"| {seed} | {log.as_of:%Y-%m-%d} | {verdict.kind} "
                 f"| {metrics['ndcg_at_10_challenger']:.4f} | {metrics['skill_challenger']:.2%} "
