@@ -6,6 +6,7 @@ does its work.
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -31,8 +32,8 @@ How far each tenant came, and why, is in the ledger: `recfleet night show`.
 
 # A task that lost a service for a while goes on where it stopped.
 RETRIES: dict[str, Any] = {
-    "retries": 5,
-    "retry_delay": timedelta(seconds=20),
+    "retries": int(os.environ.get("RECFLEET_TASK_RETRIES") or 5),
+    "retry_delay": timedelta(seconds=float(os.environ.get("RECFLEET_RETRY_SECONDS") or 20)),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=5),
 }
@@ -43,8 +44,8 @@ LATENESS = timedelta(minutes=10)
 def _run_shard(stage: str, shard: int) -> None:
     """Run a stage over a shard within its Airflow task, and name the task for people."""
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.fleet.stage_loop import run_stage
     from recfleet.fleet.stages import STAGES
+    from recfleet.fleet.supervisor import run_supervised
 
     context: Any = get_current_context()
 
@@ -53,7 +54,7 @@ def _run_shard(stage: str, shard: int) -> None:
 
     name_task(0)
     try:
-        run_stage(
+        run_supervised(
             STAGES[stage],
             context["dag_run"].run_id,
             shard,

@@ -56,6 +56,15 @@ class Settings(BaseSettings):
     tolerated_failures: float = Field(default=0.02, ge=0, le=1)
     """Share of a night's tenants that may fail before the night's run fails."""
 
+    tenant_memory_mb: int = Field(default=4096, ge=256)
+    """Megabytes that a shard's process may allocate; a tenant that asks for more fails alone."""
+
+    task_retries: int = Field(default=5, ge=0)
+    """How often Airflow tries a task again that lost a service; read by ``dags/`` itself."""
+
+    retry_seconds: float = Field(default=20, gt=0)
+    """Seconds before the first retry, doubled with each, up to five minutes; likewise."""
+
     brake_share: float = Field(default=0.2, ge=0, le=1)
     """Share of a night's tenants that may change champion before the changes wait for a person."""
 

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
@@ -17,36 +16,15 @@ import pytest
 
 from recfleet.database import connect
 from recfleet.errors import TenantError
-from recfleet.fleet.ledger import Night, Planned, Step, TenantNight, open_night, write_plan
+from recfleet.fleet.ledger import Night, Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage, run_stage
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.settings import settings
-from recfleet.tenants import add_tenants
+from tests.fleet.conftest import TENANTS
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
-
-TENANTS = ("apple", "berry", "cherry")
-
-
-@pytest.fixture
-def night(connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Night:
-    """A night of three tenants, all in shard 0, the first the dearest."""
-    monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
-    for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
-        monkeypatch.setenv(f"RECFLEET_{name}", "unused")
-    settings.cache_clear()
-    add_tenants(connection, {tenant_id: tenant_id for tenant_id in TENANTS})
-    opened = open_night(connection, "run-1", None, datetime(2026, 1, 1, tzinfo=UTC))
-    write_plan(
-        connection,
-        opened,
-        [Planned(name, "on", 0, 10.0 - place, "basis") for place, name in enumerate(TENANTS)],
-    )
-    connection.commit()
-    return opened
 
 
 def _stage(work: Callable[[str], Step]) -> Stage[None, Any]:

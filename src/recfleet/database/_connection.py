@@ -27,7 +27,8 @@ def connect(url: str | None = None, *, purpose: str = "recfleet") -> Connection:
     return psycopg2.connect(
         url or settings().database_url,
         application_name=purpose,
-        options="-c search_path=recfleet -c timezone=UTC",
+        # A query whose client was killed ends with it, and gives back its locks.
+        options="-c search_path=recfleet -c timezone=UTC -c client_connection_check_interval=1s",
     )
 
 

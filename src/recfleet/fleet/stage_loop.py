@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import resource
 import time
+import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -35,7 +36,12 @@ log = structlog.get_logger(__name__)
 Prepared = TypeVar("Prepared")
 Made = TypeVar("Made")
 
-_OUT_OF_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+_OUT_OF_ROOM = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+)
+_SERVERS_OWN = ("25", "XX")
+"""Classes of SQLSTATE that psycopg2 does not count as operational and that are no tenant's doing:
+a transaction that is read-only, void or timed out; an error within Postgres."""
 _BATCH_MILLISECONDS = 4_000.0
 """Estimated work after which a batch is ended: about what a killed process may have to repeat."""
 
@@ -48,7 +54,7 @@ class Desk:
     connection: Connection
     settings: Settings
     retried: bool
-    """Whether this shard's stage was begun before and did not end."""
+    """Whether this shard's stage was begun before."""
     import_seconds: dict[str, float] = field(default_factory=dict)
     overhead: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds that belong to no tenant, by part: preparing, and writing the ledger."""
@@ -94,6 +100,28 @@ class ShardSummary:
     failed: int
 
 
+class Onlooker:
+    """Whoever looks on while a shard is worked through; this one lets everything pass."""
+
+    only: Collection[str] | None = None
+    """The tenants to work on; None: all that the ledger has for the stage."""
+
+    def begins(self, rows: list[TenantNight]) -> None:
+        """These tenants are to be done; they are prepared for now."""
+
+    def prepared(self, desk: Desk) -> None:
+        """What is done for all together is done."""
+
+    def turn(self, row: TenantNight) -> None:
+        """It is this tenant's turn."""
+
+    def ends(self, works: list[Work[Any]]) -> None:
+        """These tenants' work is done; it is finished together now."""
+
+    def did(self, steps: list[Step]) -> None:
+        """These are their steps, and committed."""
+
+
 def run_stage(
     stage: Stage[Any, Any],
     run_id: str,
@@ -101,8 +129,9 @@ def run_stage(
     *,
     attempt: int = 1,
     on_start: Callable[[int], None] = lambda _: None,
+    onlooker: Onlooker | None = None,
 ) -> ShardSummary:
-    """Run a stage over a shard; safe to run twice, to kill, and to run again.
+    """Run a stage over a shard in this process; safe to run twice, to kill, and to run again.
 
     Args:
         stage: what to do.
@@ -110,34 +139,55 @@ def run_stage(
         shard: its number.
         attempt: 1 for the first try of the task, 2 for the second, …
         on_start: told how many tenants there are to do, before the first.
+        onlooker: told of every step, see ``fleet.supervisor``.
 
     Raises:
         InfrastructureError, psycopg2.OperationalError, OSError: a service is away or a disk is
             full; what is done is done, and another attempt goes on from there.
     """
+    onlooker = onlooker or Onlooker()
     connection = connect(purpose=f"recfleet {stage.name} shard {shard}")
     try:
         night = ledger.get_night(connection, run_id)
-        desk = Desk(night, connection, settings(), retried=attempt > 1)
-        with _alone(connection, night, shard, stage.name):
+        with alone(connection, night, shard, stage.name):
+            begun = _was_begun(connection, night, shard, stage.name)
+            desk = Desk(night, connection, settings(), retried=begun)
             rows = ledger.rows_in_state(connection, night, shard, stage.takes)
+            if onlooker.only is not None:
+                rows = [row for row in rows if row.tenant_id in onlooker.only]
             on_start(len(rows))
             with _accounted(desk, stage.name, shard, attempt) as summaries:
-                summaries.append(_run_rows(stage, desk, rows))
+                summaries.append(_run_rows(stage, desk, rows, onlooker))
         return summaries[0]
     finally:
         connection.close()
 
 
-def _run_rows(stage: Stage[Any, Any], desk: Desk, rows: list[TenantNight]) -> ShardSummary:
+def _was_begun(connection: Connection, night: Night, shard: int, stage: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from shard_run "
+            "where night_id = %s and shard = %s and stage = %s)",
+            (night.night_id, shard, stage),
+        )
+        [(begun,)] = cursor.fetchall()
+    return bool(begun)
+
+
+def _run_rows(
+    stage: Stage[Any, Any], desk: Desk, rows: list[TenantNight], onlooker: Onlooker
+) -> ShardSummary:
     if not rows:
         return ShardSummary(0, 0)
+    onlooker.begins(rows)
     with _overhead(desk, "prepare"):
         prepared = stage.prepare(desk, rows)
         desk.connection.commit()
+    onlooker.prepared(desk)
     failed = done = 0
     for batch in _batches(rows, stage.together):
-        steps = _run_batch(stage, desk, batch, prepared)
+        steps = _run_batch(stage, desk, batch, prepared, onlooker)
+        onlooker.did(steps)
         failed += sum(step.state == "failed" for step in steps)
         if done // 100 < (done := done + len(batch)) // 100 or done == len(rows):
             log.info(f"{stage.name}: {done} of {len(rows)} tenants", failed=failed)
@@ -159,16 +209,23 @@ def _batches(rows: list[TenantNight], together: int) -> Iterator[list[TenantNigh
 
 
 def _run_batch(
-    stage: Stage[Any, Any], desk: Desk, batch: list[TenantNight], prepared: object
+    stage: Stage[Any, Any],
+    desk: Desk,
+    batch: list[TenantNight],
+    prepared: object,
+    onlooker: Onlooker,
 ) -> list[Step]:
     works: list[Work[Any]] = []
     for row in batch:
+        onlooker.turn(row)
         try:
             works.append(_work(stage, desk, row, prepared))
         except Exception as error:
             if _is_infrastructure(error) and works:
+                onlooker.ends(works)
                 _end(stage, desk, works, prepared)  # What is done shall not be done again.
             raise
+    onlooker.ends(works)
     return _end(stage, desk, works, prepared)
 
 
@@ -243,10 +300,16 @@ def _overhead(desk: Desk, part: str) -> Iterator[None]:
 def _is_infrastructure(error: Exception) -> bool:
     if isinstance(error, (InfrastructureError, psycopg2.OperationalError, psycopg2.InterfaceError)):
         return True
+    if isinstance(error, psycopg2.Error):
+        return (error.pgcode or "").startswith(_SERVERS_OWN)
     return isinstance(error, OSError) and error.errno in _OUT_OF_ROOM
 
 
 def _failure(stage: str, tenant_id: str, error: Exception) -> Step:
+    if isinstance(error, MemoryError):
+        # What the failed work still holds is wanted for writing down that it failed.
+        traceback.clear_frames(error.__traceback__)
+        error = TenantError(too_much_memory(settings()))
     if isinstance(error, TenantError):
         reason = f"{stage}: {error}"
         log.warning(f"{stage} failed", tenant_id=tenant_id, reason=reason)
@@ -256,8 +319,16 @@ def _failure(stage: str, tenant_id: str, error: Exception) -> Step:
     return Step("failed", {"outcome": "failed", "reason": reason})
 
 
+def too_much_memory(limits: Settings) -> str:
+    """Why a tenant failed that asked for more memory than one tenant may have."""
+    return (
+        f"it asked for more memory than the {limits.tenant_memory_mb} MB that one tenant may use: "
+        "give it fewer factors or a shorter history, or set RECFLEET_TENANT_MEMORY_MB higher"
+    )
+
+
 @contextmanager
-def _alone(connection: Connection, night: Night, shard: int, stage: str) -> Iterator[None]:
+def alone(connection: Connection, night: Night, shard: int, stage: str) -> Iterator[None]:
     """Wait for a ghost of this very task, which Airflow gave up and which may still be at work."""
     name = f"night {night.night_id} shard {shard} {stage}"
     with connection.cursor() as cursor:

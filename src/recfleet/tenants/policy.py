@@ -58,3 +58,6 @@ class Policy(BaseModel):
 
     minimum_coverage: float = Field(default=0.9, ge=0, le=1)
     """Share of customers that must have a list, or the release is not switched to."""
+
+    time_budget_seconds: float = Field(default=600, gt=0)
+    """Seconds that one stage may work on the tenant, after which it is ended and has failed."""

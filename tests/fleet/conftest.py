@@ -1,0 +1,35 @@
+"""A night on a real ledger, for stages that are made up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recfleet.fleet.ledger import Night, Planned, open_night, write_plan
+from recfleet.settings import settings
+from recfleet.tenants import add_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+TENANTS = ("apple", "berry", "cherry")
+
+
+@pytest.fixture
+def night(connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Night:
+    """A night of three tenants, all in shard 0, the first the dearest."""
+    monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
+    for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
+        monkeypatch.setenv(f"RECFLEET_{name}", "unused")
+    settings.cache_clear()
+    add_tenants(connection, {tenant_id: tenant_id for tenant_id in TENANTS})
+    opened = open_night(connection, "run-1", None, datetime(2026, 1, 1, tzinfo=UTC))
+    write_plan(
+        connection,
+        opened,
+        [Planned(name, "on", 0, 10.0 - place, "basis") for place, name in enumerate(TENANTS)],
+    )
+    connection.commit()
+    return opened
