@@ -16,11 +16,15 @@ INSTALLED_DEV := .venv/installed-dev
 # Which interpreter makes .venv (by default the first that fits), and which file the demo reads.
 PYTHON ?=
 DATA ?=
+# How often `make chaos` kills each kind of process, and for how many minutes at most.
+KILLS ?= 100
+MINUTES ?= 40
+SEED ?=
 # As it was given: neither make nor the shell reads anything into it.
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging chaos up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +51,9 @@ bench-housekeeping: $(INSTALLED_DEV) ## thirty nights of 200 tenants: does anyth
 
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 10 minutes
 	$(BENCH) benchmarks.judging
+
+chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres in nights; KILLS, MINUTES, SEED
+	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up

@@ -31,11 +31,12 @@ How far each tenant came, and why, is in the ledger: `recfleet night show`.
 """
 
 # A task that lost a service for a while goes on where it stopped.
+RETRY_DELAY = timedelta(seconds=float(os.environ.get("RECFLEET_RETRY_SECONDS") or 20))
 RETRIES: dict[str, Any] = {
     "retries": int(os.environ.get("RECFLEET_TASK_RETRIES") or 5),
-    "retry_delay": timedelta(seconds=float(os.environ.get("RECFLEET_RETRY_SECONDS") or 20)),
+    "retry_delay": RETRY_DELAY,
     "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=5),
+    "max_retry_delay": 15 * RETRY_DELAY,
 }
 
 LATENESS = timedelta(minutes=10)

@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     """How often Airflow tries a task again that lost a service; read by ``dags/`` itself."""
 
     retry_seconds: float = Field(default=20, gt=0)
-    """Seconds before the first retry, doubled with each, up to five minutes; likewise."""
+    """Seconds before the first retry, doubled with each, up to fifteen times that; likewise."""
 
     brake_share: float = Field(default=0.2, ge=0, le=1)
     """Share of a night's tenants that may change champion before the changes wait for a person."""

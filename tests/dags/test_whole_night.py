@@ -102,3 +102,23 @@ def test_housekeeping_says_in_words_what_it_did(
         "files: nothing past retention to take away",
     ]
     assert query(connection, "select count(*) from release") == [(1,)]
+
+
+def test_past_the_tolerated_share_the_run_fails_and_what_was_published_stays(
+    connection: Connection, stack: Settings, run_python: RunPython
+) -> None:
+    shop(connection, "good", customers=10)
+    as_of = START + timedelta(weeks=12)
+    run_night("before", as_of)
+    live = query(connection, "select * from live_release")
+    shop(connection, "bad", customers=10)
+    with connection.cursor() as cursor:
+        cursor.execute("update tenant set policy = '{\"x\": 1}' where tenant_id = 'bad'")
+    connection.commit()
+
+    run = json.loads(run_python(RUN, CONF=json.dumps({"as_of": as_of.isoformat()})))
+
+    assert run["state"] == "failed"
+    assert run["tasks"]["close[-1]"][0] == "failed"
+    assert outcomes(connection, run["run_id"]) == {"good": "unchanged", "bad": "failed"}
+    assert query(connection, "select * from live_release") == live

@@ -1,0 +1,150 @@
+"""Nights without Airflow: every task a process that is forked, and repeated until it ends well.
+
+As Airflow would do it, but in milliseconds: this process has imported the heavy libraries, so that
+a task that is killed costs its work and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from recfleet import als, quality, registry
+from recfleet.errors import InfrastructureError
+from recfleet.fleet.close import close
+from recfleet.fleet.decide import decide
+from recfleet.fleet.ledger import Step, TenantNight
+from recfleet.fleet.plan import plan
+from recfleet.fleet.stage_loop import Desk, Stage
+from recfleet.fleet.stages import STAGES
+from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.fleet.supervisor import run_supervised
+from tests.chaos.world import Occasion
+
+WELL, TROUBLE, WRONG = 0, 3, 4
+"""How a task ends: done; a service was away, try again; something that may not happen."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a night."""
+
+    name: str
+    work: Callable[[int], None]
+    """Told which attempt it is."""
+
+
+@dataclass
+class Running:
+    """A task that runs."""
+
+    task: Task
+    pid: int
+    attempt: int
+    since: float
+
+
+def load_libraries() -> None:
+    """Import what tasks would import, once."""
+    als.load_library()
+    quality.load_library()
+    registry.load_library()
+
+
+def phases(run_id: str, occasion: Occasion, work: Path) -> Iterator[list[Task]]:
+    """A night's tasks; those of one phase run side by side."""
+    conf = {"as_of": occasion.as_of.isoformat(), "tenants": list(occasion.tenants)}
+    yield [Task("plan", lambda _: _plan(run_id, occasion, conf))]
+    shards = plan(run_id, None, occasion.as_of, conf)  # as it was planned
+    for name in ("validate", "train", "judge"):
+        yield [_stage_task(name, run_id, shard, work) for shard in shards]
+    yield [Task("decide", lambda _: _ignore(decide(run_id)))]
+    yield [_stage_task("publish", run_id, shard, work) for shard in shards]
+    yield [Task("close", lambda _: _ignore(close(run_id)))]
+
+
+def _ignore(_: object) -> None:
+    """What a task returns is no matter here."""
+
+
+def _plan(run_id: str, occasion: Occasion, conf: dict[str, Any]) -> None:
+    plan(run_id, None, occasion.as_of, conf)
+
+
+def _stage_task(name: str, run_id: str, shard: int, work: Path) -> Task:
+    def run(attempt: int) -> None:
+        run_supervised(_noting(STAGES[name], work), run_id, shard, attempt=attempt)
+
+    return Task(name, run)
+
+
+def _noting(stage: Stage[Any], work: Path) -> Stage[Any]:
+    """A stage that notes whom it begins to work on."""
+
+    def noting(desk: Desk, row: TenantNight, prepared: Any, watch: Stopwatch) -> Step:
+        line = f"{desk.night.night_id} {stage.takes} {row.tenant_id} {time.time()}\n"
+        handle = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(handle, line.encode())
+        os.close(handle)
+        return stage.work(desk, row, prepared, watch)
+
+    return replace(stage, work=noting)
+
+
+def start(task: Task, attempt: int, log: Path) -> Running:
+    """Start a task in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        _be_task(task, attempt, log)
+    return Running(task, pid, attempt, time.monotonic())
+
+
+def _be_task(task: Task, attempt: int, log: Path) -> None:
+    code = WRONG
+    try:
+        faulthandler.disable()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
+        with _output_to(log):
+            try:
+                task.work(attempt)
+                code = WELL
+            except Exception as error:
+                traceback.print_exc()
+                code = TROUBLE if _is_trouble(error) else WRONG
+    finally:
+        os._exit(code)
+
+
+def _is_trouble(error: Exception) -> bool:
+    """Whether Airflow would be right to try again."""
+    away = (InfrastructureError, psycopg2.OperationalError, psycopg2.InterfaceError)
+    return isinstance(error, away) or getattr(error, "errno", None) == errno.ENOSPC
+
+
+@contextmanager
+def _output_to(log: Path) -> Iterator[None]:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", closefd=False)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
