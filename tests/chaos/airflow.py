@@ -6,11 +6,9 @@ import os
 import random
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -29,6 +27,7 @@ from recfleet.local._services import services
 from recfleet.local._state import State
 from recfleet.settings import settings
 from tests.chaos import witness
+from tests.chaos.direct import new_folder
 from tests.chaos.report import Killings, reading
 from tests.chaos.world import Occasion, occasions
 
@@ -55,7 +54,7 @@ _PAUSES, _WEIGHTS = [(0.5, 8.0), (8.0, 30.0)], [0.6, 0.4]
 @contextmanager
 def stack() -> Iterator[Layout]:
     """A whole stack in a folder of its own, which is taken away afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="recfleet-chaos-"))
+    home = new_folder()
     before = dict(os.environ)
     compose = environment.compose
     for name in [name for name in os.environ if name.startswith("RECFLEET_")]:

@@ -25,7 +25,7 @@ from recfleet import als, quality, registry
 from recfleet.errors import InfrastructureError
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
-from recfleet.fleet.ledger import Step, TenantNight
+from recfleet.fleet.ledger import TenantNight
 from recfleet.fleet.plan import plan
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stages import STAGES
@@ -68,7 +68,7 @@ def phases(run_id: str, occasion: Occasion, work: Path) -> Iterator[list[Task]]:
     conf = {"as_of": occasion.as_of.isoformat(), "tenants": list(occasion.tenants)}
     yield [Task("plan", lambda _: _plan(run_id, occasion, conf))]
     shards = plan(run_id, None, occasion.as_of, conf)  # as it was planned
-    for name in ("validate", "train", "judge"):
+    for name in ("validate", "train_and_judge"):
         yield [_stage_task(name, run_id, shard, work) for shard in shards]
     yield [Task("decide", lambda _: _ignore(decide(run_id)))]
     yield [_stage_task("publish", run_id, shard, work) for shard in shards]
@@ -90,10 +90,10 @@ def _stage_task(name: str, run_id: str, shard: int, work: Path) -> Task:
     return Task(name, run)
 
 
-def _noting(stage: Stage[Any], work: Path) -> Stage[Any]:
+def _noting(stage: Stage[Any, Any], work: Path) -> Stage[Any, Any]:
     """A stage that notes whom it begins to work on."""
 
-    def noting(desk: Desk, row: TenantNight, prepared: Any, watch: Stopwatch) -> Step:
+    def noting(desk: Desk, row: TenantNight, prepared: Any, watch: Stopwatch) -> Any:
         line = f"{desk.night.night_id} {stage.takes} {row.tenant_id} {time.time()}\n"
         handle = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(handle, line.encode())
@@ -118,6 +118,8 @@ def _be_task(task: Task, attempt: int, log: Path) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         with _output_to(log):
+            # So long as Postgres is just starting, it shall have the processor.
+            time.sleep(min(0.1 * (attempt - 1), 0.5))
             try:
                 task.work(attempt)
                 code = WELL

@@ -103,8 +103,7 @@ _CHECKS = {
                and step.happened_at >= shard_run.started_at
                and step.happened_at <= shard_run.finished_at
                and step.was = case stage when 'validate' then 'planned'
-                 when 'train' then 'validated' when 'judge' then 'trained'
-                 when 'publish' then 'judged' end) as since
+                 when 'train_and_judge' then 'validated' when 'publish' then 'judged' end) as since
          where finished_at is not null and made <> tenants""",
 }
 

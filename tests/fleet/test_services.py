@@ -151,7 +151,7 @@ def test_a_connection_lost_in_the_middle_of_copy(
     connection: Connection, stack: Settings, shops: tuple[str, ...]
 ) -> None:
     plan("night", None, FIRST, {})
-    _stages("night", "validate", "train", "judge")
+    _stages("night", "validate", "train_and_judge")
     decide("night")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -177,11 +177,11 @@ def test_a_connection_lost_in_the_middle_of_copy(
     _ends_well(connection, stack, "night", "publish")
 
 
-@pytest.mark.parametrize("stage", ["validate", "train", "judge"])
+@pytest.mark.parametrize("stage", ["validate", "train_and_judge"])
 def test_a_connection_lost_while_a_tenant_is_read(
     connection: Connection, stack: Settings, shops: tuple[str, ...], stage: str
 ) -> None:
-    stages = ["validate", "train", "judge"]
+    stages = ["validate", "train_and_judge"]
     at = stages.index(stage)
     plan("night", None, FIRST, {})
     _stages("night", *stages[:at])
@@ -220,7 +220,7 @@ def _back(server: PostgresServer, database: str) -> None:
             cursor.execute(f"alter database {database} with allow_connections true")
 
 
-@pytest.mark.parametrize("at", ["judge runs", "publish versions", "publish aliases"])
+@pytest.mark.parametrize("at", ["train_and_judge runs", "publish versions", "publish aliases"])
 def test_mlflow_goes_away_in_the_middle_of_a_stage(
     connection: Connection,
     stack: Settings,
@@ -230,7 +230,7 @@ def test_mlflow_goes_away_in_the_middle_of_a_stage(
 ) -> None:
     tables = {"runs": "runs", "versions": "model_versions", "aliases": "registered_model_aliases"}
     stage, table = at.split(maxsplit=1)[0], tables[at.split()[1]]
-    before = ["validate", "train"] if stage == "judge" else ["validate", "train", "judge"]
+    before = ["validate"] if stage == "train_and_judge" else ["validate", "train_and_judge"]
     plan("night", None, FIRST, {})
     _stages("night", *before)
     if stage == "publish":
@@ -261,7 +261,7 @@ def test_what_mlflow_could_not_take_tonight_is_done_the_next_night(
 ) -> None:
     database = stack.mlflow_store_url.rsplit("/", 1)[-1]
     plan("night", None, FIRST, {})
-    _stages("night", "validate", "train", "judge")
+    _stages("night", "validate", "train_and_judge")
     decide("night")
     _away(postgres_server, database)
     with pytest.raises(InfrastructureError):
@@ -305,23 +305,20 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("stage", ["train", "judge"])
 def test_the_artifacts_disk_is_full(
-    connection: Connection, stack: Settings, shops: tuple[str, ...], stage: str
+    connection: Connection, stack: Settings, shops: tuple[str, ...]
 ) -> None:
     folder = Path(stack.artifact_root.removeprefix("file://"))
-    stages = ["validate", "train", "judge"]
-    at = stages.index(stage)
     with _small_disk(folder, 100_000) as leave:
         plan("night", None, FIRST, {})
-        _stages("night", *stages[:at])
+        _stages("night", "validate")
         leave(24)
         with pytest.raises(InfrastructureError, match="No space left on device"):
-            _stages("night", stage)
+            _stages("night", "train_and_judge")
         assert "failed" not in _states(connection)
         assert not list(folder.rglob(".*")), "what was half written is left"
         leave(100_000)
-        _ends_well(connection, stack, "night", *stages[at:])
+        _ends_well(connection, stack, "night", "train_and_judge")
 
 
 def test_postgres_disk_is_full(
@@ -360,7 +357,7 @@ def _in_a_small_space(
     with connection.cursor() as cursor:
         cursor.execute("alter table recommendation_night_1 set tablespace small")
     connection.commit()
-    _stages("night", "validate", "train", "judge")
+    _stages("night", "validate", "train_and_judge")
     decide("night")
     with pytest.raises(psycopg2.OperationalError, match="No space left on device"):
         _stages("night", "publish")

@@ -20,7 +20,7 @@ import pytest
 
 from recfleet.errors import BadInputError, InfrastructureError
 from recfleet.fleet.ledger import Night, Step, TenantNight
-from recfleet.fleet.stage_loop import Desk, Stage
+from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.fleet.supervisor import run_supervised
 from recfleet.settings import settings
@@ -210,13 +210,38 @@ def test_who_ends_the_preparing_is_found_among_all(connection: Connection, night
     ]
 
 
+def test_who_ends_what_is_finished_together_is_found_among_all(
+    connection: Connection, night: Night
+) -> None:
+    def finish(desk: Desk, prepared: None, works: list[Work[str]]) -> list[Step]:
+        if any(work.made == "berry" for work in works):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [Step("validated") for _ in works]
+
+    stage: Stage[None, str] = Stage(
+        "validate",
+        takes="planned",
+        prepare=_nothing,
+        work=lambda desk, row, prepared, watch: row.tenant_id,
+        finish=finish,
+        together=3,
+    )
+    summary = run_supervised(stage, "run-1", 0)
+    assert (summary.tenants, summary.failed) == (3, 1)
+    assert [state for state, _ in _ledger(connection).values()] == [
+        "validated",
+        "failed",
+        "validated",
+    ]
+
+
 def test_when_nothing_can_be_prepared_nobody_is_blamed(
     connection: Connection, night: Night
 ) -> None:
     def prepare(desk: Desk, rows: list[TenantNight]) -> None:
         raise MemoryError
 
-    with pytest.raises(InfrastructureError, match=r"ended by lack of memory before any tenant's"):
+    with pytest.raises(InfrastructureError, match=r"ended by lack of memory at no tenant's"):
         run_supervised(_stage(lambda _: None, prepare), "run-1", 0)
     assert {state for state, _ in _ledger(connection).values()} == {"planned"}
 
