@@ -6,7 +6,6 @@ import gc
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import boto3
 import numpy as np
@@ -94,9 +93,9 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def store(request: pytest.FixtureRequest) -> ArtifactStore:
     """An artifact store of either kind."""
     if request.param == "file":
-        root: Path = request.getfixturevalue("tmp_path") / "model files"
-        root.mkdir()
-        return ArtifactStore(root.as_uri())
+        # Short, as MLflow has room for few characters, and in need of quoting in an address.
+        factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+        return ArtifactStore(factory.mktemp("m f").as_uri())
     return ArtifactStore(f"s3://{BUCKET}/fleet", request.getfixturevalue("s3"))
 
 
