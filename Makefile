@@ -46,7 +46,7 @@ bench: $(INSTALLED_DEV) ## measure the fleet's night (about an hour; docs/benchm
 bench-registry: $(INSTALLED_DEV) ## 4,000 models of 100 runs: how fast MLflow's pages answer; 5 minutes
 	$(BENCH) benchmarks.registry
 
-bench-housekeeping: $(INSTALLED_DEV) ## thirty nights of 200 tenants: does anything still grow; 20 minutes
+bench-housekeeping: $(INSTALLED_DEV) ## fifty nights of 200 tenants: does anything still grow; 8 minutes
 	$(BENCH) benchmarks.housekeeping
 
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 10 minutes
