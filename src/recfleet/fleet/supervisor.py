@@ -26,6 +26,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -201,7 +202,7 @@ class _Supervisor:
         self._shard = shard
         self._attempt = attempt
         self._on_start: Callable[[int], None] | None = on_start
-        self._began = time.monotonic()
+        self._began = datetime.now(UTC)
         self._waiting: deque[Selection] = deque([None])
         self._suspects: set[str] = set()
         """Tenants at whose turn a child died."""
@@ -377,7 +378,7 @@ class _Supervisor:
             with transaction(connection), connection.cursor() as cursor:
                 cursor.execute(
                     "update shard_run set tenants = %s, failed = %s, import_seconds = %s, "
-                    "peak_mb = %s, started_at = clock_timestamp() - %s * interval '1 second', "
+                    "peak_mb = %s, started_at = least(started_at, %s), "
                     "finished_at = clock_timestamp() "
                     "where night_id = %s and stage = %s and shard = %s and attempt = %s",
                     (
@@ -385,7 +386,7 @@ class _Supervisor:
                         self._failed,
                         Json(self._import_seconds),
                         peak_mb,
-                        time.monotonic() - self._began,
+                        self._began,
                         night.night_id,
                         self._stage.name,
                         self._shard,
