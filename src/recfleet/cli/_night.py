@@ -104,12 +104,11 @@ def trigger_night(airflow: AirflowClient, conf: dict[str, Any]) -> str:
 _DONE_BY_STATE = {
     "planned": 0,
     "validated": 1,
-    "trained": 2,
-    "judged": 3,
-    "published": 4,
-    "quarantined": 4,
-    "failed": 4,
-    "unchanged": 4,
+    "judged": 2,
+    "published": 3,
+    "quarantined": 3,
+    "failed": 3,
+    "unchanged": 3,
 }
 
 
@@ -158,7 +157,7 @@ def _show_progress(
         return said
     done = sum(_DONE_BY_STATE[state] * count for state, count in states.items())
     detail = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    progress.update(task, total=4 * sum(states.values()), completed=done, detail=detail)
+    progress.update(task, total=3 * sum(states.values()), completed=done, detail=detail)
     kinds = " ".join(sorted(states))
     if kinds != said and not progress.console.is_terminal:
         progress.console.print(f"  {detail}", markup=False)

@@ -17,9 +17,7 @@ from recfleet.tenants import Mode, Policy
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-State = Literal[
-    "planned", "validated", "trained", "judged", "published", "quarantined", "failed", "unchanged"
-]
+State = Literal["planned", "validated", "judged", "published", "quarantined", "failed", "unchanged"]
 Outcome = Literal[
     "first model",
     "promoted",
