@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 from psycopg2 import sql
 
 from recfleet.errors import ConfigurationError
 from recfleet.registry._library import away, driver_url, load_library, plain_url, translated
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _LOCK = 4_107_623_991
 """Any number, the same for everybody: who holds it is upgrading."""
@@ -69,6 +72,13 @@ def upgrade_store(store_url: str, *, with_indexes: bool = True) -> None:
         add_indexes(store_url)
 
 
+def _connect(store_url: str) -> Connection:
+    try:
+        return psycopg2.connect(plain_url(store_url), application_name="recfleet mlflow")
+    except psycopg2.OperationalError as error:
+        raise away(error) from error
+
+
 def add_indexes(store_url: str) -> list[str]:
     """Add the indexes that MLflow's own tables lack for a fleet; nothing when they are there.
 
@@ -84,10 +94,7 @@ def add_indexes(store_url: str) -> list[str]:
     Raises:
         InfrastructureError: the database is away.
     """
-    try:
-        connection = psycopg2.connect(plain_url(store_url), application_name="recfleet mlflow")
-    except psycopg2.OperationalError as error:
-        raise away(error) from error
+    connection = _connect(store_url)
     connection.autocommit = True
     with closing(connection), connection.cursor() as cursor:
         missing = [name for name in _INDEXES if not _is_whole(cursor, name)]
@@ -115,10 +122,7 @@ def rebuild_bloated_indexes(store_url: str, *, dry_run: bool = False) -> list[st
     Raises:
         InfrastructureError: the database is away.
     """
-    try:
-        connection = psycopg2.connect(plain_url(store_url), application_name="recfleet mlflow")
-    except psycopg2.OperationalError as error:
-        raise away(error) from error
+    connection = _connect(store_url)
     connection.autocommit = True
     with closing(connection), connection.cursor() as cursor:
         cursor.execute(_INDEXES_OF, (list(_DELETED_FROM),))
@@ -159,10 +163,7 @@ def check_store(store_url: str) -> None:
         InfrastructureError: the database is away.
         ConfigurationError: it has no tables: MLflow would make them, in every process at once.
     """
-    try:
-        connection = psycopg2.connect(plain_url(store_url), application_name="recfleet mlflow")
-    except psycopg2.OperationalError as error:
-        raise away(error) from error
+    connection = _connect(store_url)
     with closing(connection), connection.cursor() as cursor:
         cursor.execute("select to_regclass('alembic_version')")
         (table,) = cursor.fetchone() or (None,)
