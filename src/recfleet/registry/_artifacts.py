@@ -106,15 +106,6 @@ class ArtifactStore:
             )
         return files
 
-    def copy(self, location: str, to: str) -> str:
-        """Copy a folder to another place below the root; like ``read`` and ``write`` in all else.
-
-        Returns:
-            The copy's address.
-        """
-        relative = self._path(to)[len(self._base) + 1 :]
-        return self.write(relative, self.read(location))
-
     def delete(self, location: str) -> None:
         """Delete a folder and all below it; one that is not there is no error.
 
