@@ -44,8 +44,8 @@ _SLACK = 1.05
 the ten before."""
 _BY_DESIGN = {
     "recfleet.interaction": "what tenants bring",
-    "recfleet.promotion": "append-only",
-    "recfleet.night": "a row for each night that a promotion names",
+    "recfleet.audit": "append-only",
+    "recfleet.night": "a row for each night that the audit names",
 }
 
 # Each customer keeps to one of four ranges of products, and what a range holds changes every few

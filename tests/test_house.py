@@ -30,6 +30,7 @@ COMMON = {"errors", "settings"}
 ARROWS: dict[str, set[str]] = {
     # What a night is made of: these know one another only where their work needs it.
     "database": set(),
+    "audit": set(),
     "als": set(),
     "popularity": set(),
     "tenants": {"als"},  # a tenant's policy holds its recipe
@@ -41,9 +42,11 @@ ARROWS: dict[str, set[str]] = {
     "releases": {"als", "interactions", "popularity", "tenants"},
     # The night itself.
     "fleet": {
-        "als", "database", "interactions", "judging", "quality", "registry", "releases",
+        "als", "audit", "database", "interactions", "judging", "quality", "registry", "releases",
         "tenants",
     },
+    # What a person does by day, over nights and rooms.
+    "operations": {"fleet", "registry", "releases", "tenants"},
     # The stack on one machine.
     "local": {"database"},
     # The commands.

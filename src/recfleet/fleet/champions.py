@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from psycopg2.extras import execute_values
+
+from recfleet.audit import Entry, Kind, append_entries
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -56,19 +57,24 @@ class Coronation:
     numbers: Mapping[str, Any]
     """The judge's."""
     reason: str
+    is_rollback: bool = False
+    """Whether it goes back to an earlier model: the one that it replaces is then not kept as
+    previous, so that nobody goes back to that."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the audit keeps of the winner, besides where it is."""
 
 
 def crown(
     connection: Connection, *, night_id: int, coronations: Sequence[Coronation], actor: str
 ) -> None:
-    """Make models the champions on record, those before them previous, and write the history.
+    """Make models the champions on record, those before them previous, and write the audit.
 
-    The caller commits, in one transaction with the switch of the releases. A second call for the
-    same night changes nothing.
+    The caller holds the tenants' locks, and commits, in one transaction with the switch of the
+    releases. A model that is champion already stays as it is.
 
     Args:
         connection: an open connection.
-        night_id: of the ledger.
+        night_id: of the ledger; a champion's age is counted from that night's as-of.
         coronations: one a tenant.
         actor: who did it.
     """
@@ -80,47 +86,57 @@ def crown(
     ]
     if not new:
         return
-    tenant_ids = [item.tenant_id for item in new]
     with connection.cursor() as cursor:
         cursor.execute(
-            "delete from champion where tenant_id = any(%s) and role = 'previous'", (tenant_ids,)
+            "delete from champion where tenant_id = any(%s) and role = 'previous'",
+            ([item.tenant_id for item in new],),
+        )
+        cursor.execute(
+            "delete from champion where tenant_id = any(%s) and role = 'champion'",
+            ([item.tenant_id for item in new if item.is_rollback],),
         )
         cursor.execute(
             "update champion set role = 'previous' where tenant_id = any(%s) and role = 'champion'",
-            (tenant_ids,),
+            ([item.tenant_id for item in new],),
         )
         execute_values(
             cursor,
             "insert into champion "
             "(tenant_id, role, version, run_id, model_uri, train_end, night_id) values %s",
-            [
-                (
-                    item.tenant_id,
-                    "champion",
-                    item.winner.version,
-                    item.winner.run_id,
-                    item.winner.model_uri,
-                    item.winner.train_end,
-                    night_id,
-                )
-                for item in new
-            ],
+            [_champion_row(item, night_id) for item in new],
         )
-        execute_values(
-            cursor,
-            "insert into promotion (tenant_id, night_id, kind, from_version, to_version, numbers, "
-            "reason, actor) values %s",
-            [
-                (
-                    item.tenant_id,
-                    night_id,
-                    "promotion" if item.tenant_id in former else "first model",
-                    former[item.tenant_id].version if item.tenant_id in former else None,
-                    item.winner.version,
-                    json.dumps(item.numbers),
-                    item.reason,
-                    actor,
-                )
-                for item in new
-            ],
-        )
+    entries = [_entry(item, former.get(item.tenant_id), night_id, actor) for item in new]
+    append_entries(connection, entries)
+
+
+def _champion_row(item: Coronation, night_id: int) -> tuple[object, ...]:
+    winner = item.winner
+    return (
+        item.tenant_id,
+        "champion",
+        winner.version,
+        winner.run_id,
+        winner.model_uri,
+        winner.train_end,
+        night_id,
+    )
+
+
+def _entry(item: Coronation, former: Champion | None, night_id: int, actor: str) -> Entry:
+    kind: Kind = "first model" if former is None else "promotion"
+    where = {
+        "run_id": item.winner.run_id,
+        "model_uri": item.winner.model_uri,
+        "train_end": item.winner.train_end.isoformat(),
+    }
+    return Entry(
+        kind="rollback" if item.is_rollback else kind,
+        tenant_id=item.tenant_id,
+        actor=actor,
+        reason=item.reason,
+        night_id=night_id,
+        from_version=former.version if former else None,
+        to_version=item.winner.version,
+        numbers=item.numbers,
+        facts={**item.facts, **where},
+    )

@@ -32,17 +32,24 @@ Outcome = Literal[
     "unchanged",
     "no data",
     "nothing to offer",
+    "backfilled",
+    "switched on",
 ]
+NightKind = Literal["fleet", "backfill", "operator"]
+_NIGHT = "night_id, run_id, as_of, kind, is_trial"
 FINAL_STATES: tuple[State, ...] = ("published", "quarantined", "failed", "unchanged")
 
 
 @dataclass(frozen=True)
 class Night:
-    """One nightly run."""
+    """One nightly run, a night of the past that is run again, or what a person did by day."""
 
     night_id: int
     run_id: str
     as_of: datetime
+    kind: NightKind = "fleet"
+    is_trial: bool = False
+    """Whether it changes neither champions nor live releases."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +91,31 @@ class Step:
 
 
 def open_night(
-    connection: Connection, run_id: str, logical_date: datetime | None, as_of: datetime
+    connection: Connection,
+    run_id: str,
+    logical_date: datetime | None,
+    as_of: datetime,
+    *,
+    kind: NightKind = "fleet",
+    is_trial: bool = False,
 ) -> Night:
-    """The night of that Airflow run, begun if it is not there yet."""
+    """The night of that run, begun if it is not there yet.
+
+    Args:
+        connection: an open connection; the caller commits.
+        run_id: of the Airflow run, or another name that no other night has.
+        logical_date: of the run; None for one without.
+        as_of: the night sees nothing later.
+        kind: why there is this night.
+        is_trial: whether it changes neither champions nor live releases.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into night (run_id, logical_date, as_of) values (%s, %s, %s) "
+            "insert into night (run_id, logical_date, as_of, kind, is_trial) "  # noqa: S608
+            "values (%s, %s, %s, %s, %s) "
             "on conflict (run_id) do update set status = 'running', finished_at = null "
-            "returning night_id, run_id, as_of",
-            (run_id, logical_date, as_of),
+            f"returning {_NIGHT}",
+            (run_id, logical_date, as_of, kind, is_trial),
         )
         return Night(*_one(cursor))
 
@@ -104,7 +127,7 @@ def get_night(connection: Connection, run_id: str) -> Night:
         LookupError: plan has not written it.
     """
     with connection.cursor() as cursor:
-        cursor.execute("select night_id, run_id, as_of from night where run_id = %s", (run_id,))
+        cursor.execute(f"select {_NIGHT} from night where run_id = %s", (run_id,))  # noqa: S608
         return Night(*_one(cursor))
 
 

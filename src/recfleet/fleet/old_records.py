@@ -30,7 +30,8 @@ _LEDGER = {
     ),
     "rows of night": (
         "delete from night where night_id = %(night)s "
-        "and not exists (select from promotion where promotion.night_id = night.night_id) "
+        "and not exists (select from audit where audit.night_id = night.night_id) "
+        "and not exists (select from approval where approval.night_id = night.night_id) "
         "and not exists (select from champion where champion.night_id = night.night_id) "
         "and not exists (select from release where release.night_id = night.night_id) "
         "and not exists (select from ledger where ledger.night_id = night.night_id)"

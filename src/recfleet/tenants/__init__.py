@@ -1,5 +1,6 @@
 """Who the tenants are, their mode and their policy."""
 
+from recfleet.tenants._lock import lock_tenants
 from recfleet.tenants._repository import (
     Mode,
     Tenant,
@@ -21,5 +22,6 @@ __all__ = [
     "get_tenant",
     "get_tenants",
     "list_tenants",
+    "lock_tenants",
     "slugify",
 ]

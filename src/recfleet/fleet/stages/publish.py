@@ -20,18 +20,19 @@ from recfleet import registry
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import Champion, Coronation, crown, get_champions
 from recfleet.fleet.ledger import Outcome, Step, TenantNight, record_all
+from recfleet.fleet.press import press_lists, read_purchases
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import number_tags
 from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.registry import ArtifactStore, Promotion, Registry
+from recfleet.tenants import lock_tenants
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-    from recfleet.als import AlsModel
     from recfleet.interactions.log import InteractionLog
     from recfleet.releases import Check, Lists
 
@@ -104,7 +105,9 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     if overtaken := _overtaken(desk, tools.live.get(row.tenant_id)):
         return overtaken
     with watch.part("publish.read"):
-        interactions, active = _read(desk, row)
+        interactions, active = read_purchases(
+            desk.connection, row.tenant_id, desk.night.as_of, row.policy
+        )
         desk.connection.commit()  # no transaction stays open through the computing
     if not active.any():
         return _nothing_to_offer(row, len(active))
@@ -135,18 +138,6 @@ def _nothing_to_offer(row: TenantNight, products: int) -> Step:
         f"them for {row.policy.inactive_after_days} days; what is live stays"
     )
     return Step("unchanged", {"outcome": "nothing to offer", "reason": reason})
-
-
-def _read(desk: Desk, row: TenantNight) -> tuple[InteractionLog, NDArray[np.bool_]]:
-    from recfleet.interactions.catalogue import active_products, read_discontinued
-    from recfleet.interactions.log import read_log
-
-    as_of = desk.night.as_of
-    interactions = read_log(desk.connection, row.tenant_id, as_of)
-    discontinued = read_discontinued(desk.connection, row.tenant_id, as_of)
-    return interactions, active_products(
-        interactions, discontinued, as_of, row.policy.inactive_after_days
-    )
 
 
 def _outcome(row: TenantNight) -> Outcome:
@@ -180,29 +171,14 @@ class _Press:
         Raises:
             TenantError: the lists may not be shown to anybody; with what is wrong with them.
         """
-        from recfleet.als import load_model
-        from recfleet.releases import check_lists, make_lists
-
-        policy = self.row.policy
-        arrays: AlsModel | None = None
-        if model is not None:
-            with self.watch.part("publish.read"):
-                arrays = load_model(self.artifacts.read(model.model_uri))
-        with self.watch.part("publish.recommend"):
-            lists = make_lists(self.interactions, arrays, self.active, policy.recipe)
-        with self.watch.part("publish.check"):
-            checks = check_lists(
-                lists,
-                self.interactions,
-                active=self.active,
-                recipe=policy.recipe,
-                minimum_coverage=policy.minimum_coverage,
-            )
-        failed = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
-        if failed:
-            raise TenantError(
-                f"the lists failed their checks and were not shown: {'; '.join(failed)}"
-            )
+        lists, checks = press_lists(
+            self.interactions,
+            self.active,
+            model,
+            self.row.policy,
+            artifacts=self.artifacts,
+            watch=self.watch,
+        )
         fingerprint = self.interactions.fingerprint
         return _Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
 
@@ -318,6 +294,7 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
             winner=_model(work.made),
             numbers=work.row.numbers or {},
             reason=work.made.reason or "",
+            facts=work.row.challenger or {},
         )
         for work in first
         if work.made.crowned
@@ -338,17 +315,9 @@ def _step(made: _Publication, release_id: int | None) -> Step:
 
 
 def _still_first(desk: Desk, works: list[Work[_Publication]]) -> list[Work[_Publication]]:
-    """Those for whom nobody else has published since this night read; nobody will until it commits.
-
-    The locks are taken in the tenants' order, so that two nights cannot wait for one another.
-    """
+    """Those whom nobody else has changed since this night read; nobody will until it commits."""
     tenant_ids = sorted(work.row.tenant_id for work in works)
-    with desk.connection.cursor() as cursor:
-        cursor.execute(
-            "select pg_advisory_xact_lock(hashtextextended('publish ' || tenant_id, 0)) "
-            "from (select unnest(%s::text[]) as tenant_id) as locked",
-            (tenant_ids,),
-        )
+    lock_tenants(desk.connection, tenant_ids)
     champions = get_champions(desk.connection, tenant_ids)
     live = _live_as_of(desk.connection, tenant_ids)
     return [

@@ -1,0 +1,86 @@
+"""Writing to the audit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from psycopg2.extras import execute_values
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+Kind = Literal[
+    "first model",
+    "promotion",
+    "rollback",
+    "mode",
+    "policy",
+    "awaiting approval",
+    "approved",
+    "rejected",
+    "expired",
+    "overtaken",
+    "backfill",
+    "repair",
+]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that was changed or decided."""
+
+    kind: Kind
+    tenant_id: str | None
+    """Whose; None: the fleet's."""
+    actor: str
+    """Who did it: ``scheduler``, or a person's name."""
+    reason: str
+    """In words."""
+    night_id: int | None = None
+    from_version: int | None = None
+    """Of a change of champion: the one before, if there was one."""
+    to_version: int | None = None
+    """Likewise: the one from then on."""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    """The judge's."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else belongs to the kind, ready for JSON: of a change of champion, the new one's
+    ``run_id``, ``model_uri`` and ``train_end``; of a change of mode, ``from`` and ``to``."""
+
+
+def append_entries(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Write entries, in their order; the caller commits.
+
+    Whoever changes a tenant takes its lock first (``tenants.lock_tenants``): the chain has one of
+    its own, which is held until the caller commits and must be the last one taken.
+
+    Args:
+        connection: an open connection.
+        entries: what happened.
+    """
+    if not entries:
+        return
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "insert into audit (tenant_id, night_id, kind, from_version, to_version, numbers, "
+            "facts, actor, reason) values %s",
+            [
+                (
+                    entry.tenant_id,
+                    entry.night_id,
+                    entry.kind,
+                    entry.from_version,
+                    entry.to_version,
+                    json.dumps(dict(entry.numbers)),
+                    json.dumps(dict(entry.facts)),
+                    entry.actor,
+                    entry.reason,
+                )
+                for entry in entries
+            ],
+            page_size=len(entries),
+        )

@@ -1,0 +1,91 @@
+"""Reading what a tenant's lists are made from, making the lists, and checking them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from recfleet.errors import TenantError
+from recfleet.fleet.champions import Champion
+from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.registry import ArtifactStore
+from recfleet.tenants import Policy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.als import AlsModel
+    from recfleet.interactions.log import InteractionLog
+    from recfleet.releases import Check, Lists
+
+
+def read_purchases(
+    connection: Connection, tenant_id: str, as_of: datetime, policy: Policy
+) -> tuple[InteractionLog, NDArray[np.bool_]]:
+    """A tenant's interactions up to as-of, and which of their products may be recommended.
+
+    Args:
+        connection: an open connection; the caller ends the transaction.
+        tenant_id: whose.
+        as_of: nothing later is seen.
+        policy: says when a product is taken as discontinued.
+
+    Returns:
+        The log, and (P,) whether each of its products is active.
+    """
+    from recfleet.interactions.catalogue import active_products, read_discontinued
+    from recfleet.interactions.log import read_log
+
+    interactions = read_log(connection, tenant_id, as_of)
+    discontinued = read_discontinued(connection, tenant_id, as_of)
+    active = active_products(interactions, discontinued, as_of, policy.inactive_after_days)
+    return interactions, active
+
+
+def press_lists(
+    interactions: InteractionLog,
+    active: NDArray[np.bool_],
+    model: Champion | None,
+    policy: Policy,
+    *,
+    artifacts: ArtifactStore,
+    watch: Stopwatch | None = None,
+) -> tuple[Lists, list[Check]]:
+    """Make a model's lists, or popularity's, and check them.
+
+    Args:
+        interactions: everything up to as-of.
+        active: (P,) products that may be recommended.
+        model: whose lists; None: popularity's.
+        policy: the tenant's.
+        artifacts: where the model is.
+        watch: times the parts.
+
+    Raises:
+        TenantError: the model cannot be loaded, or the lists may not be shown to anybody; with what
+            is wrong with them.
+    """
+    from recfleet.als import load_model
+    from recfleet.releases import check_lists, make_lists
+
+    watch = watch or Stopwatch()
+    arrays: AlsModel | None = None
+    if model is not None:
+        with watch.part("publish.read"):
+            arrays = load_model(artifacts.read(model.model_uri))
+    with watch.part("publish.recommend"):
+        lists = make_lists(interactions, arrays, active, policy.recipe)
+    with watch.part("publish.check"):
+        checks = check_lists(
+            lists,
+            interactions,
+            active=active,
+            recipe=policy.recipe,
+            minimum_coverage=policy.minimum_coverage,
+        )
+    failed = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
+    if failed:
+        raise TenantError(f"the lists failed their checks and were not shown: {'; '.join(failed)}")
+    return lists, checks

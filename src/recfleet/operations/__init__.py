@@ -1,0 +1,1 @@
+"""What a person does by day: modes, policies, rollback, approval, backfill, audit, repair."""

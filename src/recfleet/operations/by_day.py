@@ -1,0 +1,148 @@
+"""A night of a person's own: on record in the ledger like any other, without a DAG's stages."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from psycopg2.extras import Json
+
+from recfleet.errors import TenantError
+from recfleet.fleet.champions import Champion
+from recfleet.fleet.ledger import Night, Outcome, open_night
+from recfleet.fleet.press import press_lists, read_purchases
+from recfleet.registry import ArtifactStore
+from recfleet.releases import Draft, create_partition, stage_releases
+from recfleet.tenants import Tenant
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+BASIS = "by day"
+"""What the ledger has as basis of such a night: no night's is equal, so the next one publishes."""
+
+
+def open_operator_night(connection: Connection, what: str, as_of: datetime) -> Night:
+    """A night for what a person does by day, so that it is on record where nights are.
+
+    Args:
+        connection: an open connection; the caller commits.
+        what: one word on what is done, such as ``rollback``.
+        as_of: the tenants' time, see ``tenant_time``.
+    """
+    run_id = f"{what}__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}__{uuid.uuid4().hex[:8]}"
+    return open_night(connection, run_id, None, as_of, kind="operator")
+
+
+def close_operator_night(connection: Connection, night: Night, sentence: str) -> None:
+    """End such a night; the caller commits.
+
+    Args:
+        connection: an open connection.
+        night: from ``open_operator_night``.
+        sentence: what was done, for lists of nights.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update night set status = 'done', finished_at = clock_timestamp(), summary = %s "
+            "where night_id = %s",
+            (Json({"sentence": sentence}), night.night_id),
+        )
+
+
+def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
+    """The as-of time that a tenant's lists have come to: of its live release, or of its last night.
+
+    Lists that a person publishes by day see no more than that, so that they differ from what was
+    live in the model alone, and never keep the next night from publishing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce((select as_of from live_release join release using (release_id) "
+            "where live_release.tenant_id = %(tenant)s), (select max(as_of) from ledger "
+            "join night using (night_id) where tenant_id = %(tenant)s and not is_trial))",
+            {"tenant": tenant_id},
+        )
+        [(as_of,)] = cursor.fetchall()
+    found: datetime | None = as_of
+    return found
+
+
+def stage_now(
+    connection: Connection,
+    night: Night,
+    tenant: Tenant,
+    model: Champion | None,
+    artifacts: ArtifactStore,
+) -> int:
+    """Make a tenant's lists as of the night, check them, and stage them as a release.
+
+    Args:
+        connection: an open connection; the caller commits, and switches.
+        night: from ``open_operator_night``; its partition is made.
+        tenant: whose.
+        model: whose lists; None: popularity's.
+        artifacts: where the model is.
+
+    Returns:
+        The release's number.
+
+    Raises:
+        TenantError: the model cannot be loaded, nothing is left to offer, or the lists failed their
+            checks.
+    """
+    interactions, active = read_purchases(connection, tenant.tenant_id, night.as_of, tenant.policy)
+    if not active.any():
+        raise TenantError(f"none of the products of {tenant.tenant_id} is still sold")
+    lists, checks = press_lists(interactions, active, model, tenant.policy, artifacts=artifacts)
+    create_partition(connection, night.night_id)
+    draft = Draft(
+        tenant_id=tenant.tenant_id,
+        lists=lists,
+        model_version=model.version if model else None,
+        run_id=model.run_id if model else None,
+        as_of=night.as_of,
+        fingerprint=interactions.fingerprint,
+        checks=checks,
+    )
+    return stage_releases(connection, night.night_id, [draft])[0]
+
+
+def record_by_day(
+    connection: Connection,
+    night: Night,
+    tenant: Tenant,
+    *,
+    outcome: Outcome,
+    reason: str,
+    release_id: int | None,
+) -> None:
+    """Write a tenant's row of the ledger for what was done by day; the caller commits.
+
+    Args:
+        connection: an open connection.
+        night: from ``open_operator_night``.
+        tenant: whom.
+        outcome: what became of it.
+        reason: in words, with who did it.
+        release_id: what is live from now on.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, "
+            "state, outcome, reason, release_id) "
+            "values (%s, %s, %s, %s, 0, 0, %s, 'published', %s, %s, %s) "
+            "on conflict (night_id, tenant_id) do update set outcome = excluded.outcome, "
+            "reason = excluded.reason, release_id = excluded.release_id, updated_at = now()",
+            (
+                night.night_id,
+                tenant.tenant_id,
+                tenant.mode,
+                tenant.policy.model_dump_json(),
+                BASIS,
+                outcome,
+                reason,
+                release_id,
+            ),
+        )
