@@ -20,7 +20,8 @@ DOCUMENTATION = """
 data fails a critical expectation is quarantined and keeps its last release), **trained** and
 **judged** against its champion. **decide** sees all verdicts before anything is changed.
 **publish** promotes, makes the lists, checks them and switches each tenant to them. **close** sums
-up, and fails the run only when more tenants failed than is tolerated.
+up, and fails the run only when more tenants failed than is tolerated. **document_quality** renders
+Great Expectations' Data Docs once for the night.
 
 A run may be triggered with a conf:
 
@@ -139,6 +140,25 @@ def close() -> None:
         )
 
 
+@task(trigger_rule="all_done")
+def document_quality() -> None:
+    """Render Great Expectations' Data Docs: a summary, and a page for each failing tenant."""
+    from recfleet.errors import InfrastructureError, RecfleetError
+    from recfleet.fleet.data_docs import document_quality as document_night
+
+    context: Any = get_current_context()
+    try:
+        pages = document_night(context["dag_run"].run_id)
+    except LookupError as error:
+        raise AirflowSkipException(str(error)) from None
+    except InfrastructureError:
+        raise
+    except RecfleetError as error:
+        # A suite that a person must mend; another try would find it as it is.
+        raise AirflowFailException(str(error)) from None
+    print(f"{pages} page{'' if pages == 1 else 's'}")
+
+
 @dag(
     dag_display_name="nightly_fleet",
     description="Retrain, judge and publish every tenant's recommender",
@@ -164,7 +184,7 @@ def nightly_fleet() -> None:
     shards = plan()
     decided = decide()
     published = publish.expand(shard=shards)
-    shard_night.expand(shard=shards) >> decided >> published >> close()
+    shard_night.expand(shard=shards) >> decided >> published >> [close(), document_quality()]
 
 
 nightly_fleet()

@@ -46,6 +46,7 @@ def test_the_night_is_as_drawn(run_python: RunPython) -> None:
         "decide": ["shard_night.train_and_judge"],
         "publish": ["decide", "plan"],
         "close": ["publish"],
+        "document_quality": ["publish"],
     }
     in_shards = ["publish", "shard_night.train_and_judge", "shard_night.validate"]
     assert dag["mapped"] == in_shards
@@ -53,6 +54,7 @@ def test_the_night_is_as_drawn(run_python: RunPython) -> None:
     assert {task for task, rule in dag["rules"].items() if rule == "all_done"} == {
         "decide",
         "close",
+        "document_quality",
     }
     assert dag["documented"]
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)

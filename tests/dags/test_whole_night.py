@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.quality import read_docs
 from recfleet.settings import Settings
 from tests.aging import days_pass
 from tests.dags.conftest import RunPython
@@ -65,7 +66,10 @@ def test_a_night_from_plan_to_close(
     }
     names = {task: name for task, (state, name) in run["tasks"].items() if name}
     assert {state for state, _ in run["tasks"].values()} == {"success"}
-    assert len(run["tasks"]) == 3 + 3 * 2
+    assert len(run["tasks"]) == 4 + 3 * 2
+    summary = read_docs(connection, query(connection, "select night_id from night")[0][0], None)
+    assert summary is not None
+    assert "Data quality of 3 tenants" in summary
     assert sorted(name for task, name in names.items() if task.startswith("publish")) == [
         "shard 0 · 2 tenants",
         "shard 1 · 1 tenant",

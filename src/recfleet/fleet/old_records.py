@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _QUALITY = {
     "rows of quality_result": "delete from quality_result where night_id = %(night)s",
+    "pages of data docs": "delete from data_docs where night_id = %(night)s",
 }
 # In the order in which they refer to one another. A live release's row of the ledger says what it
 # was made from, by which plan knows whether anything is new.

@@ -1,5 +1,6 @@
 """Data quality: the suites of ``expectations/``, run over a shard of tenants, to verdicts."""
 
+from recfleet.quality._docs import DocsPage, build_docs, read_docs, store_docs
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS, read_profile
 from recfleet.quality._result import Result, Severity, Validation
@@ -9,13 +10,17 @@ from recfleet.quality._validate import validate
 
 __all__ = [
     "COLUMNS",
+    "DocsPage",
     "Result",
     "Severity",
     "Suites",
     "Validation",
+    "build_docs",
     "load_library",
     "load_suites",
+    "read_docs",
     "read_profile",
+    "store_docs",
     "store_results",
     "validate",
 ]

@@ -106,3 +106,13 @@ create table recfleet.approval (
 );
 create unique index approval_waiting on recfleet.approval (tenant_id) where status = 'waiting';
 create index on recfleet.approval (night_id);
+
+-- Data Docs -----------------------------------------------------------------------------------------
+
+-- A night's pages about data quality, as Great Expectations renders them; each whole in itself.
+create table recfleet.data_docs (
+  night_id   bigint not null references recfleet.night,
+  tenant_id  text,                              -- null: the night's summary
+  page       bytea not null,                    -- HTML in UTF-8, by gzip
+  unique nulls not distinct (night_id, tenant_id)
+);

@@ -1,0 +1,312 @@
+"""Great Expectations' own Data Docs: a summary of a night, and a page for each tenant that failed.
+
+The pages are rendered by the library from what the night stored, in a frame of our own: the
+library's loads styles and scripts from other hosts, and needs a walkthrough of its own making.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from recfleet.quality import _words
+from recfleet.quality._library import load_library
+from recfleet.quality._profile import COLUMNS
+from recfleet.quality._result import Line, Result
+from recfleet.quality._suites import Expectation, Suite
+
+if TYPE_CHECKING:
+    from great_expectations.core.expectation_validation_result import (
+        ExpectationSuiteValidationResult,
+        ExpectationValidationResult,
+    )
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_SHOWN_VALUES = 20
+"""Observed values of failing tenants that the summary shows of each expectation."""
+
+_FAILING = """
+select tenant_id, expectation, severity, success, observed, expected, sample
+  from quality_result
+ where night_id = %(night)s
+   and tenant_id in (select tenant_id from quality_result
+                      where night_id = %(night)s and not success)
+ order by tenant_id, expectation
+"""
+_COUNTS = """
+select expectation, count(*), count(*) filter (where not success),
+       (array_agg(observed order by tenant_id) filter (where not success))[:%s]
+  from quality_result where night_id = %s group by expectation
+"""
+
+
+@dataclass(frozen=True)
+class DocsPage:
+    """One page, whole: it refers to no other file."""
+
+    tenant_id: str | None
+    """Whose; None: the night's summary."""
+    html: str
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """How the night's tenants did under one expectation."""
+
+    tenants: int
+    failed: int
+    observed: Sequence[float | None]
+    """Of some that failed."""
+
+
+def build_docs(
+    connection: Connection, night_id: int, as_of: datetime, suite: Suite
+) -> Iterator[DocsPage]:
+    """Render a night's pages, the summary last.
+
+    A night in which nobody was validated has none. Expectations that the suite no longer has are
+    left out.
+
+    Args:
+        connection: an open connection, in one transaction until all pages are taken.
+        night_id: of the ledger.
+        as_of: of the night.
+        suite: about tenants.
+    """
+    load_library()
+    title = f"Night {night_id} as of {as_of:%Y-%m-%d %H:%M}"
+    failing: dict[str, list[str]] = {}
+    with connection.cursor("data_docs") as cursor:
+        cursor.execute(_FAILING, {"night": night_id})
+        found = (Result(*row) for row in cursor)
+        for tenant_id, results in groupby(found, key=lambda result: result.tenant_id):
+            known = [result for result in results if result.expectation in suite.expectations]
+            wrong = [result for result in known if not result.success]
+            if wrong:
+                failing[tenant_id] = [_reason(suite, result) for result in wrong]
+                yield DocsPage(tenant_id, _tenant_page(title, tenant_id, known, suite))
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, (_SHOWN_VALUES, night_id))
+        tallies = {name: _Tally(*rest) for name, *rest in cursor}
+    if tallies:
+        yield DocsPage(None, _summary_page(title, tallies, failing, suite))
+
+
+def store_docs(connection: Connection, night_id: int, pages: Iterable[DocsPage]) -> int:
+    """Write a night's pages in place of those that are there; the caller commits.
+
+    Args:
+        connection: another one than that which the pages are read with.
+        night_id: of the ledger.
+        pages: all there are.
+
+    Returns:
+        How many there are.
+    """
+    count = 0
+    with connection.cursor() as cursor:
+        cursor.execute("delete from data_docs where night_id = %s", (night_id,))
+        for page in pages:
+            cursor.execute(
+                "insert into data_docs (night_id, tenant_id, page) values (%s, %s, %s)",
+                (night_id, page.tenant_id, gzip.compress(page.html.encode(), mtime=0)),
+            )
+            count += 1
+    return count
+
+
+def read_docs(connection: Connection, night_id: int, tenant_id: str | None) -> str | None:
+    """One page as HTML, or None when there is none.
+
+    Args:
+        connection: an open connection.
+        night_id: of the ledger.
+        tenant_id: whose; None: the night's summary.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select page from data_docs where night_id = %s and tenant_id is not distinct from %s",
+            (night_id, tenant_id),
+        )
+        row = cursor.fetchone()
+    return None if row is None else gzip.decompress(bytes(row[0])).decode()
+
+
+def _tenant_page(title: str, tenant_id: str, results: Sequence[Result], suite: Suite) -> str:
+    by_name = {result.expectation: result for result in results}
+    checked = [
+        _library_result(
+            suite, name, success=by_name[name].success, result=_seen(suite, by_name[name])
+        )
+        for name in suite.expectations
+        if name in by_name
+    ]
+    wrong = [_explained(suite, result) for result in results if not result.success]
+    return _render(checked, f"Data quality of {tenant_id}", title, failures=wrong)
+
+
+def _summary_page(
+    title: str,
+    tallies: Mapping[str, _Tally],
+    failing: Mapping[str, Sequence[str]],
+    suite: Suite,
+) -> str:
+    checked = [
+        _library_result(suite, name, success=tally.failed == 0, result=_counted(suite, name, tally))
+        for name, tally in ((name, tallies.get(name)) for name in suite.expectations)
+        if tally is not None
+    ]
+    tenants = max((tally.tenants for tally in tallies.values()), default=0)
+    heading = f"Data quality of {tenants:,} tenant{'' if tenants == 1 else 's'}"
+    return _render(checked, heading, title, tenants=failing)
+
+
+def _seen(suite: Suite, result: Result) -> dict[str, Any]:
+    unit = COLUMNS[suite.expectations[result.expectation].column].unit
+    seen = "not judged" if result.observed is None else _words.number(result.observed, unit)
+    return {"observed_value": seen}
+
+
+def _counted(suite: Suite, name: str, tally: _Tally) -> dict[str, Any]:
+    unit = COLUMNS[suite.expectations[name].column].unit
+    values = [
+        "unknown" if value is None else _words.number(value, unit) for value in tally.observed or ()
+    ]
+    share = 100 * tally.failed / tally.tenants
+    return {
+        "element_count": tally.tenants,
+        "missing_count": 0,
+        "missing_percent": 0.0,
+        "unexpected_count": tally.failed,
+        "unexpected_percent": share,
+        "unexpected_percent_total": share,
+        "unexpected_percent_nonmissing": share,
+        "partial_unexpected_list": values,
+    }
+
+
+def _reason(suite: Suite, result: Result) -> str:
+    expectation = suite.expectations[result.expectation]
+    return _words.reason(
+        expectation.reason,
+        expectation.column,
+        result.observed,
+        result.expected,
+        expectation.bounds,
+    )
+
+
+def _explained(suite: Suite, result: Result) -> dict[str, Any]:
+    meta = _configuration(suite, suite.expectations[result.expectation]).meta
+    sample = result.sample or []
+    columns = list(dict.fromkeys(name for line in sample for name in line))
+    return {
+        "name": result.expectation,
+        "severity": result.severity,
+        "reason": _reason(suite, result),
+        "means": meta.get("means"),
+        "do": meta.get("do"),
+        "columns": columns,
+        "sample": [[_cell(line, column) for column in columns] for line in sample],
+    }
+
+
+def _cell(line: Line, column: str) -> str:
+    value = line.get(column)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {part}" for name, part in value.items())
+    if column == "at":
+        return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M}"
+    return "" if value is None else str(value)
+
+
+def _configuration(suite: Suite, expectation: Expectation) -> Any:
+    return next(
+        configuration
+        for configuration in suite.library.expectation_configurations
+        if configuration.meta["name"] == expectation.name
+    )
+
+
+def _library_result(
+    suite: Suite, name: str, *, success: bool, result: Mapping[str, Any]
+) -> ExpectationValidationResult:
+    from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+
+    return ExpectationValidationResult(
+        success=success,
+        expectation_config=_configuration(suite, suite.expectations[name]),
+        result=dict(result),
+        exception_info={
+            "raised_exception": False,
+            "exception_message": None,
+            "exception_traceback": None,
+        },
+    )
+
+
+def _render(
+    checked: Sequence[ExpectationValidationResult],
+    heading: str,
+    title: str,
+    *,
+    failures: Sequence[Mapping[str, Any]] = (),
+    tenants: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """The library's sections, in a page of our own with what it does not know."""
+    from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
+
+    document = ValidationResultsPageRenderer().render(_suite_result(checked))
+    # The first section links to pages that are not made; its statistics alone are worth keeping.
+    overview = document.sections[0]
+    overview.content_blocks = [
+        block for block in overview.content_blocks if block.content_block_type == "table"
+    ]
+    page: str = _view().render(
+        document, heading=heading, night=title, failures=failures, tenants=tenants
+    )
+    return page
+
+
+def _suite_result(
+    checked: Sequence[ExpectationValidationResult],
+) -> ExpectationSuiteValidationResult:
+    import great_expectations
+    from great_expectations.core.expectation_validation_result import (
+        ExpectationSuiteValidationResult,
+    )
+
+    passed = sum(bool(result.success) for result in checked)
+    return ExpectationSuiteValidationResult(
+        success=passed == len(checked),
+        results=list(checked),
+        suite_name="tenants",
+        statistics={
+            "evaluated_expectations": len(checked),
+            "successful_expectations": passed,
+            "unsuccessful_expectations": len(checked) - passed,
+            "success_percent": 100 * passed / len(checked) if checked else None,
+        },
+        meta={"great_expectations_version": great_expectations.__version__},
+    )
+
+
+@cache
+def _view() -> Any:
+    """The library's view with our page around its sections."""
+    from great_expectations.render.view.view import DefaultJinjaPageView
+    from jinja2 import ChoiceLoader, DictLoader
+
+    page = files("recfleet.quality").joinpath("docs_page/page.j2").read_text(encoding="utf-8")
+    view = DefaultJinjaPageView()
+    theirs = [view.env.loader] if view.env.loader else []
+    view.env.loader = ChoiceLoader([DictLoader({"page.j2": page}), *theirs])
+    view.env.filters["text"] = lambda value: html.escape(str(value))
+    return view
