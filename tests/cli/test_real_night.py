@@ -26,6 +26,13 @@ ranked = model.predict(pandas.DataFrame({{"history": [{history!r}]}}), params={{
 print(json.dumps(ranked.iloc[0].to_dict(), default=str))
 """
 
+NOTE = """
+from recfleet.cli._airflow import AirflowClient
+from recfleet.settings import settings
+with AirflowClient(settings()) as airflow:
+    print(airflow._ask("GET", "/api/v2/dags/nightly_fleet/dagRuns/{run}", None)["note"])
+"""
+
 Recfleet = Callable[..., str]
 
 
@@ -75,7 +82,9 @@ def test_a_first_night(recfleet: Recfleet) -> None:
     assert all(tenant["reason"] for tenant in night["tenants"])
     served = [row for row in night["tenants"] if row["served_by"] == "model"]
     assert served
-    assert f"8 tenants: {night['summary']['sentence'].partition(': ')[2]}" in printed
+    sentence = night["summary"]["sentence"]
+    assert f"8 tenants: {sentence.partition(': ')[2]}" in printed
+    assert recfleet(code=NOTE.format(run=night["run_id"])).strip() == sentence
 
     tenant = served[0]["tenant"]
     story = json.loads(recfleet("tenant", "show", tenant, "--json"))

@@ -53,6 +53,14 @@ def find_night(connection: Connection, night: str | None) -> Row:
     )
 
 
+def night_sentence(connection: Connection, run_id: str) -> str | None:
+    """What close wrote of the night of that Airflow run, in one line; None when there is none."""
+    found = _rows(
+        connection, "select summary ->> 'sentence' as said from night where run_id = %s", (run_id,)
+    )
+    return found[0]["said"] if found else None
+
+
 def night_tenants(connection: Connection, night_id: int) -> list[Row]:
     """Every tenant of a night with its outcome, its numbers and the reason, by tenant."""
     return _rows(

@@ -1,0 +1,55 @@
+"""What Airflow's grid says of a night that has ended: its summary, as the run's note."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+from sqlalchemy.orm import object_session
+
+if TYPE_CHECKING:
+    from airflow.models.dagrun import DagRun
+
+log = logging.getLogger(__name__)
+
+
+class NightNotes:
+    """Told by the scheduler when a run has ended; a note is a kindness and never trouble."""
+
+    @hookimpl
+    def on_dag_run_success(self, dag_run: DagRun, msg: str) -> None:  # noqa: ARG002
+        """The run ended well."""
+        _note(dag_run)
+
+    @hookimpl
+    def on_dag_run_failed(self, dag_run: DagRun, msg: str) -> None:  # noqa: ARG002
+        """The run failed."""
+        _note(dag_run)
+
+
+def _note(dag_run: DagRun) -> None:
+    # The scheduler commits what its own session holds; another would wait for the scheduler's lock
+    # on the run. A run without a session is a test's.
+    if dag_run.dag_id != "nightly_fleet" or object_session(dag_run) is None:
+        return
+    if dag_run.note:
+        return  # What a person wrote stays.
+    try:
+        from recfleet.database import connect
+        from recfleet.fleet.report import night_sentence
+
+        with closing(connect(purpose="recfleet note")) as connection:
+            if sentence := night_sentence(connection, dag_run.run_id):
+                dag_run.note = sentence
+    except Exception:
+        log.warning("recfleet has no note for %s", dag_run.run_id, exc_info=True)
+
+
+class RecfleetNotes(AirflowPlugin):
+    """Notes on runs."""
+
+    name = "recfleet_notes"
+    listeners = [NightNotes()]  # noqa: RUF012
