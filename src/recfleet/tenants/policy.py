@@ -2,9 +2,39 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from recfleet.als.recipe import Recipe
+
+LONGEST_NAME = 255
+"""Characters that a product's or customer's id, or a category, may have."""
+
+Approval = Literal["none", "every", "first"]
+
+
+def _numbers_too(names: object) -> object:
+    """Ids that a file wrote without quotes, as text."""
+    if isinstance(names, (list, tuple)):
+        return [str(name) if type(name) is int else name for name in names]
+    return names
+
+
+def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Each name once, without spaces around it, in one order: equal sets are equal policies."""
+    bare = sorted({name.strip() for name in names})
+    if bare and not bare[0]:
+        raise ValueError("an empty text names nobody")
+    if wrong := [name for name in bare if len(name) > LONGEST_NAME]:
+        raise ValueError(f"{wrong[0][:20]}… is longer than {LONGEST_NAME} characters")
+    if wrong := [name for name in bare if "\x00" in name]:
+        raise ValueError(f"{wrong[0]!r} has a NUL character in it")
+    return tuple(bare)
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_numbers_too), AfterValidator(_in_order)]
+"""Ids or categories as the tenant writes them; JSON's list."""
 
 
 class Policy(BaseModel):
@@ -52,6 +82,22 @@ class Policy(BaseModel):
 
     pooled_nights: int = Field(default=5, ge=2)
     """Nights that pooling takes, tonight among them."""
+
+    probation_nights: int = Field(default=7, ge=0)
+    """Nights after its promotion in which a champion is held against the one before it, and gives
+    way to that when it is surely worse; 0: none."""
+
+    approval: Approval = "none"
+    """Which promotions wait for a person: none, every one, or the first model alone."""
+
+    excluded_products: Names = ()
+    """Products that are never recommended."""
+
+    excluded_categories: Names = ()
+    """Categories of the catalogue whose products are never recommended."""
+
+    excluded_customers: Names = ()
+    """Customers who get no recommendation; what they bought is learned from as before."""
 
     inactive_after_days: int = Field(default=180, ge=1)
     """A product that nobody bought for this long is taken as discontinued."""
