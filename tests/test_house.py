@@ -50,7 +50,10 @@ ARROWS: dict[str, set[str]] = {
     # The stack on one machine.
     "local": {"database"},
     # The commands.
-    "cli": {"database", "fleet", "interactions", "local", "releases", "synthetic", "tenants"},
+    "cli": {
+        "database", "fleet", "interactions", "local", "operations", "releases", "synthetic",
+        "tenants",
+    },
 }  # fmt: skip
 
 # What takes long to import -> the rooms that may import it, inside functions only.

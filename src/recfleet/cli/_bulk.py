@@ -1,0 +1,151 @@
+"""Doing something with several tenants: choosing them, asking first, telling what was done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from recfleet.cli._output import console, print_table
+from recfleet.errors import BadInputError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.operations.result import Result
+
+ASKS_ABOVE = 20
+"""More tenants than this are touched only when the person says so."""
+
+Tenants = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TENANT]...", help="Ids of tenants.", show_default=False),
+]
+File = Annotated[
+    str | None,
+    typer.Option(
+        "--file",
+        metavar="FILE",
+        help="File with one tenant's id a line; what follows a # is a comment. - for standard "
+        "input.",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        metavar="FIELD=VALUE",
+        help="Only tenants of which this is true; may be given several times, and all must be. "
+        "FIELD=VALUE, FIELD!=VALUE or FIELD~TEXT, where FIELD is id, name, mode, outcome, reason "
+        "(both of the last night) or served_by: mode=frozen, outcome=failed,quarantined, "
+        "name~united.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", "-y", help=f"Do not ask, also for more than {ASKS_ABOVE} tenants.")
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, in words; the audit keeps it.")
+]
+
+
+def choose(
+    connection: Connection,
+    tenant_ids: Sequence[str] | None,
+    *,
+    file: str | None = None,
+    where: Sequence[str] | None = None,
+) -> list[str]:
+    """The tenants that the command line means, by id; may be none where there are conditions.
+
+    Args:
+        connection: an open connection.
+        tenant_ids: the arguments.
+        file: of ``--file``.
+        where: of ``--where``.
+
+    Raises:
+        BadInputError: the file cannot be read, a condition is none, or nobody is meant.
+        UnknownTenantError: some of them are not there; names all of those.
+    """
+    from recfleet.operations.choose import choose_tenants, parse_condition
+
+    conditions = [parse_condition(text) for text in where or ()]
+    named = [*(tenant_ids or ()), *(_read_ids(file) if file is not None else ())]
+    if file is not None and not named:
+        raise BadInputError(f"{_name(file)} names no tenant: write one id a line.")
+    return choose_tenants(connection, named, conditions)
+
+
+def ask(count: int, what: str, *, yes: bool) -> None:
+    """Ask before many tenants are touched; comes back when it may go on.
+
+    Args:
+        count: tenants that would be.
+        what: what would be done with them, such as ``Set 40 tenants to frozen``.
+        yes: whether the person said so already.
+
+    Raises:
+        BadInputError: there is nobody to ask, or the person said no.
+    """
+    if yes or count <= ASKS_ABOVE:
+        return
+    if not sys.stdin.isatty():
+        raise BadInputError(
+            f"{what}? That is more than {ASKS_ABOVE}, and there is no terminal to ask at: say "
+            "--yes, or look first with --dry-run. Nothing was changed."
+        )
+    if not typer.confirm(f"{what}?"):
+        raise BadInputError("Nothing was changed.")
+
+
+def say_nobody() -> None:
+    """Say that no tenant is meant, which is no error where there are conditions."""
+    console().print(Text("No tenant fits: nothing to do."))
+
+
+def show_results(title: str, results: Sequence[Result]) -> None:
+    """Tell what was done, tenant by tenant; fails at the end when somebody's failed.
+
+    Args:
+        title: above the table.
+        results: one a tenant.
+
+    Raises:
+        BadInputError: how many failed.
+    """
+    if len(results) == 1 and results[0].status != "failed":
+        console().print(Text(results[0].sentence))
+        return
+    rows = [
+        {"tenant": result.tenant_id, "status": result.status, "what": result.sentence}
+        for result in results
+    ]
+    print_table(title, rows, ["tenant", "status", "what"])
+    failed = [result for result in results if result.status == "failed"]
+    if failed:
+        raise BadInputError(f"{len(failed)} of {len(results)} tenants failed, as the table says.")
+
+
+def _read_ids(file: str) -> Iterator[str]:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(
+            f"{_name(file)} cannot be read ({error}): name a text file with one id a line."
+        ) from None
+    for line in text.splitlines():
+        if tenant_id := line.partition("#")[0].strip():
+            yield tenant_id
+
+
+def _name(file: str) -> str:
+    return "Standard input" if file == "-" else f"The file {file}"

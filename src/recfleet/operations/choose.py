@@ -1,0 +1,147 @@
+"""Choosing the tenants that something is to be done with: by their ids, by conditions, or both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal, get_args
+
+from recfleet.errors import BadInputError
+from recfleet.fleet.ledger import Outcome
+from recfleet.releases import ServedBy
+from recfleet.tenants import Mode, get_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+Comparison = Literal["=", "!=", "~"]
+
+_LAST_NIGHT = (
+    "(select {} from ledger join night using (night_id) "
+    "where ledger.tenant_id = tenant.tenant_id and night.kind = 'fleet' "
+    "order by as_of desc, night_id desc limit 1)"
+)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Something that is known of every tenant."""
+
+    column: str
+    """In SQL, over the table tenant."""
+    meaning: str
+    values: tuple[str, ...] | None = None
+    """All that it can be; None: any text."""
+
+
+FIELDS = {
+    "id": _Field("tenant.tenant_id", "the tenant's id"),
+    "name": _Field("tenant.name", "the tenant's name"),
+    "mode": _Field("tenant.mode", "on, frozen or off", get_args(Mode)),
+    "outcome": _Field(
+        f"coalesce({_LAST_NIGHT.format('outcome')}, 'nothing')",
+        "what became of it in its last night of the fleet; nothing: it had none",
+        (*get_args(Outcome), "nothing"),
+    ),
+    "reason": _Field(
+        f"coalesce({_LAST_NIGHT.format('ledger.reason')}, '')", "that night's reason, in words"
+    ),
+    "served_by": _Field(
+        "coalesce((select served_by from live_release join release using (release_id) "
+        "where live_release.tenant_id = tenant.tenant_id), 'nothing')",
+        "what made its live lists: model, popularity, or nothing when none are live",
+        (*get_args(ServedBy), "nothing"),
+    ),
+}
+"""Name of a condition's field -> what it is."""
+
+_COMPARED = {
+    "=": "({column} = any(%s))",
+    "!=": "({column} <> all(%s))",
+    "~": "(strpos(lower({column}), lower(%s)) > 0)",
+}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something that is true of the tenants that are meant."""
+
+    field: str
+    """One of FIELDS."""
+    comparison: Comparison
+    """Is one of the values, is none of them, or contains the one value as text."""
+    values: tuple[str, ...]
+
+
+def parse_condition(text: str) -> Condition:
+    """Read ``mode=frozen``, ``mode=frozen,off``, ``outcome!=kept`` or ``name~united``.
+
+    Commas part values only of a field that can be but a few things; texts may have some in them.
+
+    Raises:
+        BadInputError: it is no condition; names the fields, or the values, that there are.
+    """
+    found = re.fullmatch(r"\s*(\w+)\s*(!=|=|~)\s*(.*?)\s*", text, flags=re.DOTALL)
+    if found is None:
+        raise BadInputError(
+            f"{text!r} is no condition: write FIELD=VALUE, FIELD!=VALUE or FIELD~TEXT, such as "
+            f"mode=frozen or name~united. The fields are {', '.join(FIELDS)}."
+        )
+    name, value = found[1], found[3]
+    comparison: Comparison = "!=" if found[2] == "!=" else "=" if found[2] == "=" else "~"
+    if name not in FIELDS:
+        near = get_close_matches(name, FIELDS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        meanings = "; ".join(f"{known} ({field.meaning})" for known, field in FIELDS.items())
+        raise BadInputError(f"There is no field {name!r}.{hint} The fields are {meanings}.")
+    known = FIELDS[name].values
+    if known is None or comparison == "~":
+        return Condition(name, comparison, (value,))
+    values = tuple(part.strip() for part in value.split(","))
+    if wrong := [part for part in values if part not in known]:
+        raise BadInputError(
+            f"No tenant's {name} is ever {wrong[0]!r}: it is one of {', '.join(known)}."
+        )
+    return Condition(name, comparison, values)
+
+
+def choose_tenants(
+    connection: Connection, tenant_ids: Iterable[str], conditions: Sequence[Condition] = ()
+) -> list[str]:
+    """The ids of the tenants that are meant, each once, by id.
+
+    Args:
+        connection: an open connection.
+        tenant_ids: those named; with conditions, only those of them for whom all are true. None
+            named: of all tenants.
+        conditions: all of them must be true of a tenant.
+
+    Raises:
+        UnknownTenantError: there is no such tenant; names every one that is missing.
+        BadInputError: nobody is named and there is no condition.
+    """
+    named = sorted(set(tenant_ids))
+    if not named and not conditions:
+        raise BadInputError(
+            "Say which tenants: their ids, a file with them (--file), or what is true of them "
+            "(--where mode=frozen)."
+        )
+    get_tenants(connection, named)  # raises, and says who is missing
+    tests, values = ["true"], []
+    for condition in conditions:
+        column = FIELDS[condition.field].column
+        tests.append(_COMPARED[condition.comparison].format(column=column))
+        is_text = condition.comparison == "~"
+        values.append(condition.values[0] if is_text else list(condition.values))
+    if named:
+        tests.append("tenant.tenant_id = any(%s)")
+        values.append(named)
+    with connection.cursor() as cursor:
+        # Only columns written in this file are put into the text.
+        cursor.execute(
+            f"select tenant_id from tenant where {' and '.join(tests)} order by tenant_id",  # noqa: S608
+            values,
+        )
+        return [tenant_id for (tenant_id,) in cursor]

@@ -1,0 +1,31 @@
+"""What every operation of a person has in common: somebody, a reason, and a result a tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recfleet.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an operation did to one tenant."""
+
+    tenant_id: str
+    status: Literal["done", "unchanged", "failed"]
+    """Unchanged: it was so already, and nothing was written."""
+    sentence: str
+    """What was done, or why not."""
+
+
+def check_who_and_why(actor: str, reason: str) -> None:
+    """Check what the audit keeps of a person.
+
+    Raises:
+        BadInputError: one of them is blank.
+    """
+    if not actor.strip():
+        raise BadInputError("Nobody is named who does this: the audit keeps who did what.")
+    if not reason.strip():
+        raise BadInputError("Say why, in a few words (--reason): the audit keeps the reason.")
