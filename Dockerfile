@@ -31,6 +31,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY dags /opt/recfleet/dags
 COPY plugins /opt/recfleet/plugins
 COPY expectations /opt/recfleet/expectations
+COPY policy.toml /opt/recfleet/policy.toml
 COPY deploy /opt/recfleet/deploy
 
 # What is true of the image wherever it runs; where services are comes from outside.
@@ -46,7 +47,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/recfleet/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/recfleet/plugins \
-    RECFLEET_SUITES=/opt/recfleet/expectations
+    RECFLEET_SUITES=/opt/recfleet/expectations \
+    RECFLEET_POLICY=/opt/recfleet/policy.toml
 
 USER recfleet
 WORKDIR /opt/recfleet

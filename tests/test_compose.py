@@ -479,7 +479,7 @@ def test_both_stacks_set_the_same(tmp_path: Path) -> None:
         Ports(8080, 5000, 5432),
         Secrets("a", "b", "c", "d", "e"),
         {name: f"postgresql://u:p@127.0.0.1/{name}" for name in DATABASES},
-        given={"RECFLEET_SUITES": "expectations"},
+        given={"RECFLEET_SUITES": "expectations", "RECFLEET_POLICY": "policy.toml"},
         running={},
     )
     composed = set(_image_environment())

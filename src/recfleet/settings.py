@@ -18,10 +18,20 @@ from recfleet.errors import ConfigurationError
 ENV_PREFIX = "RECFLEET_"
 
 
-class Settings(BaseSettings):
-    """The settings of one process."""
+class _Files(BaseSettings):
+    """Which of the checkout's files other ones stand in for; known without any service."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    suites: Path | None = None
+    """Folder of the expectation suites; unset for ``expectations/`` of the checkout."""
+
+    policy: Path | None = None
+    """File of the fleet's policy; unset for ``policy.toml`` of the checkout."""
+
+
+class Settings(_Files):
+    """The settings of one process."""
 
     database_url: str
     """recfleet's database, ``postgresql://user:password@host:port/name``."""
@@ -86,13 +96,19 @@ class Settings(BaseSettings):
     keep_quality_days: int = Field(default=90, ge=1)
     """Days for which a night's data-quality results stay."""
 
-    suites: Path | None = None
-    """Folder of the expectation suites; unset for ``expectations/`` of the checkout."""
+    revive_days: float = Field(default=7, ge=0)
+    """Days for which the lists of a tenant that was off are good enough to be shown again."""
 
 
 def home() -> Path:
     """Folder of the stack on this machine: ``RECFLEET_HOME``, by default ``.recfleet`` here."""
     return Path(os.environ.get("RECFLEET_HOME", ".recfleet")).absolute()
+
+
+def policy_file() -> Path:
+    """The fleet's policy: the configured file, or ``policy.toml`` of the checkout."""
+    configured = _Files(_env_file=home() / "stack.env").policy  # type: ignore[call-arg]
+    return configured or Path(__file__).parents[2] / "policy.toml"
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,9 @@ Signal = Literal["log_lines", "lines", "log_quantity", "binary"]
 class Recipe(BaseModel):
     """How a tenant's model is trained and its lists are made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     factors: int = Field(default=128, ge=1, le=1024)
     """Length of a customer's and a product's vector; the data may cap it."""

@@ -142,7 +142,7 @@ def unusable_command(
     from recfleet.database import connect
     from recfleet.interactions import NO_TENANT, REASONS
     from recfleet.interactions.unusable import count_unusable, read_unusable
-    from recfleet.tenants import get_tenant
+    from recfleet.tenants import check_tenants
 
     if reason is not None and reason not in REASONS:
         raise BadInputError(f"There is no reason {reason!r}: use one of {', '.join(REASONS)}.")
@@ -152,7 +152,7 @@ def unusable_command(
             rows = [asdict(row) for row in count_unusable(connection)]
         else:
             if tenant_id != NO_TENANT:
-                get_tenant(connection, tenant_id)
+                check_tenants(connection, [tenant_id])
             title = f"Unusable lines of {tenant_id}"
             found = read_unusable(connection, tenant_id, reason=reason, limit=limit)
             rows = [asdict(row) for row in found]

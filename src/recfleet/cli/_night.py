@@ -74,12 +74,12 @@ def run_command(
 def _conf(connection: Connection, as_of: str | None, tenants: list[str] | None) -> dict[str, Any]:
     """The run's conf, checked before anything is triggered."""
     from recfleet.fleet.request import read_request
-    from recfleet.tenants import get_tenants
+    from recfleet.tenants import check_tenants
 
     given: dict[str, Any] = {"as_of": as_of, "tenants": tenants}
     request = read_request({name: value for name, value in given.items() if value})
     if request.tenants:
-        get_tenants(connection, request.tenants)
+        check_tenants(connection, request.tenants)
     return request.model_dump(mode="json", exclude_none=True)
 
 

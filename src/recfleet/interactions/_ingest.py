@@ -18,7 +18,7 @@ from recfleet.interactions._source import Source, inspect
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import check_readable, clean
 from recfleet.interactions.mapping import ColumnMapping
-from recfleet.tenants import list_tenants
+from recfleet.tenants import tenant_names
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -71,7 +71,7 @@ def ingest(
         mapping = mapping.model_copy(update={"decimal": "."})
     notes = [*source.notes]
     with transaction(connection):
-        tenants = TenantNames({known.tenant_id: known.name for known in list_tenants(connection)})
+        tenants = TenantNames(tenant_names(connection))
         loader = Loader(connection, source.path.name, source.fingerprint)
         touched: set[str] = set()
         last: datetime | None = None

@@ -41,7 +41,9 @@ _TUNABLE = {
     "RECFLEET_KEEP_VERSIONS": "10",
     "RECFLEET_KEEP_LEDGER_DAYS": "400",
     "RECFLEET_KEEP_QUALITY_DAYS": "90",
+    "RECFLEET_REVIVE_DAYS": "7",
     "RECFLEET_SUITES": "",
+    "RECFLEET_POLICY": "",
 }
 """Settings of nights and housekeeping that a person may set before ``up``, and their defaults."""
 
@@ -159,9 +161,10 @@ def compose(
     tuned = {
         name: given.get(name) or running.get(name) or default for name, default in _TUNABLE.items()
     }
-    if tuned["RECFLEET_SUITES"]:
-        # The stack's processes work in another folder than the caller.
-        tuned["RECFLEET_SUITES"] = str(Path(tuned["RECFLEET_SUITES"]).absolute())
+    for name in ("RECFLEET_SUITES", "RECFLEET_POLICY"):
+        if tuned[name]:
+            # The stack's processes work in another folder than the caller.
+            tuned[name] = str(Path(tuned[name]).absolute())
     ours = {**_recfleet(layout, ports, secret, database_urls), **tuned}
     ours = {name: value for name, value in ours.items() if value}
     _check(ours)

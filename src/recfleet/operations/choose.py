@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from recfleet.errors import BadInputError
 from recfleet.fleet.ledger import Outcome
 from recfleet.releases import ServedBy
-from recfleet.tenants import Mode, get_tenants
+from recfleet.tenants import Mode, check_tenants
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -128,7 +128,7 @@ def choose_tenants(
             "Say which tenants: their ids, a file with them (--file), or what is true of them "
             "(--where mode=frozen)."
         )
-    get_tenants(connection, named)  # raises, and says who is missing
+    check_tenants(connection, named)  # raises, and says who is missing
     tests, values = ["true"], []
     for condition in conditions:
         column = FIELDS[condition.field].column

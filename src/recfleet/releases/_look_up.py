@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from recfleet.errors import RecfleetError
-from recfleet.tenants import get_tenant
+from recfleet.tenants import check_tenants
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -81,7 +81,7 @@ def look_up(
         cursor.execute(_QUERY, (customer_id, _ALL if n is None else n, tenant_id))
         rows = cursor.fetchall()
     if not rows:
-        get_tenant(connection, tenant_id)  # raises, and says which one may be meant
+        check_tenants(connection, [tenant_id])  # raises, and says which one may be meant
     mode, release_id, model_version, as_of, night_id, source = rows[0][:6]
     if mode == "off":
         raise NotServedError(f"{tenant_id} is off: nothing is served to its customers.")

@@ -5,11 +5,15 @@ from recfleet.tenants._repository import (
     Mode,
     Tenant,
     add_tenants,
+    check_tenants,
+    get_modes,
     get_tenant,
     get_tenants,
     list_tenants,
+    tenant_names,
 )
 from recfleet.tenants._slug import TENANT_ID_PATTERN, check_tenant_id, slugify
+from recfleet.tenants.defaults import fleet_policy
 from recfleet.tenants.policy import Policy
 
 __all__ = [
@@ -19,9 +23,13 @@ __all__ = [
     "Tenant",
     "add_tenants",
     "check_tenant_id",
+    "check_tenants",
+    "fleet_policy",
+    "get_modes",
     "get_tenant",
     "get_tenants",
     "list_tenants",
     "lock_tenants",
     "slugify",
+    "tenant_names",
 ]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from recfleet.errors import UnknownTenantError
 from recfleet.tenants._slug import check_tenant_id
+from recfleet.tenants.defaults import fleet_policy, in_force
+from recfleet.tenants.fields import problems
 from recfleet.tenants.policy import Policy
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ class Tenant:
     name: str
     mode: Mode
     policy: Policy
+    """The one in force: the fleet's, with the tenant's own differences."""
     policy_error: str | None = None
-    """What is wrong with the policy in the database; ``policy`` is then the fleet's default."""
+    """What is wrong with the tenant's own differences; ``policy`` is then the fleet's."""
 
 
 def add_tenants(
@@ -60,7 +63,11 @@ def add_tenants(
 
 
 def list_tenants(connection: Connection) -> list[Tenant]:
-    """All tenants, by id."""
+    """All tenants, by id.
+
+    Raises:
+        ConfigurationError: the fleet's policy cannot be used.
+    """
     return _select(connection, "order by tenant_id", ())
 
 
@@ -69,12 +76,10 @@ def get_tenants(connection: Connection, tenant_ids: Sequence[str]) -> list[Tenan
 
     Raises:
         UnknownTenantError: one of them is not there; names the nearest known one.
+        ConfigurationError: the fleet's policy cannot be used.
     """
-    found = _select(connection, "where tenant_id = any(%s) order by tenant_id", (list(tenant_ids),))
-    missing = sorted(set(tenant_ids) - {tenant.tenant_id for tenant in found})
-    if missing:
-        raise UnknownTenantError(_unknown(connection, missing))
-    return found
+    check_tenants(connection, tenant_ids)
+    return _select(connection, "where tenant_id = any(%s) order by tenant_id", (list(tenant_ids),))
 
 
 def get_tenant(connection: Connection, tenant_id: str) -> Tenant:
@@ -82,32 +87,64 @@ def get_tenant(connection: Connection, tenant_id: str) -> Tenant:
 
     Raises:
         UnknownTenantError: it is not there.
+        ConfigurationError: the fleet's policy cannot be used.
     """
     return get_tenants(connection, [tenant_id])[0]
 
 
+def tenant_names(connection: Connection) -> dict[str, str]:
+    """Tenant id -> name, of all tenants, by id."""
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id, name from tenant order by tenant_id")
+        return dict(cursor.fetchall())
+
+
+def check_tenants(connection: Connection, tenant_ids: Collection[str]) -> None:
+    """Check that there are tenants with these ids.
+
+    Raises:
+        UnknownTenantError: some are not there; names all of those, and the nearest known one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id from unnest(%s::text[]) as tenant_id "
+            "where tenant_id not in (select tenant_id from tenant)",
+            (list(tenant_ids),),
+        )
+        missing = sorted({tenant_id for (tenant_id,) in cursor})
+    if missing:
+        raise UnknownTenantError(_unknown(connection, missing))
+
+
+def get_modes(connection: Connection, tenant_ids: Collection[str]) -> dict[str, Mode]:
+    """Tenant id -> the mode that it is in now, of those of these tenants that are there."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, mode from tenant where tenant_id = any(%s)", (list(tenant_ids),)
+        )
+        return dict(cursor.fetchall())
+
+
 def _select(connection: Connection, clause: str, parameters: Iterable[object]) -> list[Tenant]:
+    fleet = fleet_policy()
     with connection.cursor() as cursor:
         cursor.execute(
             f"select tenant_id, name, mode, policy from tenant {clause}",  # noqa: S608
             tuple(parameters),
         )
-        return [_tenant(*row) for row in cursor]
+        return [_tenant(fleet, *row) for row in cursor]
 
 
-def _tenant(tenant_id: str, name: str, mode: Mode, policy: object) -> Tenant:
+def _tenant(fleet: Policy, tenant_id: str, name: str, mode: Mode, own: dict[str, Any]) -> Tenant:
     try:
-        return Tenant(tenant_id, name, mode, Policy.model_validate(policy))
+        return Tenant(tenant_id, name, mode, in_force(fleet, own))
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].lower()}"
-            for detail in error.errors()
-        )
-        return Tenant(tenant_id, name, mode, Policy(), f"its policy cannot be used: {problems}")
+        trouble = f"its policy cannot be used: {'; '.join(problems(error))}"
+        return Tenant(tenant_id, name, mode, fleet, trouble)
 
 
 def _unknown(connection: Connection, missing: Sequence[str]) -> str:
-    known = [tenant.tenant_id for tenant in list_tenants(connection)]
+    known = list(tenant_names(connection))
     text = f"There is no tenant {', '.join(repr(tenant_id) for tenant_id in missing)}."
     near = get_close_matches(missing[0], known, n=1)
     if near:

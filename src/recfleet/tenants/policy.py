@@ -40,7 +40,9 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_numbers_too), AfterValidator
 class Policy(BaseModel):
     """How a tenant is trained, judged and served."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     recipe: Recipe = Recipe()
     """The hyper-parameters."""

@@ -1,0 +1,55 @@
+"""The fleet's policy: one commented file, ``policy.toml``, from which tenants' own differ."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from recfleet.errors import ConfigurationError
+from recfleet.settings import policy_file
+from recfleet.tenants.fields import merge, problems
+from recfleet.tenants.policy import Policy
+
+
+def fleet_policy(file: Path | None = None) -> Policy:
+    """Read the fleet's policy; what the file leaves out is as in the code.
+
+    Args:
+        file: where it is; by default the configured one.
+
+    Raises:
+        ConfigurationError: it is not there or cannot be used; with everything that is wrong.
+    """
+    place = file or policy_file()
+    try:
+        written = tomllib.loads(place.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"The fleet's policy is not there: {place}. It is policy.toml of the checkout, or the "
+            "file that RECFLEET_POLICY names."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(
+            f"The fleet's policy {place} cannot be read: {error}. Mend the file."
+        ) from None
+    try:
+        return in_force(Policy(), written)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The fleet's policy {place} cannot be used. {'. '.join(problems(error))}. "
+            "Mend the file: until then no night is planned."
+        ) from None
+
+
+def in_force(fleet: Policy, own: dict[str, Any]) -> Policy:
+    """The policy of a tenant that differs from the fleet's in some fields.
+
+    Raises:
+        ValidationError: they cannot be used.
+    """
+    if not own:
+        return fleet
+    return Policy.model_validate(merge(fleet.model_dump(mode="json"), own))
