@@ -149,6 +149,27 @@ def test_the_fingerprint_is_the_same_everywhere() -> None:
     assert log.fingerprint == "584d92ebdaa92ca2f5164b7850a3eef0"
 
 
+@given(some_lines, st.integers(0, 20))
+def test_a_part_is_what_would_be_read_alone(lines: list[Line], hour: int) -> None:
+    """Whatever came later, or before, does not change its fingerprint."""
+    split = START + timedelta(hours=hour)
+    whole = log_of(lines)
+    for part, alone in (
+        (whole.part(before=split), log_of([line for line in lines if line[2] < hour])),
+        (whole.part(since=split), log_of([line for line in lines if line[2] >= hour])),
+    ):
+        assert len(part) == len(alone)
+        assert part.fingerprint == alone.part().fingerprint
+        customers = [part.customer_ids[place] for place in part.customer]
+        assert customers == [alone.customer_ids[place] for place in alone.customer]
+        assert set(part.customer_ids) == set(customers)
+
+
+def test_a_log_that_was_read_is_its_own_part() -> None:
+    log = log_of([(0, 0, 1, 2, 3.5), (1, 1, 7, -1, 0)], customers=2, products=2)
+    assert log.part().fingerprint == log.fingerprint
+
+
 def test_ids_cannot_pass_for_others_in_the_fingerprint() -> None:
     log = log_of([])
     ids = np.array(["a"], dtype=object), np.array(["b", "c"], dtype=object)

@@ -208,6 +208,53 @@ def test_the_numbers_are_ready_for_json_and_complete() -> None:
     }
 
 
+def test_every_contender_has_intervals() -> None:
+    scores = {"challenger": scored(0.2, noise=0.1), "popularity": scored(0.25, noise=0.1, seed=3)}
+    numbers = judge(holdout(), scores, POLICY, seed=1).numbers
+    intervals, contenders = numbers["intervals"], numbers["contenders"]
+    assert isinstance(intervals, dict)
+    assert isinstance(contenders, dict)
+    assert list(intervals) == ["challenger", "popularity"]
+    for name, metrics in intervals.items():
+        assert list(metrics) == ["rmse", "ndcg_at_10", "recall_at_10"]
+        for metric, bounds in metrics.items():
+            assert bounds["low"] <= contenders[name][metric] <= bounds["high"]
+        assert metrics["rmse"]["low"] < metrics["rmse"]["high"]
+    # They double no metric in MLflow.
+    assert not [name for name in flatten(numbers) if "interval" in name]
+
+
+@given(st.integers(2, 300), st.integers(0, 2**32 - 1))
+@settings(max_examples=25)
+def test_a_standard_error_is_what_resampling_finds(customers: int, seed: int) -> None:
+    """The analytic one, against the plain bootstrap it stands in for."""
+    generator = np.random.default_rng(seed)
+    seen = Score(
+        squared_error=0.2 + 0.05 * generator.random(customers),
+        ndcg=generator.random(customers),
+        recall=generator.random(customers),
+    )
+    drawn = resampled_means(
+        np.column_stack([seen.squared_error, seen.ndcg, seen.recall]), seed=seed, resamples=4000
+    )
+    drawn[:, 0] = np.sqrt(drawn[:, 0])
+    # The bootstrap divides by m, an unbiased variance by m - 1.
+    resampled = drawn.std(axis=0) * sqrt(customers / (customers - 1))
+    analytic = [estimate.standard_error for estimate in seen.estimates().values()]
+    assert analytic == pytest.approx(resampled, rel=0.08)
+
+
+def test_one_customer_has_no_interval() -> None:
+    alone = Score(np.array([0.2]), np.array([0.5]), np.array([0.5]))
+    numbers = judge(holdout(1), {"challenger": alone, "popularity": alone}, POLICY, seed=1).numbers
+    nothing = {"low": None, "high": None}
+    assert json.loads(json.dumps(numbers, allow_nan=False))["intervals"]["challenger"] == {
+        "rmse": nothing,
+        "ndcg_at_10": nothing,
+        "recall_at_10": nothing,
+    }
+
+
 def test_metrics_are_flat() -> None:
     scores = {"challenger": scored(0.20), "champion": None, "popularity": scored(0.25)}
     metrics = flatten(judge(holdout(), scores, POLICY, seed=1).numbers)

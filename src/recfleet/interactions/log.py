@@ -80,6 +80,30 @@ class InteractionLog:
             digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()[:32]
 
+    def part(
+        self, *, since: datetime | None = None, before: datetime | None = None
+    ) -> InteractionLog:
+        """The lines between two times, as if no others had been read.
+
+        Args:
+            since: only lines at or after this time; by default from the beginning.
+            before: only lines before this time; by default all up to as-of.
+        """
+        keep = self._between(since, before)
+        customer_ids, customer = _met(self.customer_ids, self.customer[keep])
+        product_ids, product = _met(self.product_ids, self.product[keep])
+        return InteractionLog(
+            tenant_id=self.tenant_id,
+            as_of=self.as_of,
+            customer_ids=customer_ids,
+            product_ids=product_ids,
+            customer=customer,
+            product=product,
+            occurred_at=self.occurred_at[keep],
+            quantity=self.quantity[keep],
+            amount=self.amount[keep],
+        )
+
     def matrix(
         self,
         signal: Signal,
@@ -178,6 +202,15 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int
     rank = np.empty(len(ids), dtype=np.int32)
     rank[order] = np.arange(len(ids), dtype=np.int32)
     return ids[order], rank[np.from_dlpack(array.indices)]
+
+
+def _met(
+    ids: NDArray[np.object_], column: NDArray[np.int32]
+) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
+    """The ids that a column refers to, and the column as index into them."""
+    met = np.bincount(column, minlength=len(ids)) > 0
+    place = np.cumsum(met, dtype=np.int32) - np.int32(1)
+    return ids[met], place[column]
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[Any]:

@@ -13,7 +13,7 @@ class Estimate:
 
     value: float
     standard_error: float
-    """Of the paired bootstrap over customers."""
+    """Over customers: of the paired bootstrap where two are compared."""
     customers: int
     """That it was measured on."""
 

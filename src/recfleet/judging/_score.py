@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recfleet.als import Factors
 from recfleet.errors import TenantError
+from recfleet.judging._estimate import Estimate
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._ranking import hits, ndcg, recall
 from recfleet.judging._rmse import squared_errors
@@ -41,6 +42,21 @@ class Score:
     def recall_at_10(self) -> float:
         """Mean over customers; NaN when nobody is judged."""
         return _mean(self.recall)
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Each metric with its standard error over customers.
+
+        Of a mean it is s / √m; of the RMSE, by the delta method, that of the mean squared error
+        divided by 2·RMSE. NaN for fewer than two customers.
+        """
+        error = _mean_estimate(self.squared_error)
+        rmse = self.rmse
+        slope = 1 / (2 * rmse) if rmse > 0 else 0.0
+        return {
+            "rmse": Estimate(rmse, slope * error.standard_error, error.customers),
+            "ndcg_at_10": _mean_estimate(self.ndcg),
+            "recall_at_10": _mean_estimate(self.recall),
+        }
 
 
 def score(holdout: Holdout, factors: Factors) -> Score:
@@ -86,3 +102,9 @@ def _score(
 
 def _mean(values: NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else float("nan")
+
+
+def _mean_estimate(values: NDArray[np.float64]) -> Estimate:
+    customers = len(values)
+    spread = float(values.std(ddof=1)) if customers > 1 else float("nan")
+    return Estimate(_mean(values), spread / max(1, customers) ** 0.5, customers)

@@ -68,6 +68,7 @@ def judge(
         "contenders": {
             name: _score_numbers(score, there["popularity"]) for name, score in there.items()
         },
+        "intervals": {name: _intervals(score, policy.confidence) for name, score in there.items()},
     }
     refused: Kind = "reject" if first else "keep"
     objection = too_few(holdout, policy)
@@ -158,6 +159,17 @@ def _score_numbers(score: Score, popularity: Score) -> dict[str, object]:
         "ndcg_at_10": _plain(score.ndcg_at_10),
         "recall_at_10": _plain(score.recall_at_10),
         "skill": _skill(score, popularity),
+    }
+
+
+def _intervals(score: Score, confidence: float) -> dict[str, object]:
+    """Metric -> its bounds, each one-sided; beside the scores, so that these stay numbers."""
+    return {
+        metric: {
+            "low": _plain(estimate.low(confidence)),
+            "high": _plain(estimate.high(confidence)),
+        }
+        for metric, estimate in score.estimates().items()
     }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recfleet.errors import ThinError
+from recfleet.registry import code_version
 from recfleet.tenants import Policy
 
 if TYPE_CHECKING:
@@ -39,16 +40,40 @@ def train(
     return fit(matrix, *ids, policy.recipe, train_end=train_end, seed=seed)
 
 
-def challenger_facts(log: InteractionLog, matrix: csr_matrix, model: AlsModel) -> dict[str, Any]:
-    """What the ledger keeps of a challenger, besides its run."""
+def challenger_facts(
+    log: InteractionLog, matrix: csr_matrix, model: AlsModel, *, run_id: str
+) -> dict[str, Any]:
+    """What the ledger, and the audit of a change of champion, keep of a challenger.
+
+    Args:
+        log: what it was trained and judged on.
+        matrix: (C, P) what was bought before the holdout.
+        model: the challenger.
+        run_id: the night's, in Airflow.
+    """
+    train_end = model.train_end.isoformat()
     return {
-        "train_end": model.train_end.isoformat(),
+        "train_end": train_end,
         "fingerprint": log.fingerprint,
         "customers": len(model.customer_ids),
         "products": len(model.product_ids),
         "pairs": int(matrix.nnz),
         "seed": model.seed,
+        "training": _span(log.part(before=model.train_end), _first_time(log), train_end),
+        "holdout": _span(log.part(since=model.train_end), train_end, log.as_of.isoformat()),
+        "recipe": model.recipe.model_dump(),
+        "code_version": code_version(),
+        "airflow_run": run_id,
     }
+
+
+def _span(part: InteractionLog, begin: str, end: str) -> dict[str, Any]:
+    return {"from": begin, "to": end, "lines": len(part), "fingerprint": part.fingerprint}
+
+
+def _first_time(log: InteractionLog) -> str:
+    """Time of the first line; whoever has a challenger has one."""
+    return datetime.fromtimestamp(int(log.occurred_at[0]) / 1_000_000, UTC).isoformat()
 
 
 def check_thick_enough(matrix: csr_matrix, policy: Policy) -> None:

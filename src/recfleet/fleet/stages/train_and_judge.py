@@ -104,7 +104,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     case = _Case(row, log, matrix, holdout, on_record, watch)
     if too_few(holdout, row.policy):
         return _unjudged(case)
-    return _train_and_judge(case, tools)
+    return _train_and_judge(desk, case, tools)
 
 
 def _untrained(reason: str, on_record: Champion | None) -> Step:
@@ -139,7 +139,7 @@ def _unjudged(case: _Case) -> Step:
     return Step("judged", {**changes, "numbers": {**verdict.numbers, "against": case.against}})
 
 
-def _train_and_judge(case: _Case, tools: _Tools) -> _Judged:
+def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
     from recfleet.als import dump_model
 
     row, watch, holdout = case.row, case.watch, case.holdout
@@ -161,7 +161,8 @@ def _train_and_judge(case: _Case, tools: _Tools) -> _Judged:
             standing=tools.standings.get(row.tenant_id),
         )
     with watch.part("train.write"):
-        facts, files = challenger_facts(case.log, case.matrix, challenger), dump_model(challenger)
+        facts = challenger_facts(case.log, case.matrix, challenger, run_id=desk.night.run_id)
+        files = dump_model(challenger)
     return _Judged(verdict, case.against, facts, files)
 
 
