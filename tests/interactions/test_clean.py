@@ -30,7 +30,7 @@ def test_a_usable_line_says_what_it_says() -> None:
         {
             "tenant_id": "shop-a", "occurred_at": at("2024-01-01 10:00"), "customer_id": "c 1",
             "product_id": "p1", "quantity": 2.0, "amount": 5.0, "reference": None, "name": None,
-            "active": None,
+            "active": None, "category": None,
         }
     ]  # fmt: skip
     assert cleaned.last == at("2024-01-01 10:00")

@@ -74,8 +74,8 @@ def test_a_file_arrives(connection: Connection, path: Path) -> None:
         ("shop-b", "Shop B"),
     ]
     assert rows(connection, "select * from product order by tenant_id") == [
-        ("shop-a", "p1", "Pen", None),
-        ("shop-b", "p2", "Ink", None),
+        ("shop-a", "p1", "Pen", None, None),
+        ("shop-b", "p2", "Ink", None, None),
     ]
     assert rows(connection, "select source, lines, added, known, unusable from ingest") == [
         ("file.csv", 4, 3, 0, {"no customer": 1})
@@ -270,6 +270,25 @@ def test_whether_a_product_is_sold(connection: Connection, tmp_path: Path) -> No
     assert product(connection) == ("pen", at("2024-01-05"))
     assert load_active("d.csv", line("yes", 8)) is None
     assert load_active("e.csv", line("no", 5)) is None
+
+
+def test_a_product_has_the_newest_category(connection: Connection, tmp_path: Path) -> None:
+    mapping = MAPPING.model_copy(update={"description_column": None, "category_column": "name"})
+
+    def line(category: str, day: int) -> Row:
+        return (*PEN[:3], category, f"2024-01-{day:02}", 1, 1)
+
+    def load_category(name: str, *lines: Row) -> object:
+        load(connection, tmp_path / name, list(lines), mapping=mapping)
+        [(category,)] = rows(connection, "select category from product")
+        return category
+
+    assert load_category("a.csv", line(" Office ", 5), line("Toys", 4), line("", 6)) == "Office"
+    assert load_category("b.csv", line("Toys", 1)) == "Office"
+    assert load_category("c.csv", line("Gifts", 7)) == "Gifts"
+    # The same purchases again: nothing is added, and the category is known all the same.
+    assert load_category("d.csv", line("Pens", 7)) == "Pens"
+    assert len(interactions(connection)) == 5
 
 
 def test_a_broken_load_leaves_nothing(connection: Connection, path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_few_lines_as_they_are_in_the_file() -> None:
     ]  # fmt: skip
     columns = zip(ONLINE_RETAIL_HEADER, zip(*lines, strict=True), strict=True)
     cleaned = clean(Batch.of(dict(columns)), ONLINE_RETAIL, now=NOW)
-    assert cleaned.usable.drop_columns(["active"]).to_pylist() == [
+    assert cleaned.usable.drop_columns(["active", "category"]).to_pylist() == [
         {
             "tenant_id": "united-kingdom", "occurred_at": at("2010-12-01 08:26"),
             "customer_id": "17850", "product_id": "85123A", "quantity": 6.0,

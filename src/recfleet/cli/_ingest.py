@@ -69,6 +69,9 @@ def ingest_command(
     description_column: Annotated[
         str | None, typer.Option(help="Column with the product's name.")
     ] = None,
+    category_column: Annotated[
+        str | None, typer.Option(help="Column with the product's category.")
+    ] = None,
     reference_column: Annotated[
         str | None, typer.Option(help="Column with the invoice, which tells equal lines apart.")
     ] = None,
@@ -102,6 +105,7 @@ def ingest_command(
         amount_column=amount_column,
         price_column=price_column,
         description_column=description_column,
+        category_column=category_column,
         reference_column=reference_column,
         active_column=active_column,
         product_pattern=product_pattern,

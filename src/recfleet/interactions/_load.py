@@ -24,7 +24,8 @@ _STAGING = """
 set local work_mem = '64MB';
 create temporary table staged (
   number bigint, tenant_id text, occurred_at timestamptz, customer_id text, product_id text,
-  quantity double precision, amount double precision, reference text, name text, active boolean
+  quantity double precision, amount double precision, reference text, name text, active boolean,
+  category text
 ) on commit drop;
 create temporary table staged_unusable (
   tenant_id text, placed_at timestamptz, reason text, line text
@@ -63,28 +64,30 @@ select distinct tenant_id, product_id from staged
 on conflict do nothing
 """
 
-# A file older than what is known of a product changes neither its name nor its state.
-_NAMES = """
+# A file older than what is known of a product changes neither its name, its category nor its state.
+_TEXTS: LiteralString = """
 with seen as (
-  select tenant_id, product_id, name, max(occurred_at) as at, max(number) as number
-    from staged where name is not null group by tenant_id, product_id, name
+  select tenant_id, product_id, {text}, max(occurred_at) as at, max(number) as number
+    from staged where {text} is not null group by tenant_id, product_id, {text}
 ), newest as (
-  select distinct on (tenant_id, product_id) tenant_id, product_id, name, at
+  select distinct on (tenant_id, product_id) tenant_id, product_id, {text}, at
     from seen order by tenant_id, product_id, at desc, number desc
 ), renamed as (
   select tenant_id, product_id, max(interaction.occurred_at) as last
     from newest
     join product using (tenant_id, product_id)
     join interaction using (tenant_id, product_id)
-   where product.name <> newest.name
+   where product.{text} <> newest.{text}
    group by tenant_id, product_id
 )
-update product set name = newest.name
+update product set {text} = newest.{text}
   from newest left join renamed using (tenant_id, product_id)
  where product.tenant_id = newest.tenant_id
    and product.product_id = newest.product_id
-   and (product.name is null or renamed.last <= newest.at)
+   and (product.{text} is null or renamed.last <= newest.at)
 """
+_NAMES = _TEXTS.format(text="name")
+_CATEGORIES = _TEXTS.format(text="category")
 
 _STATES = """
 with seen as (
@@ -230,7 +233,7 @@ class Loader:
             cursor.execute("analyze staged")
             cursor.execute(_INTERACTIONS)
             added: dict[str, int] = dict(cursor.fetchall())
-            for statement in (_PRODUCTS, _NAMES, _STATES):
+            for statement in (_PRODUCTS, _NAMES, _CATEGORIES, _STATES):
                 cursor.execute(statement)
             cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
             cursor.execute(_UNUSABLE, (self._ingest_id,))

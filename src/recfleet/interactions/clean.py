@@ -53,7 +53,7 @@ class Cleaned:
 
     usable: pa.Table
     """Columns tenant_id, occurred_at, customer_id, product_id, quantity, amount, reference, name,
-    active; the last three may be null."""
+    active, category; the last four may be null."""
     unusable: pa.Table
     """Columns tenant_id, placed_at (may be null), reason, line (JSON text)."""
     last: datetime | None
@@ -78,6 +78,7 @@ class _Fields:
     reference: pa.Array
     description: pa.Array
     active: pa.Array
+    category: pa.Array
 
 
 def clean(
@@ -186,6 +187,7 @@ def _fields(batch: Batch, mapping: ColumnMapping) -> _Fields:
         reference=text("reference"),
         description=text("description"),
         active=_active(text("active")),
+        category=text("category"),
     )
 
 
@@ -284,6 +286,7 @@ def _usable(fields: _Fields, ids: pa.Array, which: NDArray[np.int64]) -> pa.Tabl
             "reference": fields.reference,
             "name": fields.description,
             "active": fields.active,
+            "category": fields.category,
         }
     )
     return table if len(which) == len(ids) else table.take(pa.array(which))

@@ -50,6 +50,9 @@ class ColumnMapping(BaseModel):
     description_column: str | None = None
     """Column with the product's name."""
 
+    category_column: str | None = None
+    """Column with the product's category, by which a tenant can leave products out."""
+
     reference_column: str | None = None
     """Column with the invoice or order; lines that differ in it alone are different lines."""
 
@@ -114,6 +117,7 @@ class ColumnMapping(BaseModel):
             "amount": self.amount_column,
             "price": self.price_column,
             "description": self.description_column,
+            "category": self.category_column,
             "reference": self.reference_column,
             "active": self.active_column,
         }

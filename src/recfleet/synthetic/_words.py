@@ -165,6 +165,17 @@ _QUALITIES = (
 )  # fmt: skip
 
 
+def product_categories(trade: str, topics: Iterable[int]) -> list[str]:
+    """The family of goods of each product, as its category.
+
+    Args:
+        trade: one of `TRADES`.
+        topics: of each product its main topic of taste.
+    """
+    families = TRADES[trade]
+    return [families[topic % len(families)] for topic in topics]
+
+
 def product_names(trade: str, topics: Iterable[int], qualities: Iterable[int]) -> list[str]:
     """Names such as ``Rustic rye loaf 17``; the number keeps them apart.
 

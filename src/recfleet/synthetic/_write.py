@@ -17,7 +17,7 @@ from recfleet.synthetic._files import clean_broken_day
 from recfleet.synthetic._ids import customer_bytes, product_bytes, product_ids
 from recfleet.synthetic._market import Market
 from recfleet.synthetic._traits import Traits
-from recfleet.synthetic._words import product_names
+from recfleet.synthetic._words import product_categories, product_names
 from recfleet.synthetic.world import World
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Writer:
         self._send(b"", at_once=True)
         with self._connection.cursor() as cursor:
             cursor.copy_expert(
-                "COPY product (tenant_id, product_id, name, discontinued_at) FROM STDIN",
+                "COPY product (tenant_id, product_id, name, category, discontinued_at) FROM STDIN",
                 io.StringIO("".join(self._products)),
             )
             cursor.execute(
@@ -129,9 +129,11 @@ class Writer:
         new = np.flatnonzero((first <= comes) & (comes < until))
         if len(new):
             ids, names = product_ids(new), _names(market)
+            categories = product_categories(market.traits.trade, market.topics[0].tolist())
             ends = np.where(gone[new] <= until, gone[new], -1).tolist()
             self._products += [
-                f"{tenant_id}\t{product_id}\t{names[product]}\t{_end(market.world, end)}\n"
+                f"{tenant_id}\t{product_id}\t{names[product]}\t{categories[product]}\t"
+                f"{_end(market.world, end)}\n"
                 for product_id, product, end in zip(ids, new.tolist(), ends, strict=True)
             ]
         old = np.flatnonzero((comes < first) & (first < gone) & (gone <= until))
