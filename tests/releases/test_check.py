@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recfleet.als import Recipe
 from recfleet.interactions.log import InteractionLog
 from recfleet.releases import Check, Lists, check_lists
-from recfleet.releases._make import lists_from_factors
+from recfleet.releases._make import exclude_customers, lists_from_factors
 from tests.releases._worlds import log_of, random_factors, random_log
 
 NAMES = [
@@ -24,10 +24,13 @@ NAMES = [
     "falling scores",
     "no product twice",
     "only active products",
+    "no excluded product",
+    "nothing for excluded customers",
     "nothing already bought",
     "enough customers covered",
 ]
 LENGTH = 5
+EXCLUDED = ("c03", "c08", "who never bought")
 
 
 class World:
@@ -40,9 +43,10 @@ class World:
         self.active = self.rng.random(18) > 0.2
         self.recipe = Recipe(list_length=LENGTH, repeat_purchases=repeat)
         factors = random_factors(self.rng, self.log, 0.1)
-        self.lists = lists_from_factors(
+        self.whole = lists_from_factors(
             self.log.matrix("binary"), factors, self.log, self.active, self.recipe
         )
+        self.lists = exclude_customers(self.whole, EXCLUDED)
 
     def failed(
         self, lists: Lists | None = None, *, length: int = LENGTH, coverage: float = 1.0
@@ -53,6 +57,7 @@ class World:
             active=self.active,
             recipe=self.recipe.model_copy(update={"list_length": length}),
             minimum_coverage=coverage,
+            excluded_customers=EXCLUDED,
         )
         assert [check.name for check in checks] == NAMES
         return {check.name: check.detail for check in checks if not check.passed}
@@ -174,6 +179,23 @@ def _list_missing(world: World) -> tuple[Lists, list[str]]:
     return world.emptied(index), [world.customer(index)]
 
 
+def _excluded_served(world: World) -> tuple[Lists, list[str]]:
+    served = [
+        world.log.customer_ids[customer]
+        for customer, length in zip(world.whole.customers, world.whole.lengths, strict=True)
+        if length and world.log.customer_ids[customer] in EXCLUDED
+    ]
+    assume(served)
+    spared = [customer for customer in EXCLUDED if customer != served[0]]
+    return exclude_customers(world.whole, spared), [
+        f"1 of 3 have no empty list; first: customer {served[0]!r}"
+    ]
+
+
+def _excluded_unknown(world: World) -> tuple[Lists, list[str]]:
+    return exclude_customers(world.whole, EXCLUDED[:2]), ["customer 'who never bought'"]
+
+
 def _nothing_for_anybody_unknown(world: World) -> tuple[Lists, list[str]]:
     assume(len(world.lists.popular_products))
     none = world.lists.popular_products[:0]
@@ -212,6 +234,8 @@ def test_right_lists_pass(seed: int, repeat: bool) -> None:
         (_product_twice, "no product twice"),
         (_inactive, "only active products"),
         (_no_such_product, "only active products"),
+        (_excluded_served, "nothing for excluded customers"),
+        (_excluded_unknown, "nothing for excluded customers"),
         (_already_bought, "nothing already bought"),
         (_customer_twice, "one list for each customer"),
         (_list_missing, "enough customers covered"),
@@ -229,6 +253,26 @@ def test_one_damage_fails_one_check(damage: Damage, name: str, seed: int) -> Non
     assert list(failed) == [name]
     for example in examples:
         assert example in failed[name]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_product_that_is_excluded(seed: int) -> None:
+    world = World(seed)
+    _, place = world.place()
+    product = world.log.product_ids[world.lists.products[place]]
+    checks = check_lists(
+        world.lists,
+        world.log,
+        active=world.active,
+        recipe=world.recipe,
+        minimum_coverage=1,
+        excluded_products=[product, "unheard of"],
+        excluded_customers=EXCLUDED,
+    )
+    [failed] = [check for check in checks if not check.passed]
+    assert failed.name == "no excluded product"
+    assert f"product {product!r}" in failed.detail
 
 
 @settings(max_examples=40, deadline=None)
@@ -294,7 +338,7 @@ def test_purchases_may_be_repeated_when_the_recipe_says_so() -> None:
 
 def test_flat_arrays_that_do_not_fit_one_another_are_refused() -> None:
     lists = World(1).lists
-    with pytest.raises(ValueError, match="need 13 starts and 12 sources"):
+    with pytest.raises(ValueError, match="need 14 starts and 13 sources"):
         replace(lists, starts=lists.starts[:-1])
     with pytest.raises(ValueError, match="must rise from 0"):
         replace(lists, starts=lists.starts[::-1])

@@ -13,6 +13,7 @@ from recfleet.database import transaction
 from recfleet.errors import UnknownTenantError
 from recfleet.releases import NotServedError, Recommended, look_up, switch_live
 from recfleet.releases._look_up import _QUERY
+from recfleet.releases._make import exclude_customers
 from tests.releases._worlds import (
     AS_OF,
     add_night,
@@ -63,6 +64,30 @@ def test_a_customer_who_bought_everything_is_offered_nothing(
     connection: Connection, published: dict[str, int]
 ) -> None:
     assert look_up(connection, "acme", "e") == []
+
+
+def test_an_excluded_customer_is_not_taken_for_unknown(
+    connection: Connection, published: dict[str, int]
+) -> None:
+    night_id = add_night(connection)
+    with transaction(connection):
+        lists = exclude_customers(LISTS, ["c", "new"])
+        switch_live(connection, {"acme": stage(connection, night_id, lists, version=7)})
+    for customer in ("c", "new"):
+        with pytest.raises(NotServedError, match=f"{customer}.*excluded by the tenant's policy"):
+            look_up(connection, "acme", customer)
+    assert len(look_up(connection, "acme", "d")) == 1
+    assert look_up(connection, "acme", "e") == []
+    assert len(look_up(connection, "acme", "unknown")) == 2
+    with connection.cursor() as cursor:
+        cursor.execute("select distinct customer_id from live_recommendation")
+        assert cursor.fetchall() == [("d",)]
+        cursor.execute(
+            "select customer_id, source, products, scores from recommendation "
+            "where night_id = %s and source = 'excluded' order by 1",
+            (night_id,),
+        )
+        assert cursor.fetchall() == [("c", "excluded", [], []), ("new", "excluded", [], [])]
 
 
 @pytest.mark.parametrize("customer", ["nobody", "", "c'; --", "NULL"])

@@ -13,7 +13,7 @@ from recfleet.als import Factors, Recipe, fit
 from recfleet.interactions.log import InteractionLog
 from recfleet.popularity import product_popularity
 from recfleet.releases import _make, check_lists, make_lists
-from recfleet.releases._make import lists_from_factors
+from recfleet.releases._make import exclude_customers, lists_from_factors
 from tests.releases._worlds import as_dict, log_of, random_factors, random_log
 
 # d bought nothing that counts; p4 is nobody's.
@@ -110,6 +110,26 @@ def test_a_customer_left_without_candidates_by_the_model_gets_popular_products()
     lists = made(knows_little)
     assert lists["a"] == ("popular", [("p2", THIRD), ("p3", THIRD)])
     assert lists["b"] == ("model", [("p1", 9.0)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), excluded=st.sets(st.integers(0, 14)))
+def test_excluded_customers_have_an_empty_list_and_nobody_elses_changes(
+    seed: int, excluded: set[int]
+) -> None:
+    rng = np.random.default_rng(seed)
+    log = random_log(rng, 12, 10, 0.3)
+    factors = random_factors(rng, log)
+    lists = lists_from_factors(log.matrix("binary"), factors, log, np.ones(10, bool), Recipe())
+    ids = {f"c{number:02}" for number in excluded}
+
+    made = exclude_customers(lists, ids)
+
+    expected = as_dict(lists)
+    expected |= {customer: ("popular", []) for customer in ids}
+    assert as_dict(made) == expected
+    assert set(made.customer_ids[made.excluded]) == ids
+    assert made.popular_products.tolist() == lists.popular_products.tolist()
 
 
 def test_no_customer_at_all() -> None:

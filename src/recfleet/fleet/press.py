@@ -30,17 +30,22 @@ def read_purchases(
         connection: an open connection; the caller ends the transaction.
         tenant_id: whose.
         as_of: nothing later is seen.
-        policy: says when a product is taken as discontinued.
+        policy: says when a product is taken as discontinued, and which are excluded.
 
     Returns:
-        The log, and (P,) whether each of its products is active.
+        The log, and (P,) whether each of its products is active: still sold and not excluded.
     """
-    from recfleet.interactions.catalogue import active_products, read_discontinued
+    from recfleet.interactions.catalogue import (
+        active_products,
+        read_discontinued,
+        read_products_of,
+    )
     from recfleet.interactions.log import read_log
 
     interactions = read_log(connection, tenant_id, as_of)
-    discontinued = read_discontinued(connection, tenant_id, as_of)
-    active = active_products(interactions, discontinued, as_of, policy.inactive_after_days)
+    never = read_discontinued(connection, tenant_id, as_of) | set(policy.excluded_products)
+    never |= read_products_of(connection, tenant_id, policy.excluded_categories)
+    active = active_products(interactions, never, as_of, policy.inactive_after_days)
     return interactions, active
 
 
@@ -76,7 +81,13 @@ def press_lists(
         with watch.part("publish.read"):
             arrays = load_model(artifacts.read(model.model_uri))
     with watch.part("publish.recommend"):
-        lists = make_lists(interactions, arrays, active, policy.recipe)
+        lists = make_lists(
+            interactions,
+            arrays,
+            active,
+            policy.recipe,
+            excluded_customers=policy.excluded_customers,
+        )
     with watch.part("publish.check"):
         checks = check_lists(
             lists,
@@ -84,6 +95,8 @@ def press_lists(
             active=active,
             recipe=policy.recipe,
             minimum_coverage=policy.minimum_coverage,
+            excluded_products=policy.excluded_products,
+            excluded_customers=policy.excluded_customers,
         )
     failed = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
     if failed:

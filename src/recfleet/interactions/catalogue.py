@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -56,6 +56,20 @@ def read_discontinued(connection: Connection, tenant_id: str, as_of: datetime) -
         cursor.execute(
             "select product_id from product where tenant_id = %s and discontinued_at <= %s",
             (tenant_id, as_of),
+        )
+        return {product_id for (product_id,) in cursor}
+
+
+def read_products_of(
+    connection: Connection, tenant_id: str, categories: Collection[str]
+) -> set[str]:
+    """Ids of a tenant's products that are of one of these categories, as the catalogue is now."""
+    if not categories:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select product_id from product where tenant_id = %s and category = any(%s)",
+            (tenant_id, list(categories)),
         )
         return {product_id for (product_id,) in cursor}
 

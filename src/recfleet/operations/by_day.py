@@ -94,7 +94,9 @@ def stage_now(
     """
     interactions, active = read_purchases(connection, tenant.tenant_id, night.as_of, tenant.policy)
     if not active.any():
-        raise TenantError(f"none of the products of {tenant.tenant_id} is still sold")
+        raise TenantError(
+            f"none of the products of {tenant.tenant_id} is still sold and not excluded"
+        )
     lists, checks = press_lists(interactions, active, model, tenant.policy, artifacts=artifacts)
     create_partition(connection, night.night_id)
     draft = Draft(

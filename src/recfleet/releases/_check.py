@@ -5,6 +5,7 @@ They know nothing of how lists are made: purchases are taken from the log anew.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,8 @@ def check_lists(
     active: NDArray[np.bool_],
     recipe: Recipe,
     minimum_coverage: float,
+    excluded_products: Collection[str] = (),
+    excluded_customers: Collection[str] = (),
 ) -> list[Check]:
     """Check lists against the interactions they were made from.
 
@@ -45,7 +48,9 @@ def check_lists(
         active: (P,) products that may be recommended.
         recipe: gives the list's length and whether purchases may be repeated.
         minimum_coverage: share that must have a list, of the customers to whom any product that
-            is active and was ever bought is left to offer.
+            is active and was ever bought is left to offer, and who are not excluded.
+        excluded_products: ids of products that may not be in any list.
+        excluded_customers: ids of those who must have an empty list.
 
     Returns:
         Every check, always the same ones in the same order.
@@ -60,8 +65,17 @@ def check_lists(
         places.check("falling scores", _rising(places)),
         places.check("no product twice", _repeated(places)),
         places.check("only active products", ~(places.known & active[places.product])),
+        places.check("no excluded product", places.of_products(excluded_products)),
+        _nothing_for(lists, excluded_customers),
         _nothing_bought(places, bought, recipe),
-        _covered(lists, bought, active, recipe, minimum_coverage),
+        _covered(
+            lists,
+            bought,
+            active,
+            recipe,
+            minimum_coverage=minimum_coverage,
+            excluded_customers=excluded_customers,
+        ),
     ]
 
 
@@ -93,6 +107,14 @@ class _Places:
             known=known,
             scores=np.concatenate([lists.scores, lists.popular_scores]),
         )
+
+    def of_products(self, product_ids: Collection[str]) -> NDArray[np.bool_]:
+        """Places whose product is one of these."""
+        wanted = set(product_ids)
+        named = np.array([product in wanted for product in self.lists.product_ids], dtype=bool)
+        wrong = np.zeros(len(self.product), dtype=bool)
+        wrong[self.known] = named[self.product[self.known]]
+        return wrong
 
     def check(self, name: str, wrong: NDArray[np.bool_]) -> Check:
         """A check of every place, with the first wrong one."""
@@ -139,6 +161,24 @@ def _one_list_each(lists: Lists) -> Check:
         return Check(name, True, f"{len(lists)} customers")
     first = _owner_name(lists, order[np.argmax(wrong)])
     return Check(name, False, f"{np.count_nonzero(wrong)} lists too many; first: {first}")
+
+
+def _nothing_for(lists: Lists, excluded_customers: Collection[str]) -> Check:
+    """Without a row of their own they would be taken for unknown, and get popular products."""
+    name = "nothing for excluded customers"
+    wanted = set(excluded_customers)
+    known = (lists.customers >= 0) & (lists.customers < len(lists.customer_ids))
+    owners = lists.customer_ids[lists.customers[known]].tolist()
+    emptied = {
+        customer
+        for customer, length in zip(owners, lists.lengths[known].tolist(), strict=True)
+        if not length and customer in wanted
+    }
+    wrong = sorted(wanted - emptied)
+    if not wrong:
+        return Check(name, True, f"{len(wanted)} customers")
+    detail = f"{len(wrong)} of {len(wanted)} have no empty list; first: customer {wrong[0]!r}"
+    return Check(name, False, detail)
 
 
 def _short_enough(lists: Lists, list_length: int) -> Check:
@@ -196,7 +236,9 @@ def _covered(
     bought: csr_matrix,
     active: NDArray[np.bool_],
     recipe: Recipe,
+    *,
     minimum_coverage: float,
+    excluded_customers: Collection[str],
 ) -> Check:
     name = "enough customers covered"
     customers, products = bought.shape
@@ -204,6 +246,8 @@ def _covered(
     left = np.full(customers, np.count_nonzero(offered))
     if not recipe.repeat_purchases:
         left -= (bought @ offered).astype(left.dtype)
+    excluded = set(excluded_customers)
+    left[[customer in excluded for customer in lists.customer_ids[:customers]]] = 0
     covered = np.zeros(customers, dtype=bool)
     owners = lists.customers[lists.lengths > 0]
     covered[owners[(owners >= 0) & (owners < customers)]] = True

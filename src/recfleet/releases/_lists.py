@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,8 @@ class Lists:
     """
 
     customer_ids: NDArray[np.object_]
-    """(C,) text, of the log the lists were made from."""
+    """(C,) text, of the log the lists were made from, and then of those excluded who are not in
+    it."""
     product_ids: NDArray[np.object_]
     """(P,) text, of that log."""
     customers: NDArray[np.int32]
@@ -35,6 +36,8 @@ class Lists:
     """(q,) index into product_ids: the list for anybody unknown."""
     popular_scores: NDArray[np.float32]
     """(q,) falling."""
+    excluded: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    """(e,) index into customer_ids, rising: who must get no recommendation; the list is empty."""
 
     def __post_init__(self) -> None:
         lists, places = len(self.customers), len(self.products)

@@ -75,7 +75,8 @@ def look_up(
 
     Raises:
         UnknownTenantError: there is no such tenant.
-        NotServedError: the tenant is off, or nothing was published for it yet.
+        NotServedError: the tenant is off, nothing was published for it yet, or its policy excludes
+            the customer.
     """
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, (customer_id, _ALL if n is None else n, tenant_id))
@@ -89,6 +90,11 @@ def look_up(
         raise NotServedError(
             f"{tenant_id} has no release yet: nothing was published for it. "
             "`recfleet night show` tells how far its last night came."
+        )
+    if source == "excluded":
+        raise NotServedError(
+            f"Customer {customer_id!r} of {tenant_id} is excluded by the tenant's policy: nothing "
+            "is recommended to them."
         )
     return [
         Recommended(

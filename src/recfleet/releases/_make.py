@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,12 @@ _CHUNK_CELLS = 4_000_000
 
 
 def make_lists(
-    log: InteractionLog, model: AlsModel | None, active: NDArray[np.bool_], recipe: Recipe
+    log: InteractionLog,
+    model: AlsModel | None,
+    active: NDArray[np.bool_],
+    recipe: Recipe,
+    *,
+    excluded_customers: Collection[str] = (),
 ) -> Lists:
     """Make the list of every customer of the log, and that for anybody unknown.
 
@@ -36,14 +41,47 @@ def make_lists(
         active: (P,) products that may be recommended.
         recipe: gives the list's length and whether purchases may be repeated; what the model is
             folded in by is its own recipe.
+        excluded_customers: ids of those who get an empty list, whether they are in the log or not;
+            what they bought counts for the others as before.
 
     Raises:
         TenantError: customers could not be folded in.
     """
-    if model is None:
-        return lists_from_factors(log.matrix(recipe.signal), None, log, active, recipe)
-    matrix = log.matrix(model.recipe.signal)
-    return lists_from_factors(matrix, fold_in(model, matrix, log.product_ids), log, active, recipe)
+    matrix = log.matrix(recipe.signal if model is None else model.recipe.signal)
+    factors = None if model is None else fold_in(model, matrix, log.product_ids)
+    lists = lists_from_factors(matrix, factors, log, active, recipe)
+    return exclude_customers(lists, excluded_customers) if excluded_customers else lists
+
+
+def exclude_customers(lists: Lists, customer_ids: Collection[str]) -> Lists:
+    """The lists with those of some customers emptied, and empty ones for those who had none.
+
+    Args:
+        lists: at most one a customer.
+        customer_ids: whose.
+    """
+    wanted = set(customer_ids)
+    known = np.array([customer in wanted for customer in lists.customer_ids], dtype=bool)
+    new = sorted(wanted - set(lists.customer_ids[known].tolist()))
+    empty = known[lists.customers]
+    stays = ~np.repeat(empty, lists.lengths)
+    ids = np.empty(len(known) + len(new), dtype=object)
+    ids[: len(known)], ids[len(known) :] = lists.customer_ids, new
+    without = np.setdiff1d(np.flatnonzero(known), lists.customers)
+    more = np.concatenate([without, np.arange(len(known), len(ids))]).astype(np.int32)
+    lengths = np.concatenate([np.where(empty, 0, lists.lengths), np.zeros(len(more), np.int64)])
+    return replace(
+        lists,
+        customer_ids=ids,
+        customers=np.concatenate([lists.customers, more]),
+        starts=_starts(lengths),
+        products=lists.products[stays],
+        scores=lists.scores[stays],
+        from_model=np.concatenate([lists.from_model & ~empty, np.zeros(len(more), bool)]),
+        excluded=np.concatenate([np.flatnonzero(known), np.arange(len(known), len(ids))]).astype(
+            np.int32
+        ),
+    )
 
 
 def lists_from_factors(

@@ -82,11 +82,12 @@ def _rows(
     places = slice(starts[0], starts[-1])
     product = products[lists.products[places]].tolist()
     score = _real_fields(lists.scores[places])
-    sources = (_field(b"popular"), _field(b"model"))
+    sources = (_field(b"popular"), _field(b"model"), _field(b"excluded"))
+    excluded = np.isin(lists.customers[piece], lists.excluded)
     fields: list[bytes] = []
-    for customer, from_model, first, last in zip(
+    for customer, source, first, last in zip(
         customers[piece].tolist(),
-        lists.from_model[piece].tolist(),
+        np.where(excluded, 2, lists.from_model[piece]).tolist(),
         (starts[:-1] - starts[0]).tolist(),
         (starts[1:] - starts[0]).tolist(),
         strict=True,
@@ -96,7 +97,7 @@ def _rows(
             customer,
             _array(_TEXT, last - first, b"".join(product[first:last])),
             _array(_REAL, last - first, score[8 * first : 8 * last]),
-            sources[from_model],
+            sources[source],
         )
     return b"".join(fields)
 

@@ -26,7 +26,7 @@ from recfleet.fleet.stages.judge import number_tags
 from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.registry import ArtifactStore, Promotion, Registry
-from recfleet.tenants import lock_tenants
+from recfleet.tenants import Policy, lock_tenants
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,9 +135,15 @@ def _overtaken(desk: Desk, live: datetime | None) -> Step | None:
 def _nothing_to_offer(row: TenantNight, products: int) -> Step:
     reason = (
         f"none of its {products} products is still sold: all are discontinued, or nobody bought "
-        f"them for {row.policy.inactive_after_days} days; what is live stays"
+        f"them for {row.policy.inactive_after_days} days{_or_excluded(row.policy)}; what is live "
+        "stays"
     )
     return Step("unchanged", {"outcome": "nothing to offer", "reason": reason})
+
+
+def _or_excluded(policy: Policy) -> str:
+    has_excluded = policy.excluded_products or policy.excluded_categories
+    return ", or its policy excludes them" if has_excluded else ""
 
 
 def _outcome(row: TenantNight) -> Outcome:

@@ -13,6 +13,21 @@ alter table recfleet.ledger add constraint ledger_outcome_check check (outcome i
 
 alter table recfleet.product add column category text;
 
+-- A customer who must get no recommendation has an empty list, and nobody takes them for unknown.
+alter table recfleet.recommendation drop constraint recommendation_source_check;
+do $$
+declare
+  part regclass;
+begin
+  -- Each partition was made with a constraint of its own, which stays when the parent's goes.
+  for part in select inhrelid from pg_inherits where inhparent = 'recfleet.recommendation'::regclass
+  loop
+    execute format('alter table %s drop constraint if exists recommendation_source_check', part);
+  end loop;
+end $$;
+alter table recfleet.recommendation add constraint recommendation_source_check
+  check (source in ('model', 'popular', 'excluded'));
+
 -- The audit -----------------------------------------------------------------------------------------
 
 -- Whatever changes a tenant's champion, mode or policy, and who decided it. Rows are numbered without
