@@ -20,11 +20,12 @@ from recfleet.fleet.ledger import (
     shards_with_work,
     write_plan,
 )
+from recfleet.fleet.policy_audit import audit_fleet_policy
 from recfleet.fleet.request import read_request
 from recfleet.fleet.shards import cut_shards, estimate_milliseconds
 from recfleet.releases import create_partition
 from recfleet.settings import settings
-from recfleet.tenants import Tenant, get_tenants, list_tenants
+from recfleet.tenants import Tenant, fleet_policy, get_tenants, list_tenants
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -41,6 +42,8 @@ class _Data:
     discontinued: int = 0
     last: datetime | None = None
     """Time of the last usable line."""
+    left_out: str = ""
+    """Which of its products are of an excluded category, as one number; empty: no such category."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def plan(
 
     Raises:
         BadInputError, UnknownTenantError: conf cannot be used.
+        ConfigurationError: the fleet's policy cannot be used.
     """
     request = read_request(conf)
     connection = connect(purpose="recfleet plan")
@@ -89,6 +93,7 @@ def plan(
                 write_plan(
                     connection, night, _plan_tenants(connection, night, tenants, request.tenants)
                 )
+                audit_fleet_policy(connection, fleet_policy(), night)
         shards = shards_with_work(connection, night)
         log.info("planned", as_of=night.as_of.isoformat(), shards=len(shards))
         return shards
@@ -114,7 +119,7 @@ def _plan_tenants(
     tenants: Sequence[Tenant],
     named: Sequence[str] | None,
 ) -> list[Planned]:
-    data = _read_data(connection, [tenant.tenant_id for tenant in tenants], night.as_of)
+    data = _read_data(connection, tenants, night.as_of)
     bases = {
         tenant.tenant_id: _basis(tenant, data.get(tenant.tenant_id, _Data())) for tenant in tenants
     }
@@ -200,14 +205,16 @@ def _basis(tenant: Tenant, data: _Data) -> str:
     policy = hashlib.sha256(tenant.policy.model_dump_json().encode()).hexdigest()[:12]
     return (
         f"{tenant.mode} lines={data.lines} unusable={data.unusable} "
-        f"discontinued={data.discontinued} policy={policy}"
+        f"discontinued={data.discontinued} policy={policy}{data.left_out}"
     )
 
 
 def _read_data(
-    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
+    connection: Connection, tenants: Sequence[Tenant], as_of: datetime
 ) -> dict[str, _Data]:
     """What there is of each tenant up to as-of; tenants with no line at all are left out."""
+    left_out = _read_left_out(connection, tenants)
+    tenant_ids = [tenant.tenant_id for tenant in tenants]
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, coalesce(lines, 0), coalesce(unusable, 0), "
@@ -223,7 +230,29 @@ def _read_data(
             " group by tenant_id) as gone using (tenant_id)",
             {"tenants": list(tenant_ids), "as_of": as_of},
         )
-        return {tenant_id: _Data(*counts) for tenant_id, *counts in cursor}
+        return {
+            tenant_id: _Data(lines, unusable, discontinued, last, left_out.get(tenant_id, ""))
+            for tenant_id, lines, unusable, discontinued, last in cursor
+        }
+
+
+def _read_left_out(connection: Connection, tenants: Sequence[Tenant]) -> dict[str, str]:
+    """Of tenants with excluded categories, which products these have; they may change by day."""
+    pairs = [
+        (tenant.tenant_id, category)
+        for tenant in tenants
+        for category in tenant.policy.excluded_categories
+    ]
+    if not pairs:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, sum(hashtextextended(product_id, 0)) from product "
+            "join unnest(%s::text[], %s::text[]) as excluded (tenant_id, category) "
+            "using (tenant_id, category) group by tenant_id",
+            [list(column) for column in zip(*pairs, strict=True)],
+        )
+        return {tenant_id: f" left_out={number}" for tenant_id, number in cursor}
 
 
 def _read_live(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, _Live]:

@@ -1,0 +1,67 @@
+"""The fleet's policy in the audit: the file itself keeps no history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recfleet.audit import Entry, append_entries
+from recfleet.tenants import Policy
+from recfleet.tenants.fields import flatten
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.fleet.ledger import Night
+
+ACTOR = "scheduler"
+
+
+def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> None:
+    """Write it down when the fleet's policy is another than the one last written down.
+
+    Before the first such entry it is taken to have been as in the code.
+
+    Args:
+        connection: an open connection; the caller commits.
+        policy: the fleet's, as tonight is planned by it.
+        night: tonight.
+    """
+    with connection.cursor() as cursor:
+        # Two nights that are planned at once do not both write it.
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet fleet policy', 0))")
+        cursor.execute(
+            "select facts -> 'policy' from audit where kind = 'policy' and tenant_id is null "
+            "order by audit_id desc limit 1"
+        )
+        last = cursor.fetchone()
+    changes = changed_fields(last[0] if last else {}, policy.model_dump(mode="json"))
+    if not changes:
+        return
+    keys = ", ".join(changes)
+    append_entries(
+        connection,
+        [
+            Entry(
+                kind="policy",
+                tenant_id=None,
+                actor=ACTOR,
+                reason=f"the file of the fleet's policy says otherwise than before of {keys}",
+                night_id=night.night_id,
+                facts={"changes": changes, "policy": policy.model_dump(mode="json")},
+            )
+        ],
+    )
+
+
+def changed_fields(former: dict[str, Any], now: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Key -> what it was and is, of all fields that differ.
+
+    Args:
+        former: a policy, perhaps of an older release: fields that it lacks were as in the code.
+        now: a whole policy.
+    """
+    before = flatten(Policy().model_dump(mode="json")) | flatten(former)
+    after = flatten(now)
+    return {
+        key: {"from": before[key], "to": after[key]} for key in after if before[key] != after[key]
+    }
