@@ -46,13 +46,13 @@ ARROWS: dict[str, set[str]] = {
         "tenants",
     },
     # What a person does by day, over nights and rooms.
-    "operations": {"audit", "fleet", "registry", "releases", "tenants"},
+    "operations": {"audit", "database", "fleet", "registry", "releases", "tenants"},
     # The stack on one machine.
     "local": {"database"},
     # The commands.
     "cli": {
-        "database", "fleet", "interactions", "local", "operations", "releases", "synthetic",
-        "tenants",
+        "audit", "database", "fleet", "interactions", "local", "operations", "releases",
+        "synthetic", "tenants",
     },
 }  # fmt: skip
 

@@ -1,5 +1,23 @@
 """The audit: who changed what of a tenant, when and why; append-only and chained by hashes."""
 
+from recfleet.audit._chain import Chain, Fault, Head, check_chain, parse_head, read_head
+from recfleet.audit._read import OnRecord, read_entries
+from recfleet.audit._words import numbers_in_words, what_changed, where_it_came_from
 from recfleet.audit._write import Entry, Kind, append_entries
 
-__all__ = ["Entry", "Kind", "append_entries"]
+__all__ = [
+    "Chain",
+    "Entry",
+    "Fault",
+    "Head",
+    "Kind",
+    "OnRecord",
+    "append_entries",
+    "check_chain",
+    "numbers_in_words",
+    "parse_head",
+    "read_entries",
+    "read_head",
+    "what_changed",
+    "where_it_came_from",
+]

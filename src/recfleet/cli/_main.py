@@ -22,7 +22,17 @@ app = typer.Typer(
 )
 
 # In the order in which a newcomer meets them.
-for _room in ("stack", "demo", "seed", "ingest", "night", "tenant", "recommend", "housekeeping"):
+for _room in (
+    "stack",
+    "demo",
+    "seed",
+    "ingest",
+    "night",
+    "tenant",
+    "recommend",
+    "audit",
+    "housekeeping",
+):
     importlib.import_module(f"recfleet.cli._{_room}").register(app)
 
 

@@ -64,7 +64,7 @@ def print_table(
         drop: columns to leave out where a terminal is too narrow, the first of them first.
         empty: said in place of a table without rows.
     """
-    cells = [{name: _printable(_cell(row.get(name))) for name in columns} for row in rows]
+    cells = [{name: printable(_cell(row.get(name))) for name in columns} for row in rows]
     out = console()
     if not cells:
         out.print(Text(empty))
@@ -103,8 +103,12 @@ def _fitting(
     return left
 
 
-def _printable(text: str) -> str:
-    """The text with control characters written out: tenants' text cannot steer a terminal."""
+def printable(text: str) -> str:
+    """The text with control characters written out: tenants' text cannot steer a terminal.
+
+    Args:
+        text: of whatever origin; a line break is written out too.
+    """
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg2.extras import Json
 
+from recfleet.audit import Head, read_head
 from recfleet.database import connect, transaction
 from recfleet.fleet import ledger
 from recfleet.fleet.mend import take_back_promotions
@@ -35,6 +36,9 @@ class Summary:
     """Heavy library -> how many tasks imported it, and the seconds that took them together."""
     milliseconds_per_tenant: dict[str, float] = field(default_factory=dict)
     """Part of a stage -> mean over the tenants that it was done for."""
+    audit_head: Head | None = None
+    """The audit's last entry when the night was over: in the run's log it is out of reach of those
+    who could change the audit."""
 
     @property
     def failed(self) -> bool:
@@ -59,6 +63,7 @@ def close(run_id: str) -> Summary:
             _write(connection, night, summary)
         take_back_promotions(connection, night, settings())
         log.info(summary.sentence())
+        log.info(f"the audit's head: {summary.audit_head or 'no entry yet'}")
         return summary
     finally:
         connection.close()
@@ -110,6 +115,7 @@ def _summarize(connection: Connection, night: Night) -> Summary:
             for library, tasks, seconds in imports
         },
         milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts},
+        audit_head=read_head(connection),
     )
 
 
@@ -135,6 +141,7 @@ def _write(connection: Connection, night: Night, summary: Summary) -> None:
                         "tolerated_failures": summary.tolerated_failures,
                         "import_seconds": summary.import_seconds,
                         "milliseconds_per_tenant": summary.milliseconds_per_tenant,
+                        "audit_head": str(summary.audit_head) if summary.audit_head else None,
                     }
                 ),
                 night.night_id,

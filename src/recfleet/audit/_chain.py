@@ -1,0 +1,164 @@
+"""Whether the audit is whole: nothing missing, nothing changed.
+
+The database refuses to change an entry, but whoever owns the database can take that refusal away.
+What they cannot do is change an entry and leave the chain in order: each entry's hash covers all
+that it says and the hash of the entry before. Whoever forges every hash to the end, or cuts the end
+off, is found out by a head that was noted earlier somewhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recfleet.errors import BadInputError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_PAGE = 5_000
+_HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{16,64})")
+_ENTRIES = """
+select audit_id, previous_hash, hash, audit_text(audit)
+  from audit
+ order by audit_id
+"""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry at some time, by which all entries up to it are known again."""
+
+    number: int
+    hash: str
+    """In hexadecimal; may be cut, to 16 characters at least."""
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something about the audit that is not in order."""
+
+    entry: int | None
+    """The number of the entry that it was noticed at; None: it is of no one entry."""
+    what: str
+    """In words."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The audit from its first entry to its last."""
+
+    entries: int
+    head: Head | None
+    """None: there is no entry yet."""
+    faults: tuple[Fault, ...]
+
+
+def parse_head(text: str) -> Head:
+    """A head as it was noted.
+
+    Raises:
+        BadInputError: it is none.
+    """
+    found = _HEAD.fullmatch(text.strip().lower())
+    if found is None:
+        raise BadInputError(
+            f"{text!r} is no head of the audit: write it as it was printed, NUMBER:HASH, with at "
+            "least 16 characters of the hash."
+        )
+    return Head(int(found[1]), found[2])
+
+
+def read_head(connection: Connection) -> Head | None:
+    """The audit's last entry, or None when there is none; the caller ends the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("select audit_id, hash from audit order by audit_id desc limit 1")
+        row = cursor.fetchone()
+    return None if row is None else Head(*row)
+
+
+def check_chain(
+    connection: Connection,
+    *,
+    noted: Head | None = None,
+    told: Callable[[int], None] = lambda _: None,
+) -> Chain:
+    """Read the whole audit, page by page, and compute every hash anew.
+
+    Args:
+        connection: an open connection; the caller ends the transaction.
+        noted: a head of earlier, which must still be in the chain.
+        told: how many entries have been read, every page.
+    """
+    faults: list[Fault] = []
+    entries, head, is_there = 0, None, False
+    with connection.cursor(name="audit") as cursor:
+        cursor.itersize = _PAGE
+        cursor.execute(_ENTRIES)
+        for number, previous_hash, stored, text in cursor:
+            faults += _faults_of(head, number, previous_hash, stored, text)
+            if noted is not None and noted.number == number:
+                is_there = True
+                faults += _differs(noted, stored)
+            head, entries = Head(number, stored), entries + 1
+            if entries % _PAGE == 0:
+                told(entries)
+    told(entries)
+    if noted is not None and not is_there:
+        faults.append(Fault(None, _lost(noted, head)))
+    return Chain(entries, head, tuple(faults))
+
+
+def _faults_of(
+    former: Head | None, number: int, previous_hash: str, stored: str, text: str
+) -> Iterator[Fault]:
+    """What is wrong with an entry that follows another."""
+    expected = (former.number if former else 0) + 1
+    if number != expected:
+        yield Fault(number, _gap(expected, number))
+    elif previous_hash != (former.hash if former else ""):
+        yield Fault(number, _break(former, number))
+    if hashlib.sha256(text.encode()).hexdigest() != stored:
+        yield Fault(number, f"Entry {number} was changed: its hash is not of what it says.")
+
+
+def _gap(expected: int, number: int) -> str:
+    if number < expected:
+        return f"Entry {number} is not numbered from 1."
+    if number == expected + 1:
+        return f"Entry {expected} is missing."
+    return f"Entries {expected} to {number - 1} are missing."
+
+
+def _break(former: Head | None, number: int) -> str:
+    if former is None:
+        return f"Entry {number} is the first and names an entry before it."
+    return (
+        f"Entry {number} does not follow from entry {former.number}: the hash that it names is not "
+        "that entry's. One of the two was changed or replaced."
+    )
+
+
+def _differs(noted: Head, stored: str) -> Iterator[Fault]:
+    if not stored.startswith(noted.hash):
+        yield Fault(
+            noted.number,
+            f"Entry {noted.number} has another hash than was noted: it, or one before it, was "
+            "replaced since, and all hashes after it were made anew.",
+        )
+
+
+def _lost(noted: Head, head: Head | None) -> str:
+    where = f"ends with entry {head.number}" if head else "is empty"
+    return (
+        f"The audit {where}, and entry {noted.number} was noted as its head: what was at its end "
+        "is missing."
+        if head is None or head.number < noted.number
+        else f"Entry {noted.number}, which was noted as the head, is missing."
+    )

@@ -1,0 +1,57 @@
+"""Reading the audit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_COLUMNS = (
+    "audit_id, happened_at, tenant_id, night_id, kind, from_version, to_version, numbers, facts, "
+    "actor, reason, hash"
+)
+
+
+@dataclass(frozen=True)
+class OnRecord:
+    """One entry of the audit."""
+
+    audit_id: int
+    """1 for the first of all tenants'."""
+    happened_at: datetime
+    tenant_id: str | None
+    """None: the fleet's."""
+    night_id: int | None
+    kind: str
+    from_version: int | None
+    to_version: int | None
+    numbers: dict[str, Any]
+    """The judge's, of every contender."""
+    facts: dict[str, Any]
+    """What else belongs to the kind."""
+    actor: str
+    reason: str
+    hash: str
+
+
+def read_entries(
+    connection: Connection, tenant_id: str | None = None, *, limit: int | None = None
+) -> list[OnRecord]:
+    """Entries in the order in which they happened; the caller ends the transaction.
+
+    Args:
+        connection: an open connection.
+        tenant_id: whose; by default everybody's, the fleet's among them.
+        limit: only so many of the newest; by default all.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select {_COLUMNS} from audit "  # noqa: S608
+            "where %(tenant)s::text is null or tenant_id = %(tenant)s "
+            "order by audit_id desc limit %(limit)s",
+            {"tenant": tenant_id, "limit": limit},
+        )
+        return [OnRecord(*row) for row in cursor][::-1]

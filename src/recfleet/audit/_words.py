@@ -1,0 +1,88 @@
+"""An entry of the audit in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from recfleet.audit._read import OnRecord
+
+_METRICS = {"rmse": ("RMSE", 4), "ndcg_at_10": ("NDCG@10", 3), "recall_at_10": ("recall@10", 3)}
+_WHO_FIRST = ("challenger", "champion", "previous", "popularity")
+
+
+def what_changed(entry: OnRecord) -> str:
+    """What an entry changed, from what to what; such as ``promotion: version 2 → 3``."""
+    if entry.to_version is not None or entry.from_version is not None:
+        former = f"version {entry.from_version} → " if entry.from_version is not None else ""
+        new = entry.to_version if entry.to_version is not None else "none"
+        return f"{entry.kind}: {former or 'version '}{new}"
+    if "from" in entry.facts and "to" in entry.facts:
+        return f"{entry.kind}: {_short(entry.facts['from'])} → {_short(entry.facts['to'])}"
+    return entry.kind
+
+
+def numbers_in_words(entry: OnRecord) -> list[str]:
+    """The judge's numbers of all contenders, a line for each metric; none where nobody judged."""
+    contenders = entry.numbers.get("contenders") or {}
+    intervals = entry.numbers.get("intervals") or {}
+    names = sorted(contenders, key=_place)
+    lines = []
+    for metric, (label, digits) in _METRICS.items():
+        told = [
+            f"{name} {_number(value, intervals.get(name, {}).get(metric), digits)}"
+            for name in names
+            if (value := contenders[name].get(metric)) is not None
+        ]
+        if told:
+            lines.append(f"{label}: {', '.join(told)}")
+    if lines and isinstance(confidence := entry.numbers.get("confidence"), float) and intervals:
+        lines[0] += f"  (bounds at {confidence * 100:.4g}% each)"
+    return lines
+
+
+def where_it_came_from(entry: OnRecord) -> list[str]:
+    """What a new champion was made from: data, recipe, code, run; a line each."""
+    facts = entry.facts
+    lines = []
+    if training := facts.get("training"):
+        lines.append(f"trained on {_span(training)}")
+    if holdout := facts.get("holdout"):
+        judged = (entry.numbers.get("holdout") or {}).get("customers")
+        by = "" if judged is None else f"{judged} customers of "
+        lines.append(f"judged by {by}{_span(holdout)}")
+    if recipe := facts.get("recipe"):
+        lines.append("recipe " + ", ".join(f"{name} {value}" for name, value in recipe.items()))
+    made = {"code": "code_version", "Airflow run": "airflow_run", "MLflow run": "run_id"}
+    told = [f"{name} {facts[key]}" for name, key in made.items() if facts.get(key)]
+    if told:
+        lines.append(", ".join(told))
+    return lines
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_WHO_FIRST.index(name) if name in _WHO_FIRST else len(_WHO_FIRST), name)
+
+
+def _number(value: float, bounds: Mapping[str, Any] | None, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    if not bounds or bounds.get("low") is None or bounds.get("high") is None:
+        return text
+    return f"{text} ({bounds['low']:.{digits}f} to {bounds['high']:.{digits}f})"
+
+
+def _span(span: Mapping[str, Any]) -> str:
+    return (
+        f"{span['lines']:,} lines from {_time(span['from'])} to {_time(span['to'])} "
+        f"(fingerprint {span['fingerprint']})"
+    )
+
+
+def _time(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

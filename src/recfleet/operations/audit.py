@@ -1,0 +1,121 @@
+"""Proving that the audit is whole, and that the records agree with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from recfleet.audit import Chain, Fault, Head, OnRecord, check_chain, read_entries
+from recfleet.database import transaction
+from recfleet.tenants import get_tenant
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+# The version that a tenant's last entry about its champion names, beside the one on record. A
+# repair of the record is such an entry when it names a version.
+_CHAMPIONS = """
+select tenant_id, last.audit_id, last.to_version, champion.version
+  from (select distinct on (tenant_id) tenant_id, audit_id, to_version
+          from audit
+         where kind in ('first model', 'promotion', 'rollback')
+            or (kind = 'repair' and to_version is not null)
+         order by tenant_id, audit_id desc) as last
+  full join (select tenant_id, version from champion where role = 'champion') as champion
+ using (tenant_id)
+ where last.to_version is distinct from champion.version
+   and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
+ order by tenant_id
+"""
+_MODES = """
+select tenant_id, last.audit_id, last.mode, tenant.mode
+  from (select distinct on (tenant_id) tenant_id, audit_id, facts ->> 'to' as mode
+          from audit where kind = 'mode' order by tenant_id, audit_id desc) as last
+  join tenant using (tenant_id)
+ where last.mode <> tenant.mode
+ order by tenant_id
+"""
+
+
+def verify(
+    connection: Connection,
+    *,
+    noted: Head | None = None,
+    told: Callable[[int], None] = lambda _: None,
+) -> Chain:
+    """Prove that nothing of the audit is missing or changed, and that the records agree with it.
+
+    All of it is of one moment, however long it takes.
+
+    Args:
+        connection: an open connection outside any transaction.
+        noted: a head of earlier, which must still be in the chain.
+        told: how many entries have been read, now and then.
+
+    Returns:
+        The chain, with everything that is wrong; the records' disagreements last.
+    """
+    with transaction(connection):
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+        chain = check_chain(connection, noted=noted, told=told)
+        wrong = [
+            Fault(number, f"{tenant_id}: {champion_disagrees(number, told_version, version)}.")
+            for tenant_id, number, told_version, version in stray_champions(connection)
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_MODES)
+            wrong += [
+                Fault(
+                    number,
+                    f"{tenant_id}: entry {number} has it {told_mode}, and on record it is {mode}.",
+                )
+                for tenant_id, number, told_mode, mode in cursor
+            ]
+    return Chain(chain.entries, chain.head, (*chain.faults, *wrong))
+
+
+def stray_champions(
+    connection: Connection, tenant_ids: Collection[str] | None = None
+) -> list[tuple[str, int | None, int | None, int | None]]:
+    """Tenants whose champion on record is not the one that the audit ends with.
+
+    Args:
+        connection: an open connection; the caller ends the transaction.
+        tenant_ids: of whom; by default of all.
+
+    Returns:
+        Tenant id, the entry's number and the version it names, and the version on record.
+    """
+    wanted = None if tenant_ids is None else sorted(tenant_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(_CHAMPIONS, {"tenants": wanted})
+        return cursor.fetchall()
+
+
+def tell_story(
+    connection: Connection, tenant_id: str, *, limit: int | None = None
+) -> list[OnRecord]:
+    """A tenant's entries in order, also of one that is gone.
+
+    Args:
+        connection: an open connection outside any transaction.
+        tenant_id: whose.
+        limit: only so many of the newest; by default all.
+
+    Raises:
+        UnknownTenantError: there is no such tenant, and never was.
+    """
+    with transaction(connection):
+        entries = read_entries(connection, tenant_id, limit=limit)
+        if not entries:
+            get_tenant(connection, tenant_id)
+        return entries
+
+
+def champion_disagrees(number: int | None, told: int | None, version: int | None) -> str:
+    """How the audit and a champion on record disagree, in words."""
+    if number is None:
+        return f"version {version} is champion on record, and no entry of the audit made it so"
+    on_record = "none is" if version is None else f"version {version} is"
+    return f"entry {number} of the audit made version {told} champion, and {on_record} on record"

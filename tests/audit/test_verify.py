@@ -1,0 +1,282 @@
+"""The audit refuses changes, and what was changed all the same is found."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recfleet.audit import Entry, append_entries, parse_head, read_entries, read_head
+from recfleet.database import connect
+from recfleet.errors import BadInputError
+from recfleet.operations.audit import verify
+from tests.nights import query
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = pytest.mark.postgres
+
+
+def _write(connection: Connection, *texts: str) -> None:
+    entries = [
+        Entry("policy", "alpha", "mara", text, facts={"from": {}, "to": {"n": place}})
+        for place, text in enumerate(texts)
+    ]
+    append_entries(connection, entries)
+    connection.commit()
+
+
+@pytest.fixture
+def five(connection: Connection) -> Connection:
+    """A database whose audit has five entries."""
+    _write(connection, "one", "two", "three", "four", "five")
+    return connection
+
+
+def _tamper(connection: Connection, *statements: str) -> None:
+    """Change the audit as the owner of the database could, against its refusal."""
+    with connection.cursor() as cursor:
+        cursor.execute("alter table audit disable trigger append_only")
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.execute("alter table audit enable trigger append_only")
+    connection.commit()
+
+
+def _faults(connection: Connection, head: str | None = None) -> list[str]:
+    connection.rollback()
+    chain = verify(connection, noted=parse_head(head) if head else None)
+    return [fault.what for fault in chain.faults]
+
+
+def test_a_whole_audit_is_whole(five: Connection) -> None:
+    chain = verify(five)
+    assert chain.faults == ()
+    assert chain.entries == 5
+    assert chain.head == read_head(five)
+    assert chain.head is not None
+    assert chain.head.number == 5
+    five.rollback()
+    assert _faults(five, str(chain.head)) == []
+    _write(five, "six")
+    assert _faults(five, str(chain.head)) == []
+    assert _faults(five, f"{chain.head.number}:{chain.head.hash[:16]}") == []
+
+
+def test_an_empty_audit_is_whole_unless_it_was_not_empty(connection: Connection) -> None:
+    chain = verify(connection)
+    assert (chain.entries, chain.head, chain.faults) == (0, None, ())
+    [fault] = _faults(connection, f"3:{'a' * 64}")
+    assert fault.startswith("The audit is empty, and entry 3 was noted as its head")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update audit set reason = 'x' where audit_id = 2",
+        "update audit set reason = 'x' where false",
+        "delete from audit where audit_id = 5",
+        "truncate audit",
+        "insert into audit (audit_id, happened_at, kind, actor, reason, previous_hash, hash) "
+        "values (9, now(), 'policy', 'x', 'x', '', 'x') on conflict (audit_id) "
+        "do update set reason = 'x'",
+    ],
+)
+def test_the_database_refuses_changes(five: Connection, statement: str) -> None:
+    with (
+        pytest.raises(psycopg2.errors.RaiseException, match=r"recfleet\.audit is append-only"),
+        five.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert _faults(five) == []
+
+
+def test_nobody_chooses_number_or_hash(five: Connection) -> None:
+    with five.cursor() as cursor:
+        cursor.execute(
+            "insert into audit (audit_id, happened_at, kind, actor, reason, previous_hash, hash) "
+            "values (99, now(), 'policy', 'mara', 'x', 'forged', 'forged')"
+        )
+    five.commit()
+    assert _faults(five) == []
+    assert [entry.audit_id for entry in read_entries(five)] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("change", "number"),
+    [
+        ("reason = 'another'", 2),
+        ("actor = 'somebody'", 1),
+        ("happened_at = happened_at + interval '1 microsecond'", 5),
+        ("tenant_id = 'berry'", 3),
+        ("kind = 'mode'", 3),
+        ("facts = '{}'", 4),
+        ("numbers = '{\"rmse\": 0.1}'", 4),
+        ("to_version = 7", 4),
+        ("from_version = 7", 4),
+        ("hash = repeat('0', 64)", 5),
+    ],
+)
+def test_a_changed_entry_is_found(five: Connection, change: str, number: int) -> None:
+    _tamper(five, f"update audit set {change} where audit_id = {number}")
+    assert f"Entry {number} was changed: its hash is not of what it says." in _faults(five)
+
+
+def test_missing_entries_are_found(five: Connection) -> None:
+    _tamper(five, "delete from audit where audit_id in (2, 3)")
+    assert _faults(five) == ["Entries 2 to 3 are missing."]
+    _tamper(five, "delete from audit where audit_id = 1")
+    assert _faults(five) == ["Entries 1 to 3 are missing."]
+
+
+def test_an_end_that_was_cut_off_is_found_by_a_noted_head(five: Connection) -> None:
+    head = str(read_head(five))
+    _tamper(five, "delete from audit where audit_id >= 4")
+    assert _faults(five) == []  # Nothing within the database can tell.
+    assert _faults(five, head) == [
+        "The audit ends with entry 3, and entry 5 was noted as its head: what was at its end is "
+        "missing."
+    ]
+    _write(five, "another four", "another five")
+    [fault] = _faults(five, head)
+    assert fault.startswith("Entry 5 has another hash than was noted")
+
+
+def test_entries_that_changed_places_are_found(five: Connection) -> None:
+    _tamper(
+        five,
+        "update audit set audit_id = -2 where audit_id = 2",
+        "update audit set audit_id = 2 where audit_id = 3",
+        "update audit set audit_id = 3 where audit_id = -2",
+    )
+    faults = _faults(five)
+    assert "Entry 2 was changed: its hash is not of what it says." in faults
+    assert "Entry 3 was changed: its hash is not of what it says." in faults
+
+
+def _forge(connection: Connection, number: int) -> None:
+    """Change one entry and give it the hash that its new text has."""
+    change = f"update audit set reason = 'forged' where audit_id = {number}"
+    [(text,)] = query(
+        connection,
+        'select audit_text(jsonb_populate_record(audit, \'{"reason": "forged"}\')) from audit '
+        "where audit_id = %s",
+        number,
+    )
+    connection.rollback()
+    new = hashlib.sha256(text.encode()).hexdigest()
+    _tamper(connection, change, f"update audit set hash = '{new}' where audit_id = {number}")
+
+
+def test_a_forged_hash_breaks_the_chain(five: Connection) -> None:
+    _forge(five, 2)
+    [fault] = _faults(five)
+    assert fault.startswith("Entry 3 does not follow from entry 2")
+
+
+def test_a_forged_last_entry_is_found_by_a_noted_head(five: Connection) -> None:
+    head = str(read_head(five))
+    _forge(five, 5)
+    assert _faults(five) == []
+    [fault] = _faults(five, head)
+    assert fault.startswith("Entry 5 has another hash than was noted")
+
+
+@pytest.mark.parametrize("text", ["", "5", "5:", "5:xyz", "x:" + "a" * 64, "5:" + "a" * 15])
+def test_what_is_no_head_is_said(text: str) -> None:
+    with pytest.raises(BadInputError, match="is no head of the audit"):
+        parse_head(text)
+
+
+_texts = st.text(
+    st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), min_size=1, max_size=20
+)
+
+
+@given(
+    reasons=st.lists(_texts, min_size=1, max_size=4),
+    numbers=st.dictionaries(
+        _texts, st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(), _texts)
+    ),
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_whatever_is_written_can_be_verified(
+    connection: Connection, reasons: list[str], numbers: dict[str, object]
+) -> None:
+    append_entries(
+        connection,
+        [Entry("repair", "alpha", "mara", reason, numbers=numbers) for reason in reasons],
+    )
+    connection.commit()
+    assert _faults(connection) == []
+
+
+def test_the_hash_does_not_depend_on_the_sessions_zone(five: Connection) -> None:
+    with five.cursor() as cursor:
+        cursor.execute("set timezone = 'Asia/Kathmandu'")
+    five.commit()
+    _write(five, "six")
+    assert _faults(five) == []
+    with five.cursor() as cursor:
+        cursor.execute("set timezone = 'UTC'")
+    five.commit()
+    assert _faults(five) == []
+
+
+def test_many_writers_at_once_make_one_chain(five: Connection, database_url: str) -> None:
+    def write(number: int) -> None:
+        own = connect(database_url)
+        try:
+            for turn in range(10):
+                _write(own, f"{number}/{turn}", "and another")
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(write, range(6)))
+    assert _faults(five) == []
+    assert len(read_entries(five)) == 5 + 6 * 10 * 2
+
+
+def test_the_records_must_agree_with_the_audit(five: Connection) -> None:
+    with five.cursor() as cursor:
+        cursor.execute("insert into tenant (tenant_id, name) values ('alpha', 'Alpha')")
+        cursor.execute(
+            "insert into champion (tenant_id, role, version, run_id, model_uri, train_end) values "
+            "('alpha', 'champion', 2, 'r', 'u', now()), ('berry', 'champion', 1, 'r', 'u', now())"
+        )
+    append_entries(
+        five,
+        [
+            Entry("first model", "alpha", "scheduler", "better", to_version=1),
+            Entry("promotion", "alpha", "scheduler", "better", from_version=1, to_version=2),
+            Entry("first model", "berry", "scheduler", "better", to_version=1),
+            Entry("mode", "alpha", "mara", "sale", facts={"from": "on", "to": "frozen"}),
+            Entry("mode", "alpha", "mara", "over", facts={"from": "frozen", "to": "on"}),
+        ],
+    )
+    five.commit()
+    assert _faults(five) == []
+    with five.cursor() as cursor:
+        cursor.execute("update champion set version = 1 where tenant_id = 'alpha'")
+        cursor.execute("delete from champion where tenant_id = 'berry'")
+        cursor.execute(
+            "insert into champion (tenant_id, role, version, run_id, model_uri, train_end) values "
+            "('cherry', 'champion', 4, 'r', 'u', now())"
+        )
+        cursor.execute("update tenant set mode = 'off'")
+    five.commit()
+    assert _faults(five) == [
+        "alpha: entry 7 of the audit made version 2 champion, and version 1 is on record.",
+        "berry: entry 8 of the audit made version 1 champion, and none is on record.",
+        "cherry: version 4 is champion on record, and no entry of the audit made it so.",
+        "alpha: entry 10 has it on, and on record it is off.",
+    ]
