@@ -48,11 +48,11 @@ def where_it_came_from(entry: OnRecord) -> list[str]:
     facts = entry.facts
     lines = []
     if training := facts.get("training"):
-        lines.append(f"trained on {_span(training)}")
+        lines.append(f"trained on {span_in_words(training)}")
     if holdout := facts.get("holdout"):
         judged = (entry.numbers.get("holdout") or {}).get("customers")
         by = "" if judged is None else f"{judged} customers of "
-        lines.append(f"judged by {by}{_span(holdout)}")
+        lines.append(f"judged by {by}{span_in_words(holdout)}")
     if recipe := facts.get("recipe"):
         lines.append("recipe " + ", ".join(f"{name} {value}" for name, value in recipe.items()))
     made = {"code": "code_version", "Airflow run": "airflow_run", "MLflow run": "run_id"}
@@ -73,7 +73,8 @@ def _number(value: float, bounds: Mapping[str, Any] | None, digits: int) -> str:
     return f"{text} ({bounds['low']:.{digits}f} to {bounds['high']:.{digits}f})"
 
 
-def _span(span: Mapping[str, Any]) -> str:
+def span_in_words(span: Mapping[str, Any]) -> str:
+    """A stretch of a tenant's interactions: its lines, times and fingerprint."""
     return (
         f"{span['lines']:,} lines from {_time(span['from'])} to {_time(span['to'])} "
         f"(fingerprint {span['fingerprint']})"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +17,7 @@ from recfleet.cli._output import AsJson, console, print_json, printable
 
 if TYPE_CHECKING:
     from recfleet.audit import Chain, OnRecord
+    from recfleet.operations.trace import Model, Trace
 
 _TOLD_FAULTS = 20
 
@@ -43,6 +46,7 @@ audit = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(audit, name="audit")
+    app.command("trace")(trace_command)
 
 
 Limit = Annotated[
@@ -178,3 +182,97 @@ def _print_chain(chain: Chain, *, noted: bool) -> None:
         return
     kept = " The head that was noted is in it." if noted else ""
     out.print(Text(f"{many}, head {chain.head}. Nothing is missing, nothing was changed.{kept}"))
+
+
+def trace_command(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT", help="Its id.")],
+    customer_id: Annotated[
+        str, typer.Argument(metavar="CUSTOMER", help="The customer, as the tenant writes it.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Where a customer's live list came from.
+
+    From the list to its release, model version, recipe, training data and their fingerprint, to the
+    night's run in Airflow and the model's page in MLflow, and to who put the model in force and
+    why. In SQL: the view live_origin, a row for each tenant.
+    """
+    from recfleet.database import connect
+    from recfleet.operations.trace import trace
+    from recfleet.settings import settings
+
+    with closing(connect()) as connection:
+        found = trace(connection, tenant_id, customer_id, settings())
+    if as_json:
+        print_json(asdict(found))
+        return
+    out = console()
+    for label, text in _told(found):
+        out.print(Text.assemble((f"{label:>13}  ", "bold"), printable(text)))
+
+
+def _told(found: Trace) -> Iterator[tuple[str, str]]:
+    yield "list", _list_in_words(found)
+    if found.release is None:
+        return
+    release = found.release
+    yield (
+        "release",
+        f"{release.release_id}, served by {release.served_by}, as of {_minute(release.as_of)}, "
+        f"live since {_minute(release.live_since)}",
+    )
+    yield "made from", f"all interactions up to as-of, fingerprint {release.fingerprint}"
+    yield "night", f"{release.night_id} ({_night_kind(release.night_kind)}), run {release.run}"
+    if release.airflow_page:
+        yield "", release.airflow_page
+    if found.model is None:
+        yield "model", "none: the tenant is served its popular products"
+    else:
+        yield from _told_model(found.model)
+
+
+def _told_model(model: Model) -> Iterator[tuple[str, str]]:
+    from recfleet.audit import span_in_words
+
+    yield "model", f"version {model.version}"
+    yield "", model.mlflow_page
+    if model.recipe:
+        yield "recipe", ", ".join(f"{name} {value}" for name, value in model.recipe.items())
+    for label, span in (("trained on", model.training), ("judged by", model.holdout)):
+        if span:
+            yield label, span_in_words(span)
+    if model.trained_in:
+        code = f" by recfleet {model.code_version}" if model.code_version else ""
+        yield "trained in", f"run {model.trained_in}{code}"
+    if model.airflow_page:
+        yield "", model.airflow_page
+    yield "MLflow run", model.run_page or f"{model.run_id}, which MLflow has no more"
+    if decision := model.decision:
+        yield (
+            "in force",
+            f"since {_minute(decision.at)} by {decision.actor} ({decision.kind}, entry "
+            f"{decision.audit_id} of the audit): {decision.reason}",
+        )
+    else:
+        yield "in force", "and the audit does not say since when: `recfleet doctor` tells more"
+
+
+def _list_in_words(found: Trace) -> str:
+    if found.release is None:
+        return (
+            f"none: nothing was published for {found.tenant_id} yet; `recfleet night show` tells "
+            "how far its last night came"
+        )
+    whose = "the customer's own" if found.known_customer else "the popular one, for want of an own"
+    first = ", ".join(found.products[:5])
+    what = f"{whose}, {len(found.products)} products" + (f": {first}" if first else "")
+    what += ", …" if len(found.products) > 5 else ""
+    return what if found.served else f"{what}; {found.tenant_id} is off, and nothing is served"
+
+
+def _night_kind(kind: str) -> str:
+    return {"fleet": "the fleet's", "backfill": "a backfill", "operator": "by day"}.get(kind, kind)
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

@@ -4,6 +4,7 @@ from recfleet.registry._artifacts import ArtifactStore
 from recfleet.registry._code import code_version
 from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library
+from recfleet.registry._links import run_page, version_page
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
 from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
 from recfleet.registry._retention import OldRun, OldVersion, Retention
@@ -33,6 +34,8 @@ __all__ = [
     "model_folder",
     "model_name",
     "rebuild_bloated_indexes",
+    "run_page",
     "tenant_of",
     "upgrade_store",
+    "version_page",
 ]

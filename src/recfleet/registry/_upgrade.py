@@ -72,7 +72,12 @@ def upgrade_store(store_url: str, *, with_indexes: bool = True) -> None:
         add_indexes(store_url)
 
 
-def _connect(store_url: str) -> Connection:
+def connect_store(store_url: str) -> Connection:
+    """Connect to MLflow's database.
+
+    Raises:
+        InfrastructureError: it is away.
+    """
     try:
         return psycopg2.connect(plain_url(store_url), application_name="recfleet mlflow")
     except psycopg2.OperationalError as error:
@@ -94,7 +99,7 @@ def add_indexes(store_url: str) -> list[str]:
     Raises:
         InfrastructureError: the database is away.
     """
-    connection = _connect(store_url)
+    connection = connect_store(store_url)
     connection.autocommit = True
     with closing(connection), connection.cursor() as cursor:
         missing = [name for name in _INDEXES if not _is_whole(cursor, name)]
@@ -122,7 +127,7 @@ def rebuild_bloated_indexes(store_url: str, *, dry_run: bool = False) -> list[st
     Raises:
         InfrastructureError: the database is away.
     """
-    connection = _connect(store_url)
+    connection = connect_store(store_url)
     connection.autocommit = True
     with closing(connection), connection.cursor() as cursor:
         cursor.execute(_INDEXES_OF, (list(_DELETED_FROM),))
@@ -163,7 +168,7 @@ def check_store(store_url: str) -> None:
         InfrastructureError: the database is away.
         ConfigurationError: it has no tables: MLflow would make them, in every process at once.
     """
-    connection = _connect(store_url)
+    connection = connect_store(store_url)
     with closing(connection), connection.cursor() as cursor:
         cursor.execute("select to_regclass('alembic_version')")
         (table,) = cursor.fetchone() or (None,)

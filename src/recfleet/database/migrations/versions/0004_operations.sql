@@ -99,6 +99,57 @@ select audit_id as promotion_id, tenant_id, night_id, kind, from_version, to_ver
   from recfleet.audit
  where kind in ('first model', 'promotion', 'rollback');
 
+-- From each live release to what it was made from, and to who put its model in force, and why.
+create view recfleet.live_origin as
+select live_release.tenant_id,
+       tenant.mode,
+       live_release.switched_at,
+       release.release_id,
+       release.served_by,
+       release.as_of,
+       release.fingerprint,                       -- of all interactions up to as-of
+       night.night_id,
+       night.kind as night_kind,
+       night.run_id as night_run,                 -- in Airflow, of a fleet's night or a backfill
+       release.model_version,
+       release.run_id as mlflow_run,
+       made.facts ->> 'model_uri' as model_uri,
+       made.facts -> 'recipe' as recipe,
+       made.facts -> 'training' as training,      -- from, to, lines, fingerprint
+       made.facts -> 'holdout' as holdout,        -- likewise
+       made.facts ->> 'code_version' as code_version,
+       made.facts ->> 'airflow_run' as trained_in,
+       trained.kind as trained_in_kind,
+       crowned.audit_id,
+       crowned.kind as crowned_by_kind,
+       crowned.happened_at as crowned_at,
+       crowned.actor as crowned_by,
+       crowned.reason as crowned_because,
+       crowned.numbers
+  from recfleet.live_release
+  join recfleet.tenant using (tenant_id)
+  join recfleet.release using (release_id, night_id, tenant_id)
+  join recfleet.night using (night_id)
+  left join lateral (
+    select * from recfleet.audit
+     where audit.tenant_id = live_release.tenant_id and to_version = release.model_version
+       and kind in ('first model', 'promotion', 'rollback')
+     order by audit_id desc limit 1) as crowned on true
+  -- Whoever goes back to a model need not tell again what it was made from.
+  left join lateral (
+    select facts from recfleet.audit
+     where audit.tenant_id = live_release.tenant_id and to_version = release.model_version
+       and facts ? 'training'
+     order by audit_id desc limit 1) as told on true
+  left join lateral (
+    select challenger from recfleet.ledger
+     where told.facts is null and ledger.tenant_id = live_release.tenant_id
+       and challenger ->> 'run_id' = release.run_id
+     limit 1) as trained_as on true
+  left join lateral (
+    select coalesce(told.facts, trained_as.challenger, crowned.facts) as facts) as made on true
+  left join recfleet.night as trained on trained.run_id = made.facts ->> 'airflow_run';
+
 -- What waits for a person ---------------------------------------------------------------------------
 
 create table recfleet.approval (

@@ -1,0 +1,211 @@
+"""From a customer's live list back to the data, the model, the night and the decision behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from psycopg2.extras import RealDictCursor
+
+from recfleet.database import transaction
+from recfleet.registry import run_page, version_page
+from recfleet.settings import Settings
+from recfleet.tenants import Mode, get_tenant
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+_DAGS = {"fleet": "nightly_fleet", "backfill": "tenant_backfill"}
+"""Kind of night -> the DAG that runs such nights."""
+_LIST = """
+select recommendation.customer_id is not null as known, recommendation.source,
+       coalesce(recommendation.products, release.popular_products) as products,
+       coalesce(recommendation.scores, release.popular_scores) as scores
+  from release
+  left join recommendation on recommendation.night_id = release.night_id
+   and recommendation.release_id = release.release_id and recommendation.customer_id = %s
+ where release.release_id = %s
+"""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How the model came to be in force."""
+
+    audit_id: int
+    """The number of the audit's entry."""
+    kind: str
+    """first model, promotion or rollback."""
+    at: datetime
+    actor: str
+    reason: str
+    numbers: dict[str, Any]
+    """The judge's."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The model behind a list; what is no longer on record is None."""
+
+    version: int
+    mlflow_page: str
+    run_id: str
+    run_page: str | None
+    """None: MLflow has the run no more."""
+    model_uri: str | None
+    recipe: dict[str, Any] | None
+    training: dict[str, Any] | None
+    """``from``, ``to``, ``lines`` and ``fingerprint`` of what it was trained on."""
+    holdout: dict[str, Any] | None
+    """Likewise, of what it was judged by."""
+    code_version: str | None
+    trained_in: str | None
+    """The run that trained it."""
+    airflow_page: str | None
+    """Of that run."""
+    decision: Decision | None
+
+
+@dataclass(frozen=True)
+class Release:
+    """The release that a list is of."""
+
+    release_id: int
+    served_by: str
+    """model or popularity."""
+    as_of: datetime
+    """It knows nothing later."""
+    fingerprint: str
+    """Of the interactions up to then."""
+    live_since: datetime
+    night_id: int
+    night_kind: str
+    """fleet, backfill or operator: what a person did by day."""
+    run: str
+    """The night's run; of a fleet's night and a backfill, in Airflow."""
+    airflow_page: str | None
+    """Of that run; None: it was done by day, without one."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A customer's list and all that it came from."""
+
+    tenant_id: str
+    customer_id: str
+    mode: Mode
+    served: bool
+    """Whether the customer gets this list now: not while the tenant is off, nor without a
+    release."""
+    known_customer: bool
+    """False: the release has no list of the customer's own, and the popular one stands in."""
+    source: str | None
+    """model or popular; None: there is no list."""
+    products: list[str]
+    """The best first."""
+    scores: list[float]
+    release: Release | None
+    """None: nothing was published for the tenant yet."""
+    model: Model | None
+    """None: the tenant is served popularity."""
+
+
+def trace(connection: Connection, tenant_id: str, customer_id: str, settings: Settings) -> Trace:
+    """Follow a customer's live list back to where it came from.
+
+    Args:
+        connection: an open connection outside any transaction.
+        tenant_id: whose customer.
+        customer_id: as the tenant writes it; one that nobody knows gets the popular list.
+        settings: where MLflow and Airflow are.
+
+    Raises:
+        UnknownTenantError: there is no such tenant.
+        InfrastructureError: MLflow's database is away.
+    """
+    with transaction(connection):
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+        tenant = get_tenant(connection, tenant_id)
+        origin = _row(connection, "select * from live_origin where tenant_id = %s", tenant_id)
+        listed = _row(connection, _LIST, customer_id, origin["release_id"]) if origin else None
+    return Trace(
+        tenant_id=tenant_id,
+        customer_id=customer_id,
+        mode=tenant.mode,
+        served=origin is not None and tenant.mode != "off",
+        known_customer=bool(listed and listed["known"]),
+        source=(listed["source"] or "popular") if listed else None,
+        products=listed["products"] if listed else [],
+        scores=listed["scores"] if listed else [],
+        release=_release(origin, settings) if origin else None,
+        model=_model(origin, settings) if origin and origin["model_version"] is not None else None,
+    )
+
+
+def airflow_page(settings: Settings, night_kind: str, run_id: str) -> str | None:
+    """Address of a night's run in Airflow; None for what a person did by day, without one.
+
+    Args:
+        settings: where Airflow is.
+        night_kind: the night's.
+        run_id: likewise.
+    """
+    if night_kind not in _DAGS:
+        return None
+    run = quote(run_id, safe="")
+    return f"{settings.airflow_url.rstrip('/')}/dags/{_DAGS[night_kind]}/runs/{run}"
+
+
+def _row(connection: Connection, query: str, *parameters: object) -> dict[str, Any] | None:
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(query, parameters)
+        row = cursor.fetchone()
+    return None if row is None else dict(row)
+
+
+def _release(origin: dict[str, Any], settings: Settings) -> Release:
+    return Release(
+        release_id=origin["release_id"],
+        served_by=origin["served_by"],
+        as_of=origin["as_of"],
+        fingerprint=origin["fingerprint"],
+        live_since=origin["switched_at"],
+        night_id=origin["night_id"],
+        night_kind=origin["night_kind"],
+        run=origin["night_run"],
+        airflow_page=airflow_page(settings, origin["night_kind"], origin["night_run"]),
+    )
+
+
+def _model(origin: dict[str, Any], settings: Settings) -> Model:
+    trained_in, kind = origin["trained_in"], origin["trained_in_kind"]
+    return Model(
+        version=origin["model_version"],
+        mlflow_page=version_page(settings.mlflow_url, origin["tenant_id"], origin["model_version"]),
+        run_id=origin["mlflow_run"],
+        run_page=run_page(settings.mlflow_url, settings.mlflow_store_url, origin["mlflow_run"]),
+        model_uri=origin["model_uri"],
+        recipe=origin["recipe"],
+        training=origin["training"],
+        holdout=origin["holdout"],
+        code_version=origin["code_version"],
+        trained_in=trained_in,
+        airflow_page=airflow_page(settings, kind, trained_in) if trained_in and kind else None,
+        decision=_decision(origin),
+    )
+
+
+def _decision(origin: dict[str, Any]) -> Decision | None:
+    if origin["audit_id"] is None:
+        return None
+    return Decision(
+        audit_id=origin["audit_id"],
+        kind=origin["crowned_by_kind"],
+        at=origin["crowned_at"],
+        actor=origin["crowned_by"],
+        reason=origin["crowned_because"],
+        numbers=origin["numbers"],
+    )
