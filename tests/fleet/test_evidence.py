@@ -10,7 +10,7 @@ import pytest
 
 from recfleet.fleet.champions import Champion
 from recfleet.fleet.evidence import Standing, read_standings
-from recfleet.fleet.ledger import TenantNight
+from recfleet.fleet.ledger import Night, TenantNight
 from recfleet.judging import Evidence
 from recfleet.settings import Settings
 from recfleet.tenants import Policy
@@ -74,7 +74,7 @@ def standing(connection: Connection, policy: Policy = POLICY) -> Standing:
         for tenant_id in ("steady", "without")
     ]
     champions = {"steady": Champion(3, "r", "file:///m", AS_OF - 30 * DAY)}
-    found = read_standings(connection, rows, champions, AS_OF)
+    found = read_standings(connection, rows, champions, Night(0, "tonight", AS_OF))
     assert list(found) == ["steady"]
     return found["steady"]
 

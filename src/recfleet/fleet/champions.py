@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2.extras import execute_values
 
 from recfleet.audit import Entry, Kind, append_entries
+from recfleet.fleet.ledger import Night
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -46,6 +47,71 @@ def get_champions(connection: Connection, tenant_ids: Sequence[str]) -> dict[str
             (list(tenant_ids),),
         )
         return {tenant_id: Champion(*rest) for tenant_id, *rest in cursor}
+
+
+# A champion by the entry that put it in force. Where that has no facts, as some of before there was
+# an audit, the champions on record may know them; else it is one whose files cannot be found.
+_REIGNS = """
+select distinct on (entry.tenant_id) entry.tenant_id, entry.to_version,
+       coalesce(entry.facts ->> 'run_id', champion.run_id, ''),
+       coalesce(entry.facts ->> 'model_uri', champion.model_uri,
+                'als-' || entry.tenant_id || '/forgotten'),
+       coalesce((entry.facts ->> 'train_end')::timestamptz, champion.train_end, entry.happened_at),
+       coalesce(night.as_of, entry.happened_at)
+  from audit as entry
+  left join night using (night_id)
+  left join champion on champion.tenant_id = entry.tenant_id
+                    and champion.version = entry.to_version
+ where entry.tenant_id = any(%(tenants)s)
+   and entry.kind in ('first model', 'promotion', 'rollback')
+   and coalesce(night.as_of, entry.happened_at) < %(as_of)s
+ order by entry.tenant_id, coalesce(night.as_of, entry.happened_at) desc, audit_id desc
+"""
+
+
+def champions_of(
+    connection: Connection, night: Night, tenant_ids: Sequence[str]
+) -> dict[str, Champion]:
+    """Tenant id -> the champion that a night sees, of those of these tenants that have one.
+
+    It is the one on record; for a trial, which is a night of the past, the one that was in force
+    before any night as of its time.
+    """
+    if not night.is_trial:
+        return get_champions(connection, tenant_ids)
+    return {
+        tenant_id: champion for tenant_id, (champion, _) in _reigns(connection, night, tenant_ids)
+    }
+
+
+def champions_since(
+    connection: Connection, night: Night, tenant_ids: Sequence[str]
+) -> dict[str, datetime]:
+    """Tenant id -> since when the champion that a night sees has been in force.
+
+    The as-of time of the night that made it; when it was made, of one that was made by none.
+    """
+    if night.is_trial:
+        return {
+            tenant_id: since for tenant_id, (_, since) in _reigns(connection, night, tenant_ids)
+        }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, coalesce(night.as_of, champion.promoted_at) "
+            "from champion left join night using (night_id) "
+            "where tenant_id = any(%s) and role = 'champion'",
+            (list(tenant_ids),),
+        )
+        return dict(cursor.fetchall())
+
+
+def _reigns(
+    connection: Connection, night: Night, tenant_ids: Sequence[str]
+) -> Iterator[tuple[str, tuple[Champion, datetime]]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_REIGNS, {"tenants": list(tenant_ids), "as_of": night.as_of})
+        for tenant_id, *where, since in cursor.fetchall():
+            yield tenant_id, (Champion(*where), since)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from recfleet.fleet.champions import Champion
-from recfleet.fleet.ledger import TenantNight
+from recfleet.fleet.champions import Champion, champions_since
+from recfleet.fleet.ledger import Night, TenantNight
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -31,23 +31,24 @@ def read_standings(
     connection: Connection,
     rows: Sequence[TenantNight],
     champions: Mapping[str, Champion],
-    as_of: datetime,
+    night: Night,
 ) -> dict[str, Standing]:
     """Tenant id -> standing of its champion, of those of these tenants that have one.
 
     As evidence count the nights of the policy's days before as-of, which were judged against this
     very version by challengers of tonight's recipe: another recipe's gain says nothing of
     tonight's. Of several nights with one as-of the last counts, and none with tonight's: a night
-    that is repeated finds what it found the first time.
+    that is repeated finds what it found the first time. Trials, which repeat nights, never count.
 
     Args:
         connection: an open connection.
         rows: tenants of tonight, with their policies.
-        champions: tenant id -> champion in force.
-        as_of: tonight's.
+        champions: tenant id -> the champion that tonight sees.
+        night: tonight.
     """
     from recfleet.judging import Evidence
 
+    as_of = night.as_of
     asked = [row for row in rows if row.tenant_id in champions]
     earlier: defaultdict[str, list[Evidence]] = defaultdict(list)
     with connection.cursor() as cursor:
@@ -58,6 +59,7 @@ def read_standings(
             "as champion (tenant_id, version, days, recipe) "
             "join ledger using (tenant_id) join night using (night_id) "
             "where night.as_of < %s and night.as_of > %s - days * interval '1 day' "
+            "and not is_trial "
             "and numbers ->> 'against' = version and numbers #>> '{gain,over}' = 'champion' "
             "and numbers #> '{gain,standard_error}' is not null and policy -> 'recipe' = recipe "
             "order by tenant_id, night.as_of desc, night_id desc",
@@ -72,16 +74,11 @@ def read_standings(
         )
         for tenant_id, then, gain, error in cursor:
             earlier[tenant_id].append(Evidence(_days(then, as_of), gain, error))
-        cursor.execute(
-            "select tenant_id, coalesce(night.as_of, champion.promoted_at) "
-            "from champion left join night using (night_id) "
-            "where tenant_id = any(%s) and role = 'champion'",
-            ([row.tenant_id for row in asked],),
-        )
-        return {
-            tenant_id: Standing(_days(since, as_of), earlier[tenant_id])
-            for tenant_id, since in cursor
-        }
+    since = champions_since(connection, night, [row.tenant_id for row in asked])
+    return {
+        tenant_id: Standing(_days(then, as_of), earlier[tenant_id])
+        for tenant_id, then in since.items()
+    }
 
 
 def _days(then: datetime, as_of: datetime) -> float:

@@ -98,6 +98,7 @@ def open_night(
     *,
     kind: NightKind = "fleet",
     is_trial: bool = False,
+    backfill: str | None = None,
 ) -> Night:
     """The night of that run, begun if it is not there yet.
 
@@ -108,14 +109,15 @@ def open_night(
         as_of: the night sees nothing later.
         kind: why there is this night.
         is_trial: whether it changes neither champions nor live releases.
+        backfill: of a night of that kind: the Airflow run of all its nights.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into night (run_id, logical_date, as_of, kind, is_trial) "  # noqa: S608
-            "values (%s, %s, %s, %s, %s) "
+            "insert into night (run_id, logical_date, as_of, kind, is_trial, backfill) "  # noqa: S608
+            "values (%s, %s, %s, %s, %s, %s) "
             "on conflict (run_id) do update set status = 'running', finished_at = null "
             f"returning {_NIGHT}",
-            (run_id, logical_date, as_of, kind, is_trial),
+            (run_id, logical_date, as_of, kind, is_trial, backfill),
         )
         return Night(*_one(cursor))
 
@@ -129,6 +131,21 @@ def get_night(connection: Connection, run_id: str) -> Night:
     with connection.cursor() as cursor:
         cursor.execute(f"select {_NIGHT} from night where run_id = %s", (run_id,))  # noqa: S608
         return Night(*_one(cursor))
+
+
+def nights_of_backfill(connection: Connection, run_id: str) -> list[Night]:
+    """The nights of a backfill, by their as-of times.
+
+    Args:
+        connection: an open connection.
+        run_id: of the backfill's Airflow run.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select {_NIGHT} from night where backfill = %s order by as_of",  # noqa: S608
+            (run_id,),
+        )
+        return [Night(*row) for row in cursor]
 
 
 def _one(cursor: Any) -> tuple[Any, ...]:

@@ -5,6 +5,9 @@ between harmless: the intent is committed first; the version is registered (foun
 when retried) and the aliases move; then release, champion, history, live release and ledger change
 in one transaction of Postgres, which is the authority. A night that died before that last step is
 finished by the next attempt.
+
+A trial, which runs a night of the past again, makes the same lists as a release that is never
+switched to, and crowns nobody.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import structlog
 
 from recfleet import registry
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion, Coronation, crown, get_champions
+from recfleet.fleet.champions import Champion, Coronation, champions_of, crown, get_champions
 from recfleet.fleet.ledger import Outcome, Step, TenantNight, record_all
 from recfleet.fleet.press import press_lists, read_purchases
 from recfleet.fleet.stage_loop import Desk, Stage, Work
@@ -85,7 +88,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     tenant_ids = [row.tenant_id for row in rows]
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
-        champions=get_champions(desk.connection, tenant_ids),
+        champions=champions_of(desk.connection, desk.night, tenant_ids),
         live=_live_as_of(desk.connection, tenant_ids),
     )
 
@@ -102,7 +105,8 @@ def _live_as_of(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, 
 
 
 def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | _Publication:
-    if overtaken := _overtaken(desk, tools.live.get(row.tenant_id)):
+    overtaken = _overtaken(desk, tools.live.get(row.tenant_id))
+    if overtaken and not desk.night.is_trial:
         return overtaken
     with watch.part("publish.read"):
         interactions, active = read_purchases(
@@ -218,6 +222,8 @@ class _Press:
 
 def _finish(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[Step]:
     """Register who is promoted, then stage, crown and switch in the transaction of the steps."""
+    if desk.night.is_trial:
+        return _finish_trial(desk, tools, works)
     models = {work.row.tenant_id: work.made.model for work in works}
     promoted = [work for work in works if work.made.crowned]
     if promoted:
@@ -278,22 +284,10 @@ def _model(made: _Publication) -> Champion:
 
 def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
     """Stage the lists, crown new champions, and switch."""
-    from recfleet.releases import Draft, stage_releases, switch_live
+    from recfleet.releases import switch_live
 
     first = _still_first(desk, works)
-    drafts = [
-        Draft(
-            tenant_id=work.row.tenant_id,
-            lists=work.made.lists,
-            model_version=work.made.model.version if work.made.model else None,
-            run_id=work.made.model.run_id if work.made.model else None,
-            as_of=desk.night.as_of,
-            fingerprint=work.made.fingerprint,
-            checks=work.made.checks,
-        )
-        for work in first
-    ]
-    numbers = stage_releases(desk.connection, desk.night.night_id, drafts)
+    numbers = _stage(desk, first)
     coronations = [
         Coronation(
             tenant_id=work.row.tenant_id,
@@ -309,6 +303,63 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
     releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
     switch_live(desk.connection, releases)
     return [_step(work.made, releases.get(work.row.tenant_id)) for work in works]
+
+
+def _stage(desk: Desk, works: list[Work[_Publication]]) -> list[int]:
+    """Write the lists as releases that no reader sees yet; their numbers."""
+    from recfleet.releases import Draft, stage_releases
+
+    drafts = [
+        Draft(
+            tenant_id=work.row.tenant_id,
+            lists=work.made.lists,
+            model_version=work.made.model.version if work.made.model else None,
+            run_id=work.made.model.run_id if work.made.model else None,
+            as_of=desk.night.as_of,
+            fingerprint=work.made.fingerprint,
+            checks=work.made.checks,
+        )
+        for work in works
+    ]
+    return stage_releases(desk.connection, desk.night.night_id, drafts)
+
+
+def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[Step]:
+    """Stage the lists, and leave champions, aliases and what is live as they are.
+
+    A challenger whose lists are staged becomes a version without an alias: a release names one.
+    """
+    candidates = [work for work in works if work.made.crowned]
+    versions: dict[str, int] = {}
+    if candidates:
+        models = tools.registry(desk)  # Importing it is no tenant's time.
+        with shared_part([work.watch for work in candidates], "publish.mlflow"):
+            for work in candidates:
+                made = _promotion(desk, work)
+                versions[made.tenant_id] = models.register(
+                    made.tenant_id,
+                    run_id=made.run_id,
+                    model_uri=made.model_uri,
+                    tags=made.tags,
+                    description=made.description,
+                )
+    ready = [_numbered(work, versions.get(work.row.tenant_id)) for work in works]
+    with shared_part([work.watch for work in works], "publish.write"):
+        numbers = _stage(desk, ready)
+    return [
+        Step(
+            "published",
+            {"outcome": "backfilled", "reason": work.made.reason, "release_id": number},
+        )
+        for work, number in zip(works, numbers, strict=True)
+    ]
+
+
+def _numbered(work: Work[_Publication], version: int | None) -> Work[_Publication]:
+    if version is None:
+        return work
+    model = replace(_model(work.made), version=version)
+    return replace(work, made=replace(work.made, model=model))
 
 
 def _step(made: _Publication, release_id: int | None) -> Step:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from recfleet import registry
 from recfleet.errors import ThinError
-from recfleet.fleet.champions import Champion, get_champions
+from recfleet.fleet.champions import Champion, champions_of
 from recfleet.fleet.evidence import Standing, read_standings
 from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage, Work
@@ -68,11 +68,11 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
 
     desk.import_seconds["implicit"] = als.load_library()
     tenant_ids = [row.tenant_id for row in rows]
-    champions = get_champions(desk.connection, tenant_ids)
+    champions = champions_of(desk.connection, desk.night, tenant_ids)
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
         champions=champions,
-        standings=read_standings(desk.connection, rows, champions, desk.night.as_of),
+        standings=read_standings(desk.connection, rows, champions, desk.night),
         tenant_ids=tenant_ids,
     )
 
@@ -216,6 +216,7 @@ def describe(
         "data_fingerprint": challenger["fingerprint"],
         "code_version": code_version(),
         "airflow_run": desk.night.run_id,
+        "night_kind": f"{desk.night.kind}, a trial" if desk.night.is_trial else desk.night.kind,
     }
 
 

@@ -3,7 +3,10 @@
 alter table recfleet.night
   add column kind text not null default 'fleet' check (kind in ('fleet', 'backfill', 'operator')),
   -- A trial writes its ledger and its releases, and changes neither champion nor live release.
-  add column is_trial boolean not null default false;
+  add column is_trial boolean not null default false,
+  add column backfill text,                     -- the Airflow run of the backfill it is a night of
+  add check ((kind = 'backfill') = (backfill is not null));
+create index on recfleet.night (backfill, as_of) where backfill is not null;
 
 alter table recfleet.ledger drop constraint ledger_outcome_check;
 alter table recfleet.ledger add constraint ledger_outcome_check check (outcome in
