@@ -56,12 +56,34 @@ class _Live:
 
 
 @dataclass(frozen=True)
-class _Idle:
+class Idle:
     """Why nothing is to be done for a tenant tonight."""
 
     outcome: Outcome
     reason: str
     state: State = "unchanged"
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """What a night has before it with a tenant."""
+
+    tenant: Tenant
+    basis: str
+    """What the night's result follows from; when it is as it was, so is the result."""
+    estimated_ms: float
+    idle: Idle | None
+    """Why nothing is to be done; None: there is."""
+
+    def planned(self, shard: int) -> Planned:
+        """As a row of the ledger."""
+        tenant = self.tenant
+        facts = (tenant.tenant_id, tenant.mode)
+        if why := self.idle:
+            return Planned(
+                *facts, 0, 0.0, self.basis, tenant.policy, why.state, why.outcome, why.reason
+            )
+        return Planned(*facts, shard, self.estimated_ms, self.basis, tenant.policy)
 
 
 def plan(
@@ -119,80 +141,82 @@ def _plan_tenants(
     tenants: Sequence[Tenant],
     named: Sequence[str] | None,
 ) -> list[Planned]:
-    data = _read_data(connection, tenants, night.as_of)
-    bases = {
-        tenant.tenant_id: _basis(tenant, data.get(tenant.tenant_id, _Data())) for tenant in tenants
-    }
-    live = _read_live(connection, list(bases))
-    idle = {
-        tenant.tenant_id: why
-        for tenant in tenants
-        if (
-            why := _why_idle(
-                tenant,
-                night,
-                bases[tenant.tenant_id],
-                data.get(tenant.tenant_id, _Data()),
-                live.get(tenant.tenant_id),
-                is_named=named is not None,
-            )
-        )
-    }
-    costs = {
-        tenant_id: estimate_milliseconds(data[tenant_id].lines)
-        for tenant_id in bases
-        if tenant_id not in idle
-    }
-    limits = settings()
-    placed = cut_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker)
-    return [
-        _planned(tenant, bases[tenant.tenant_id], costs, placed)
-        if tenant.tenant_id in placed
-        else _left_alone(tenant, bases[tenant.tenant_id], idle[tenant.tenant_id])
-        for tenant in tenants
-    ]
-
-
-def _planned(
-    tenant: Tenant, basis: str, costs: Mapping[str, float], placed: Mapping[str, int]
-) -> Planned:
-    tenant_id = tenant.tenant_id
-    return Planned(
-        tenant_id, tenant.mode, placed[tenant_id], costs[tenant_id], basis, tenant.policy
+    found = survey(
+        connection, tenants, night.as_of, is_trial=night.is_trial, is_named=named is not None
     )
+    costs = {item.tenant.tenant_id: item.estimated_ms for item in found if item.idle is None}
+    placed = place(costs)
+    return [item.planned(placed.get(item.tenant.tenant_id, 0)) for item in found]
 
 
-def _left_alone(tenant: Tenant, basis: str, why: _Idle) -> Planned:
-    facts = (tenant.tenant_id, tenant.mode, 0, 0.0, basis, tenant.policy)
-    return Planned(*facts, why.state, why.outcome, why.reason)
+def place(costs: Mapping[str, float]) -> dict[str, int]:
+    """Tenant id -> number of its shard, by what tenants cost and how many workers there are."""
+    limits = settings()
+    return cut_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker)
+
+
+def survey(
+    connection: Connection,
+    tenants: Sequence[Tenant],
+    as_of: datetime,
+    *,
+    is_trial: bool,
+    is_named: bool,
+) -> list[Prospect]:
+    """What a night as of that time has before it, tenant by tenant; nothing is written.
+
+    Args:
+        connection: an open connection.
+        tenants: whom the night is for.
+        as_of: it sees nothing later.
+        is_trial: whether it leaves what is live as it is; then that keeps nothing from being done.
+        is_named: whether it was asked for these tenants: then also those with nothing new.
+    """
+    tenant_ids = [tenant.tenant_id for tenant in tenants]
+    known = _read_data(connection, tenants, as_of)
+    live = {} if is_trial else _read_live(connection, tenant_ids)
+    found = []
+    for tenant in tenants:
+        data = known.get(tenant.tenant_id, _Data())
+        basis = _basis(tenant, data)
+        of_tenant = live.get(tenant.tenant_id)
+        idle = _why_idle(tenant, as_of, basis, data, of_tenant, is_named=is_named)
+        found.append(Prospect(tenant, basis, estimate_milliseconds(data.lines), idle))
+    return found
 
 
 def _why_idle(
-    tenant: Tenant, night: Night, basis: str, data: _Data, live: _Live | None, *, is_named: bool
-) -> _Idle | None:
+    tenant: Tenant,
+    as_of: datetime,
+    basis: str,
+    data: _Data,
+    live: _Live | None,
+    *,
+    is_named: bool,
+) -> Idle | None:
     """Why nothing is to be done for a tenant tonight; None: there is.
 
     Args:
         tenant: whom.
-        night: tonight.
+        as_of: tonight's.
         basis: what tonight's result would follow from, see ``_basis``.
         data: what there is of it.
         live: its live release.
         is_named: whether the run was asked for this tenant: then also with nothing new.
     """
     if tenant.policy_error:
-        return _Idle("failed", f"plan: {tenant.policy_error}", "failed")
+        return Idle("failed", f"plan: {tenant.policy_error}", "failed")
     if not data.lines and not data.unusable:
-        return _Idle("no data", f"no interactions up to {_minute(night.as_of)}")
+        return Idle("no data", f"no interactions up to {_minute(as_of)}")
     if live is None:
         return None
-    if live.as_of > night.as_of:
+    if live.as_of > as_of:
         reason = f"its live lists are as of {_minute(live.as_of)}, and nothing goes back in time"
-        return _Idle("unchanged", reason)
+        return Idle("unchanged", reason)
     # What waits for approval is judged again, though nothing is new.
     if live.basis == basis and live.outcome != "awaiting approval" and not is_named:
         last = f", of {_minute(data.last)}," if data.last else ""
-        return _Idle("unchanged", f"nothing new since its last line{last} and its lists stay")
+        return Idle("unchanged", f"nothing new since its last line{last} and its lists stay")
     return None
 
 

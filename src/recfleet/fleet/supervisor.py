@@ -70,6 +70,12 @@ _LIBRARIES = {
 }
 
 
+def import_ahead() -> None:
+    """Import what stages need in this process, for all the children that it will have."""
+    for load in _LIBRARIES.values():
+        load()
+
+
 def run_supervised(
     stage: Stage[Any, Any],
     run_id: str,

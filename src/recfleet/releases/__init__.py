@@ -5,7 +5,7 @@ from recfleet.releases._lists import Lists
 from recfleet.releases._look_up import NotServedError, Recommended, look_up
 from recfleet.releases._make import make_lists
 from recfleet.releases._old_lists import WANTED_RELEASES, OldLists, drop_old_lists
-from recfleet.releases._partition import create_partition
+from recfleet.releases._partition import create_partition, create_shared_partition
 from recfleet.releases._stage import Draft, ServedBy, stage_releases
 from recfleet.releases._switch import kept_release, switch_live
 
@@ -20,6 +20,7 @@ __all__ = [
     "ServedBy",
     "check_lists",
     "create_partition",
+    "create_shared_partition",
     "drop_old_lists",
     "kept_release",
     "look_up",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from psycopg2 import sql
@@ -52,6 +53,41 @@ def create_partition(connection: Connection, night_id: int) -> None:
                 "alter table recfleet.recommendation attach partition {table} "
                 "for values in ({night})"
             ).format(table=table, night=sql.Literal(night_id))
+        )
+
+
+def create_shared_partition(connection: Connection, night_ids: Sequence[int]) -> None:
+    """Make one partition for the releases of several nights, such as a backfill's.
+
+    Who looks a list up has every partition considered: hundreds of nights at once would slow that
+    down. Nights that have a partition keep it. In all else like ``create_partition``.
+
+    Args:
+        connection: an open connection; the caller commits.
+        night_ids: numbers in the ledger.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {LOCK}")
+        cursor.execute(
+            f"select unnest(nights) from ({NIGHTS_OF_PARTITIONS}) as known"  # noqa: S608
+        )
+        attached = {night_id for (night_id,) in cursor}
+        new = sorted(set(night_ids) - attached)
+        if not new:
+            return
+        table = sql.Identifier("recfleet", f"recommendation_backfill_{new[0]}")
+        nights = sql.SQL(", ").join(map(sql.Literal, new))
+        cursor.execute(
+            sql.SQL(
+                "create table {table} (like recfleet.recommendation including all, "
+                "check (night_id in ({nights})))"
+            ).format(table=table, nights=nights)
+        )
+        cursor.execute(
+            sql.SQL(
+                "alter table recfleet.recommendation attach partition {table} "
+                "for values in ({nights})"
+            ).format(table=table, nights=nights)
         )
 
 
