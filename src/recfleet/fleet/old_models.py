@@ -44,11 +44,19 @@ union all
 select last.tenant_id, challenger ->> 'run_id', null, 'awaits approval'
   from unnest(%(tenants)s::text[]) as named (tenant_id)
  cross join lateral (
-   select tenant_id, outcome, challenger from ledger
-    where ledger.tenant_id = named.tenant_id and state <> 'unchanged'
+   select tenant_id, outcome, challenger from ledger join night using (night_id)
+    where ledger.tenant_id = named.tenant_id and state <> 'unchanged' and not is_trial
     order by night_id desc limit 1
  ) as last
  where outcome = 'awaiting approval'
+"""
+# Challengers of trials; one that a person has made champion since is like any other.
+_TRIED = """
+select tenant_id, challenger ->> 'run_id'
+  from ledger join night using (night_id)
+ where is_trial and tenant_id = any(%(tenants)s) and challenger is not null
+   and not exists (select from audit where audit.tenant_id = ledger.tenant_id
+                      and facts ->> 'run_id' = challenger ->> 'run_id')
 """
 
 
@@ -58,6 +66,8 @@ class Needed:
 
     runs: dict[str, str] = field(default_factory=dict)
     versions: dict[int, str] = field(default_factory=dict)
+    tried: set[str] = field(default_factory=set)
+    """Runs whose versions were only made for a trial's lists: not among the newest that stay."""
 
 
 Item = TypeVar("Item", OldVersion, OldRun)
@@ -94,14 +104,16 @@ def old_versions(
         Those that may go, and the reason -> how many stay that are not among the newest.
     """
     reasons = [_why_version(version, needed, before) for version in versions]
-    free = [version for version, why in zip(versions, reasons, strict=True) if why is None]
+    idle = [version for version, why in zip(versions, reasons, strict=True) if why is None]
+    free = [version for version in idle if version.run_id not in needed.tried]
+    tried = [version for version in idle if version.run_id in needed.tried]
     first_old = free[newest - 1].version if len(free) >= newest > 0 else None
     oldest = [
         why
         for version, why in zip(versions, reasons, strict=True)
         if why and (newest == 0 or (first_old is not None and version.version < first_old))
     ]
-    return free[newest:], Counter(oldest)
+    return [*free[newest:], *tried], Counter(oldest)
 
 
 def _why_version(version: OldVersion, needed: Needed, before: datetime) -> str | None:
@@ -240,6 +252,9 @@ class Clearing:
                 needed[tenant_id].runs.setdefault(run_id, why)
                 if version is not None:
                     needed[tenant_id].versions.setdefault(version, why)
+            cursor.execute(_TRIED, {"tenants": list(tenants)})
+            for tenant_id, run_id in cursor:
+                needed[tenant_id].tried.add(run_id)
         return needed
 
 

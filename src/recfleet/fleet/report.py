@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2.extras import RealDictCursor
 
 from recfleet.errors import BadInputError
+from recfleet.fleet.ledger import NightKind
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -16,22 +17,32 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def list_nights(connection: Connection, limit: int = 30) -> list[Row]:
-    """The newest nights, the newest first."""
+def list_nights(
+    connection: Connection, limit: int = 30, kind: NightKind | None = None
+) -> list[Row]:
+    """The newest nights, the newest first.
+
+    Args:
+        connection: an open connection.
+        limit: so many at most.
+        kind: only these; None: all but the trials of backfills, which would hide the others.
+    """
     return _rows(
         connection,
-        "select night_id, as_of, status, started_at, finished_at, run_id, "
-        "summary ->> 'sentence' as summary from night order by night_id desc limit %s",
-        (limit,),
+        "select night_id, kind, as_of, status, started_at, finished_at, run_id, "
+        "summary ->> 'sentence' as summary from night "
+        "where kind = %(kind)s or (%(kind)s is null and not is_trial) "
+        "order by night_id desc limit %(limit)s",
+        {"kind": kind, "limit": limit},
     )
 
 
 def find_night(connection: Connection, night: str | None) -> Row:
-    """A night by its number, its as-of date (the newest run of it) or its run id.
+    """A night by its number, its as-of date (the fleet's newest run of it) or its run id.
 
     Args:
         connection: an open connection.
-        night: how it is called; None is the newest.
+        night: how it is called; None is the fleet's newest.
 
     Raises:
         BadInputError: there is none.
@@ -39,8 +50,9 @@ def find_night(connection: Connection, night: str | None) -> Row:
     found = _rows(
         connection,
         "select night_id, run_id, as_of, status, started_at, finished_at, summary from night "
-        "where %(night)s::text is null or night_id::text = %(night)s or run_id = %(night)s "
-        "or to_char(as_of, 'YYYY-MM-DD') = %(night)s order by night_id desc limit 1",
+        "where (%(night)s::text is null and kind = 'fleet') or night_id::text = %(night)s "
+        "or run_id = %(night)s or to_char(as_of, 'YYYY-MM-DD') = %(night)s "
+        "order by kind = 'fleet' desc, night_id desc limit 1",
         {"night": night},
     )
     if found:
@@ -76,8 +88,8 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
                (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
                (numbers #>> '{gain,value}')::float as gain,
                (numbers #>> '{holdout,customers}')::int as holdout_customers,
-               exists (select from release as former
-                        where former.tenant_id = ledger.tenant_id
+               exists (select from release as former join night as earlier using (night_id)
+                        where not earlier.is_trial and former.tenant_id = ledger.tenant_id
                           and former.night_id < ledger.night_id) as served_before,
                reason, timings
           from ledger left join release using (release_id)
@@ -105,7 +117,7 @@ def finished_night(
     found = _rows(
         connection,
         "select night_id from night join ledger using (night_id) "
-        "where as_of = %s and status = 'done' and tenant_id = any(%s) "
+        "where as_of = %s and status = 'done' and kind = 'fleet' and tenant_id = any(%s) "
         "group by night_id having count(*) = %s order by night_id limit 1",
         (as_of, list(tenant_ids), len(set(tenant_ids))),
     )
@@ -125,7 +137,8 @@ def fleet_tenants(connection: Connection) -> list[Row]:
           left join release on release.release_id = live_release.release_id
           left join lateral (
             select outcome, reason, as_of from ledger join night using (night_id)
-             where ledger.tenant_id = tenant.tenant_id order by as_of desc, night_id desc limit 1
+             where ledger.tenant_id = tenant.tenant_id and not is_trial
+             order by as_of desc, night_id desc limit 1
           ) as last on true
          order by tenant.tenant_id
         """,
@@ -164,7 +177,7 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
             "(numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger, "
             "(numbers #>> '{contenders,champion,rmse}')::float as rmse_champion, "
             "(numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity, "
-            "reason from ledger join night using (night_id) where tenant_id = %s "
+            "reason from ledger join night using (night_id) where tenant_id = %s and not is_trial "
             "order by night_id desc limit 30",
             (tenant_id,),
         ),
@@ -178,7 +191,8 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
             connection,
             "select night_id as night, expectation, severity, observed, expected, sample "
             "from quality_result where tenant_id = %(tenant)s and not success and night_id = "
-            "(select max(night_id) from quality_result where tenant_id = %(tenant)s) "
+            "(select max(night_id) from quality_result join night using (night_id) "
+            "where tenant_id = %(tenant)s and not is_trial) "
             "order by severity, expectation",
             {"tenant": tenant_id},
         ),

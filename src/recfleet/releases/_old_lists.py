@@ -45,11 +45,12 @@ select newest.*
   from champion
  cross join lateral (
    select release_id, night_id, customers
-     from release
+     from release join night using (night_id)
     where release.tenant_id = champion.tenant_id
+      and not is_trial
       and release.model_version = champion.version
       and not checks @> '[{"passed": false}]'
-    order by as_of desc, night_id desc
+    order by release.as_of desc, night_id desc
     limit 1
  ) as newest
 """
@@ -73,7 +74,7 @@ class OldLists:
     """What became, or would become, of the partitions of nights past retention."""
 
     dropped: int = 0
-    """Nights whose own partition is gone."""
+    """Nights whose partition is gone, which was theirs or their backfill's."""
     merged: int = 0
     """Partitions of many nights that were written anew."""
     kept_releases: int = 0
@@ -147,7 +148,7 @@ def drop_old_lists(connection: Connection, before: datetime, *, dry_run: bool = 
         taken = _choose(past, wanted)
         kept = _of_nights(wanted, past)
         done = OldLists(
-            dropped=sum(not part.is_merged for part in taken),
+            dropped=sum(len(part.nights) for part in taken if not part.is_merged),
             merged=sum(part.is_merged for part in taken),
             kept_releases=len(kept),
             kept_lists=sum(item.customers for item in kept),

@@ -28,6 +28,7 @@ _KEPT = """
 select release_id
   from release
  where tenant_id = %s
+   and not exists (select from night where night.night_id = release.night_id and is_trial)
    and model_version is not distinct from %s
    and jsonb_array_length(checks) > 0
    and not checks @> '[{"passed": false}]'
