@@ -166,7 +166,9 @@ def test_a_policy_that_cannot_be_used_is_that_tenants_trouble(
     assert outcomes(connection, "night") == {"typo": "failed", "well": "first model"}
     assert summary.failed
     [(reason,)] = query(connection, "select reason from ledger where tenant_id = 'typo'")
-    assert reason.startswith("plan: its policy cannot be used: minimum_gains: extra inputs")
+    assert reason.startswith(
+        "plan: its policy cannot be used: minimum_gains: there is no such field"
+    )
 
 
 def test_what_the_brake_holds_is_judged_again(

@@ -47,7 +47,8 @@ def _judged(connection: Connection, run_id: str) -> list[tuple[Any, ...]]:
     """What a night saw and said of each tenant."""
     return query(
         connection,
-        "select ledger.tenant_id, verdict, numbers, challenger - 'run_id' - 'model_uri', "
+        "select ledger.tenant_id, verdict, numbers, "
+        "challenger - array['run_id', 'model_uri', 'airflow_run'], "
         "ledger.reason, release.model_version, release.fingerprint, release.served_by "
         "from ledger join night using (night_id) left join release using (release_id) "
         "where night.run_id = %s order by 1",

@@ -37,7 +37,9 @@ def fleet(connection: Connection) -> None:
             for name, outcome in rows.items()
         ],
     )
-    trial = open_night(connection, "two", None, START + timedelta(days=1), kind="backfill")
+    trial = open_night(
+        connection, "two", None, START + timedelta(days=1), kind="backfill", backfill="two"
+    )
     write_plan(
         connection,
         trial,
