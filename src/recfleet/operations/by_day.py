@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psycopg2.extras import Json
 
@@ -14,7 +15,7 @@ from recfleet.fleet.ledger import Night, Outcome, open_night
 from recfleet.fleet.press import press_lists, read_purchases
 from recfleet.registry import ArtifactStore
 from recfleet.releases import Draft, create_partition, stage_releases
-from recfleet.tenants import Tenant
+from recfleet.tenants import Policy, Tenant
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -67,6 +68,19 @@ def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
         [(as_of,)] = cursor.fetchall()
     found: datetime | None = as_of
     return found
+
+
+def honours(then: Mapping[str, Any] | None, now: Policy) -> bool:
+    """Whether lists that were made by one policy leave out all that another one excludes.
+
+    A release that is kept can be shown again only when they do.
+
+    Args:
+        then: the policy in the ledger of the release's night; None: not known.
+        now: the policy in force.
+    """
+    excluded = ("excluded_products", "excluded_categories", "excluded_customers")
+    return all(set(getattr(now, key)) <= set((then or {}).get(key, ())) for key in excluded)
 
 
 def stage_now(

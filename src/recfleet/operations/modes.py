@@ -1,0 +1,261 @@
+"""Switching tenants on, off, or to the pinned champion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from recfleet.audit import Entry, append_entries
+from recfleet.errors import TenantError
+from recfleet.fleet.champions import get_champion
+from recfleet.fleet.ledger import Night
+from recfleet.operations.by_day import (
+    close_operator_night,
+    honours,
+    open_operator_night,
+    record_by_day,
+    stage_now,
+    tenant_time,
+)
+from recfleet.operations.result import Result, check_who_and_why
+from recfleet.registry import ArtifactStore
+from recfleet.releases import switch_live
+from recfleet.settings import settings
+from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+TOGETHER = 50
+"""Tenants that are switched in one transaction, and locked for as long."""
+
+_BECOMES: dict[Mode, str] = {
+    "on": "is on and trained again from the next night",
+    "frozen": "is frozen: it is neither trained nor promoted, and its lists go on",
+    "off": "is off: nothing is computed for it and nothing shown",
+}
+
+
+@dataclass(frozen=True)
+class _Live:
+    """The release that is shown when a tenant is not off."""
+
+    release_id: int
+    as_of: datetime
+    objection: str | None
+    """Why it is not shown again, in words; None: it can be."""
+
+
+@dataclass
+class _Desk:
+    """What one transaction has at hand."""
+
+    connection: Connection
+    actor: str
+    reason: str
+    nights: dict[datetime, Night] = field(default_factory=dict)
+    """By their as-of time: a night of this transaction's own for each."""
+    published: dict[int, int] = field(default_factory=dict)
+    """Night -> tenants that it published."""
+
+    def night(self, as_of: datetime) -> Night:
+        """The night of that time."""
+        if as_of not in self.nights:
+            self.nights[as_of] = open_operator_night(self.connection, "switch-on", as_of)
+        return self.nights[as_of]
+
+    def close(self) -> None:
+        """Close the nights, so that they are done with the transaction."""
+        for night in self.nights.values():
+            count = self.published.get(night.night_id, 0)
+            sentence = f"{count} tenants switched on by {self.actor}: {self.reason}"
+            close_operator_night(self.connection, night, sentence)
+
+
+def set_mode(
+    connection: Connection,
+    tenant_ids: Sequence[str],
+    mode: Mode,
+    *,
+    actor: str,
+    reason: str,
+    dry_run: bool = False,
+) -> list[Result]:
+    """Switch tenants to a mode; each for itself, and what it shows in the same transaction.
+
+    A tenant that is off shows nothing from the moment of the commit. One that comes back shows its
+    last lists when they are not older than ``RECFLEET_REVIVE_DAYS`` and its policy excludes nothing
+    that it did not then; else lists that are made at once, as of the tenant's own time: the pinned
+    champion's when it comes back frozen, popular products otherwise. Where none can be made, it
+    shows nothing until its next night.
+
+    Args:
+        connection: an open connection; what is changed is committed.
+        tenant_ids: whom.
+        mode: on, frozen or off.
+        actor: who does it.
+        reason: why.
+        dry_run: find out what would be done, and change nothing.
+
+    Returns:
+        What was done, by tenant.
+
+    Raises:
+        BadInputError: nobody or no reason is named.
+        UnknownTenantError: one of the tenants is not there; nothing was changed.
+        InfrastructureError: the artifact store is away; what was done before stays done.
+    """
+    if not dry_run:
+        check_who_and_why(actor, reason)
+    check_tenants(connection, tenant_ids)
+    ids = sorted(set(tenant_ids))
+    results: list[Result] = []
+    for start in range(0, len(ids), TOGETHER):
+        some = ids[start : start + TOGETHER]
+        lock_tenants(connection, some)
+        desk = _Desk(connection, actor, reason)
+        results += _switch_all(desk, some, mode, dry_run=dry_run)
+        if dry_run:
+            connection.rollback()
+        else:
+            connection.commit()
+    return results
+
+
+def _switch_all(desk: _Desk, ids: Sequence[str], mode: Mode, *, dry_run: bool) -> list[Result]:
+    tenants = get_tenants(desk.connection, ids)
+    changed = [tenant for tenant in tenants if tenant.mode != mode]
+    live = _read_live(desk.connection, [one for one in changed if one.mode == "off"])
+    results = [
+        Result(tenant.tenant_id, "unchanged", f"{tenant.tenant_id} is {mode} already")
+        for tenant in tenants
+        if tenant.mode == mode
+    ]
+    if not dry_run:
+        with desk.connection.cursor() as cursor:
+            cursor.execute(
+                "update tenant set mode = %s where tenant_id = any(%s)",
+                (mode, [tenant.tenant_id for tenant in changed]),
+            )
+    entries: list[Entry] = []
+    for tenant in changed:
+        sentence = f"{tenant.tenant_id} {_BECOMES[mode]}"
+        facts: dict[str, Any] = {"from": tenant.mode, "to": mode}
+        night = None
+        if tenant.mode == "off":
+            back = replace(tenant, mode=mode)
+            if dry_run:
+                shown = _would_show(live.get(tenant.tenant_id))
+            else:
+                shown, night = _bring_back(desk, back, live.get(tenant.tenant_id))
+            sentence += f"; {shown}"
+            facts["shows"] = shown
+        results.append(Result(tenant.tenant_id, "done", sentence))
+        night_id = night.night_id if night else None
+        entries.append(
+            Entry("mode", tenant.tenant_id, desk.actor, desk.reason, night_id, facts=facts)
+        )
+    if not dry_run:
+        desk.close()
+        append_entries(desk.connection, entries)
+    return sorted(results, key=lambda result: result.tenant_id)
+
+
+def _read_live(connection: Connection, tenants: Sequence[Tenant]) -> dict[str, _Live]:
+    """Tenant id -> its live release, of those of these tenants that have one."""
+    days = settings().revive_days if tenants else 0
+    known = {tenant.tenant_id: tenant for tenant in tenants}
+    live: dict[str, _Live] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select live_release.tenant_id, release.release_id, release.as_of, "
+            "extract(epoch from now() - release.created_at)::float / 86400, "
+            "release.customers = (select count(*) from recommendation "
+            " where recommendation.night_id = release.night_id "
+            " and recommendation.release_id = release.release_id), ledger.policy "
+            "from live_release join release using (tenant_id, release_id, night_id) "
+            "left join ledger using (tenant_id, night_id) "
+            "where live_release.tenant_id = any(%s)",
+            (list(known),),
+        )
+        for tenant_id, release_id, as_of, age, is_whole, policy in cursor:
+            objection = known[tenant_id].policy_error
+            if objection:
+                pass
+            elif age > days:
+                objection = f"its last lists are {age:.0f} days old"
+            elif not is_whole:
+                objection = "its last lists are gone"
+            elif not honours(policy, known[tenant_id].policy):
+                objection = "its last lists are from before its policy excluded what it does now"
+            live[tenant_id] = _Live(release_id, as_of, objection)
+    return live
+
+
+def _would_show(live: _Live | None) -> str:
+    if live is None:
+        return "nothing was live, so lists would be made at once if there has been a night"
+    if live.objection is None:
+        return f"its lists as of {live.as_of:%Y-%m-%d %H:%M} would be shown again"
+    return f"{live.objection}, so new ones would be made at once"
+
+
+def _bring_back(desk: _Desk, tenant: Tenant, live: _Live | None) -> tuple[str, Night | None]:
+    """See to it that a tenant that was off shows something good: what, and made in which night."""
+    if live and live.objection is None:
+        return f"its lists as of {live.as_of:%Y-%m-%d %H:%M} are shown again", None
+    why = (live.objection if live else None) or "nothing was live"
+    as_of = tenant_time(desk.connection, tenant.tenant_id)
+    if as_of is None:
+        return f"{why}, and nothing is shown before its first night", None
+    night = desk.night(as_of)
+    with desk.connection.cursor() as cursor:
+        cursor.execute("savepoint bring_back")
+        try:
+            shown = _publish(desk, tenant, night, why)
+        except TenantError as error:
+            cursor.execute("rollback to savepoint bring_back")
+            # What is too old to be shown must not be shown for want of something better.
+            cursor.execute("delete from live_release where tenant_id = %s", (tenant.tenant_id,))
+            return f"{why}, and nothing is shown before its next night: {error}", None
+    return shown, night
+
+
+def _publish(desk: _Desk, tenant: Tenant, night: Night, why: str) -> str:
+    """Make lists at once and switch to them.
+
+    Raises:
+        TenantError: none can be made.
+    """
+    if tenant.policy_error:
+        raise TenantError(tenant.policy_error)
+    release_id, whose = _stage(desk, tenant, night)
+    switch_live(desk.connection, {tenant.tenant_id: release_id})
+    shown = f"{why}, so {whose} as of {night.as_of:%Y-%m-%d %H:%M} are shown until the next night"
+    record_by_day(
+        desk.connection,
+        night,
+        tenant,
+        outcome="switched on",
+        reason=f"switched on by {desk.actor} ({desk.reason}); {shown}",
+        release_id=release_id,
+    )
+    desk.published[night.night_id] = desk.published.get(night.night_id, 0) + 1
+    return shown
+
+
+def _stage(desk: _Desk, tenant: Tenant, night: Night) -> tuple[int, str]:
+    limits = settings()
+    artifacts = ArtifactStore(limits.artifact_root, limits.artifact_endpoint_url)
+    connection = desk.connection
+    champion = get_champion(connection, tenant.tenant_id) if tenant.mode == "frozen" else None
+    if champion is not None:
+        try:
+            release_id = stage_now(connection, night, tenant, champion, artifacts)
+        except TenantError:
+            pass  # A champion that cannot be served; the night says what is wrong with it.
+        else:
+            return release_id, f"the lists of its pinned version {champion.version}"
+    return stage_now(connection, night, tenant, None, artifacts), "popular products"
