@@ -38,7 +38,13 @@ print(json.dumps({
 def test_the_night_is_as_drawn(run_python: RunPython) -> None:
     dag = json.loads(run_python(DESCRIBE))
     assert dag["errors"] == []
-    assert dag["dags"] == ["fleet_housekeeping", "nightly_fleet"]
+    assert dag["dags"] == [
+        "fleet_housekeeping",
+        "nightly_fleet",
+        "tenant_backfill",
+        "tenant_mode",
+        "tenant_policy",
+    ]
     assert dag["upstream"] == {
         "plan": [],
         "shard_night.validate": ["plan"],
