@@ -29,7 +29,7 @@ from recfleet.fleet.stages.judge import number_tags
 from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.registry import ArtifactStore, Promotion, Registry
-from recfleet.tenants import Policy, lock_tenants
+from recfleet.tenants import Mode, Policy, get_modes, lock_tenants
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,6 +108,12 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     overtaken = _overtaken(desk, tools.live.get(row.tenant_id))
     if overtaken and not desk.night.is_trial:
         return overtaken
+    champion = tools.champions.get(row.tenant_id)
+    if not desk.night.is_trial:
+        mode = get_modes(desk.connection, [row.tenant_id]).get(row.tenant_id, row.mode)
+        if mode == "off":
+            return _switched(mode)
+        row = _frozen(row, champion) if mode == "frozen" and row.mode != "frozen" else row
     with watch.part("publish.read"):
         interactions, active = read_purchases(
             desk.connection, row.tenant_id, desk.night.as_of, row.policy
@@ -115,7 +121,6 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         desk.connection.commit()  # no transaction stays open through the computing
     if not active.any():
         return _nothing_to_offer(row, len(active))
-    champion = tools.champions.get(row.tenant_id)
     press = _Press(row, tools.artifacts, watch, interactions, active, champion)
     if row.verdict != "promote":
         in_force = None if row.verdict == "reject" else champion
@@ -134,6 +139,22 @@ def _overtaken(desk: Desk, live: datetime | None) -> Step | None:
         return None
     reason = f"lists as of {live:%Y-%m-%d %H:%M} went live meanwhile; nothing goes back in time"
     return Step("unchanged", {"outcome": "unchanged", "reason": reason})
+
+
+def _switched(mode: Mode) -> Step:
+    """What becomes of a tenant that a person has switched off, or frozen, meanwhile."""
+    if mode == "off":
+        reason = "switched off since the night was planned: nothing is published"
+        return Step("unchanged", {"outcome": "unchanged", "reason": reason})
+    reason = "frozen while the challenger was about to be promoted: what is live stays"
+    return Step("unchanged", {"outcome": "frozen", "reason": reason})
+
+
+def _frozen(row: TenantNight, champion: Champion | None) -> TenantNight:
+    """The row of a tenant that was frozen since the night was planned: no champion changes."""
+    verdict = "keep" if champion else "reject"
+    reason = "frozen since the night was planned: the champion is pinned"
+    return replace(row, mode="frozen", verdict=verdict, reason=reason)
 
 
 def _nothing_to_offer(row: TenantNight, products: int) -> Step:
@@ -286,7 +307,8 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
     """Stage the lists, crown new champions, and switch."""
     from recfleet.releases import switch_live
 
-    first = _still_first(desk, works)
+    late = _late(desk, works)
+    first = [work for work in works if work.row.tenant_id not in late]
     numbers = _stage(desk, first)
     coronations = [
         Coronation(
@@ -302,7 +324,10 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
     crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=ACTOR)
     releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
     switch_live(desk.connection, releases)
-    return [_step(work.made, releases.get(work.row.tenant_id)) for work in works]
+    return [
+        late.get(work.row.tenant_id) or _step(work.made, releases[work.row.tenant_id])
+        for work in works
+    ]
 
 
 def _stage(desk: Desk, works: list[Work[_Publication]]) -> list[int]:
@@ -362,27 +387,32 @@ def _numbered(work: Work[_Publication], version: int | None) -> Work[_Publicatio
     return replace(work, made=replace(work.made, model=model))
 
 
-def _step(made: _Publication, release_id: int | None) -> Step:
-    if release_id is None:
-        reason = "another night published this tenant meanwhile; what it did stays"
-        return Step("unchanged", {"outcome": "unchanged", "reason": reason})
+def _step(made: _Publication, release_id: int) -> Step:
     changes = {"outcome": made.outcome, "reason": made.reason, "release_id": release_id}
-    # A promotion that is done is no longer an intent; one that was undone stays, for close.
+    # A promotion that is done is no longer an intent; one that comes too late stays, for close.
     return Step("published", {**changes, "intent": None} if made.crowned else changes)
 
 
-def _still_first(desk: Desk, works: list[Work[_Publication]]) -> list[Work[_Publication]]:
-    """Those whom nobody else has changed since this night read; nobody will until it commits."""
+def _late(desk: Desk, works: list[Work[_Publication]]) -> dict[str, Step]:
+    """What becomes of those whom somebody has changed since this night read.
+
+    Nobody will until it commits.
+    """
     tenant_ids = sorted(work.row.tenant_id for work in works)
     lock_tenants(desk.connection, tenant_ids)
     champions = get_champions(desk.connection, tenant_ids)
     live = _live_as_of(desk.connection, tenant_ids)
-    return [
-        work
-        for work in works
-        if champions.get(work.row.tenant_id) == work.made.champion
-        and _overtaken(desk, live.get(work.row.tenant_id)) is None
-    ]
+    modes = get_modes(desk.connection, tenant_ids)
+    reason = "another night published this tenant meanwhile; what it did stays"
+    late: dict[str, Step] = {}
+    for work in works:
+        tenant_id, made = work.row.tenant_id, work.made
+        mode = modes.get(tenant_id, work.row.mode)
+        if mode == "off" or (mode == "frozen" and made.crowned):
+            late[tenant_id] = _switched(mode)
+        elif champions.get(tenant_id) != made.champion or _overtaken(desk, live.get(tenant_id)):
+            late[tenant_id] = Step("unchanged", {"outcome": "unchanged", "reason": reason})
+    return late
 
 
 PUBLISH: Stage[_Tools, _Publication] = Stage(
