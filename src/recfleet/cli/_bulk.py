@@ -112,23 +112,29 @@ def say_nobody() -> None:
     console().print(Text("No tenant fits: nothing to do."))
 
 
-def show_results(title: str, results: Sequence[Result]) -> None:
+def show_results(results: Sequence[Result], *, dry_run: bool = False) -> None:
     """Tell what was done, tenant by tenant; fails at the end when somebody's failed.
 
     Args:
-        title: above the table.
         results: one a tenant.
+        dry_run: whether it was only found out, and nothing was changed.
 
     Raises:
         BadInputError: how many failed.
     """
-    if len(results) == 1 and results[0].status != "failed":
-        console().print(Text(results[0].sentence))
+    if len(results) == 1 and results[0].status != "failed" and not dry_run:
+        console().print(Text(f"{results[0].sentence}."))
         return
+    words = {"done": "would be done", "failed": "would fail"} if dry_run else {}
     rows = [
-        {"tenant": result.tenant_id, "status": result.status, "what": result.sentence}
+        {
+            "tenant": result.tenant_id,
+            "status": words.get(result.status, result.status),
+            "what": result.sentence,
+        }
         for result in results
     ]
+    title = f"{len(results)} tenants" + ("; nothing was changed" if dry_run else "")
     print_table(title, rows, ["tenant", "status", "what"])
     failed = [result for result in results if result.status == "failed"]
     if failed:

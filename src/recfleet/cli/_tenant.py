@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
+from recfleet.cli._actor import actor
+from recfleet.cli._bulk import (
+    DryRun,
+    File,
+    Reason,
+    Where,
+    Yes,
+    ask,
+    choose,
+    say_nobody,
+    show_results,
+)
 from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.errors import BadInputError
+from recfleet.tenants import Mode
 
 tenant = typer.Typer(
-    help="The tenants, and one tenant's story.", no_args_is_help=True, rich_markup_mode=None
+    help="The tenants: one tenant's story, their modes and policies.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -38,6 +54,8 @@ def list_command(as_json: AsJson = False) -> None:
         empty="There is no tenant yet: `recfleet ingest FILE` or `recfleet seed` brings some.",
     )
 
+
+_SHOWN_NAMES = 3
 
 _SECTIONS = {
     "data": ("Data", "No interactions."),
@@ -79,3 +97,137 @@ def show_command(
     for row in story["quality"]:
         for line in (row["sample"] or [])[:5]:
             out.print(f"  {row['expectation']}: {line}", markup=False)
+
+
+@tenant.command("set-mode")
+def set_mode_command(
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[TENANT]... MODE", help="Ids of tenants and, last, on, frozen or off."
+        ),
+    ],
+    *,
+    reason: Reason = "",
+    file: File = None,
+    where: Where = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Switch tenants on, off, or to their pinned champion; for a reason.
+
+    on: trained and judged every night. frozen: neither trained nor promoted; its lists still follow
+    the customers' purchases and the catalogue. off: nothing is computed and, from this very moment,
+    nothing shown. Back from off, a tenant shows its last lists when they are recent
+    (RECFLEET_REVIVE_DAYS), else lists that are made at once: the pinned champion's, or popular
+    products until its next night.
+
+    For instance: recfleet tenant set-mode germany france frozen --reason "broken feed"
+    """
+    from recfleet.database import connect
+    from recfleet.operations.modes import set_mode
+
+    *tenant_ids, last = words
+    modes: dict[str, Mode] = {mode: mode for mode in get_args(Mode)}
+    if last not in modes:
+        raise BadInputError(
+            f"{last!r} is no mode: say on, frozen or off after the tenants, such as "
+            "`recfleet tenant set-mode germany off --reason 'left us'`."
+        )
+    mode = modes[last]
+    with closing(connect()) as connection:
+        chosen = choose(connection, tenant_ids, file=file, where=where)
+        if not chosen:
+            say_nobody()
+            return
+        if not dry_run:
+            ask(len(chosen), f"Set {len(chosen)} tenants to {mode}", yes=yes)
+        results = set_mode(connection, chosen, mode, actor=actor(), reason=reason, dry_run=dry_run)
+    show_results(results, dry_run=dry_run)
+
+
+@tenant.command("set")
+def set_command(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TENANT]... [KEY=VALUE]...",
+            help="Ids of tenants, and what their policy is to say.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unset", metavar="KEY", help="Back to what the fleet has.", show_default=False
+        ),
+    ] = None,
+    reason: Reason = "",
+    file: File = None,
+    where: Where = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Change tenants' policies from the next night on; for a reason.
+
+    KEY=VALUE sets a field, such as recipe.factors=64 or approval=every; KEY= and --unset KEY go
+    back to what the fleet has. A list is written a,b or as JSON; KEY+=a,b adds to it and KEY-=a
+    takes from it. `recfleet tenant policy` shows all keys with what they mean and may be.
+
+    For instance: recfleet tenant set germany excluded_products+=22423 --reason "recalled"
+    """
+    from recfleet.database import connect
+    from recfleet.operations.policies import parse_changes, set_policies
+
+    tenant_ids = [word for word in words or () if "=" not in word]
+    changes = parse_changes([word for word in words or () if "=" in word], unset or ())
+    with closing(connect()) as connection:
+        chosen = choose(connection, tenant_ids, file=file, where=where)
+        if not chosen:
+            say_nobody()
+            return
+        if not dry_run:
+            ask(len(chosen), f"Change the policies of {len(chosen)} tenants", yes=yes)
+        results = set_policies(
+            connection, chosen, changes, actor=actor(), reason=reason, dry_run=dry_run
+        )
+    show_results(results, dry_run=dry_run)
+
+
+@tenant.command("policy")
+def policy_command(
+    tenant_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[TENANT]", help="Its id; by default the fleet's policy."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The policy in force: every field, where its value comes from, what it means and may be.
+
+    From is tenant where the tenant has it its own way (`recfleet tenant set`), fleet where
+    policy.toml has, and default otherwise.
+    """
+    from recfleet.database import connect
+    from recfleet.operations.policies import explain_policy
+
+    with closing(connect()) as connection:
+        rows = explain_policy(connection, tenant_id)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        f"Policy of {tenant_id or 'the fleet'}",
+        [row | {"value": _value(row["value"])} for row in rows],
+        ["key", "value", "from", "may_be", "meaning"],
+        cut="meaning",
+        drop=["may_be"],
+    )
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        names = ", ".join(map(str, value[:_SHOWN_NAMES]))
+        more = f" and {len(value) - _SHOWN_NAMES} more" if len(value) > _SHOWN_NAMES else ""
+        return f"{names}{more}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
