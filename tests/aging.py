@@ -23,6 +23,7 @@ _RECFLEET = {
     "live_release": ("switched_at",),
     "champion": ("promoted_at",),
     "shard_run": ("started_at", "finished_at"),
+    "approval": ("requested_at", "expires_at"),
 }
 _MLFLOW = {
     "runs": ("start_time", "end_time"),

@@ -46,7 +46,7 @@ ARROWS: dict[str, set[str]] = {
         "tenants",
     },
     # What a person does by day, over nights and rooms.
-    "operations": {"audit", "database", "fleet", "registry", "releases", "tenants"},
+    "operations": {"als", "audit", "database", "fleet", "registry", "releases", "tenants"},
     # The stack on one machine.
     "local": {"database"},
     # The commands.

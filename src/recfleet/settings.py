@@ -81,6 +81,10 @@ class Settings(_Files):
     brake_least: int = Field(default=10, ge=0)
     """So few changes of champion never wait, whatever their share."""
 
+    approval_hours: float = Field(default=72, gt=0)
+    """Hours after which a change of champion that waits for a person is rejected by itself; read by
+    ``dags/`` too."""
+
     keep_lists_days: int = Field(default=7, ge=1)
     """Days for which a night's lists stay, so that one can go back to them at once."""
 

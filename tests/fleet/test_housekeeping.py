@@ -191,7 +191,10 @@ def test_a_run_that_awaits_approval_stays(
     monkeypatch.setenv("RECFLEET_KEEP_LEDGER_DAYS", "100")
     settings.cache_clear()
 
-    assert keep_house("models").kept["runs: awaits approval"] == 1
+    with connection, connection.cursor() as cursor:
+        cursor.execute("update approval set expires_at = now() + interval '1 hour'")
+
+    assert keep_house("models").kept["versions: awaits approval"] == 1
 
     assert _mlflow(short, "select count(*) from runs") == [(3,)]
 

@@ -171,7 +171,7 @@ def test_a_policy_that_cannot_be_used_is_that_tenants_trouble(
     )
 
 
-def test_what_the_brake_holds_is_judged_again(
+def test_what_the_brake_holds_is_judged_again_when_there_is_something_new(
     connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _turned(connection)
@@ -184,7 +184,10 @@ def test_what_the_brake_holds_is_judged_again(
 
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "1")
     settings.cache_clear()
-    run_night("let through", TURNED + timedelta(hours=1))
+    run_night("nothing new", TURNED + timedelta(hours=1))
+    assert outcomes(connection, "nothing new") == {"shop": "unchanged"}
+    assert _reason(connection, "nothing new").endswith("version 2 waits for approval")
+    run_night("let through", TURNED + timedelta(hours=1), {"tenants": ["shop"]})
     assert outcomes(connection, "let through") == {"shop": "promoted"}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2.extras import execute_values
 
 from recfleet.audit import Entry, Kind, append_entries
+from recfleet.fleet.approvals import end_waiting
 from recfleet.fleet.ledger import Night
 
 if TYPE_CHECKING:
@@ -131,18 +132,25 @@ class Coronation:
 
 
 def crown(
-    connection: Connection, *, night_id: int, coronations: Sequence[Coronation], actor: str
+    connection: Connection,
+    *,
+    night_id: int,
+    coronations: Sequence[Coronation],
+    actor: str,
+    before: Sequence[Entry] = (),
 ) -> None:
     """Make models the champions on record, those before them previous, and write the audit.
 
     The caller holds the tenants' locks, and commits, in one transaction with the switch of the
-    releases. A model that is champion already stays as it is.
+    releases. A model that is champion already stays as it is. What still waits for a person of
+    these tenants was judged against another champion, and is overtaken.
 
     Args:
         connection: an open connection.
         night_id: of the ledger; a champion's age is counted from that night's as-of.
         coronations: one a tenant.
         actor: who did it.
+        before: entries of the audit that led to it.
     """
     former = get_champions(connection, [item.tenant_id for item in coronations])
     new = [
@@ -171,8 +179,15 @@ def crown(
             "(tenant_id, role, version, run_id, model_uri, train_end, night_id) values %s",
             [_champion_row(item, night_id) for item in new],
         )
+    overtaken = end_waiting(
+        connection,
+        [item.tenant_id for item in new],
+        "overtaken",
+        actor=actor,
+        reason="the champion that it was judged against is no longer in force",
+    )
     entries = [_entry(item, former.get(item.tenant_id), night_id, actor) for item in new]
-    append_entries(connection, entries)
+    append_entries(connection, [*before, *entries, *overtaken])
 
 
 def _champion_row(item: Coronation, night_id: int) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from psycopg2.extras import Json
 
 from recfleet.audit import Head, read_head
 from recfleet.database import connect, transaction
-from recfleet.fleet import ledger
+from recfleet.fleet import approvals, ledger
 from recfleet.fleet.mend import take_back_promotions
 from recfleet.settings import settings
 
@@ -61,7 +61,9 @@ def close(run_id: str) -> Summary:
             _fail_unfinished(connection, night)
             summary = _summarize(connection, night)
             _write(connection, night, summary)
+        approvals.expire(connection)
         take_back_promotions(connection, night, settings())
+        approvals.tell_registry(connection, settings())
         log.info(summary.sentence())
         log.info(f"the audit's head: {summary.audit_head or 'no entry yet'}")
         return summary

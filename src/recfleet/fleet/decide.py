@@ -39,7 +39,11 @@ class FleetVerdicts:
 
 
 def decide(run_id: str) -> FleetVerdicts:
-    """Hold the night's changes of champion for a person when there are suspiciously many."""
+    """Hold changes of champion for a person: all when suspiciously many, else as policies ask.
+
+    Rolling back is a safety measure, which no policy holds; the brake does, for a broken feed makes
+    good champions look bad.
+    """
     connection = connect(purpose="recfleet decide")
     try:
         night = ledger.get_night(connection, run_id)
@@ -47,6 +51,7 @@ def decide(run_id: str) -> FleetVerdicts:
             verdicts = _count(connection, night)
             if verdicts.is_suspicious(settings().brake_share, settings().brake_least):
                 _hold(connection, night, verdicts, settings())
+            _hold_by_policy(connection, night)
         log.info("decided", tenants=verdicts.tenants, changes=verdicts.changes)
         return verdicts
     finally:
@@ -74,10 +79,29 @@ def _hold(connection: Connection, night: Night, verdicts: FleetVerdicts, limits:
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            "update ledger set verdict = 'await approval', reason = %s || coalesce(reason, '') "
+            "update ledger set verdict = 'await approval', reason = %s || coalesce(reason, ''), "
+            "held_by = 'brake', held_verdict = verdict "
             "where night_id = %s and state = 'judged' and verdict in ('promote', 'rollback') "
             "and exists (select from champion where champion.tenant_id = ledger.tenant_id "
             "and role = 'champion')",
             (reason, night.night_id),
         )
     log.warning("brake", changes=verdicts.changes, tenants=verdicts.tenants)
+
+
+def _hold_by_policy(connection: Connection, night: Night) -> None:
+    """Hold the promotions of tenants whose policy asks for a person: every one, or the first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ledger set verdict = 'await approval', held_by = 'policy', "
+            "held_verdict = verdict, "
+            "reason = 'held for a person, as the policy asks (approval: ' "
+            "|| (policy ->> 'approval') || '); the verdict was: ' || coalesce(reason, '') "
+            "where night_id = %s and state = 'judged' and verdict = 'promote' "
+            "and (policy ->> 'approval' = 'every' or policy ->> 'approval' = 'first' "
+            "and not exists (select from champion where champion.tenant_id = ledger.tenant_id "
+            "and role = 'champion'))",
+            (night.night_id,),
+        )
+        if cursor.rowcount:
+            log.info("held by policy", tenants=cursor.rowcount)

@@ -35,6 +35,7 @@ Outcome = Literal[
     "backfilled",
     "switched on",
 ]
+HeldBy = Literal["policy", "brake"]
 NightKind = Literal["fleet", "backfill", "operator"]
 _NIGHT = "night_id, run_id, as_of, kind, is_trial"
 FINAL_STATES: tuple[State, ...] = ("published", "quarantined", "failed", "unchanged")
@@ -80,6 +81,10 @@ class TenantNight:
     challenger: dict[str, Any] | None
     intent: dict[str, Any] | None
     estimated_ms: float = 0.0
+    held_by: HeldBy | None = None
+    """What made the change of champion wait for a person; None: nothing did."""
+    held_verdict: Literal["promote", "rollback"] | None = None
+    """The verdict that waits."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,8 @@ def rows_in_state(
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, mode, policy, verdict, reason, numbers, challenger, intent, "
-            "estimated_ms from ledger where night_id = %s and shard = %s and state = %s "
+            "estimated_ms, held_by, held_verdict "
+            "from ledger where night_id = %s and shard = %s and state = %s "
             "order by estimated_ms desc, tenant_id",
             (night.night_id, shard, state),
         )

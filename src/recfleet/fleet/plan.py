@@ -52,7 +52,8 @@ class _Live:
 
     as_of: datetime
     basis: str
-    outcome: str
+    waiting: int | None
+    """The version that waits for approval."""
 
 
 @dataclass(frozen=True)
@@ -213,10 +214,12 @@ def _why_idle(
     if live.as_of > as_of:
         reason = f"its live lists are as of {_minute(live.as_of)}, and nothing goes back in time"
         return Idle("unchanged", reason)
-    # What waits for approval is judged again, though nothing is new.
-    if live.basis == basis and live.outcome != "awaiting approval" and not is_named:
+    # Nor is what waits for approval, or was rejected, judged again: the verdict would be the same.
+    if live.basis == basis and not is_named:
         last = f", of {_minute(data.last)}," if data.last else ""
-        return Idle("unchanged", f"nothing new since its last line{last} and its lists stay")
+        waits = f"; version {live.waiting} waits for approval" if live.waiting else ""
+        reason = f"nothing new since its last line{last} and its lists stay{waits}"
+        return Idle("unchanged", reason)
     return None
 
 
@@ -280,10 +283,12 @@ def _read_left_out(connection: Connection, tenants: Sequence[Tenant]) -> dict[st
 
 
 def _read_live(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, _Live]:
-    """Of each tenant's live release: as-of time, what it was made from, that night's outcome."""
+    """Of each tenant's live release: as-of time, what it was made from, which version waits."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, as_of, basis, outcome from live_release "
+            "select tenant_id, as_of, basis, (select version from approval "
+            "where approval.tenant_id = live_release.tenant_id and status = 'waiting') "
+            "from live_release "
             "join release using (tenant_id, release_id, night_id) "
             "join ledger using (tenant_id, night_id) where tenant_id = any(%s)",
             (list(tenant_ids),),

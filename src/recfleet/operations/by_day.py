@@ -133,6 +133,7 @@ def record_by_day(
     outcome: Outcome,
     reason: str,
     release_id: int | None,
+    intent: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a tenant's row of the ledger for what was done by day; the caller commits.
 
@@ -143,14 +144,16 @@ def record_by_day(
         outcome: what became of it.
         reason: in words, with who did it.
         release_id: what is live from now on.
+        intent: what is still to be done once this is committed, see ``fleet.mend``.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, "
-            "state, outcome, reason, release_id) "
-            "values (%s, %s, %s, %s, 0, 0, %s, 'published', %s, %s, %s) "
+            "state, outcome, reason, release_id, intent) "
+            "values (%s, %s, %s, %s, 0, 0, %s, 'published', %s, %s, %s, %s) "
             "on conflict (night_id, tenant_id) do update set outcome = excluded.outcome, "
-            "reason = excluded.reason, release_id = excluded.release_id, updated_at = now()",
+            "reason = excluded.reason, release_id = excluded.release_id, "
+            "intent = excluded.intent, updated_at = now()",
             (
                 night.night_id,
                 tenant.tenant_id,
@@ -160,5 +163,6 @@ def record_by_day(
                 outcome,
                 reason,
                 release_id,
+                None if intent is None else Json(dict(intent)),
             ),
         )

@@ -5,6 +5,7 @@ from recfleet.registry._code import code_version
 from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library
 from recfleet.registry._links import run_page, version_page
+from recfleet.registry._look_up import KnownVersion, find_versions
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
 from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
 from recfleet.registry._retention import OldRun, OldVersion, Retention
@@ -21,6 +22,7 @@ __all__ = [
     "Aliases",
     "ArtifactStore",
     "Challenger",
+    "KnownVersion",
     "LoggedRun",
     "ModelVersion",
     "OldRun",
@@ -30,6 +32,7 @@ __all__ = [
     "Retention",
     "add_indexes",
     "code_version",
+    "find_versions",
     "load_library",
     "model_folder",
     "model_name",

@@ -168,7 +168,7 @@ class Registry:
         return [logged[challenger.tenant_id] for challenger in challengers]
 
     def promote(self, promotions: Sequence[Promotion]) -> list[int]:
-        """Register many challengers and move their tenants' aliases, in one transaction.
+        """Register many challengers and move the aliases of those in force, in one transaction.
 
         Like ``register`` and ``set_champion`` for each of them: a version that a run has already is
         found again, and all of it may be repeated.

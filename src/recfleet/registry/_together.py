@@ -40,7 +40,7 @@ class Challenger:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A challenger to be made a version, and champion."""
+    """A challenger to be made a version, and champion unless it awaits approval."""
 
     tenant_id: str
     run_id: str
@@ -51,6 +51,8 @@ class Promotion:
     """Why, in words."""
     previous: int | None
     """The version to roll back to; None: there is none."""
+    in_force: bool = True
+    """Whether the aliases move to it; False for one that awaits approval."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def insert_versions(
     tags: Mapping[str, Row],
     models: Mapping[str, Row],
 ) -> dict[str, int]:
-    """Make each promotion's run a version of its tenant's model, and point the aliases.
+    """Make each promotion's run a version of its tenant's model, and point its aliases.
 
     A version that a run has already is found again. Others who write a version of the same models
     wait until the caller commits.
@@ -246,7 +248,8 @@ def insert_versions(
     now = _now()
     names = {model_name(promotion.tenant_id): promotion for promotion in promotions}
     last = _lock_models(session, names, models, now)
-    _check_previous(session, names)
+    crowned = {name: promotion for name, promotion in names.items() if promotion.in_force}
+    _check_previous(session, crowned)
     versions = _known_versions(session, names)
     new = {name: last[name] + 1 for name in names if name not in versions}
     if new:
@@ -275,7 +278,8 @@ def insert_versions(
             ],
         )
     versions |= new
-    _point_aliases(session, names, versions)
+    if crowned:
+        _point_aliases(session, crowned, versions)
     return {promotion.tenant_id: versions[name] for name, promotion in names.items()}
 
 

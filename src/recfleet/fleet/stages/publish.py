@@ -21,7 +21,15 @@ import structlog
 
 from recfleet import registry
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion, Coronation, champions_of, crown, get_champions
+from recfleet.fleet.approvals import Request, ask
+from recfleet.fleet.champions import (
+    Champion,
+    Coronation,
+    champions_of,
+    crown,
+    get_champion,
+    get_champions,
+)
 from recfleet.fleet.ledger import Outcome, Step, TenantNight, record_all
 from recfleet.fleet.press import press_lists, read_purchases
 from recfleet.fleet.stage_loop import Desk, Stage, Work
@@ -79,6 +87,13 @@ class _Publication:
     reason: str | None
     crowned: bool = False
     """Whether the model becomes champion with this release."""
+    waiting: Champion | None = None
+    """The challenger that a person may put in force later; its version is 0 until registered."""
+
+    @property
+    def to_register(self) -> Champion | None:
+        """Who is made a version tonight; None: nobody."""
+        return self.model if self.crowned else self.waiting
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
@@ -122,7 +137,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     if not active.any():
         return _nothing_to_offer(row, len(active))
     press = _Press(row, tools.artifacts, watch, interactions, active, champion)
-    if row.verdict != "promote":
+    if row.verdict not in ("promote", "await approval"):
         in_force = None if row.verdict == "reject" else champion
         return press.publication(in_force, _outcome(row), row.reason)
     against = (row.numbers or {}).get("against")
@@ -130,7 +145,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         return press.stay(
             f"it was judged against version {against}, which is no longer the champion"
         )
-    return press.promote()
+    return press.promote() if row.verdict == "promote" else press.wait()
 
 
 def _overtaken(desk: Desk, live: datetime | None) -> Step | None:
@@ -174,8 +189,6 @@ def _or_excluded(policy: Policy) -> str:
 def _outcome(row: TenantNight) -> Outcome:
     if row.mode == "frozen":
         return "frozen"
-    if row.verdict == "await approval":
-        return "awaiting approval"
     if row.verdict == "keep":
         return "kept"
     return "too thin" if row.challenger is None else "rejected"
@@ -222,6 +235,15 @@ class _Press:
             return self.stay(str(error))
         return replace(made, crowned=True)
 
+    def wait(self) -> _Publication:
+        """Publish from the champion, or popularity, while the change waits for a person."""
+        made = self.publication(self.champion, "awaiting approval", self.row.reason)
+        return replace(made, waiting=self._candidate()) if self._promotion_waits() else made
+
+    def _promotion_waits(self) -> bool:
+        # A rollback that waits has its version already.
+        return self.row.held_verdict == "promote"
+
     def stay(self, why: str) -> _Publication:
         """Publish from the champion, or popularity, although the verdict was to promote."""
         log.warning("not promoted", tenant_id=self.row.tenant_id, reason=why)
@@ -245,49 +267,55 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[
     """Register who is promoted, then stage, crown and switch in the transaction of the steps."""
     if desk.night.is_trial:
         return _finish_trial(desk, tools, works)
-    models = {work.row.tenant_id: work.made.model for work in works}
-    promoted = [work for work in works if work.made.crowned]
-    if promoted:
+    new = [work for work in works if work.made.to_register]
+    versions: dict[str, Champion] = {}
+    if new:
         tools.registry(desk)  # Importing it is no tenant's time.
-        with shared_part([work.watch for work in promoted], "publish.mlflow"):
-            models |= _register(desk, tools, promoted)
+        with shared_part([work.watch for work in new], "publish.mlflow"):
+            versions = _register(desk, tools, new)
     ready = [
-        replace(work, made=replace(work.made, model=models[work.row.tenant_id])) for work in works
+        replace(work, made=_with_version(work.made, versions.get(work.row.tenant_id)))
+        for work in works
     ]
     with shared_part([work.watch for work in works], "publish.write"):
         return _release(desk, ready)
 
 
-def _register(
-    desk: Desk, tools: _Tools, promoted: list[Work[_Publication]]
-) -> dict[str, Champion | None]:
-    """Register challengers as versions and point the aliases at them, intent first.
+def _with_version(made: _Publication, version: Champion | None) -> _Publication:
+    """The same, with the version that its challenger was registered as."""
+    if version is None:
+        return made
+    return replace(made, model=version) if made.crowned else replace(made, waiting=version)
+
+
+def _register(desk: Desk, tools: _Tools, new: list[Work[_Publication]]) -> dict[str, Champion]:
+    """Register challengers as versions and point the aliases at the promoted, intent first.
 
     Returns:
         Tenant id -> the challenger with its version.
     """
     begun: list[tuple[str, Step, Mapping[str, float]]] = [
-        (work.row.tenant_id, Step("judged", {"intent": _intent(work.made)}), {})
-        for work in promoted
+        (work.row.tenant_id, Step("judged", {"intent": _intent(work.made)}), {}) for work in new
     ]
     record_all(desk.connection, desk.night, begun, was="judged")
     desk.connection.commit()
-    versions = tools.registry(desk).promote([_promotion(desk, work) for work in promoted])
+    versions = tools.registry(desk).promote([_promotion(desk, work) for work in new])
     return {
-        work.row.tenant_id: replace(_model(work.made), version=version)
-        for work, version in zip(promoted, versions, strict=True)
+        work.row.tenant_id: replace(_challenger(work.made), version=version)
+        for work, version in zip(new, versions, strict=True)
     }
 
 
 def _intent(made: _Publication) -> dict[str, object]:
     former = made.champion.version if made.champion else None
-    return {"promote": _model(made).run_id, "from_version": former}
+    return {"promote": _challenger(made).run_id, "from_version": former}
 
 
 def _promotion(desk: Desk, work: Work[_Publication]) -> Promotion:
-    row, model = work.row, _model(work.made)
+    row, model = work.row, _challenger(work.made)
     reason = row.reason or ""
-    tags = describe(desk, row, row.challenger or {}, "promote", reason)
+    verdict = "promote" if work.made.crowned else "awaiting approval"
+    tags = describe(desk, row, row.challenger or {}, verdict, reason)
     return Promotion(
         tenant_id=row.tenant_id,
         run_id=model.run_id,
@@ -295,12 +323,18 @@ def _promotion(desk: Desk, work: Work[_Publication]) -> Promotion:
         tags=tags | number_tags(row.numbers),
         description=reason,
         previous=work.made.champion.version if work.made.champion else None,
+        in_force=work.made.crowned,
     )
 
 
 def _model(made: _Publication) -> Champion:
     assert made.model is not None  # noqa: S101 - who is crowned is a model
     return made.model
+
+
+def _challenger(made: _Publication) -> Champion:
+    assert made.to_register is not None  # noqa: S101 - only who is registered is asked
+    return made.to_register
 
 
 def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
@@ -322,6 +356,7 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
         if work.made.crowned
     ]
     crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=ACTOR)
+    _ask(desk, first)
     releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
     switch_live(desk.connection, releases)
     return [
@@ -389,8 +424,40 @@ def _numbered(work: Work[_Publication], version: int | None) -> Work[_Publicatio
 
 def _step(made: _Publication, release_id: int) -> Step:
     changes = {"outcome": made.outcome, "reason": made.reason, "release_id": release_id}
-    # A promotion that is done is no longer an intent; one that comes too late stays, for close.
-    return Step("published", {**changes, "intent": None} if made.crowned else changes)
+    # What is done is no longer an intent; one that comes too late stays, for close.
+    return Step("published", {**changes, "intent": None} if made.to_register else changes)
+
+
+def _ask(desk: Desk, works: list[Work[_Publication]]) -> None:
+    """Let those changes wait for a person that decide has held."""
+    requests = [request for work in works if (request := _request(desk, work))]
+    ask(
+        desk.connection,
+        night_id=desk.night.night_id,
+        requests=requests,
+        hours=desk.settings.approval_hours,
+        actor=ACTOR,
+    )
+
+
+def _request(desk: Desk, work: Work[_Publication]) -> Request | None:
+    row, made = work.row, work.made
+    model = made.waiting
+    if row.held_verdict == "rollback":
+        model = get_champion(desk.connection, row.tenant_id, "previous")
+    if model is None or row.held_by is None:
+        return None
+    return Request(
+        tenant_id=row.tenant_id,
+        change="rollback" if row.held_verdict == "rollback" else "promotion",
+        version=model.version,
+        run_id=model.run_id,
+        against=made.champion.version if made.champion else None,
+        held_by=row.held_by,
+        reason=row.reason or "",
+        numbers=row.numbers or {},
+        facts=(row.challenger or {}) if made.waiting else {},
+    )
 
 
 def _late(desk: Desk, works: list[Work[_Publication]]) -> dict[str, Step]:

@@ -14,6 +14,11 @@ alter table recfleet.ledger add constraint ledger_outcome_check check (outcome i
    'frozen', 'quarantined', 'failed', 'unchanged', 'no data', 'nothing to offer',
    'backfilled', 'switched on'));
 
+-- What decide holds for a person: the verdict becomes 'await approval', and this says what it was.
+alter table recfleet.ledger
+  add column held_by text check (held_by in ('policy', 'brake')),
+  add column held_verdict text check (held_verdict in ('promote', 'rollback'));
+
 alter table recfleet.product add column category text;
 
 -- A customer who must get no recommendation has an empty list, and nobody takes them for unknown.
@@ -161,6 +166,7 @@ create table recfleet.approval (
   night_id         bigint not null references recfleet.night,
   change           text not null check (change in ('promotion', 'rollback')),
   version          integer not null,            -- of als-<tenant>, that would become champion
+  run_id           text not null,               -- its run in MLflow
   against          integer,                     -- the champion it was judged against; null: none
   held_by          text not null check (held_by in ('policy', 'brake')),
   status           text not null default 'waiting' check (status in
@@ -170,11 +176,13 @@ create table recfleet.approval (
   decided_at       timestamptz,
   decided_by       text,
   decision_reason  text,
+  is_told          boolean not null default false,  -- whether the version in MLflow says so too
   check ((status = 'waiting') = (decided_at is null)),
   unique (tenant_id, night_id)
 );
 create unique index approval_waiting on recfleet.approval (tenant_id) where status = 'waiting';
 create index on recfleet.approval (night_id);
+create index approval_untold on recfleet.approval (tenant_id) where status <> 'waiting' and not is_told;
 
 -- Data Docs -----------------------------------------------------------------------------------------
 

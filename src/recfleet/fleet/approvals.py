@@ -1,0 +1,274 @@
+"""What waits for a person: changes of champion that were held, and what became of them.
+
+A change that waits is a row of ``approval``. It ends in one of four ways: a person approves or
+rejects it, nobody answers in time and it expires, or it is overtaken, by another change of the
+tenant's champion or by a newer night's challenger that waits as well. Each end is in the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import structlog
+from psycopg2.extras import execute_values
+
+from recfleet.audit import Entry, append_entries
+from recfleet.database import transaction
+from recfleet.errors import TenantError
+from recfleet.fleet.ledger import HeldBy
+from recfleet.registry import ArtifactStore, Registry
+from recfleet.settings import Settings
+from recfleet.tenants import lock_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+log = structlog.get_logger(__name__)
+
+Change = Literal["promotion", "rollback"]
+Ending = Literal["approved", "rejected", "expired", "overtaken"]
+
+_AT_ONCE = 500
+"""Requests that are ended in one transaction: each takes its tenant's lock."""
+
+_TAGS: Mapping[str, str] = {
+    "approved": "approved",
+    "rejected": "rejected by a person",
+    "expired": "approval expired",
+    "overtaken": "overtaken while it awaited approval",
+}
+"""How a request ended -> the verdict that MLflow shows at its version."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A change of champion that is to wait for a person."""
+
+    tenant_id: str
+    change: Change
+    version: int
+    """Of the tenant's model, that would become champion."""
+    run_id: str
+    """That version's."""
+    against: int | None
+    """The champion's version that it was judged against; None: there is none."""
+    held_by: HeldBy
+    reason: str
+    """The verdict's, in words."""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    """The judge's."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the audit keeps of the model."""
+
+
+def ask(
+    connection: Connection,
+    *,
+    night_id: int,
+    requests: Sequence[Request],
+    hours: float,
+    actor: str,
+) -> None:
+    """Let changes wait for a person; older ones of the same tenants are overtaken.
+
+    The caller holds the tenants' locks, and commits.
+
+    Args:
+        connection: an open connection.
+        night_id: that judged them.
+        requests: one a tenant.
+        hours: after which those that nobody has answered expire.
+        actor: who asks.
+    """
+    if not requests:
+        return
+    overtaken = end_waiting(
+        connection,
+        [request.tenant_id for request in requests],
+        "overtaken",
+        actor=actor,
+        reason="a newer night's challenger waits in its place",
+    )
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "insert into approval (tenant_id, night_id, change, version, run_id, against, held_by, "
+            "expires_at) values %s",
+            [
+                (
+                    request.tenant_id,
+                    night_id,
+                    request.change,
+                    request.version,
+                    request.run_id,
+                    request.against,
+                    request.held_by,
+                    hours,
+                )
+                for request in requests
+            ],
+            "(%s, %s, %s, %s, %s, %s, %s, now() + %s * interval '1 hour')",
+            page_size=len(requests),
+        )
+    append_entries(
+        connection,
+        [
+            *overtaken,
+            *(
+                Entry(
+                    kind="awaiting approval",
+                    tenant_id=request.tenant_id,
+                    actor=actor,
+                    reason=request.reason,
+                    night_id=night_id,
+                    from_version=request.against,
+                    to_version=request.version,
+                    numbers=request.numbers,
+                    facts={
+                        **request.facts,
+                        "change": request.change,
+                        "held_by": request.held_by,
+                        "run_id": request.run_id,
+                    },
+                )
+                for request in requests
+            ),
+        ],
+    )
+
+
+def end_waiting(
+    connection: Connection,
+    tenant_ids: Sequence[str],
+    ending: Ending,
+    *,
+    actor: str,
+    reason: str,
+    only: Sequence[int] | None = None,
+) -> list[Entry]:
+    """End what waits of these tenants; the caller holds their locks, and commits.
+
+    Args:
+        connection: an open connection.
+        tenant_ids: whose.
+        ending: how.
+        actor: who ends it.
+        reason: in words.
+        only: the numbers of the requests to end; None: whatever waits.
+
+    Returns:
+        Entries for the caller to append to the audit.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update approval set status = %s, decided_at = now(), decided_by = %s, "
+            "decision_reason = %s where tenant_id = any(%s) and status = 'waiting' "
+            "and (%s::bigint[] is null or approval_id = any(%s)) "
+            "returning approval_id, tenant_id, night_id, against, version, change, held_by, run_id",
+            (
+                ending,
+                actor,
+                reason,
+                list(tenant_ids),
+                None if only is None else list(only),
+                None if only is None else list(only),
+            ),
+        )
+        ended = sorted(cursor.fetchall())
+    return [
+        Entry(
+            kind=ending,
+            tenant_id=tenant_id,
+            actor=actor,
+            reason=reason,
+            night_id=night_id,
+            from_version=against,
+            to_version=version,
+            facts={"approval_id": number, "change": change, "held_by": held_by, "run_id": run_id},
+        )
+        for number, tenant_id, night_id, against, version, change, held_by, run_id in ended
+    ]
+
+
+def expire(connection: Connection) -> int:
+    """End what nobody has answered in time, as if it had been rejected; commits.
+
+    Returns:
+        How many requests have expired now.
+    """
+    expired = 0
+    while True:
+        with transaction(connection):
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "select tenant_id, approval_id from approval "
+                    "where status = 'waiting' and expires_at <= now() order by tenant_id limit %s",
+                    (_AT_ONCE,),
+                )
+                late = cursor.fetchall()
+            tenant_ids = [tenant_id for tenant_id, _ in late]
+            lock_tenants(connection, tenant_ids)
+            entries = end_waiting(
+                connection,
+                tenant_ids,
+                "expired",
+                actor="scheduler",
+                reason="nobody answered in time",
+                only=[approval_id for _, approval_id in late],
+            )
+            append_entries(connection, entries)
+        expired += len(entries)
+        if len(late) < _AT_ONCE:
+            return expired
+
+
+def tell_registry(connection: Connection, settings: Settings) -> int:
+    """Write at the versions in MLflow what became of those that waited; safe to repeat.
+
+    MLflow is not imported when there is nothing to tell.
+
+    Returns:
+        How many versions were told of.
+
+    Raises:
+        InfrastructureError: MLflow's database is away; another call goes on from there.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select approval_id, tenant_id, version, status, change, decided_by, decision_reason "
+            "from approval where status <> 'waiting' and not is_told order by approval_id"
+        )
+        untold = cursor.fetchall()
+    connection.commit()
+    if not untold:
+        return 0
+    artifacts = ArtifactStore(settings.artifact_root, settings.artifact_endpoint_url)
+    models = Registry(settings.mlflow_store_url, artifacts)
+    for approval_id, tenant_id, version, status, change, decided_by, reason in untold:
+        # A rollback's version was in force once; what its tags say of that stays.
+        verdict = {"verdict": _TAGS[status]} if change == "promotion" else {}
+        tags = {**verdict, "decided_by": decided_by, "decision_reason": reason or None}
+        try:
+            models.mark_version(tenant_id, version, tags)
+        except TenantError as error:
+            log.warning("version not marked", tenant_id=tenant_id, reason=str(error))
+        with transaction(connection), connection.cursor() as cursor:
+            cursor.execute(
+                "update approval set is_told = true where approval_id = %s", (approval_id,)
+            )
+    return len(untold)
+
+
+def count_waiting(connection: Connection, run_id: str) -> int:
+    """How many changes of that Airflow run's night wait for a person."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from approval join night using (night_id) "
+            "where run_id = %s and status = 'waiting' and expires_at > now()",
+            (run_id,),
+        )
+        [(waiting,)] = cursor.fetchall()
+    connection.commit()
+    return int(waiting)

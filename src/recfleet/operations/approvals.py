@@ -1,0 +1,272 @@
+"""Answering what waits for a person: approve, reject, and see what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg2.extras import RealDictCursor
+
+from recfleet.audit import append_entries
+from recfleet.database import transaction
+from recfleet.errors import BadInputError, InfrastructureError, RecfleetError
+from recfleet.fleet import approvals
+from recfleet.operations.champions import (
+    ByHand,
+    Case,
+    Changed,
+    Choice,
+)
+from recfleet.operations.result import check_who_and_why
+from recfleet.settings import settings
+from recfleet.tenants import lock_tenants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+Row = dict[str, Any]
+
+_LIST = """
+select approval_id, approval.tenant_id as tenant, change, against as from_version,
+       version as to_version, held_by,
+       (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
+       (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
+       (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
+       (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
+       (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
+       (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
+       (numbers #>> '{gain,value}')::float as gain,
+       (numbers #>> '{gain,low}')::float as gain_low,
+       (numbers #>> '{gain,high}')::float as gain_high,
+       requested_at, expires_at, night_id as night, night.run_id, ledger.reason
+  from approval join night using (night_id) left join ledger using (night_id, tenant_id)
+ where status = 'waiting'
+ order by night_id, tenant_id
+"""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of the answers to some requests."""
+
+    done: list[int] = field(default_factory=list)
+    """The numbers of the requests that were answered."""
+    changed: list[Changed] = field(default_factory=list)
+    """The tenants whose champion changed with it."""
+    refused: dict[int, str] = field(default_factory=dict)
+    """Request -> why its answer could not be carried out, in words."""
+
+
+def list_waiting(connection: Connection) -> list[Row]:
+    """What waits for a person, by night and tenant, with the judge's numbers; commits.
+
+    What nobody has answered in time expires now, and is not among it.
+    """
+    approvals.expire(connection)
+    with transaction(connection), connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(_LIST)
+        return [dict(row) for row in cursor]
+
+
+def approve(
+    connection: Connection,
+    approval_ids: Sequence[int],
+    *,
+    actor: str,
+    reason: str,
+    on_each: Callable[[], None] = lambda: None,
+) -> Answered:
+    """Carry changes of champion out that wait for a person.
+
+    Each tenant's is a transaction of its own: the version is put in force as ``champions.promote``
+    does it, and one that cannot be is the trouble of nobody else.
+
+    Args:
+        connection: an open connection outside any transaction; it commits.
+        approval_ids: the requests.
+        actor: who approves.
+        reason: why, in words.
+        on_each: is called after each.
+
+    Raises:
+        BadInputError: nobody or no reason is named.
+        InfrastructureError: a service is away; what is done is done.
+    """
+    answered = Answered()
+    approvals.expire(connection)
+    with ByHand(connection, "approval", actor=actor, reason=reason) as hand:
+        for approval_id in dict.fromkeys(approval_ids):
+            try:
+                answered.changed.append(_approve(connection, hand, approval_id))
+                answered.done.append(approval_id)
+            except InfrastructureError:
+                raise
+            except RecfleetError as error:
+                answered.refused[approval_id] = str(error)
+            on_each()
+    _tell(connection)
+    return answered
+
+
+def reject(
+    connection: Connection, approval_ids: Sequence[int], *, actor: str, reason: str
+) -> Answered:
+    """Refuse changes of champion that wait for a person: the old champions stay.
+
+    Args:
+        connection: an open connection outside any transaction; it commits.
+        approval_ids: the requests.
+        actor: who rejects.
+        reason: why, in words.
+
+    Raises:
+        BadInputError: nobody or no reason is named.
+    """
+    check_who_and_why(actor, reason)
+    answered = Answered()
+    approvals.expire(connection)
+    for approval_id in dict.fromkeys(approval_ids):
+        try:
+            with transaction(connection):
+                found = _waiting(connection, approval_id)
+                append_entries(
+                    connection,
+                    approvals.end_waiting(
+                        connection,
+                        [found.tenant_id],
+                        "rejected",
+                        actor=actor.strip(),
+                        reason=reason.strip(),
+                        only=[approval_id],
+                    ),
+                )
+            answered.done.append(approval_id)
+        except RecfleetError as error:
+            answered.refused[approval_id] = str(error)
+    _tell(connection)
+    return answered
+
+
+def expire(connection: Connection) -> int:
+    """End what nobody has answered in time, as if it had been rejected; commits.
+
+    Returns:
+        How many requests have expired now.
+    """
+    return approvals.expire(connection)
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A request that waits, of a tenant whose lock is held."""
+
+    tenant_id: str
+    change: str
+    version: int
+    against: int | None
+    numbers: dict[str, Any]
+    facts: dict[str, Any]
+
+
+def _tenant_of(connection: Connection, approval_id: int) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id from approval where approval_id = %s", (approval_id,))
+        row = cursor.fetchone()
+    if row is None:
+        raise BadInputError(
+            f"There is no request {approval_id}: `recfleet approvals list` shows those that wait."
+        )
+    return str(row[0])
+
+
+def _waiting(connection: Connection, approval_id: int) -> _Waiting:
+    """A request with its tenant's lock, once it is sure that it waits.
+
+    Raises:
+        BadInputError: it does not; with what became of it.
+    """
+    tenant_id = _tenant_of(connection, approval_id)
+    lock_tenants(connection, [tenant_id])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select change, version, against, status, decided_by, decided_at, decision_reason, "
+            "expires_at <= now(), expires_at, coalesce(numbers, '{}'), coalesce(challenger, '{}') "
+            "from approval left join ledger using (night_id, tenant_id) where approval_id = %s",
+            (approval_id,),
+        )
+        [row] = cursor.fetchall()
+    change, version, against, status, by, at, why, is_late, expires, numbers, challenger = row
+    if status != "waiting":
+        if status != "expired":
+            raise BadInputError(
+                f"Request {approval_id} of {tenant_id} no longer waits: it was {status} "
+                f"at {at:%Y-%m-%d %H:%M} by {by} ({why})."
+            )
+        is_late = True
+    if is_late:
+        raise BadInputError(
+            f"Request {approval_id} of {tenant_id} expired at {expires:%Y-%m-%d %H:%M}, so nothing "
+            f"changes. `recfleet promote {tenant_id} --version {version}` puts it in force all the "
+            "same."
+        )
+    facts = challenger if change == "promotion" else {}
+    return _Waiting(tenant_id, change, version, against, numbers, facts)
+
+
+def _approve(connection: Connection, hand: ByHand, approval_id: int) -> Changed:
+    with transaction(connection):
+        tenant_id = _tenant_of(connection, approval_id)
+
+    def choose(case: Case) -> Choice:
+        found = _waiting(connection, approval_id)
+        _check_case(case, found)
+        is_rollback = found.change == "rollback"
+        return Choice(
+            found.version,
+            "rolled back" if is_rollback else "promoted" if case.champion else "first model",
+            is_rollback=is_rollback,
+            numbers=found.numbers,
+            facts={**found.facts, "approval_id": approval_id},
+            first=lambda: approvals.end_waiting(
+                connection,
+                [tenant_id],
+                "approved",
+                actor=hand.actor,
+                reason=hand.reason,
+                only=[approval_id],
+            ),
+        )
+
+    return hand.change(tenant_id, choose)
+
+
+def _check_case(case: Case, found: _Waiting) -> None:
+    if case.tenant.mode != "on":
+        raise BadInputError(
+            f"It is {case.tenant.mode}, so its champion is not changed by an approval: set its "
+            "mode to on first, or use `recfleet promote`."
+        )
+    champion = case.champion.version if case.champion else None
+    if champion != found.against:
+        raise BadInputError(
+            f"Its champion is {_named(champion)} and no longer {_named(found.against)}, which "
+            f"version {found.version} was judged against. `recfleet promote` puts it in force all "
+            "the same."
+        )
+    if found.version not in case.versions:
+        raise BadInputError(f"Version {found.version} is gone from MLflow.")
+
+
+def _named(version: int | None) -> str:
+    return "none" if version is None else f"version {version}"
+
+
+def _tell(connection: Connection) -> None:
+    """Write the answers at the versions in MLflow, now or at the close of the next night."""
+    try:
+        approvals.tell_registry(connection, settings())
+    except InfrastructureError as error:
+        approvals.log.warning("MLflow has not been told yet", reason=str(error))

@@ -1,0 +1,58 @@
+"""A tenant's versions, read without importing MLflow.
+
+Importing it takes seconds, which is longer than a person who rolls back should have to wait. Only
+read: what is written goes through MLflow's own tables, see ``_together`` and ``_registry``.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+
+import psycopg2
+
+from recfleet.errors import ConfigurationError
+from recfleet.registry._names import model_name
+from recfleet.registry._upgrade import connect_store
+
+_VERSIONS = """
+select version, run_id, coalesce(storage_location, source)
+  from model_versions
+ where name = %s and current_stage is distinct from 'Deleted_Internal' and run_id is not null
+ order by version
+"""
+
+
+@dataclass(frozen=True)
+class KnownVersion:
+    """A version of a tenant's model, and where it is."""
+
+    version: int
+    run_id: str
+    model_uri: str
+    """Folder of its arrays."""
+
+
+def find_versions(store_url: str, tenant_id: str) -> list[KnownVersion]:
+    """A tenant's versions in MLflow, the oldest first; quick, for it imports nothing.
+
+    Args:
+        store_url: MLflow's database, ``postgresql://…``.
+        tenant_id: whose.
+
+    Raises:
+        BadInputError: the tenant's id is not a slug.
+        InfrastructureError: the database is away.
+        ConfigurationError: it has not MLflow's tables.
+    """
+    name = model_name(tenant_id)
+    with closing(connect_store(store_url)) as connection, connection.cursor() as cursor:
+        try:
+            cursor.execute(_VERSIONS, (name,))
+        except psycopg2.ProgrammingError as error:
+            first_line = str(error).strip().partition("\n")[0]
+            raise ConfigurationError(
+                f"MLflow's database has not the tables that are expected ({first_line}): "
+                "`recfleet up` or `mlflow db upgrade` makes them."
+            ) from error
+        return [KnownVersion(*row) for row in cursor]
