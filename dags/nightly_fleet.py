@@ -7,6 +7,7 @@ does its work.
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -120,6 +121,34 @@ def decide() -> None:
 def publish(shard: int) -> None:
     """Promote, make the lists, check them, switch."""
     _run_shard("publish", shard)
+
+
+@task(trigger_rule="all_done")
+def ask_people() -> None:
+    """Trigger fleet_approvals when changes of champion wait for a person."""
+    from airflow.sdk.exceptions import DagRunTriggerException
+
+    from recfleet.database import connect
+    from recfleet.fleet.approvals import count_waiting
+
+    context: Any = get_current_context()
+    run_id = context["dag_run"].run_id
+    with closing(connect(purpose="recfleet approvals")) as connection:
+        if not count_waiting(connection, run_id):
+            raise AirflowSkipException("nobody waits for approval")
+    # What the operator for it raises; importing that takes every task of the night half a second.
+    raise DagRunTriggerException(
+        trigger_dag_id="fleet_approvals",
+        dag_run_id=f"asked_by__{run_id}",
+        conf={"night": run_id},
+        reset_dag_run=False,
+        skip_when_already_exists=True,
+        wait_for_completion=False,
+        allowed_states=["success"],
+        failed_states=["failed"],
+        poke_interval=60,
+        deferrable=False,
+    )
 
 
 @task(trigger_rule="all_done")

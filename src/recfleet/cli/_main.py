@@ -30,6 +30,8 @@ for _room in (
     "night",
     "tenant",
     "recommend",
+    "champions",
+    "approvals",
     "audit",
     "housekeeping",
 ):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -29,6 +30,33 @@ def say_error(text: str) -> None:
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         Text.assemble(("error: ", "bold red"), text)
     )
+
+
+def say_note(text: str) -> None:
+    """Print a sentence that a person should know on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"note: {text}"))
+
+
+@contextmanager
+def progress(what: str, count: int) -> Iterator[Callable[[], None]]:
+    """A bar on standard error while many are worked on; none for one, or where nobody looks.
+
+    Args:
+        what: is done.
+        count: how many there are.
+
+    Yields:
+        To be called after each.
+    """
+    from rich.progress import Progress
+
+    err = Console(stderr=True)
+    if count == 1 or not err.is_terminal:
+        yield lambda: None
+        return
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task(what, total=count)
+        yield lambda: bar.advance(task)
 
 
 def print_json(value: object) -> None:

@@ -11,7 +11,7 @@ close of the next night brings the aliases to what is on record (``fleet.mend``)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ import structlog
 
 from recfleet.audit import Entry
 from recfleet.database import transaction
-from recfleet.errors import BadInputError, RecfleetError, TenantError
+from recfleet.errors import BadInputError, InfrastructureError, RecfleetError, TenantError
 from recfleet.fleet.champions import Champion, Coronation, crown, get_champion
 from recfleet.fleet.ledger import Night, Outcome
 from recfleet.fleet.mend import take_back_promotions
@@ -32,7 +32,7 @@ from recfleet.operations.by_day import (
     stage_now,
     tenant_time,
 )
-from recfleet.operations.result import check_who_and_why
+from recfleet.operations.result import Result, check_who_and_why
 from recfleet.registry import ArtifactStore, KnownVersion, find_versions
 from recfleet.releases import kept_release, switch_live
 from recfleet.settings import Settings, settings
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = structlog.get_logger(__name__)
+
+_EXCLUSIONS = {"excluded_products", "excluded_categories", "excluded_customers"}
+"""Fields of the policy; lists made under others are not shown again."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,16 @@ class Changed:
     """Whether that was there already; else it was made just now."""
     as_of: datetime
     """What the lists see up to."""
+
+    @property
+    def sentence(self) -> str:
+        """What was done, in words."""
+        before = "no model" if self.from_version is None else f"version {self.from_version}"
+        lists = "kept" if self.is_kept else "made just now"
+        return (
+            f"{self.tenant_id}: version {self.to_version} is in force instead of {before}; its "
+            f"lists as of {self.as_of:%Y-%m-%d %H:%M}, {lists}, are live."
+        )
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,20 @@ class ByHand:
             winner = self._load(case, choice.version)
             return self._put_in_force(night, case, choice, winner)
 
+    def foresee(self, tenant_id: str, choose: Callable[[Case], Choice]) -> str:
+        """What ``change`` would do, in words; changes nothing, and raises as it does."""
+        with transaction(self._connection), _said(tenant_id):
+            case = self._case(tenant_id)
+            choice = choose(case)
+            winner = self._load(case, choice.version)
+            kept = self._kept(case.tenant, winner.version)
+        before = f"version {case.champion.version}" if case.champion else "no model"
+        lists = "are kept, and would be live at once" if kept else "would be made at once"
+        return (
+            f"{tenant_id}: version {winner.version} would be in force instead of {before}; its "
+            f"lists {lists}."
+        )
+
     def _night(self, as_of: datetime) -> Night:
         """The night of this as-of time, opened and closed at once, so that none is left open."""
         if as_of not in self._nights:
@@ -185,7 +212,7 @@ class ByHand:
     def _put_in_force(self, night: Night, case: Case, choice: Choice, winner: Champion) -> Changed:
         connection, tenant_id = self._connection, case.tenant.tenant_id
         before = choice.first()
-        kept = kept_release(connection, tenant_id, winner.version)
+        kept = self._kept(case.tenant, winner.version)
         release_id = kept or self._publish(night, case.tenant, winner)
         coronation = Coronation(
             tenant_id=tenant_id,
@@ -220,6 +247,22 @@ class ByHand:
             is_kept=kept is not None,
             as_of=_as_of(connection, release_id),
         )
+
+    def _kept(self, tenant: Tenant, version: int) -> int | None:
+        """A release of the version that may be shown again: made under the same exclusions."""
+        release_id = kept_release(self._connection, tenant.tenant_id, version)
+        if release_id is None:
+            return None
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "select policy from ledger join release using (tenant_id, night_id) "
+                "where release.release_id = %s",
+                (release_id,),
+            )
+            row = cursor.fetchone()
+        wanted = tenant.policy.model_dump(mode="json", include=_EXCLUSIONS)
+        then = {name: row[0].get(name, []) for name in _EXCLUSIONS} if row else {}
+        return release_id if then == wanted else None
 
     def _publish(self, night: Night, tenant: Tenant, winner: Champion) -> int:
         if tenant.policy_error:
@@ -312,6 +355,54 @@ def promote(
     """
     with ByHand(connection, "promote", actor=actor, reason=reason) as hand:
         return hand.change(tenant_id, promotion_of(version))
+
+
+def change_all(
+    connection: Connection,
+    what: str,
+    tenant_ids: Sequence[str],
+    choose: Callable[[Case], Choice],
+    *,
+    actor: str,
+    reason: str,
+    dry_run: bool = False,
+    on_each: Callable[[], None] = lambda: None,
+) -> tuple[list[Result], str | None]:
+    """Change several tenants' champions, each for itself.
+
+    Args:
+        connection: an open connection outside any transaction; it commits.
+        what: one word for it, such as ``rollback``.
+        tenant_ids: whose.
+        choose: ``rollback_to`` or ``promotion_of``.
+        actor: who does it.
+        reason: why, in words.
+        dry_run: change nothing, and say what would be done.
+        on_each: is called after each.
+
+    Returns:
+        A result a tenant, in their order; and, if MLflow has not followed yet, why.
+
+    Raises:
+        BadInputError: nobody or no reason is named.
+        InfrastructureError: a service is away; what is done is done.
+    """
+    results = []
+    with ByHand(connection, what, actor=actor, reason=reason) as hand:
+        for tenant_id in tenant_ids:
+            try:
+                said = (
+                    hand.foresee(tenant_id, choose)
+                    if dry_run
+                    else hand.change(tenant_id, choose).sentence
+                )
+                results.append(Result(tenant_id, "unchanged" if dry_run else "done", said))
+            except InfrastructureError:
+                raise
+            except RecfleetError as error:
+                results.append(Result(tenant_id, "failed", str(error)))
+            on_each()
+    return results, hand.trouble
 
 
 def rollback_to(to_version: int | None) -> Callable[[Case], Choice]:

@@ -1,0 +1,147 @@
+"""Approvals: one question a night to the people in front of Airflow, and what they answer.
+
+This file says what follows what, and calls the package; nothing heavy is imported until a task
+does its work.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param, dag, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+DOCUMENTATION = """
+### Changes of champion that wait for a person
+
+`nightly_fleet` triggers this where a tenant's policy asks for a person, or where so many champions
+would change at once that a broken feed is likelier than progress. The task **ask** waits, without a
+worker, for somebody to answer under *Required Actions*; **carry_out** then does what was answered,
+in the name of the one who did.
+
+- **Approve all** puts every new model in force, with its lists, at once.
+- **Approve the named, reject the rest**: name them under `tenants`, by their ids.
+- **Reject all** leaves every tenant as it is. So does waiting for `RECFLEET_APPROVAL_HOURS`.
+
+`recfleet approvals` does the same on the command line; what was answered there is no longer asked.
+Triggered by hand, it asks about one `night` (number, as-of date or run id), or about all that wait.
+"""
+
+APPROVE_ALL = "Approve all"
+APPROVE_NAMED = "Approve the named, reject the rest"
+REJECT_ALL = "Reject all"
+ANSWERS: dict[str, Any] = {APPROVE_ALL: "all", APPROVE_NAMED: "named", REJECT_ALL: "none"}
+
+HOURS = float(os.environ.get("RECFLEET_APPROVAL_HOURS") or 72)
+RETRIES: dict[str, Any] = {
+    "retries": int(os.environ.get("RECFLEET_TASK_RETRIES") or 5),
+    "retry_delay": timedelta(seconds=float(os.environ.get("RECFLEET_RETRY_SECONDS") or 20)),
+}
+
+PUT = "ti.xcom_pull(task_ids='put_question')"
+
+
+@task
+def put_question(params: dict[str, Any] | None = None) -> dict[str, Any]:
+    """List what waits."""
+    from recfleet.database import connect
+    from recfleet.errors import InfrastructureError, RecfleetError
+    from recfleet.operations.questions import put_question as put
+
+    try:
+        with closing(connect(purpose="recfleet approvals")) as connection:
+            question = put(connection, (params or {}).get("night"))
+    except InfrastructureError:
+        raise
+    except RecfleetError as error:
+        raise AirflowFailException(str(error)) from None
+    if question is None:
+        raise AirflowSkipException("nothing waits for a person any more")
+    return {
+        "approval_ids": question.approval_ids,
+        "subject": question.subject,
+        "body": question.body,
+    }
+
+
+@task
+def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
+    """Do what was answered, in the name of who answered."""
+    from recfleet.database import connect
+    from recfleet.errors import InfrastructureError, RecfleetError
+    from recfleet.operations.approvals import expire
+    from recfleet.operations.questions import carry_out as do
+
+    [option] = answered["chosen_options"]
+    user, given = answered["responded_by_user"], answered["params_input"] or {}
+    with closing(connect(purpose="recfleet approvals")) as connection:
+        if user is None:
+            return f"nobody answered in time: {expire(connection)} requests have expired"
+        try:
+            done = do(
+                connection,
+                question["approval_ids"],
+                ANSWERS[option],
+                given.get("tenants") or [],
+                actor=user["name"],
+                reason=(given.get("reason") or "").strip() or f"answered in Airflow: {option}",
+            )
+        except InfrastructureError:
+            raise
+        except RecfleetError as error:
+            raise AirflowFailException(str(error)) from None
+    print(*[changed.sentence for changed in done.changed], sep="\n")
+    if done.refused:
+        raise AirflowFailException(
+            f"{len(done.refused)} could not be answered: " + " ".join(done.refused.values())
+        )
+    return f"{len(done.changed)} approved, {len(done.done) - len(done.changed)} rejected"
+
+
+@dag(
+    dag_display_name="fleet_approvals",
+    description="Ask people about the changes of champion that wait for them",
+    doc_md=DOCUMENTATION,
+    schedule=None,
+    catchup=False,
+    is_paused_upon_creation=False,
+    default_args=RETRIES,
+    tags=["recfleet"],
+    params={
+        "night": Param(
+            None,
+            type=["null", "string"],
+            description="Only what waits of this night: its number, as-of date or run id.",
+        ),
+    },
+)
+def fleet_approvals() -> None:
+    """Say what follows what."""
+    question: Any = put_question()
+    ask = HITLOperator(
+        task_id="ask",
+        subject="{{ " + PUT + "['subject'] }}",
+        body="{{ " + PUT + "['body'] }}",
+        options=list(ANSWERS),
+        defaults=REJECT_ALL,
+        response_timeout=timedelta(hours=HOURS),
+        params={
+            "tenants": Param(
+                [],
+                type=["null", "array"],
+                items={"type": "string"},
+                description="Ids of the tenants to approve, one a line, where only some are.",
+            ),
+            "reason": Param("", type="string", description="Why; the audit keeps it."),
+        },
+    )
+    question >> ask
+    answered: Any = ask.output
+    carry_out(question, answered)
+
+
+fleet_approvals()

@@ -1,0 +1,243 @@
+"""``recfleet approvals``: see and answer what waits for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recfleet.cli import _bulk
+from recfleet.cli._actor import actor
+from recfleet.cli._output import AsJson, print_json, print_table, progress
+from recfleet.errors import BadInputError
+from recfleet.operations.result import Result
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.operations.approvals import Answered
+
+Row = dict[str, Any]
+
+approvals = typer.Typer(
+    help="Changes of champion that wait for a person: see them, approve them, reject them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Ids = Annotated[
+    list[int] | None,
+    typer.Argument(
+        metavar="[ID]...", help="Numbers of requests, as the list shows them.", show_default=False
+    ),
+]
+Every = Annotated[bool, typer.Option("--all", help="Everything that waits.")]
+Tenant = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID", help="What waits of this tenant; may be given several times."),
+]
+Night = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NIGHT",
+        help="What waits of this night: its number, as-of date or run id.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(approvals, name="approvals")
+
+
+@approvals.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """What waits for a person, with the judge's numbers.
+
+    What nobody answers expires, to reject, after RECFLEET_APPROVAL_HOURS. Held by policy: the
+    tenant's policy asks for a person; held by brake: the night would have changed suspiciously
+    many champions at once, which is more likely a broken feed than progress.
+    """
+    from recfleet.database import connect
+    from recfleet.operations.approvals import list_waiting
+
+    with closing(connect()) as connection:
+        rows = list_waiting(connection)
+    if as_json:
+        print_json(rows)
+        return
+    _print(f"{len(rows)} waiting", rows)
+
+
+@approvals.command("approve")
+def approve_command(
+    ids: Ids = None,
+    *,
+    reason: _bulk.Reason,
+    every: Every = False,
+    tenant: Tenant = None,
+    night: Night = None,
+    dry_run: _bulk.DryRun = False,
+    yes: _bulk.Yes = False,
+) -> None:
+    """Put in force what waits: each tenant's new model and its lists, at once.
+
+    Exit code 2: some could not be, such as one that has expired, or whose champion is no longer the
+    one it was judged against; nothing of those was changed.
+    """
+    from recfleet.operations.approvals import approve
+
+    def carry_out(connection: Connection, rows: Sequence[Row]) -> Answered:
+        with progress("approving", len(rows)) as on_each:
+            numbers = [row["approval_id"] for row in rows]
+            return approve(connection, numbers, actor=actor(), reason=reason, on_each=on_each)
+
+    _answer("Approve", carry_out, _Meant(ids, every, tenant, night, dry_run, yes))
+
+
+@approvals.command("reject")
+def reject_command(
+    ids: Ids = None,
+    *,
+    reason: _bulk.Reason,
+    every: Every = False,
+    tenant: Tenant = None,
+    night: Night = None,
+    dry_run: _bulk.DryRun = False,
+    yes: _bulk.Yes = False,
+) -> None:
+    """Refuse what waits: the old champions stay, and nothing is judged again until data is new."""
+    from recfleet.operations.approvals import reject
+
+    def carry_out(connection: Connection, rows: Sequence[Row]) -> Answered:
+        return reject(
+            connection, [row["approval_id"] for row in rows], actor=actor(), reason=reason
+        )
+
+    _answer("Reject", carry_out, _Meant(ids, every, tenant, night, dry_run, yes))
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """Which requests the command line names, and whether to ask."""
+
+    ids: list[int] | None
+    every: bool
+    tenants: list[str] | None
+    night: str | None
+    dry_run: bool
+    yes: bool
+
+
+def _answer(
+    verb: str, carry_out: Callable[[Connection, Sequence[Row]], Answered], meant: _Meant
+) -> None:
+    from recfleet.database import connect
+
+    with closing(connect(purpose=f"recfleet {verb.lower()}")) as connection:
+        rows = _chosen(connection, meant)
+        if meant.dry_run or not rows:
+            _print(f"{verb}: would be done with these {len(rows)}", rows)
+            return
+        _bulk.ask(len(rows), f"{verb} {len(rows)} changes of champion", yes=meant.yes)
+        answered = carry_out(connection, rows)
+    changed = {change.tenant_id: change.sentence for change in answered.changed}
+    _bulk.show_results(f"{verb}: done", [_result(row, answered, changed) for row in rows])
+
+
+def _result(row: Row, answered: Answered, changed: dict[str, str]) -> Result:
+    tenant_id, number = row["tenant"], row["approval_id"]
+    if number in answered.refused:
+        return Result(tenant_id, "failed", answered.refused[number])
+    stays = f"{tenant_id}: version {row.get('to_version')} is rejected, its champion stays."
+    return Result(tenant_id, "done", changed.get(tenant_id, stays))
+
+
+def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
+    """The requests that are meant; numbers that do not wait are kept, to be told of one by one.
+
+    Raises:
+        BadInputError: nothing says which, or several things do.
+        UnknownTenantError: there is no such tenant.
+    """
+    from recfleet.fleet.report import find_night
+    from recfleet.operations.approvals import list_waiting
+    from recfleet.tenants import check_tenants
+
+    if sum(map(bool, (meant.ids, meant.tenants, meant.night, meant.every))) != 1:
+        raise BadInputError(
+            "Say which: their numbers, --tenant, --night or --all, and only one of these. "
+            "`recfleet approvals list` shows what waits."
+        )
+    waiting = list_waiting(connection)
+    if meant.ids:
+        known = {row["approval_id"]: row for row in waiting}
+        return [known.get(number, _unknown(number)) for number in dict.fromkeys(meant.ids)]
+    if meant.tenants:
+        check_tenants(connection, meant.tenants)
+        if idle := sorted(set(meant.tenants) - {row["tenant"] for row in waiting}):
+            raise BadInputError(f"Nothing waits of {', '.join(idle)}.")
+        return [row for row in waiting if row["tenant"] in meant.tenants]
+    if meant.night:
+        number = find_night(connection, meant.night)["night_id"]
+        return [row for row in waiting if row["night"] == number]
+    return waiting
+
+
+def _unknown(number: int) -> Row:
+    return {"approval_id": number, "tenant": f"request {number}"}
+
+
+def _print(title: str, rows: Sequence[Row]) -> None:
+    print_table(
+        title,
+        [_shown(row) for row in rows],
+        [
+            "id",
+            "tenant",
+            "change",
+            "version",
+            "RMSE\nnew / old / popular",
+            "NDCG@10\nnew / old / popular",
+            "gain",
+            "held by",
+            "since",
+            "expires",
+        ],
+        right=frozenset({"id", "gain"}),
+        empty="Nothing waits for approval.",
+    )
+
+
+def _shown(row: Row) -> Row:
+    if "change" not in row:
+        return {"id": row["approval_id"], "tenant": row["tenant"], "change": "does not wait"}
+    from_version = "none" if row["from_version"] is None else row["from_version"]
+    return {
+        "id": row["approval_id"],
+        "tenant": row["tenant"],
+        "change": row["change"],
+        "version": f"{from_version} → {row['to_version']}",
+        "RMSE\nnew / old / popular": _trio(row, "rmse", digits=4),
+        "NDCG@10\nnew / old / popular": _trio(row, "ndcg", digits=3),
+        "gain": _gain(row),
+        "held by": row["held_by"],
+        "since": row["requested_at"],
+        "expires": row["expires_at"],
+    }
+
+
+def _trio(row: Row, metric: str, *, digits: int) -> str:
+    values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
+    return " / ".join("–" if value is None else f"{value:.{digits}f}" for value in values)
+
+
+def _gain(row: Row) -> str | None:
+    if row["gain"] is None:
+        return None
+    bounds = [row["gain_low"], row["gain_high"]]
+    low, high = ("–" if bound is None else f"{bound:+.2%}" for bound in bounds)
+    return f"{row['gain']:+.2%} ({low} to {high})"

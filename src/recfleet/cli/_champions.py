@@ -1,0 +1,124 @@
+"""``recfleet rollback`` and ``recfleet promote``: change which model is in force."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recfleet.cli import _bulk
+from recfleet.cli._actor import actor
+from recfleet.cli._output import progress, say_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from recfleet.operations.champions import Case, Choice
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("rollback")(rollback_command)
+    app.command("promote")(promote_command)
+
+
+def rollback_command(
+    tenants: _bulk.Tenants = None,
+    *,
+    reason: _bulk.Reason,
+    to_version: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Version of the tenant's model. By default the one before the champion.",
+        ),
+    ] = None,
+    file: _bulk.File = None,
+    where: _bulk.Where = None,
+    dry_run: _bulk.DryRun = False,
+    yes: _bulk.Yes = False,
+) -> None:
+    """Put a tenant's earlier model back in force, with its lists.
+
+    Lists that are kept are live at once as they are; others are made at once, from what the lists
+    until now have seen. Nobody goes back to the model that was rolled back from: it is promoted
+    again by `recfleet promote`, and the next night judges its challengers against the old model,
+    more strictly for a while (the policy's cooldown).
+
+    The same as the DAG tenant_rollback. Exit code 2: a tenant's could not be done, nothing of it
+    was changed.
+    """
+    from recfleet.operations.champions import rollback_to
+
+    chosen = _Chosen(tenants, file, where, dry_run, yes)
+    _change("rollback", rollback_to(to_version), reason, chosen)
+
+
+def promote_command(
+    tenants: _bulk.Tenants = None,
+    *,
+    reason: _bulk.Reason,
+    version: Annotated[
+        int, typer.Option(metavar="N", help="Version of the tenant's model; see MLflow.")
+    ],
+    file: _bulk.File = None,
+    where: _bulk.Where = None,
+    dry_run: _bulk.DryRun = False,
+    yes: _bulk.Yes = False,
+) -> None:
+    """Put a version of a tenant's model in force, with its lists.
+
+    The champion until then becomes the previous one, to which `recfleet rollback` goes back. What
+    a night holds for a person is answered with `recfleet approvals`.
+    """
+    from recfleet.operations.champions import promotion_of
+
+    chosen = _Chosen(tenants, file, where, dry_run, yes)
+    _change("promote", promotion_of(version), reason, chosen)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Which tenants the command line names, and whether to ask."""
+
+    tenants: list[str] | None
+    file: str | None
+    where: list[str] | None
+    dry_run: bool
+    yes: bool
+
+
+_VERBS = {"rollback": "Roll back", "promote": "Promote"}
+
+
+def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _Chosen) -> None:
+    from recfleet.database import connect
+    from recfleet.operations.champions import change_all
+
+    with closing(connect(purpose=f"recfleet {what}")) as connection:
+        tenants = _bulk.choose(connection, chosen.tenants, file=chosen.file, where=chosen.where)
+        connection.commit()
+        if not tenants:
+            _bulk.say_nobody()
+            return
+        yes = chosen.yes or chosen.dry_run
+        _bulk.ask(len(tenants), f"{_VERBS[what]} {len(tenants)} tenants", yes=yes)
+        with progress(what, len(tenants)) as on_each:
+            results, trouble = change_all(
+                connection,
+                what,
+                tenants,
+                choose,
+                actor=actor(),
+                reason=reason,
+                dry_run=chosen.dry_run,
+                on_each=on_each,
+            )
+    if trouble:
+        say_note(
+            f"MLflow's aliases have not followed yet: {trouble} The close of the next night, or "
+            "`recfleet doctor --repair`, brings them to what is on record."
+        )
+    _bulk.show_results("Would be done" if chosen.dry_run else "Done", results)

@@ -1,0 +1,166 @@
+"""The one question that a night asks in Airflow when changes of champion wait for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from recfleet.errors import BadInputError
+from recfleet.fleet.report import find_night
+from recfleet.operations.approvals import Answered, approve, list_waiting, reject
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.operations.approvals import Row
+
+Answer = Literal["all", "named", "none"]
+"""What is approved; the rest of what was asked is rejected."""
+
+_LISTED = 200
+"""Changes that the question shows; of more it tells how many there are."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What waits, as it is put to people."""
+
+    approval_ids: list[int]
+    """What the answer is about, however many are shown."""
+    subject: str
+    body: str
+    """In Markdown."""
+
+
+def put_question(connection: Connection, night: str | None) -> Question | None:
+    """What waits of a night, or of all nights, as a question; None: nothing does.
+
+    Args:
+        connection: an open connection outside any transaction; it commits.
+        night: its number, as-of date or Airflow run id; None: of all nights.
+
+    Raises:
+        BadInputError: there is no such night.
+    """
+    rows = list_waiting(connection)
+    where = "of all nights"
+    if night is not None:
+        found = find_night(connection, night)
+        rows = [row for row in rows if row["night"] == found["night_id"]]
+        where = f"of night {found['night_id']}, as of {found['as_of']:%Y-%m-%d %H:%M}"
+    if not rows:
+        return None
+    changes = f"{len(rows):,} change{'' if len(rows) == 1 else 's'} of champion"
+    subject = f"{changes} {where}: approve?"
+    return Question([row["approval_id"] for row in rows], subject, _body(rows))
+
+
+def carry_out(
+    connection: Connection,
+    approval_ids: Sequence[int],
+    answer: Answer,
+    named: Sequence[str],
+    *,
+    actor: str,
+    reason: str,
+) -> Answered:
+    """Carry the answer to a question out; safe to repeat.
+
+    What has been answered meanwhile on the command line, or has expired, no longer waits and is
+    left as it is.
+
+    Args:
+        connection: an open connection outside any transaction; it commits.
+        approval_ids: the question's.
+        answer: what is approved.
+        named: the tenants, where only those named are.
+        actor: who answered.
+        reason: why, in words.
+
+    Raises:
+        BadInputError: a tenant is named that was not asked about, or none is; nothing was changed.
+        InfrastructureError: a service is away; what is done is done.
+    """
+    asked = [row for row in list_waiting(connection) if row["approval_id"] in set(approval_ids)]
+    if answer == "named":
+        _check_named(connection, approval_ids, named)
+    wanted = {
+        row["approval_id"]
+        for row in asked
+        if answer == "all" or (answer == "named" and row["tenant"] in named)
+    }
+    others = [row["approval_id"] for row in asked if row["approval_id"] not in wanted]
+    approved = approve(connection, sorted(wanted), actor=actor, reason=reason)
+    rejected = reject(connection, others, actor=actor, reason=reason)
+    return Answered(
+        done=[*approved.done, *rejected.done],
+        changed=approved.changed,
+        refused={**approved.refused, **rejected.refused},
+    )
+
+
+def _check_named(connection: Connection, approval_ids: Sequence[int], named: Sequence[str]) -> None:
+    if not named:
+        raise BadInputError(
+            "No tenant was named to be approved. Nothing was changed; what waits can be answered "
+            "with `recfleet approvals`."
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id from approval where approval_id = any(%s)", (list(approval_ids),)
+        )
+        asked = {tenant_id for (tenant_id,) in cursor}
+    connection.commit()
+    if strange := sorted(set(named) - asked):
+        raise BadInputError(
+            f"Nothing was asked about {', '.join(map(repr, strange))}. Nothing was changed; what "
+            "waits can be answered with `recfleet approvals`."
+        )
+
+
+def _body(rows: Sequence[Row]) -> str:
+    lines = [
+        "RMSE and NDCG@10: new, old, popularity. The gain of RMSE with its bounds.",
+        "",
+        "| tenant | change | version | RMSE | NDCG@10 | gain | held by |",
+        "|---|---|---|---|---|---|---|",
+        *map(_line, rows[:_LISTED]),
+    ]
+    if len(rows) > _LISTED:
+        lines += [
+            "",
+            f"… and {len(rows) - _LISTED:,} more, which the answer is about as well: "
+            "`recfleet approvals list` shows all of them.",
+        ]
+    expires = min(row["expires_at"] for row in rows)
+    lines += ["", f"What nobody has answered by {expires:%Y-%m-%d %H:%M} UTC is rejected."]
+    return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    before = "none" if row["from_version"] is None else row["from_version"]
+    cells = [
+        row["tenant"],
+        row["change"],
+        f"{before} → {row['to_version']}",
+        _trio(row, "rmse", 4),
+        _trio(row, "ndcg", 3),
+        _gain(row),
+        row["held_by"],
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _trio(row: Row, metric: str, digits: int) -> str:
+    values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
+    return " / ".join(_number(value, f".{digits}f") for value in values)
+
+
+def _gain(row: Row) -> str:
+    bounds = f"{_number(row['gain_low'], '+.2%')} to {_number(row['gain_high'], '+.2%')}"
+    return f"{_number(row['gain'], '+.2%')} ({bounds})"
+
+
+def _number(value: Any, form: str) -> str:
+    return "–" if value is None else f"{value:{form}}"
