@@ -39,11 +39,13 @@ def test_the_night_is_as_drawn(run_python: RunPython) -> None:
     dag = json.loads(run_python(DESCRIBE))
     assert dag["errors"] == []
     assert dag["dags"] == [
+        "fleet_approvals",
         "fleet_housekeeping",
         "nightly_fleet",
         "tenant_backfill",
         "tenant_mode",
         "tenant_policy",
+        "tenant_rollback",
     ]
     assert dag["upstream"] == {
         "plan": [],
@@ -78,6 +80,26 @@ def test_housekeeping_is_as_drawn(run_python: RunPython) -> None:
     }
     assert dag["documented"]
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+
+
+def test_approvals_ask_once_and_then_carry_out(run_python: RunPython) -> None:
+    dag = json.loads(run_python(DESCRIBE, DAG="fleet_approvals"))
+    assert dag["upstream"] == {
+        "put_question": [],
+        "ask": ["put_question"],
+        "carry_out": ["ask", "put_question"],
+    }
+    assert dag["documented"]
+    assert dag["params"] == ["night"]
+    # One night's question, unanswered, must not keep the next night's from being asked.
+    assert dag["max_active_runs"] > 3
+
+
+def test_rollback_is_one_task(run_python: RunPython) -> None:
+    dag = json.loads(run_python(DESCRIBE, DAG="tenant_rollback"))
+    assert dag["upstream"] == {"roll_back": []}
+    assert dag["documented"]
+    assert dag["params"] == ["reason", "tenants", "to_version"]
 
 
 def test_reading_the_dags_imports_nothing_heavy(run_python: RunPython) -> None:

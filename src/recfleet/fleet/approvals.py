@@ -266,7 +266,7 @@ def count_waiting(connection: Connection, run_id: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "select count(*) from approval join night using (night_id) "
-            "where run_id = %s and status = 'waiting' and expires_at > now()",
+            "where night.run_id = %s and approval.status = 'waiting' and expires_at > now()",
             (run_id,),
         )
         [(waiting,)] = cursor.fetchall()

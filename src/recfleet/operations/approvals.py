@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 _LIST = """
 select approval_id, approval.tenant_id as tenant, change, against as from_version,
-       version as to_version, held_by,
+       version as to_version, approval.held_by,
        (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
        (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
        (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
@@ -43,7 +43,7 @@ select approval_id, approval.tenant_id as tenant, change, against as from_versio
        (numbers #>> '{gain,high}')::float as gain_high,
        requested_at, expires_at, night_id as night, night.run_id, ledger.reason
   from approval join night using (night_id) left join ledger using (night_id, tenant_id)
- where status = 'waiting'
+ where approval.status = 'waiting'
  order by night_id, tenant_id
 """
 
