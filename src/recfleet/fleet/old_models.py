@@ -41,19 +41,8 @@ union all
 select tenant_id, intent ->> 'promote', null, 'of a promotion that is not done'
   from ledger where intent ? 'promote' and tenant_id = any(%(tenants)s)
 union all
-<<<<<<< HEAD
-select last.tenant_id, challenger ->> 'run_id', null, 'awaits approval'
-  from unnest(%(tenants)s::text[]) as named (tenant_id)
- cross join lateral (
-   select tenant_id, outcome, challenger from ledger join night using (night_id)
-    where ledger.tenant_id = named.tenant_id and state <> 'unchanged' and not is_trial
-    order by night_id desc limit 1
- ) as last
- where outcome = 'awaiting approval'
-=======
 select tenant_id, run_id, version, 'awaits approval'
   from approval where status = 'waiting' and tenant_id = any(%(tenants)s)
->>>>>>> ad5cce1 (Let changes of champion wait for a person, and answer them by hand)
 """
 # Challengers of trials; one that a person has made champion since is like any other.
 _TRIED = """
