@@ -73,7 +73,7 @@ def test_a_failure_among_many_is_told_and_fails(capsys: pytest.CaptureFixture[st
         Result("berry", "failed", "berry has no champion"),
     ]
     with pytest.raises(BadInputError, match="1 of 2 tenants failed"):
-        show_results(results)
+        show_results("Modes", results)
     shown = capsys.readouterr().out
     assert "apple is [bold]frozen[/bold]" in shown
     assert "berry has no champion" in shown

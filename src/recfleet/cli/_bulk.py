@@ -112,10 +112,11 @@ def say_nobody() -> None:
     console().print(Text("No tenant fits: nothing to do."))
 
 
-def show_results(results: Sequence[Result], *, dry_run: bool = False) -> None:
+def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False) -> None:
     """Tell what was done, tenant by tenant; fails at the end when somebody's failed.
 
     Args:
+        title: above the table.
         results: one a tenant.
         dry_run: whether it was only found out, and nothing was changed.
 
@@ -123,7 +124,7 @@ def show_results(results: Sequence[Result], *, dry_run: bool = False) -> None:
         BadInputError: how many failed.
     """
     if len(results) == 1 and results[0].status != "failed" and not dry_run:
-        console().print(Text(f"{results[0].sentence}."))
+        console().print(Text(f"{results[0].sentence.rstrip('.')}."))
         return
     words = {"done": "would be done", "failed": "would fail"} if dry_run else {}
     rows = [
@@ -134,8 +135,9 @@ def show_results(results: Sequence[Result], *, dry_run: bool = False) -> None:
         }
         for result in results
     ]
-    title = f"{len(results)} tenants" + ("; nothing was changed" if dry_run else "")
-    print_table(title, rows, ["tenant", "status", "what"])
+    print_table(
+        f"{title}; nothing was changed" if dry_run else title, rows, ["tenant", "status", "what"]
+    )
     failed = [result for result in results if result.status == "failed"]
     if failed:
         raise BadInputError(f"{len(failed)} of {len(results)} tenants failed, as the table says.")

@@ -143,7 +143,7 @@ def set_mode_command(
         if not dry_run:
             ask(len(chosen), f"Set {len(chosen)} tenants to {mode}", yes=yes)
         results = set_mode(connection, chosen, mode, actor=actor(), reason=reason, dry_run=dry_run)
-    show_results(results, dry_run=dry_run)
+    show_results(f"{len(results)} tenants", results, dry_run=dry_run)
 
 
 @tenant.command("set")
@@ -192,7 +192,7 @@ def set_command(
         results = set_policies(
             connection, chosen, changes, actor=actor(), reason=reason, dry_run=dry_run
         )
-    show_results(results, dry_run=dry_run)
+    show_results(f"{len(results)} tenants", results, dry_run=dry_run)
 
 
 @tenant.command("policy")
