@@ -82,6 +82,8 @@ def test_an_excluded_customer_is_not_taken_for_unknown(
     with connection.cursor() as cursor:
         cursor.execute("select distinct customer_id from live_recommendation")
         assert cursor.fetchall() == [("d",)]
+        cursor.execute("select customer_id from live_excluded where tenant_id = 'acme' order by 1")
+        assert cursor.fetchall() == [("c",), ("new",)]
         cursor.execute(
             "select customer_id, source, products, scores from recommendation "
             "where night_id = %s and source = 'excluded' order by 1",

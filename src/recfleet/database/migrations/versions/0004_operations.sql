@@ -36,6 +36,18 @@ end $$;
 alter table recfleet.recommendation add constraint recommendation_source_check
   check (source in ('model', 'popular', 'excluded'));
 
+-- Whom an application shows nothing: a customer without a row in live_recommendation who is in here
+-- must not be shown what is in live_popular either.
+create view recfleet.live_excluded as
+select release.tenant_id,
+       recommendation.customer_id,
+       release.release_id,
+       release.as_of
+  from recfleet.live_release
+  join recfleet.release using (release_id, night_id)
+  join recfleet.recommendation using (release_id, night_id)
+ where recommendation.source = 'excluded';
+
 -- The audit -----------------------------------------------------------------------------------------
 
 -- Whatever changes a tenant's champion, mode or policy, and who decided it. Rows are numbered without
