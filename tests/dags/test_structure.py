@@ -102,6 +102,28 @@ def test_rollback_is_one_task(run_python: RunPython) -> None:
     assert dag["params"] == ["reason", "tenants", "to_version"]
 
 
+def test_a_backfill_is_as_drawn(run_python: RunPython) -> None:
+    dag = json.loads(run_python(DESCRIBE, DAG="tenant_backfill"))
+    assert dag["upstream"] == {
+        "plan": [],
+        "replay": ["plan"],
+        "decide": ["replay"],
+        "publish": ["decide"],
+        "close": ["plan", "publish"],
+    }
+    assert dag["mapped"] == dag["named"] == ["publish", "replay"]
+    assert {task for task, rule in dag["rules"].items() if rule == "all_done"} == {
+        "decide",
+        "close",
+    }
+    assert dag["documented"]
+    # Two backfills of one tenant queue.
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+    assert dag["params"] == [
+        "actor", "force", "from", "promote", "reason", "step", "tenants", "to",
+    ]  # fmt: skip
+
+
 def test_reading_the_dags_imports_nothing_heavy(run_python: RunPython) -> None:
     assert json.loads(run_python(DESCRIBE))["heavy"] == []
 

@@ -28,6 +28,7 @@ for _room in (
     "seed",
     "ingest",
     "night",
+    "backfill",
     "tenant",
     "recommend",
     "champions",

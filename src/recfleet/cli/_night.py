@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
 from recfleet.cli._output import AsJson, console, print_json, print_table
-from recfleet.errors import RecfleetError
+from recfleet.fleet.ledger import NightKind
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
-    from rich.progress import Progress, TaskID
 
     from recfleet.cli._airflow import AirflowClient
 
 DAG_ID = "nightly_fleet"
-_SECONDS_BETWEEN_LOOKS = 0.5
-_SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG = 90
 
 night = typer.Typer(
     help="Run a night, and see how it went.", no_args_is_help=True, rich_markup_mode=None
@@ -89,109 +87,50 @@ def trigger_night(airflow: AirflowClient, conf: dict[str, Any]) -> str:
     Raises:
         RecfleetError: Airflow has not read the DAG.
     """
-    patience = time.monotonic() + _SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG
-    while not airflow.has_dag(DAG_ID):
-        if time.monotonic() > patience:
-            raise RecfleetError(
-                f"Airflow does not know the DAG {DAG_ID}: see the log of the dag processor; "
-                "`recfleet status` names it."
-            )
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-    airflow.unpause(DAG_ID)
-    return airflow.trigger(DAG_ID, conf)
-
-
-_DONE_BY_STATE = {
-    "planned": 0,
-    "validated": 1,
-    "judged": 2,
-    "published": 3,
-    "quarantined": 3,
-    "failed": 3,
-    "unchanged": 3,
-}
+    return trigger(airflow, DAG_ID, conf)
 
 
 def follow_night(connection: Connection, airflow: AirflowClient, run_id: str) -> bool:
     """Show a night's progress until it has ended; return whether it ended well."""
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console()) as progress:
-        task = progress.add_task("night", total=None, detail="waiting for Airflow")
-        said = ""
-        try:
-            while (state := airflow.state(DAG_ID, run_id)) in ("queued", "running"):
-                if state == "queued":
-                    progress.update(task, detail="waiting for another night to end")
-                said = _show_progress(connection, progress, task, run_id, said)
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-        except KeyboardInterrupt:
-            progress.stop()
-            console().print(
-                f"\nNo longer watching; the night goes on in Airflow as {run_id}. "
-                "`recfleet night show` tells how far it is.",
-                markup=False,
-            )
-            raise typer.Exit(130) from None
-        _show_progress(connection, progress, task, run_id, said)
-    if state == "failed":
-        _say_why_failed(airflow, run_id)
-    return state == "success"
+    watched = Watched(DAG_ID, "night", "recfleet night show", partial(_look, connection))
+    return follow(airflow, run_id, watched)
 
 
-def _show_progress(
-    connection: Connection, progress: Progress, task: TaskID, run_id: str, said: str
-) -> str:
-    """Move the bar on; where no terminal looks on, a line whenever the states change."""
+def _look(connection: Connection, run_id: str) -> Look | None:
     from recfleet.fleet.report import night_progress
 
     states = night_progress(connection, run_id)
     if not states:
-        return said
-    done = sum(_DONE_BY_STATE[state] * count for state, count in states.items())
-    detail = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    progress.update(task, total=3 * sum(states.values()), completed=done, detail=detail)
-    kinds = " ".join(sorted(states))
-    if kinds != said and not progress.console.is_terminal:
-        progress.console.print(f"  {detail}", markup=False)
-    return kinds
-
-
-def _say_why_failed(airflow: AirflowClient, run_id: str) -> None:
-    failed = [
-        task["task_display_name"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else "")
-        for task in airflow.tasks(DAG_ID, run_id)
-        if task["state"] == "failed"
-    ]
-    console().print(
-        f"The night failed in: {', '.join(failed) or 'no task'}. "
-        f"Its log is in Airflow, run {run_id}.",
-        markup=False,
+        return None
+    return Look(
+        done=sum(STEPS_DONE[state] * count for state, count in states.items()),
+        total=STEPS * sum(states.values()),
+        detail=", ".join(f"{count} {state}" for state, count in sorted(states.items())),
+        mark=" ".join(sorted(states)),
     )
 
 
 @night.command("list")
-def list_command(as_json: AsJson = False) -> None:
+def list_command(
+    kind: Annotated[
+        NightKind | None,
+        typer.Option(help="Only these. By default all but the trials of backfills."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """The newest nights."""
     from recfleet.database import connect
     from recfleet.fleet.report import list_nights
 
     with closing(connect()) as connection:
-        rows = list_nights(connection)
+        rows = list_nights(connection, kind=kind)
     if as_json:
         print_json(rows)
         return
     print_table(
         "Nights",
         rows,
-        ["night_id", "as_of", "status", "started_at", "finished_at", "summary"],
+        ["night_id", "kind", "as_of", "status", "started_at", "finished_at", "summary"],
         right=frozenset({"night_id"}),
         empty="There has been no night yet: `recfleet night run --wait` runs one.",
     )

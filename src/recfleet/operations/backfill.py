@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from psycopg2.extras import RealDictCursor
 
 from recfleet.audit import Entry, append_entries
 from recfleet.database import connect, transaction
@@ -23,6 +24,7 @@ from recfleet.fleet.champions import champions_of
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
 from recfleet.fleet.ledger import (
+    FINAL_STATES,
     Night,
     nights_of_backfill,
     open_night,
@@ -415,14 +417,64 @@ def close_backfill(run_id: str) -> BackfillSummary:
 # --- What became of it ----------------------------------------------------------------------------
 
 
-def backfill_progress(connection: Connection, run_id: str) -> dict[str, int]:
-    """How many tenants' nights of a backfill are in which state."""
-    with connection.cursor() as cursor:
+@dataclass(frozen=True)
+class BackfillProgress:
+    """How far a backfill is."""
+
+    nights: int
+    nights_done: int
+    """Nights in which every tenant has come to its end."""
+    states: dict[str, int]
+    """State -> tenants' nights."""
+
+
+def backfill_progress(connection: Connection, run_id: str) -> BackfillProgress:
+    """How far a backfill is; without any night before it is planned.
+
+    Args:
+        connection: an open connection; it commits.
+        run_id: of the Airflow run.
+    """
+    with transaction(connection), connection.cursor() as cursor:
         cursor.execute(
             "select state, count(*) from ledger join night using (night_id) where backfill = %s "
             "group by state",
             (run_id,),
         )
         states = dict(cursor.fetchall())
-    connection.commit()
-    return states
+        cursor.execute(
+            "select count(*), count(*) filter (where not exists (select from ledger "
+            "where ledger.night_id = night.night_id and state <> all(%s))) "
+            "from night where backfill = %s",
+            (list(FINAL_STATES), run_id),
+        )
+        [(nights, done)] = cursor.fetchall()
+    return BackfillProgress(nights, done, states)
+
+
+def backfilled_nights(connection: Connection, request: BackfillRequest) -> list[dict[str, Any]]:
+    """What the newest backfill found for each tenant and date of a request, by tenant and date.
+
+    Args:
+        connection: an open connection; it commits.
+        request: which tenants and dates; those never run are left out.
+    """
+    with transaction(connection), connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(
+            """
+            select distinct on (tenant_id, night.as_of)
+                   tenant_id as tenant, night.as_of, night_id as night, verdict, outcome,
+                   release.served_by, release.model_version as version,
+                   (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
+                   (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
+                   (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
+                   (numbers #>> '{gain,value}')::float as gain, reason
+              from ledger join night using (night_id)
+              left join release using (release_id, night_id, tenant_id)
+             where kind = 'backfill' and tenant_id = any(%s) and night.as_of = any(%s)
+               and not (is_trial and outcome is not distinct from 'unchanged')
+             order by tenant_id, night.as_of, night_id desc
+            """,
+            (list(request.tenants), request.as_of_times()),
+        )
+        return [dict(row) for row in cursor]

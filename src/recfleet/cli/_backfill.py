@@ -1,0 +1,206 @@
+"""``recfleet backfill``: run nights of the past again, for some tenants."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recfleet.cli._actor import actor
+from recfleet.cli._bulk import DryRun, File, Tenants, Where, Yes, ask, choose, say_nobody
+from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
+from recfleet.cli._output import AsJson, console, print_json, print_table
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.operations.backfill import BackfillNight
+    from recfleet.operations.backfill_request import BackfillRequest
+
+DAG_ID = "tenant_backfill"
+_LISTED = 100
+"""Nights shown at the end, tenant by tenant."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("backfill")(backfill)
+
+
+def backfill(
+    tenant: Tenants = None,
+    *,
+    first: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="DATE",
+            help="The first night sees nothing later than this date (its midnight) or time, in UTC "
+            "unless it says otherwise.",
+        ),
+    ] = "",
+    last: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="No night is as of a later one than this.")
+    ] = "",
+    step: Annotated[int, typer.Option(help="Days from one night to the next.")] = 1,
+    promote: Annotated[
+        bool,
+        typer.Option(
+            "--promote", help="The last night is as tonight's: its verdict is carried out."
+        ),
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also nights that were run before, from the same data."),
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Why, in words; the audit keeps it.")
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Show progress until all nights have ended, then a table."),
+    ] = False,
+    file: File = None,
+    where: Where = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run nights of the past again.
+
+    Each sees what was known then: interactions up to its date, and the champion of that time. What
+    it finds is in the ledger, its lists are a release; champions and live lists stay as they are,
+    unless --promote lets the last night count. Who is frozen is not retrained, who is off is left
+    out.
+
+    The same as `airflow dags trigger tenant_backfill --conf '{"tenants": ["germany"],
+    "from": "2011-11-01", "to": "2011-11-14"}'`. Exit code 0: triggered, or with --wait: it ended
+    well; 1: it failed.
+    """
+    from recfleet.database import connect
+    from recfleet.operations.backfill import look_ahead
+
+    with closing(connect()) as connection:
+        tenant_ids = choose(connection, tenant, file=file, where=where)
+        if not tenant_ids:
+            say_nobody()
+            return
+        given = {"from": first or None, "to": last or None, "step": step, "promote": promote}
+        request = _request({**given, "force": force, "reason": reason, "tenants": tenant_ids})
+        ahead = look_ahead(connection, request)
+        connection.commit()
+        if dry_run:
+            _show_ahead(request, ahead, as_json=as_json)
+            return
+        ask(len(tenant_ids), f"Run {request.sentence()} for {len(tenant_ids)} tenants", yes=yes)
+        well = _run(connection, request, wait=wait, as_json=as_json)
+    raise typer.Exit(0 if well else 1)
+
+
+def _request(given: dict[str, Any]) -> BackfillRequest:
+    from recfleet.operations.backfill_request import read_backfill
+
+    return read_backfill({**given, "actor": actor()})
+
+
+def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_json: bool) -> bool:
+    """Trigger the DAG and, where asked to, watch it; whether all went well so far."""
+    from recfleet.cli._airflow import AirflowClient
+    from recfleet.operations.backfill import backfilled_nights
+    from recfleet.settings import settings
+
+    command = "recfleet night list --kind backfill"
+    with AirflowClient(settings()) as airflow:
+        run_id = trigger(airflow, DAG_ID, request.conf())
+        if not wait:
+            if as_json:
+                print_json({"run_id": run_id})
+            else:
+                console().print(f"Triggered {run_id}. `{command}` shows its nights.", markup=False)
+            return True
+        watched = Watched(DAG_ID, "backfill", command, partial(_look, connection))
+        well = follow(airflow, run_id, watched)
+    rows = backfilled_nights(connection, request)
+    if as_json:
+        print_json({"run_id": run_id, "ended_well": well, "nights": rows})
+    else:
+        _show_nights(request, rows)
+    return well
+
+
+def _look(connection: Connection, run_id: str) -> Look | None:
+    from recfleet.operations.backfill import backfill_progress
+
+    progress = backfill_progress(connection, run_id)
+    if not progress.nights:
+        return None
+    states = progress.states
+    return Look(
+        done=sum(STEPS_DONE[state] * count for state, count in states.items()),
+        total=STEPS * sum(states.values()),
+        detail=f"{progress.nights_done} of {progress.nights} nights",
+        mark=str(progress.nights_done),
+    )
+
+
+def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_json: bool) -> None:
+    """Say what would be done, tenant by tenant."""
+    rows = []
+    for tenant_id in request.tenants:
+        mine = [
+            item
+            for night in ahead
+            for item in night.prospects
+            if item.tenant.tenant_id == tenant_id
+        ]
+        reasons = Counter(item.idle.reason for item in mine if item.idle)
+        why = "; ".join(
+            reason if count == 1 else f"{reason} (and {count - 1} like it)"
+            for reason, count in reasons.most_common(3)
+        )
+        to_run = sum(item.idle is None for item in mine)
+        rows.append({"tenant": tenant_id, "to run": to_run, "left out": len(mine) - to_run,
+                     "why": why or None})  # fmt: skip
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        f"Would run {request.sentence()}",
+        rows,
+        ["tenant", "to run", "left out", "why"],
+        right=frozenset({"to run", "left out"}),
+        cut="why",
+    )
+
+
+def _show_nights(request: BackfillRequest, rows: list[dict[str, Any]]) -> None:
+    """Print what was found, tenant by tenant and night by night."""
+    for row in rows:
+        contenders = ("challenger", "champion", "popularity")
+        scores = [row[f"rmse_{name}"] for name in contenders]
+        row["RMSE\nnew / old / popular"] = (
+            None
+            if all(score is None for score in scores)
+            else " / ".join("–" if score is None else f"{score:.4f}" for score in scores)
+        )
+        row["gain"] = None if row["gain"] is None else f"{row['gain']:+.2%}"
+        row["serves"] = f"v{row['version']}" if row["version"] else row["served_by"]
+    columns = ["tenant", "as_of", "verdict", "outcome", "serves", "RMSE\nnew / old / popular",
+               "gain", "reason"]  # fmt: skip
+    print_table(
+        f"Backfill of {request.sentence()}",
+        rows[:_LISTED],
+        columns,
+        right=frozenset({"gain"}),
+        cut="reason",
+        drop=("serves", "gain"),
+        empty="No night has come to its end.",
+    )
+    if len(rows) > _LISTED:
+        console().print(
+            f"… and {len(rows) - _LISTED:,} more; --json has all of them.", markup=False
+        )

@@ -1,0 +1,134 @@
+"""Triggering a DAG, and watching its run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from recfleet.cli._output import console
+from recfleet.errors import RecfleetError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from recfleet.cli._airflow import AirflowClient
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG = 90
+
+STEPS = 3
+"""Steps of a tenant's night that its states tell apart."""
+STEPS_DONE = {
+    "planned": 0,
+    "validated": 1,
+    "judged": 2,
+    "published": 3,
+    "quarantined": 3,
+    "failed": 3,
+    "unchanged": 3,
+}
+"""State of a tenant's night -> how many of them are done."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How far a run is at one moment."""
+
+    done: int
+    total: int
+    detail: str
+    """In words."""
+    mark: str
+    """Where no terminal looks on, a line is said whenever this changes."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What is watched, and what to call it."""
+
+    dag_id: str
+    noun: str
+    """Such as ``night``."""
+    command: str
+    """Tells how far it is, later."""
+    look: Callable[[str], Look | None]
+    """Run id -> how far it is; None while nothing is written of it."""
+
+
+def trigger(airflow: AirflowClient, dag_id: str, conf: Mapping[str, Any]) -> str:
+    """Trigger a run of a DAG and return its run id.
+
+    Raises:
+        RecfleetError: Airflow has not read the DAG.
+    """
+    patience = time.monotonic() + _SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG
+    while not airflow.has_dag(dag_id):
+        if time.monotonic() > patience:
+            raise RecfleetError(
+                f"Airflow does not know the DAG {dag_id}: see the log of the dag processor; "
+                "`recfleet status` names it."
+            )
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    airflow.unpause(dag_id)
+    return airflow.trigger(dag_id, conf)
+
+
+def follow(airflow: AirflowClient, run_id: str, watched: Watched) -> bool:
+    """Show a run's progress until it has ended; return whether it ended well."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console()) as progress:
+        task = progress.add_task(watched.noun, total=None, detail="waiting for Airflow")
+        said = ""
+        try:
+            while (state := airflow.state(watched.dag_id, run_id)) in ("queued", "running"):
+                if state == "queued":
+                    progress.update(task, detail=f"waiting for another {watched.noun} to end")
+                said = _show(progress, task, watched.look(run_id), said)
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:
+            progress.stop()
+            console().print(
+                f"\nNo longer watching; the {watched.noun} goes on in Airflow as {run_id}. "
+                f"`{watched.command}` tells how far it is.",
+                markup=False,
+            )
+            raise typer.Exit(130) from None
+        _show(progress, task, watched.look(run_id), said)
+    if state == "failed":
+        _say_why_failed(airflow, run_id, watched)
+    return state == "success"
+
+
+def _show(progress: Progress, task: TaskID, look: Look | None, said: str) -> str:
+    """Move the bar on; where no terminal looks on, a line whenever the mark changes."""
+    if look is None:
+        return said
+    progress.update(task, total=look.total, completed=look.done, detail=look.detail)
+    if look.mark != said and not progress.console.is_terminal:
+        progress.console.print(f"  {look.detail}", markup=False)
+    return look.mark
+
+
+def _say_why_failed(airflow: AirflowClient, run_id: str, watched: Watched) -> None:
+    failed = [
+        task["task_display_name"] + (f"[{task['map_index']}]" if task["map_index"] >= 0 else "")
+        for task in airflow.tasks(watched.dag_id, run_id)
+        if task["state"] == "failed"
+    ]
+    console().print(
+        f"The {watched.noun} failed in: {', '.join(failed) or 'no task'}. "
+        f"Its log is in Airflow, run {run_id}.",
+        markup=False,
+    )

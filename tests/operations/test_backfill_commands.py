@@ -1,0 +1,81 @@
+"""``recfleet backfill`` up to the moment in which Airflow is asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from recfleet.cli import app
+from recfleet.errors import RecfleetError
+from recfleet.settings import Settings
+from tests.backfills import run_backfill
+from tests.nights import START, WEEK, query, run_night, shop
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
+
+AS_OF = START + 12 * WEEK - timedelta(hours=9)
+"""A midnight."""
+
+
+def _run(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def fleet(connection: Connection, stack: Settings) -> None:
+    shop(connection, "alpha")
+    shop(connection, "thin", customers=5)
+    run_night("one", AS_OF)
+
+
+def test_what_would_be_done(connection: Connection, fleet: None) -> None:
+    run_backfill("done", ["alpha"], AS_OF, AS_OF)
+    words = ("backfill", "alpha", "thin", "--from", "2026-03-16", "--to", "2026-03-30")
+    said = _run(*words, "--step", "7", "--dry-run")
+    assert "Would run 3 nights as of 2026-03-16 to 2026-03-30, every 7 days" in said
+    assert re.search(r"alpha +│ +2 │ +1 │ done from the same data in night 2; force", said)
+    assert re.search(r"thin +│ +3 │ +0 │", said)
+    assert [row["to run"] for row in json.loads(_run(*words, "--dry-run", "--json"))] == [14, 15]
+    assert query(connection, "select count(*) from night") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("nobody",), r"There is no tenant 'nobody'"),
+        (("alpha", "--from", "2026-03-31"), r"from 2026-03-31 00:00 is later than to 2026-03-30"),
+        (("alpha", "--to", "2999-01-01"), r"to: 2999-01-01 00:00 lies in the future"),
+        (("alpha", "--from", "soon"), r"from: 'soon' is no date or time"),
+        (("alpha", "--step", "0"), r"step: "),
+        (("alpha",), r"Airflow does not answer"),
+        ((), r"Say which tenants"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_sentence(
+    fleet: None, words: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(RecfleetError, match=sentence):
+        _run("backfill", "--from", "2026-03-29", "--to", "2026-03-30", *words)
+
+
+def test_nights_are_told_by_their_kinds(connection: Connection, fleet: None) -> None:
+    run_backfill("range", ["alpha"], AS_OF - timedelta(days=2), AS_OF)
+    assert [row["kind"] for row in json.loads(_run("night", "list", "--json"))] == ["fleet"]
+    trials = json.loads(_run("night", "list", "--kind", "backfill", "--json"))
+    assert [row["kind"] for row in trials] == ["backfill"] * 3
+    newest = json.loads(_run("night", "show", "--json"))
+    assert newest["run_id"] == "one"
+    assert json.loads(_run("night", "show", "2026-03-30", "--json"))["run_id"] == "one"
+    assert "backfilled" in _run("night", "show", str(trials[0]["night_id"]))
+    rows = {row["tenant"]: row for row in json.loads(_run("tenant", "list", "--json"))}
+    assert rows["alpha"]["outcome"] == "first model"
