@@ -34,6 +34,7 @@ for _room in (
     "champions",
     "approvals",
     "audit",
+    "doctor",
     "housekeeping",
 ):
     importlib.import_module(f"recfleet.cli._{_room}").register(app)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # The version that a tenant's last entry about its champion names, beside the one on record. A
-# repair of the record is such an entry when it names a version.
+# repair that goes on from what is on record is such an entry, also where that is none.
 _CHAMPIONS = """
 select tenant_id, last.audit_id, last.to_version, champion.version
   from (select distinct on (tenant_id) tenant_id, audit_id, to_version
           from audit
          where kind in ('first model', 'promotion', 'rollback')
-            or (kind = 'repair' and to_version is not null)
+            or (kind = 'repair' and facts ? 'champion')
          order by tenant_id, audit_id desc) as last
   full join (select tenant_id, version from champion where role = 'champion') as champion
  using (tenant_id)

@@ -9,6 +9,7 @@ from recfleet.registry._look_up import KnownVersion, find_versions
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
 from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
 from recfleet.registry._retention import OldRun, OldVersion, Retention
+from recfleet.registry._survey import Surveyed, survey
 from recfleet.registry._together import Challenger, Promotion
 from recfleet.registry._upgrade import (
     add_indexes,
@@ -30,6 +31,7 @@ __all__ = [
     "Promotion",
     "Registry",
     "Retention",
+    "Surveyed",
     "add_indexes",
     "code_version",
     "find_versions",
@@ -38,6 +40,7 @@ __all__ = [
     "model_name",
     "rebuild_bloated_indexes",
     "run_page",
+    "survey",
     "tenant_of",
     "upgrade_store",
     "version_page",

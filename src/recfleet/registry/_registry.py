@@ -27,6 +27,7 @@ from recfleet.registry._together import (
     insert_versions,
     make_experiments,
     new_run_id,
+    put_version_back,
 )
 from recfleet.registry._upgrade import check_store
 
@@ -341,6 +342,41 @@ class Registry:
             for key, value in _texts(tags).items():
                 tag = ModelVersionTag(key, value)  # type: ignore[no-untyped-call]
                 self._versions.set_model_version_tag(name, version, tag)
+
+    def restore_version(
+        self,
+        tenant_id: str,
+        version: int,
+        *,
+        run_id: str,
+        model_uri: str,
+        tags: Mapping[str, object],
+        description: str = "",
+    ) -> None:
+        """Put a version back that is gone from MLflow or names another run; safe to repeat.
+
+        Args:
+            tenant_id: whose.
+            version: the number that it had.
+            run_id: the run that it is of.
+            model_uri: folder of its arrays.
+            tags: to be added to what is left of it.
+            description: why, in words; what it had is lost with the version.
+
+        Raises:
+            BadInputError: the tenant's id is not a slug.
+            InfrastructureError: MLflow's database is away.
+        """
+        name = model_name(tenant_id)
+        note = {
+            "description": _MODEL_NOTE.format(tenant=tenant_id),
+            "tags": {"tenant": tenant_id},
+        }
+        found = Promotion(
+            tenant_id, run_id, model_uri, tags=_texts(tags), description=description, previous=None
+        )
+        with translated(), self._versions.ManagedSessionMaker(read_only=False) as session:
+            put_version_back(session, name, version, found, note)
 
     def aliases(self, tenant_id: str) -> Aliases:
         """Which versions of a tenant's model are in force; none for one without a model.

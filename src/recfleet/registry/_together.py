@@ -283,6 +283,52 @@ def insert_versions(
     return {promotion.tenant_id: versions[name] for name, promotion in names.items()}
 
 
+def put_version_back(session: Any, name: str, version: int, found: Promotion, model: Row) -> None:
+    """Write a version under the number that it had, whether or not its row is still there.
+
+    Args:
+        session: of MLflow's version store.
+        name: of the registered model, which is made when it is gone.
+        version: the number.
+        found: its run, its folder, its tags and its description.
+        model: description and tags of the registered model, if it is to be made.
+    """
+    from mlflow.entities.model_registry.model_version_stages import STAGE_NONE
+    from sqlalchemy.dialects import postgresql
+
+    tables = _version_tables()
+    now = _now()
+    _lock_models(session, {name: found}, {found.tenant_id: model}, now)
+    columns = {
+        "last_updated_time": now,
+        "current_stage": STAGE_NONE,
+        "source": found.model_uri,
+        "storage_location": found.model_uri,
+        "run_id": found.run_id,
+        "run_link": None,
+        "description": found.description,
+    }
+    written = postgresql.insert(tables.SqlModelVersion).values(
+        name=name, version=version, creation_time=now, **columns
+    )
+    session.execute(
+        written.on_conflict_do_update(index_elements=["workspace", "name", "version"], set_=columns)
+    )
+    tags = postgresql.insert(tables.SqlModelVersionTag)
+    rows = [
+        {"name": name, "version": version, "key": key, "value": value}
+        for key, value in found.tags.items()
+    ]
+    if rows:
+        session.execute(
+            tags.on_conflict_do_update(
+                index_elements=["workspace", "name", "version", "key"],
+                set_={"value": tags.excluded.value},
+            ),
+            rows,
+        )
+
+
 def _lock_models(
     session: Any, names: Mapping[str, Promotion], models: Mapping[str, Row], now: int
 ) -> dict[str, int]:

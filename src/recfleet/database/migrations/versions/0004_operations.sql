@@ -130,7 +130,7 @@ select live_release.tenant_id,
        release.fingerprint,                       -- of all interactions up to as-of
        night.night_id,
        night.kind as night_kind,
-       night.run_id as night_run,                 -- in Airflow, of a fleet's night or a backfill
+       coalesce(night.backfill, night.run_id) as night_run, -- in Airflow, unless it was by day
        release.model_version,
        release.run_id as mlflow_run,
        made.facts ->> 'model_uri' as model_uri,
@@ -138,7 +138,7 @@ select live_release.tenant_id,
        made.facts -> 'training' as training,      -- from, to, lines, fingerprint
        made.facts -> 'holdout' as holdout,        -- likewise
        made.facts ->> 'code_version' as code_version,
-       made.facts ->> 'airflow_run' as trained_in,
+       coalesce(trained.backfill, made.facts ->> 'airflow_run') as trained_in,
        trained.kind as trained_in_kind,
        crowned.audit_id,
        crowned.kind as crowned_by_kind,

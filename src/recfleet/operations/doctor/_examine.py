@@ -1,0 +1,183 @@
+"""Looking at everything, and repairing what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from recfleet.audit import Entry, append_entries
+from recfleet.database import transaction
+from recfleet.errors import TenantError
+from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
+from recfleet.operations.doctor._audit import AUDIT
+from recfleet.operations.doctor._files import FILES
+from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.operations.doctor._lists import LISTS
+from recfleet.operations.doctor._models import ALIASES, VERSIONS
+from recfleet.operations.doctor._nights import INTENTS, NIGHTS
+from recfleet.registry import ArtifactStore
+from recfleet.settings import Settings
+from recfleet.tenants import lock_tenants
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+CHECKS = (NIGHTS, INTENTS, AUDIT, VERSIONS, ALIASES, FILES, APPROVALS, OVERTAKEN, LISTS)
+"""In the order in which they are repaired: what a later one finds may be gone with an earlier."""
+_LOCKED_AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was looked at, and what disagrees."""
+
+    tenants: int
+    """That there are."""
+    models: int
+    """Champions and those before them, on record."""
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A finding, and what became of its repair."""
+
+    finding: Finding
+    trouble: str | None
+    """Why it could not be repaired, in words; None: it agrees now."""
+
+
+def examine(
+    connection: Connection,
+    settings: Settings,
+    *,
+    quick: bool = False,
+    told: Callable[[str, int, int], None] = lambda _, __, ___: None,
+) -> Examined:
+    """Compare what is on record with MLflow, with the artifact store, and with itself.
+
+    Nothing is changed. A night, or a person, that is at work meanwhile is no disagreement: what
+    seems to be one is looked at again with the tenant's lock.
+
+    Args:
+        connection: an open connection outside any transaction.
+        settings: where everything is.
+        quick: read the files of every tenth tenant's models only, each day of others.
+        told: what is looked at, and how many of how many have been.
+
+    Raises:
+        InfrastructureError: a service is away.
+    """
+    findings: list[Finding] = []
+    for check in CHECKS:
+        tools = _tools(connection, settings, quick=quick)
+        tools.told = partial(told, check.name)
+        findings += _confirmed(tools, check)
+    with transaction(connection), connection.cursor() as cursor:
+        cursor.execute("select (select count(*) from tenant), (select count(*) from champion)")
+        [(tenants, models)] = cursor.fetchall()
+    return Examined(tenants, models, tuple(findings))
+
+
+def repair(
+    connection: Connection,
+    settings: Settings,
+    findings: Sequence[Finding],
+    *,
+    actor: str,
+    told: Callable[[int, int], None] = lambda _, __: None,
+) -> list[Repaired]:
+    """Make what was found agree, with Postgres as the authority; each repair is in the audit.
+
+    No model is ever deleted. One finding's trouble is nobody else's.
+
+    Args:
+        connection: an open connection outside any transaction.
+        settings: where everything is.
+        findings: from ``examine``; those without a repair are left alone.
+        actor: who repairs.
+        told: how many of how many are done.
+
+    Raises:
+        InfrastructureError: a service is away; what is done is done.
+    """
+    tools = _tools(connection, settings)
+    checks = {check.name: check for check in CHECKS}
+    wanted = [finding for finding in findings if finding.repair is not None]
+    repaired = []
+    for place, finding in enumerate(wanted, 1):
+        check = checks[finding.check]
+        try:
+            if check.of_tenants:
+                _mend_under_lock(tools, check, finding, actor)
+            else:
+                _mend_alone(tools, check, finding, actor)
+            repaired.append(Repaired(finding, None))
+        except TenantError as error:
+            repaired.append(Repaired(finding, str(error)))
+        told(place, len(wanted))
+    return repaired
+
+
+def _tools(connection: Connection, settings: Settings, *, quick: bool = False) -> Tools:
+    artifacts = ArtifactStore(settings.artifact_root, settings.artifact_endpoint_url)
+    return Tools(connection, settings, artifacts, quick=quick)
+
+
+def _confirmed(tools: Tools, check: Check) -> list[Finding]:
+    """What disagrees also while nobody can change the tenants in question."""
+    with transaction(tools.connection):
+        seen = list(check.find(tools, None))
+    if not seen or not check.of_tenants:
+        return seen
+    tenant_ids = sorted({finding.tenant_id for finding in seen if finding.tenant_id})
+    confirmed: list[Finding] = []
+    for start in range(0, len(tenant_ids), _LOCKED_AT_ONCE):
+        some = tenant_ids[start : start + _LOCKED_AT_ONCE]
+        with transaction(tools.connection):
+            lock_tenants(tools.connection, some)
+            confirmed += check.find(tools, some)
+    return confirmed
+
+
+def _mend_under_lock(tools: Tools, check: Check, finding: Finding, actor: str) -> None:
+    assert finding.tenant_id is not None  # noqa: S101 - the check is of tenants
+    with transaction(tools.connection):
+        lock_tenants(tools.connection, [finding.tenant_id])
+        if not _still(check.find(tools, [finding.tenant_id]), finding):
+            return  # Somebody has mended it meanwhile, or an earlier repair has.
+        check.mend(tools, finding)
+        append_entries(tools.connection, [_entry(finding, actor)])
+
+
+def _mend_alone(tools: Tools, check: Check, finding: Finding, actor: str) -> None:
+    check.mend(tools, finding)
+    with transaction(tools.connection):
+        if _still(check.find(tools, None), finding):
+            raise TenantError("it was tried, and is as it was: the log says why")
+        append_entries(tools.connection, [_entry(finding, actor)])
+
+
+def _still(found: Iterable[Finding], finding: Finding) -> bool:
+    """Whether it is found again; its words may have changed."""
+    return _key(finding) in map(_key, found)
+
+
+def _key(finding: Finding) -> tuple[object, ...]:
+    return (finding.check, finding.tenant_id, finding.night_id, finding.version)
+
+
+def _entry(finding: Finding, actor: str) -> Entry:
+    # What the story of champions goes on from, also where none is on record.
+    goes_on = {"champion": finding.version} if finding.check == AUDIT.name else {}
+    return Entry(
+        "repair",
+        finding.tenant_id,
+        actor,
+        f"{finding.what}: {finding.repair}",
+        night_id=finding.night_id,
+        to_version=finding.version,
+        facts={"check": finding.check, **goes_on},
+    )

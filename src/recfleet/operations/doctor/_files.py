@@ -1,0 +1,110 @@
+"""Whether the files of the models that are, or could be, in force are what was written."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from recfleet.errors import BadInputError, TenantError
+from recfleet.fleet.champions import get_champion
+from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.registry import CHAMPION, PREVIOUS
+
+_SAMPLED = 10
+"""With ``quick``, one tenant of so many has its models' files read; another one each day."""
+_MODELS = """
+select tenant_id, role, version, model_uri
+  from champion
+ where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
+ union all
+select tenant_id, 'waiting', version, challenger ->> 'model_uri'
+  from approval join ledger using (night_id, tenant_id)
+ where status = 'waiting' and challenger ->> 'run_id' = approval.run_id
+   and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
+ order by tenant_id, role
+"""
+_ROLES = {CHAMPION: "its champion", PREVIOUS: "the one before its champion"}
+
+Model = tuple[str, str, int, str]
+"""Tenant, role, version, folder."""
+
+
+def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
+    with tools.connection.cursor() as cursor:
+        cursor.execute(_MODELS, {"tenants": None if tenant_ids is None else sorted(tenant_ids)})
+        models: list[Model] = cursor.fetchall()
+    if tools.quick and tenant_ids is None:
+        today = tools.now().toordinal()
+        models = [model for model in models if _is_sampled(model[0], today)]
+    done = 0
+    for _, items in groupby(models, key=lambda model: model[0]):
+        of_tenant = list(items)
+        broken = {model[1]: why for model in of_tenant if (why := _trouble(tools, model[3]))}
+        yield from (_damaged(model, broken, of_tenant) for model in of_tenant if model[1] in broken)
+        done += len(of_tenant)
+        tools.told(done, len(models))
+
+
+def _is_sampled(tenant_id: str, today: int) -> bool:
+    return (zlib.crc32(tenant_id.encode()) + today) % _SAMPLED == 0
+
+
+def _trouble(tools: Tools, model_uri: str) -> str | None:
+    """What is wrong with a model's files, in words; None: every checksum is right."""
+    from recfleet.als import load_model
+
+    try:
+        load_model(tools.artifacts.read(model_uri))
+    except (TenantError, BadInputError) as error:
+        return str(error)
+    return None
+
+
+def _damaged(model: Model, broken: Mapping[str, str], models: Sequence[Model]) -> Finding:
+    """What a model is found with whose files are not in order.
+
+    Args:
+        model: the one.
+        broken: role -> what is wrong, of the tenant's models.
+        models: all of the tenant's.
+    """
+    tenant_id, role, version, _ = model
+    who = _ROLES.get(role, "which awaits approval")
+    what = f"version {version}, {who}, cannot be loaded: {broken[role]}"
+    if role not in _ROLES:
+        advice = "restore the files, or `recfleet approvals reject`"
+        return Finding("files", tenant_id, what, None, advice, version=version)
+    if role == PREVIOUS:
+        return Finding(
+            "files",
+            tenant_id,
+            what,
+            "keeps it as previous no longer, so that nobody goes back to it",
+            "restore the files, and nothing needs repair",
+            version=version,
+        )
+    earlier = next((number for _, other, number, _ in models if other == PREVIOUS), None)
+    if earlier is not None and PREVIOUS not in broken:
+        otherwise = f"`recfleet rollback {tenant_id} --reason …` goes back to version {earlier}"
+    else:
+        otherwise = f"`recfleet night run --tenant {tenant_id}` trains a new model"
+    return Finding(
+        "files", tenant_id, what, None, f"restore the files, or {otherwise}", version=version
+    )
+
+
+def _forget_previous(tools: Tools, finding: Finding) -> None:
+    assert finding.tenant_id is not None  # noqa: S101 - as it was found
+    with tools.connection.cursor() as cursor:
+        cursor.execute(
+            "delete from champion where tenant_id = %s and role = %s and version = %s",
+            (finding.tenant_id, PREVIOUS, finding.version),
+        )
+    champion = get_champion(tools.connection, finding.tenant_id, CHAMPION)
+    tools.registry.set_champion(
+        finding.tenant_id, version=champion.version if champion else None, previous=None
+    )
+
+
+FILES = Check("files", _find, _forget_previous)

@@ -1,0 +1,162 @@
+"""Whether what is live may be: complete, checked, of the champion, of a tenant that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg2.extras import RealDictCursor
+
+from recfleet.errors import TenantError
+from recfleet.fleet.champions import Champion, get_champion
+from recfleet.operations.by_day import (
+    close_operator_night,
+    open_operator_night,
+    record_by_day,
+    stage_now,
+    tenant_time,
+)
+from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.releases import kept_release, switch_live
+from recfleet.tenants import Tenant, get_tenant
+
+# A tenant that has a champion and is shown popular products is in order: it may have been off for
+# too long, or its model's files are lost.
+_LIVE = """
+select tenant_id, tenant.tenant_id is null as is_unknown, live_release.release_id, served_by,
+       model_version, release.run_id, champion.version, champion.run_id as champion_run, customers,
+       written, checks = '[]' as is_unchecked, checks @> '[{"passed": false}]' as has_failed
+  from live_release
+  join release using (release_id, night_id, tenant_id)
+  left join tenant using (tenant_id)
+  left join (select * from champion where role = 'champion') as champion using (tenant_id)
+ cross join lateral (
+   select count(*) as written from recommendation
+    where recommendation.night_id = release.night_id
+      and recommendation.release_id = release.release_id) as lists
+ where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
+ order by tenant_id
+"""
+# Who was switched on again, and had no lists that could be shown, shows none until its next night.
+_UNSERVED = """
+select tenant_id, version
+  from champion join tenant using (tenant_id)
+ where role = 'champion' and mode <> 'off'
+   and not exists (select from live_release where live_release.tenant_id = tenant.tenant_id)
+   and not exists (
+     select from audit
+      where audit.tenant_id = tenant.tenant_id and kind = 'mode'
+        and happened_at > (
+          select max(updated_at) from ledger
+           where ledger.tenant_id = tenant.tenant_id and release_id is not null))
+   and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
+ order by tenant_id
+"""
+_ADVICE = "a night publishes the tenant anew: `recfleet night run --tenant {}`"
+
+
+def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
+    given = {"tenants": None if tenant_ids is None else sorted(tenant_ids)}
+    with tools.connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(_LIVE, given)
+        rows = [dict(row) for row in cursor]
+        cursor.execute(_UNSERVED, given)
+        unserved = [dict(row) for row in cursor]
+    for place, row in enumerate(rows, 1):
+        if row["is_unknown"]:
+            yield _of_nobody(row)
+        elif why := _why(row):
+            yield _finding(row["tenant_id"], f"its live release {row['release_id']} {why}")
+        tools.told(place, len(rows))
+    for row in unserved:
+        what = f"version {row['version']} is its champion, and nothing is live"
+        yield _finding(row["tenant_id"], what)
+
+
+def _of_nobody(row: Mapping[str, Any]) -> Finding:
+    return Finding(
+        "lists",
+        row["tenant_id"],
+        f"release {row['release_id']} is live, and there is no such tenant",
+        "ends the live release; the release itself stays",
+    )
+
+
+def _finding(tenant_id: str, what: str) -> Finding:
+    return Finding(
+        "lists",
+        tenant_id,
+        what,
+        "publishes at once, from the champion on record, as of the time of the lists that are live",
+        _ADVICE.format(tenant_id),
+    )
+
+
+def _why(row: Mapping[str, Any]) -> str | None:
+    """Why a release may not be live, in words; None: it may."""
+    if row["written"] != row["customers"]:
+        return f"is not complete: it has {row['written']} of {row['customers']} lists"
+    if row["is_unchecked"]:
+        return "was never checked"
+    if row["has_failed"]:
+        return "failed its checks"
+    return None if row["served_by"] == "popularity" else _why_stray(row)
+
+
+def _why_stray(row: Mapping[str, Any]) -> str | None:
+    """Why a model's release may not be live, in words; None: it is the champion's."""
+    if row["version"] != row["model_version"]:
+        champion = "none" if row["version"] is None else f"version {row['version']}"
+        return f"is of version {row['model_version']}, and the champion on record is {champion}"
+    if row["run_id"] != row["champion_run"]:
+        return f"is of run {row['run_id']}, and the champion on record of {row['champion_run']}"
+    return None
+
+
+def _mend(tools: Tools, finding: Finding) -> None:
+    assert finding.tenant_id is not None  # noqa: S101 - as it was found
+    with tools.connection.cursor() as cursor:
+        cursor.execute("select from tenant where tenant_id = %s", (finding.tenant_id,))
+        if cursor.fetchone() is None:
+            cursor.execute("delete from live_release where tenant_id = %s", (finding.tenant_id,))
+            return
+    tenant = get_tenant(tools.connection, finding.tenant_id)
+    _publish(tools, tenant, get_champion(tools.connection, finding.tenant_id), finding.what)
+
+
+def _publish(tools: Tools, tenant: Tenant, champion: Champion | None, what: str) -> None:
+    """Publish from the champion, or popularity; where that fails, go back to lists that are kept.
+
+    Raises:
+        TenantError: neither can be done; with what is in the way.
+    """
+    connection = tools.connection
+    as_of = tenant_time(connection, tenant.tenant_id) or datetime.now(UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("savepoint before_publishing")
+    try:
+        if tenant.policy_error:
+            raise TenantError(tenant.policy_error)
+        night = open_operator_night(connection, "repair", as_of)
+        release_id = stage_now(connection, night, tenant, champion, tools.artifacts)
+        switch_live(connection, {tenant.tenant_id: release_id})
+        record_by_day(
+            connection,
+            night,
+            tenant,
+            outcome="kept" if champion else "rejected",
+            reason=f"published anew by a repair, because {what}",
+            release_id=release_id,
+        )
+        close_operator_night(connection, night, f"repair of {tenant.tenant_id}")
+    except TenantError as error:
+        with connection.cursor() as cursor:
+            cursor.execute("rollback to savepoint before_publishing")
+        kept = kept_release(connection, tenant.tenant_id, champion.version if champion else None)
+        if kept is None:
+            raise TenantError(f"{error}; and no earlier lists of it are kept") from error
+        switch_live(connection, {tenant.tenant_id: kept})
+
+
+LISTS = Check("lists", _find, _mend)

@@ -1,0 +1,152 @@
+"""Champions on record against MLflow's versions and aliases."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+from recfleet.errors import TenantError
+from recfleet.fleet.champions import get_champion
+from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.registry import CHAMPION, PREVIOUS, Surveyed, survey
+
+# A change of champion that is under way has moved an alias and is not on record yet, or the other
+# way round: its intent says so, and is a check of its own when it stays.
+_RECORD = """
+select tenant_id, role, version, run_id
+  from champion
+ where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
+ union all
+select tenant_id, 'waiting', version, run_id
+  from approval
+ where status = 'waiting' and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
+"""
+# Where a version's arrays are: a champion's is on record, of one that waits its night knows.
+_WHERE = """
+select run_id, model_uri, train_end
+  from champion
+ where tenant_id = %(tenant)s and version = %(version)s
+ union all
+select approval.run_id, challenger ->> 'model_uri', (challenger ->> 'train_end')::timestamptz
+  from approval join ledger using (night_id, tenant_id)
+ where tenant_id = %(tenant)s and approval.version = %(version)s and status = 'waiting'
+   and challenger ->> 'run_id' = approval.run_id
+"""
+_ROLES = {
+    CHAMPION: "its champion",
+    PREVIOUS: "the one before its champion",
+    "waiting": "which awaits approval",
+}
+_UNDER_WAY = """
+select distinct tenant_id
+  from ledger
+ where intent is not null and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
+"""
+
+Roles = dict[str, tuple[int, str]]
+"""Role -> version and run."""
+
+
+def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
+    """MLflow is read first: with the tenants' locks nothing comes on record after it."""
+    models = survey(tools.settings.mlflow_store_url, tenant_ids)
+    on_record, under_way = _read_record(tools, tenant_ids)
+    tenants = sorted((on_record.keys() | models.keys()) - under_way)
+    for place, tenant_id in enumerate(tenants, 1):
+        roles = on_record.get(tenant_id, {})
+        model = models.get(tenant_id, Surveyed())
+        yield from _versions(tenant_id, roles, model)
+        yield from _aliases(tenant_id, roles, model)
+        tools.told(place, len(tenants))
+
+
+def _read_record(
+    tools: Tools, tenant_ids: Collection[str] | None
+) -> tuple[dict[str, Roles], set[str]]:
+    given = {"tenants": None if tenant_ids is None else sorted(tenant_ids)}
+    on_record: defaultdict[str, Roles] = defaultdict(dict)
+    with tools.connection.cursor() as cursor:
+        cursor.execute(_UNDER_WAY, given)
+        under_way = {tenant_id for (tenant_id,) in cursor}
+        cursor.execute(_RECORD, given)
+        for tenant_id, role, version, run_id in cursor:
+            on_record[tenant_id][role] = (version, run_id)
+    return dict(on_record), under_way
+
+
+def _versions(tenant_id: str, roles: Roles, model: Surveyed) -> Iterator[Finding]:
+    for role, (version, run_id) in sorted(roles.items()):
+        there = model.runs.get(version)
+        if there == run_id:
+            continue
+        yield Finding(
+            "versions",
+            tenant_id,
+            f"version {version}, {_ROLES[role]}, is not in MLflow"
+            if there is None
+            else f"version {version}, {_ROLES[role]}, is of run {there} in MLflow, and of {run_id} "
+            "on record",
+            f"puts version {version} back into MLflow, of the run that is on record",
+            version=version,
+        )
+
+
+def _aliases(tenant_id: str, roles: Roles, model: Surveyed) -> Iterator[Finding]:
+    wrong = [
+        f"{alias} is {_named(model.aliases.get(alias))} in MLflow and "
+        f"{_named(roles[alias][0] if alias in roles else None)} on record"
+        for alias in (CHAMPION, PREVIOUS)
+        if model.aliases.get(alias) != (roles[alias][0] if alias in roles else None)
+    ]
+    if wrong:
+        yield Finding(
+            "aliases", tenant_id, "; ".join(wrong), "points MLflow's aliases at what is on record"
+        )
+
+
+def _named(version: int | None) -> str:
+    return "none" if version is None else f"version {version}"
+
+
+def _only(check: str) -> Check:
+    """Both kinds are found in one reading of MLflow, and repaired one after the other."""
+
+    def find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
+        return (item for item in _find(tools, tenant_ids) if item.check == check)
+
+    return Check(check, find, _MENDS[check])
+
+
+def _restore(tools: Tools, finding: Finding) -> None:
+    assert finding.tenant_id is not None  # noqa: S101 - as it was found
+    assert finding.version is not None  # noqa: S101 - as it was found
+    with tools.connection.cursor() as cursor:
+        cursor.execute(_WHERE, {"tenant": finding.tenant_id, "version": finding.version})
+        row = cursor.fetchone()
+    if row is None:
+        raise TenantError("nothing on record says where its files are: reject it")
+    run_id, model_uri, train_end = row
+    tools.registry.restore_version(
+        finding.tenant_id,
+        finding.version,
+        run_id=run_id,
+        model_uri=model_uri,
+        tags={"tenant": finding.tenant_id, "train_end": train_end},
+        description="Put back by a repair: it was on record, and not here.",
+    )
+
+
+def _point(tools: Tools, finding: Finding) -> None:
+    assert finding.tenant_id is not None  # noqa: S101 - as it was found
+    champion = get_champion(tools.connection, finding.tenant_id)
+    previous = get_champion(tools.connection, finding.tenant_id, PREVIOUS)
+    tools.registry.set_champion(
+        finding.tenant_id,
+        version=champion.version if champion else None,
+        previous=previous.version if previous else None,
+    )
+
+
+_MENDS = {"versions": _restore, "aliases": _point}
+VERSIONS = _only("versions")
+ALIASES = _only("aliases")

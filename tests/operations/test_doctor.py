@@ -1,0 +1,609 @@
+"""The doctor finds each kind of disagreement, mends it, and takes nothing else for one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+from typer.testing import CliRunner
+
+from recfleet.cli import app
+from recfleet.database import connect
+from recfleet.fleet.plan import plan
+from recfleet.fleet.stage_loop import run_stage
+from recfleet.fleet.stages import STAGES
+from recfleet.local import PostgresServer
+from recfleet.operations.audit import verify
+from recfleet.operations.doctor import Finding, examine, repair
+from recfleet.registry import ArtifactStore, Registry, Surveyed, survey, upgrade_store
+from recfleet.settings import Settings, settings
+from recfleet.tenants import lock_tenants
+from tests.aging import artifact_folder, days_pass
+from tests.nights import START, WEEK, query, run_night, shop
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
+
+AS_OF = START + 12 * WEEK
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A fleet as two nights have left it, to be copied for each test."""
+
+    settings: Settings
+    artifacts: Path
+
+
+@pytest.fixture(scope="module")
+def kept(
+    postgres_server: PostgresServer, _template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[_Kept]:
+    """alpha with a champion and one before it, berry with a first model, thin without one."""
+    folder = tmp_path_factory.mktemp("doctor")
+    postgres_server.create_database("doctor", template=_template)
+    postgres_server.create_database("doctor_mlflow")
+    upgrade_store(postgres_server.url("doctor_mlflow"))
+    with pytest.MonkeyPatch.context() as patch:
+        values = {
+            "DATABASE_URL": postgres_server.url("doctor"),
+            "MLFLOW_STORE_URL": postgres_server.url("doctor_mlflow"),
+            "MLFLOW_URL": "http://127.0.0.1:5000",
+            "ARTIFACT_ROOT": (folder / "artifacts").as_uri(),
+            "AIRFLOW_URL": "http://127.0.0.1:8080",
+            "HOME": str(folder / "home"),
+        }
+        for name, value in values.items():
+            patch.setenv(f"RECFLEET_{name}", value)
+        settings.cache_clear()
+        with closing(connect()) as connection:
+            shop(connection, "alpha", weeks=range(12))
+            shop(connection, "berry", seed=1)
+            shop(connection, "thin", customers=5)
+            run_night("one", AS_OF)
+            # Their tastes turn over: what was learned is of no use any more.
+            shop(connection, "alpha", weeks=range(12, 24), shuffled=True)
+            run_night("two", START + 24 * WEEK, {"tenants": ["alpha"]})
+        shutil.copytree(folder / "artifacts", folder / "kept")
+        with closing(psycopg2.connect(postgres_server.url("postgres"))) as maintenance:
+            maintenance.autocommit = True
+            with maintenance.cursor() as cursor:
+                # MLflow keeps its connections, and nobody may be connected to what is copied.
+                cursor.execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                    "where datname like 'doctor%'"
+                )
+        yield _Kept(settings(), folder / "artifacts")
+    settings.cache_clear()
+    postgres_server.drop_database("doctor")
+    postgres_server.drop_database("doctor_mlflow")
+
+
+@pytest.fixture
+def stack(
+    kept: _Kept, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """A copy of it that the test may spoil."""
+    number = next(_numbers)
+    copies = {name: f"{name}_{number}" for name in ("doctor", "doctor_mlflow")}
+    for name, copy in copies.items():
+        postgres_server.create_database(copy, template=name)
+    shutil.rmtree(kept.artifacts)
+    shutil.copytree(kept.artifacts.with_name("kept"), kept.artifacts)
+    monkeypatch.setenv("RECFLEET_DATABASE_URL", postgres_server.url(copies["doctor"]))
+    monkeypatch.setenv("RECFLEET_MLFLOW_STORE_URL", postgres_server.url(copies["doctor_mlflow"]))
+    settings.cache_clear()
+    yield settings()
+    settings.cache_clear()
+    for copy in copies.values():
+        postgres_server.drop_database(copy)
+
+
+@pytest.fixture
+def fleet(stack: Settings) -> Iterator[Connection]:
+    """A connection to it."""
+    with closing(connect(stack.database_url)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def database_url(stack: Settings) -> str:
+    """Its address."""
+    return stack.database_url
+
+
+def _goes_on(connection: Connection, tenant_id: str, week: int, *, shuffled: bool = False) -> None:
+    """A week more of a tenant's purchases."""
+    shop(connection, tenant_id, weeks=range(week, week + 1), shuffled=shuffled, seed=week)
+
+
+def _found(connection: Connection, stack: Settings) -> list[Finding]:
+    connection.rollback()
+    return list(examine(connection, stack).findings)
+
+
+def _change(connection: Connection, *statements: str) -> None:
+    connection.rollback()
+    with connection.cursor() as cursor:
+        cursor.execute("set session_replication_role = replica")  # As if no trigger were there.
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.execute("set session_replication_role = default")
+    connection.commit()
+
+
+def _change_mlflow(stack: Settings, *statements: str) -> None:
+    with closing(psycopg2.connect(stack.mlflow_store_url)) as store, store:
+        for statement in statements:
+            with store.cursor() as cursor:
+                cursor.execute(statement)
+
+
+def _mend(connection: Connection, stack: Settings, findings: list[Finding]) -> None:
+    """Repair, and see that everything agrees and is in the audit."""
+    done = repair(connection, stack, findings, actor="mara")
+    assert [item.trouble for item in done] == [None] * len(findings)
+    assert _found(connection, stack) == []
+    entries = query(connection, "select actor, tenant_id from audit where kind = 'repair'")
+    assert entries == [("mara", finding.tenant_id) for finding in findings]
+    connection.rollback()
+    assert verify(connection).faults == ()
+
+
+def _models(stack: Settings) -> Registry:
+    return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
+
+
+def test_a_healthy_fleet_is_healthy(fleet: Connection, stack: Settings) -> None:
+    found = examine(fleet, stack)
+    assert (found.tenants, found.models, found.findings) == (3, 3, ())
+    result = CliRunner().invoke(app, ["doctor"], catch_exceptions=False)
+    assert result.output == "3 tenants, 3 models: everything agrees.\n"
+    assert result.exit_code == 0
+
+
+def test_aliases_that_strayed(fleet: Connection, stack: Settings) -> None:
+    models = _models(stack)
+    models.set_champion("alpha", version=1, previous=None)
+    models.set_champion("berry", version=None, previous=None)
+    found = _found(fleet, stack)
+    assert [(finding.tenant_id, finding.what) for finding in found] == [
+        (
+            "alpha",
+            "champion is version 1 in MLflow and version 2 on record; "
+            "previous is none in MLflow and version 1 on record",
+        ),
+        ("berry", "champion is none in MLflow and version 1 on record"),
+    ]
+    _mend(fleet, stack, found)
+    assert survey(stack.mlflow_store_url)["alpha"].aliases == {"champion": 2, "previous": 1}
+
+
+def test_an_alias_of_a_tenant_without_a_champion(fleet: Connection, stack: Settings) -> None:
+    _change(
+        fleet,
+        "delete from live_release where tenant_id = 'berry'",
+        "delete from champion where tenant_id = 'berry'",
+    )
+    found = _found(fleet, stack)
+    assert [(finding.check, finding.what) for finding in found] == [
+        ("audit", "entry 2 of the audit made version 1 champion, and none is on record"),
+        ("aliases", "champion is version 1 in MLflow and none on record"),
+    ]
+    _mend(fleet, stack, found)
+
+
+def test_a_version_that_a_person_deleted(fleet: Connection, stack: Settings) -> None:
+    from mlflow.tracking import MlflowClient
+
+    # Through MLflow itself, as its page does it.
+    url = stack.mlflow_store_url.replace("postgresql://", "postgresql+psycopg2://")
+    MlflowClient(url, url).delete_model_version("als-alpha", "2")
+    MlflowClient(url, url).delete_registered_model("als-berry")
+    found = _found(fleet, stack)
+    assert [(finding.check, finding.tenant_id, finding.version) for finding in found] == [
+        ("versions", "alpha", 2),
+        ("versions", "berry", 1),
+        ("aliases", "alpha", None),
+        ("aliases", "berry", None),
+    ]
+    _mend(fleet, stack, found)
+    [(run_id, model_uri)] = query(
+        fleet, "select run_id, model_uri from champion where role = 'champion' and version = 2"
+    )
+    back = _models(stack).get_version("alpha", 2)
+    assert (back.run_id, back.model_uri, back.tags["tenant"]) == (run_id, model_uri, "alpha")
+    assert MlflowClient(url, url).get_model_version_by_alias("als-berry", "champion").version
+    # The next night numbers on from there.
+    shop(fleet, "alpha", weeks=range(24, 36), seed=3)
+    run_night("three", START + 36 * WEEK, {"tenants": ["alpha"]})
+    assert _found(fleet, stack) == []
+
+
+def test_a_version_of_another_run(fleet: Connection, stack: Settings) -> None:
+    _change_mlflow(
+        stack,
+        "update model_versions set run_id = repeat('a', 32) where name = 'als-berry'",
+    )
+    [finding] = found = _found(fleet, stack)
+    assert finding.what.startswith(f"version 1, its champion, is of run {'a' * 32} in MLflow")
+    _mend(fleet, stack, found)
+
+
+def _folder(connection: Connection, stack: Settings, tenant_id: str, role: str) -> Path:
+    [(uri,)] = query(
+        connection,
+        "select model_uri from champion where tenant_id = %s and role = %s",
+        tenant_id,
+        role,
+    )
+    folder = Path(uri.removeprefix("file://"))
+    assert artifact_folder(stack) in folder.parents
+    return folder
+
+
+def test_a_champions_files_are_gone_or_damaged(fleet: Connection, stack: Settings) -> None:
+    shutil.rmtree(_folder(fleet, stack, "berry", "champion"))
+    factors = _folder(fleet, stack, "alpha", "champion") / "product_factors.npy"
+    factors.write_bytes(factors.read_bytes()[:-1] + b"\x01")
+    alpha, berry = _found(fleet, stack)
+    assert alpha.what.startswith("version 2, its champion, cannot be loaded: The model's file")
+    assert alpha.repair is None
+    assert alpha.advice is not None
+    assert "`recfleet rollback alpha --reason …` goes back to version 1" in alpha.advice
+    assert "are gone" in berry.what
+    assert berry.advice is not None
+    assert "`recfleet night run --tenant berry` trains a new model" in berry.advice
+    # What cannot be repaired is left alone, and said again.
+    result = CliRunner().invoke(app, ["doctor", "--repair"], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "2 things still disagree among 3 tenants" in result.output
+    assert repair(fleet, stack, [alpha, berry], actor="mara") == []
+    # A night helps, as it says.
+    _goes_on(fleet, "berry", 12)
+    run_night("help", AS_OF + WEEK, {"tenants": ["berry"]})
+    alpha, berry = _found(fleet, stack)
+    assert berry.what.startswith("version 1, the one before its champion, cannot be loaded")
+    repair(fleet, stack, [berry], actor="mara")
+    assert _found(fleet, stack) == [alpha]
+
+
+def test_nobody_goes_back_to_a_damaged_model(fleet: Connection, stack: Settings) -> None:
+    folder = _folder(fleet, stack, "alpha", "previous")
+    (folder / "product_ids.json").unlink()
+    [finding] = found = _found(fleet, stack)
+    assert finding.repair == "keeps it as previous no longer, so that nobody goes back to it"
+    _mend(fleet, stack, found)
+    assert folder.exists()
+    assert sorted(survey(stack.mlflow_store_url)["alpha"].runs) == [1, 2]
+
+
+def test_quick_reads_some_of_the_files(
+    fleet: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(_folder(fleet, stack, "berry", "champion"))
+    monkeypatch.setattr("recfleet.operations.doctor._files._SAMPLED", 10**9)
+    assert examine(fleet, stack, quick=True).findings == ()
+    monkeypatch.setattr("recfleet.operations.doctor._files._SAMPLED", 1)
+    assert len(examine(fleet, stack, quick=True).findings) == 1
+
+
+LIVE_ALPHA = "(select release_id from live_release where tenant_id = 'alpha')"
+
+
+@pytest.mark.parametrize(
+    ("statements", "said"),
+    [
+        (
+            (
+                f"delete from recommendation where release_id = {LIVE_ALPHA} "
+                "and customer_id = 'c0001'",
+            ),
+            "is not complete: it has 119 of 120 lists",
+        ),
+        ((f"update release set checks = '[]' where release_id = {LIVE_ALPHA}",), "never checked"),
+        (
+            (
+                'update release set checks = \'[{"name": "x", "detail": "y", "passed": false}]\' '
+                f"where release_id = {LIVE_ALPHA}",
+            ),
+            "failed its checks",
+        ),
+        (
+            (
+                "update live_release set (release_id, night_id) = (select release_id, night_id "
+                "from release where tenant_id = 'alpha' and model_version = 1) "
+                "where tenant_id = 'alpha'",
+            ),
+            "is of version 1, and the champion on record is version 2",
+        ),
+        (
+            (f"update release set run_id = 'other' where release_id = {LIVE_ALPHA}",),
+            "is of run other, and the champion on record of",
+        ),
+        (
+            ("delete from live_release where tenant_id = 'alpha'",),
+            "version 2 is its champion, and nothing is live",
+        ),
+    ],
+)
+def test_what_is_live_may_not_be(
+    fleet: Connection, stack: Settings, statements: tuple[str, ...], said: str
+) -> None:
+    _change(fleet, *statements)
+    [finding] = found = _found(fleet, stack)
+    assert (finding.check, finding.tenant_id) == ("lists", "alpha")
+    assert said in finding.what
+    _mend(fleet, stack, found)
+    assert query(
+        fleet,
+        "select model_version, customers from live_release join release using (release_id) "
+        "where release.tenant_id = 'alpha'",
+    ) == [(2, 120)]
+    assert _found(fleet, stack) == []
+
+
+def test_lists_of_a_model_that_is_gone_are_gone_back_to(fleet: Connection, stack: Settings) -> None:
+    """Where nothing can be published, what is kept of the champion's is live again."""
+    [(kept,)] = query(fleet, "select release_id from live_release where tenant_id = 'berry'")
+    _goes_on(fleet, "berry", 12)
+    run_night("again", AS_OF + WEEK, {"tenants": ["berry"]})
+    _change(
+        fleet,
+        "delete from recommendation where release_id = "
+        "(select release_id from live_release where tenant_id = 'berry') and customer_id = 'c0002'",
+    )
+    assert query(fleet, "select version from champion where tenant_id = 'berry'") == [(1,)]
+    shutil.rmtree(_folder(fleet, stack, "berry", "champion"))
+    lists = [finding for finding in _found(fleet, stack) if finding.check == "lists"]
+    assert [item.trouble for item in repair(fleet, stack, lists, actor="mara")] == [None]
+    assert query(fleet, "select release_id from live_release where tenant_id = 'berry'") == [
+        (kept,)
+    ]
+
+
+def test_lists_of_nobody(fleet: Connection, stack: Settings) -> None:
+    _change(fleet, "delete from tenant where tenant_id = 'thin'")
+    [finding] = found = _found(fleet, stack)
+    assert finding.what == (
+        "release "
+        + str(query(fleet, "select release_id from release where tenant_id = 'thin'")[0][0])
+        + " is live, and there is no such tenant"
+    )
+    _mend(fleet, stack, found)
+    assert query(fleet, "select count(*) from release where tenant_id = 'thin'") == [(1,)]
+
+
+def test_the_record_was_changed_behind_the_audits_back(fleet: Connection, stack: Settings) -> None:
+    _change(
+        fleet,
+        "alter table audit disable trigger append_only",
+        "update audit set to_version = 9 where tenant_id = 'berry'",
+        "alter table audit enable trigger append_only",
+    )
+    [finding] = found = _found(fleet, stack)
+    assert (
+        finding.what == "entry 2 of the audit made version 9 champion, and version 1 is on record"
+    )
+    done = repair(fleet, stack, found, actor="mara")
+    assert [item.trouble for item in done] == [None]
+    assert _found(fleet, stack) == []
+    fleet.rollback()
+    # The changed entry itself cannot be mended, nor hidden.
+    assert [fault.entry for fault in verify(fleet).faults] == [2]
+
+
+def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: Settings) -> None:
+    _goes_on(fleet, "alpha", 24, shuffled=True)
+    plan("stuck", None, START + 25 * WEEK, {})
+    assert _found(fleet, stack) == []
+    days_pass(fleet, stack, 0.3)
+    [finding] = found = _found(fleet, stack)
+    assert finding.tenant_id is None
+    assert "(stuck) has been running since" in finding.what
+    _mend(fleet, stack, found)
+    assert query(fleet, "select status from night where run_id = 'stuck'") == [("failed",)]
+
+
+def test_a_night_whose_task_lives_is_not_stuck(
+    fleet: Connection, stack: Settings, database_url: str
+) -> None:
+    _goes_on(fleet, "alpha", 24, shuffled=True)
+    plan("slow", None, START + 25 * WEEK, {})
+    [(night_id,)] = query(fleet, "select night_id from night where run_id = 'slow'")
+    with fleet.cursor() as cursor:
+        cursor.execute(
+            "insert into shard_run (night_id, stage, shard, attempt, started_at) "
+            "values (%s, 'train_and_judge', 0, 1, now())",
+            (night_id,),
+        )
+    fleet.commit()
+    days_pass(fleet, stack, 0.3)
+    with closing(connect(database_url)) as task:
+        with task.cursor() as cursor:
+            name = f"night {night_id} shard 0 train_and_judge"
+            cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        task.commit()
+        assert _found(fleet, stack) == []
+    assert len(_found(fleet, stack)) == 1
+
+
+def test_tenants_left_under_way_in_a_night_that_ended(fleet: Connection, stack: Settings) -> None:
+    _goes_on(fleet, "alpha", 24, shuffled=True)
+    plan("odd", None, START + 25 * WEEK, {})
+    _change(fleet, "update night set status = 'done', finished_at = now() where run_id = 'odd'")
+    assert _found(fleet, stack) == []  # It may be ending just now.
+    days_pass(fleet, stack, 0.3)
+    [finding] = found = _found(fleet, stack)
+    assert "has ended, and" in finding.what
+    _mend(fleet, stack, found)
+
+
+@pytest.fixture
+def dead_promotion(fleet: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A night that died after MLflow's aliases had moved and before anything was on record."""
+    as_of = START + 25 * WEEK
+    shop(fleet, "cherry", seed=4, weeks=range(12, 25))
+    shards = plan("dead", None, as_of, {"tenants": ["cherry"]})
+    for stage in ("validate", "train_and_judge"):
+        run_stage(STAGES[stage], "dead", shards[0])
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("recfleet.releases.switch_live", die)
+        with pytest.raises(KeyboardInterrupt):
+            run_stage(STAGES["publish"], "dead", shards[0])
+    assert survey(stack.mlflow_store_url)["cherry"].aliases == {"champion": 1}
+    return "cherry"
+
+
+def test_a_promotion_that_is_under_way_is_no_disagreement(
+    fleet: Connection, stack: Settings, dead_promotion: str
+) -> None:
+    """Nobody can tell yet whether its process is dead."""
+    assert _found(fleet, stack) == []
+
+
+def test_a_promotion_that_died(fleet: Connection, stack: Settings, dead_promotion: str) -> None:
+    days_pass(fleet, stack, 0.3)
+    found = _found(fleet, stack)
+    assert [(finding.check, finding.tenant_id) for finding in found] == [
+        ("nights", None),
+        ("intents", "cherry"),
+    ]
+    done = repair(fleet, stack, found, actor="mara")
+    assert [item.trouble for item in done] == [None, None]
+    assert _found(fleet, stack) == []
+    assert survey(stack.mlflow_store_url)["cherry"].aliases == {}
+    assert survey(stack.mlflow_store_url)["cherry"].runs.keys() == {1}
+
+
+def _ask(connection: Connection, *, against: int, expires: str, version: int = 1) -> None:
+    """Let a version of berry's wait for a person, of the last night's challenger."""
+    _change(
+        connection,
+        "insert into approval (tenant_id, night_id, change, version, run_id, against, held_by, "
+        f"expires_at) select 'berry', night_id, 'promotion', {version}, challenger ->> 'run_id', "
+        f"{against}, 'policy', now() + interval '{expires}' from ledger where tenant_id = 'berry'",
+    )
+
+
+def test_a_request_that_has_expired(fleet: Connection, stack: Settings) -> None:
+    _ask(fleet, against=1, expires="-1 hour")
+    assert _found(fleet, stack) == []  # The next night ends it.
+    days_pass(fleet, stack, 2)
+    _change(fleet, "update approval set expires_at = now() - interval '2 days'")
+    [finding] = found = _found(fleet, stack)
+    assert "request 1, for version 1, waits and has expired" in finding.what
+    done = repair(fleet, stack, found, actor="mara")
+    assert [item.trouble for item in done] == [None]
+    assert _found(fleet, stack) == []
+    assert query(fleet, "select status, is_told from approval") == [("expired", True)]
+    assert query(fleet, "select kind from audit order by audit_id desc limit 2") == [
+        ("repair",),
+        ("expired",),
+    ]
+
+
+def test_a_request_against_a_champion_that_was(fleet: Connection, stack: Settings) -> None:
+    _ask(fleet, against=7, expires="1 day")
+    [finding] = found = _found(fleet, stack)
+    assert finding.what == (
+        "request 1, for version 1, waits against version 7 as champion, and version 1 is champion "
+        "on record"
+    )
+    repair(fleet, stack, found, actor="mara")
+    assert _found(fleet, stack) == []
+    assert query(fleet, "select status from approval") == [("overtaken",)]
+
+
+def test_a_version_that_waits_is_gone(fleet: Connection, stack: Settings) -> None:
+    """It comes back from what its night knows, with the files that are still there."""
+    _ask(fleet, against=1, expires="1 day", version=2)
+    [finding] = found = _found(fleet, stack)
+    assert finding.what == "version 2, which awaits approval, is not in MLflow"
+    _mend(fleet, stack, found)
+    assert survey(stack.mlflow_store_url)["berry"].runs.keys() == {1, 2}
+    shutil.rmtree(_folder(fleet, stack, "berry", "champion"))
+    assert [(finding.check, finding.repair) for finding in _found(fleet, stack)] == [
+        ("files", None),
+        ("files", None),
+    ]
+
+
+def test_a_change_in_the_moment_of_looking_is_no_disagreement(
+    fleet: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was seen without the tenant's lock is looked at again with it."""
+    seen: list[object] = []
+
+    def stale_at_first(url: str, tenant_ids: Collection[str] | None) -> dict[str, Surveyed]:
+        found = survey(url, tenant_ids)
+        if tenant_ids is None:
+            found.pop("alpha")
+            seen.append(1)
+        return found
+
+    monkeypatch.setattr("recfleet.operations.doctor._models.survey", stale_at_first)
+    assert _found(fleet, stack) == []
+    assert len(seen) == 2
+
+
+def test_a_repair_waits_for_whoever_has_the_tenant(
+    fleet: Connection, stack: Settings, database_url: str
+) -> None:
+    _models(stack).set_champion("berry", version=None, previous=None)
+    found = _found(fleet, stack)
+    with closing(connect(database_url)) as other:
+        lock_tenants(other, ["berry"])
+        fleet.rollback()
+        with fleet.cursor() as cursor:
+            cursor.execute("set lock_timeout = '200ms'")
+        fleet.commit()
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            repair(fleet, stack, found, actor="mara")
+        other.rollback()
+    _mend(fleet, stack, found)
+
+
+def test_everything_at_once_on_the_command_line(fleet: Connection, stack: Settings) -> None:
+    _models(stack).set_champion("alpha", version=1, previous=None)
+    _change_mlflow(
+        stack,
+        "delete from model_version_tags where name = 'als-berry'",
+        "delete from model_versions where name = 'als-berry'",
+    )
+    _change(
+        fleet,
+        "delete from recommendation where customer_id = 'c0003' and release_id = "
+        "(select release_id from live_release where tenant_id = 'thin')",
+    )
+    run = CliRunner()
+    told = run.invoke(app, ["doctor"], catch_exceptions=False)
+    assert told.exit_code == 1
+    assert "alpha  champion is version 1 in MLflow and version 2 on record" in told.output
+    assert "--repair points MLflow's aliases at what is on record" in told.output
+    assert (
+        "3 things disagree among 3 tenants; `recfleet doctor --repair` can mend 3." in told.output
+    )
+    report = json.loads(run.invoke(app, ["doctor", "--json"], catch_exceptions=False).output)
+    assert [finding["check"] for finding in report["findings"]] == ["versions", "aliases", "lists"]
+    assert report["left"] == report["findings"]
+
+    mended = run.invoke(app, ["doctor", "--repair"], catch_exceptions=False)
+    assert mended.exit_code == 0, mended.output
+    assert "3 repaired. 3 tenants, 3 models: everything agrees." in mended.output
+    assert run.invoke(app, ["doctor"], catch_exceptions=False).exit_code == 0
