@@ -5,6 +5,7 @@ from recfleet.judging._estimate import Estimate
 from recfleet.judging._evidence import Evidence, Pooled, pool
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._leak import LeakError, check_no_leak
+from recfleet.judging._probation import Probation
 from recfleet.judging._rule import Ruling, needed_gain, rule
 from recfleet.judging._score import Score, score, score_popularity
 from recfleet.judging._verdict import Verdict, flatten, judge, too_few
@@ -16,6 +17,7 @@ __all__ = [
     "Holdout",
     "LeakError",
     "Pooled",
+    "Probation",
     "Ruling",
     "Score",
     "Verdict",

@@ -1,4 +1,4 @@
-"""A challenger beside whom it would replace, on the same resamples."""
+"""A model beside whom it would replace, on the same resamples."""
 
 from __future__ import annotations
 
@@ -14,47 +14,52 @@ from recfleet.judging._score import Score
 
 @dataclass(frozen=True)
 class Comparison:
-    """A challenger against whom it would replace."""
+    """A model against whom it would replace."""
 
     over: str
-    """Whom: champion or popularity."""
+    """Whom: champion, popularity, or the previous model."""
     gain: Estimate
-    """Share by which the challenger's RMSE is lower; negative: it is higher."""
+    """Share by which the model's RMSE is lower; negative: it is higher."""
     ndcg: Estimate
-    """The challenger's NDCG@10 less the other's."""
+    """The model's NDCG@10 less the other's."""
     recall: Estimate
-    """The challenger's recall@10 less the other's."""
+    """The model's recall@10 less the other's."""
+    who: str = "challenger"
+    """The model: the challenger, or the previous model."""
 
 
-def compare(challenger: Score, other: Score, *, over: str, seed: int) -> Comparison:
+def compare(
+    model: Score, other: Score, *, over: str, seed: int, who: str = "challenger"
+) -> Comparison:
     """Paired bootstrap over customers: both are seen on the same resamples.
 
     Args:
-        challenger: m > 0 customers.
+        model: m > 0 customers.
         other: the same customers.
         over: who the other is.
         seed: of the draws.
+        who: who the model is.
     """
     values = np.column_stack(
         [
-            challenger.squared_error,
+            model.squared_error,
             other.squared_error,
-            challenger.ndcg - other.ndcg,
-            challenger.recall - other.recall,
+            model.ndcg - other.ndcg,
+            model.recall - other.recall,
         ]
     )
     means = resampled_means(values, seed=seed)
     seen = values.mean(axis=0, keepdims=True)
     gain = _estimate(_gain(seen), _gain(means), len(values))
     ndcg, recall = (_estimate(seen[:, i], means[:, i], len(values)) for i in (2, 3))
-    return Comparison(over=over, gain=gain, ndcg=ndcg, recall=recall)
+    return Comparison(over=over, gain=gain, ndcg=ndcg, recall=recall, who=who)
 
 
 def _gain(means: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 - RMSE / the other's RMSE, from mean squared errors; 0 when the other is without error."""
-    challenger, other = means[:, 0], means[:, 1]
+    model, other = means[:, 0], means[:, 1]
     safe = np.where(other > 0, other, 1.0)
-    return np.where(other > 0, 1 - np.sqrt(challenger / safe), 0.0)
+    return np.where(other > 0, 1 - np.sqrt(model / safe), 0.0)
 
 
 def _estimate(

@@ -1,4 +1,4 @@
-"""When a challenger replaces a champion, or popularity: the rule, and its reasons in words."""
+"""When a model replaces a champion, or popularity: the rule, and its reasons in words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def rule(
     else:
         needed = needed_gain(policy, champion_days)
         refusal, praise = _over_champion(comparison, pooled, policy, needed)
-    refusal = refusal or _worse_ranking(comparison, policy)
+    refusal = refusal or worse_ranking(comparison, policy)
     if refusal:
         return Ruling(False, refusal)
     return Ruling(True, f"{praise}, and its first ten products are not significantly worse.")
@@ -83,8 +83,9 @@ def _over_champion(
     else:
         pooled_low = pooled.gain.low(policy.pooled_confidence)
         if pooled_low >= needed and gain.value >= needed:
+            its = "challengers'" if comparison.who == "challenger" else "it"
             return None, (
-                f"{error}, and over {pooled.nights} nights challengers' was "
+                f"{error}, and over {pooled.nights} nights {its} was "
                 f"{pooled.gain.value:.2%} lower in the mean ({_sure(policy.pooled_confidence)}, "
                 f"by {pooled_low:.2%} or more)"
             )
@@ -116,7 +117,8 @@ def _too_little_skill(comparison: Comparison, policy: Policy) -> str | None:
     return None
 
 
-def _worse_ranking(comparison: Comparison, policy: Policy) -> str | None:
+def worse_ranking(comparison: Comparison, policy: Policy) -> str | None:
+    """Which guard rail is significantly worse than the other's, in words; None: neither."""
     for label, rail in (("NDCG@10", comparison.ndcg), ("recall@10", comparison.recall)):
         high = rail.high(policy.confidence)
         if high < 0:
@@ -137,7 +139,7 @@ def _alone(comparison: Comparison, policy: Policy) -> str:
 
 def _error(direction: str, share: float, comparison: Comparison) -> str:
     whom = "popularity" if comparison.over == "popularity" else f"the {comparison.over}"
-    return f"The challenger's error (RMSE) is {share:.2%} {direction} than {whom}'s"
+    return f"The {comparison.who}'s error (RMSE) is {share:.2%} {direction} than {whom}'s"
 
 
 def _sure(confidence: float) -> str:

@@ -1,21 +1,22 @@
-"""Promote, keep or reject: with the numbers, and the reason in words."""
+"""Promote, keep, roll back or reject: with the numbers, and the reason in words."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from recfleet.judging._compare import Comparison, compare
 from recfleet.judging._estimate import Estimate
 from recfleet.judging._evidence import Evidence, Pooled, pool
 from recfleet.judging._holdout import Holdout
+from recfleet.judging._probation import Probation, behind_previous, try_champion
 from recfleet.judging._rule import needed_gain, rule
 from recfleet.judging._score import Score
 from recfleet.tenants import Policy
 
-Kind = Literal["promote", "keep", "reject"]
+Kind = Literal["promote", "keep", "rollback", "reject"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Verdict:
     """What should happen to a challenger, and why."""
 
     kind: Kind
-    """promote: it becomes champion; keep: the champion stays; reject: there is no champion, and the
-    tenant is served popularity."""
+    """promote: it becomes champion; keep: the champion stays; rollback: the one before it becomes
+    champion again; reject: there is no champion, and the tenant is served popularity."""
     first: bool
     """Whether there was no champion to compare with."""
     reason: str
@@ -42,22 +43,26 @@ def judge(
     has_champion: bool | None = None,
     earlier: Sequence[Evidence] = (),
     champion_days: float | None = None,
+    probation: Probation | None = None,
 ) -> Verdict:
-    """The verdict over a challenger.
+    """The verdict over a challenger, and over a champion that is on probation.
 
-    It is promoted when `rule` lets it replace the champion or, as a tenant's first model,
-    popularity; and when it is not worse than popularity.
+    The challenger is promoted when `rule` lets it replace the champion or, as a tenant's first
+    model, popularity; and when it is not worse than popularity. A champion on probation is rolled
+    back when `try_champion` says so, unless the challenger is promoted and not behind the previous
+    model.
 
     Args:
         holdout: what everybody was scored on.
-        scores: of ``challenger``, ``champion`` and ``popularity``, None for who is not there;
-            others are reported beside them and decide nothing.
+        scores: of ``challenger``, ``champion``, ``popularity`` and, of a champion on probation,
+            ``previous``; None for who is not there.
         policy: levels and minima.
         seed: of the bootstrap's draws.
         has_champion: whether a champion stays if the challenger is not promoted; by default, when
             it has been scored.
         earlier: what nights before tonight found of the same champion.
         champion_days: from the champion's as-of to tonight's; None: no cooldown.
+        probation: of the champion, when it is on probation and ``previous`` is scored.
     """
     there = {name: score for name, score in scores.items() if score is not None}
     first = "champion" not in there if has_champion is None else not has_champion
@@ -85,8 +90,49 @@ def judge(
     ruling = rule(comparison, policy, pooled=pooled, champion_days=champion_days)
     objection = _below_popularity(there) if ruling.passes else ruling.reason
     if objection:
-        return Verdict(refused, first, f"{objection}; {_stays(first)}.", numbers)
-    return Verdict("promote", first, ruling.reason, numbers)
+        verdict = Verdict(refused, first, f"{objection}; {_stays(first)}.", numbers)
+    else:
+        verdict = Verdict("promote", first, ruling.reason, numbers)
+    if first or probation is None or "previous" not in there:
+        return verdict
+    return _on_probation(verdict, there, policy, probation, seed=seed)
+
+
+def _on_probation(
+    verdict: Verdict,
+    there: Mapping[str, Score],
+    policy: Policy,
+    probation: Probation,
+    *,
+    seed: int,
+) -> Verdict:
+    """The verdict once the champion has been held against the previous model."""
+    trial = try_champion(there, policy, probation, seed=seed)
+    found: dict[str, object] = {
+        **_gain_numbers(trial.comparison, policy.confidence),
+        "version": probation.version,
+        "night": probation.night,
+        "nights": policy.probation_nights,
+    }
+    if trial.pooled is not None:
+        found["pooled"] = _pooled_numbers(trial.pooled, policy)
+    numbers = {**verdict.numbers, "probation": found}
+    if not trial.ruling.passes:
+        return replace(verdict, numbers=numbers)
+    reason = (
+        f"{trial.ruling.reason} So the champion is rolled back to version {probation.version}, on "
+        f"night {probation.night} of {policy.probation_nights} of its probation."
+    )
+    if verdict.kind == "promote":
+        behind = behind_previous(there, policy, seed=seed)
+        if behind is None:
+            reason = (
+                f"{verdict.reason} The previous model is better than the champion too, and not "
+                "better than the challenger."
+            )
+            return replace(verdict, reason=reason, numbers=numbers)
+        reason += f" The challenger is better than the champion too, but {behind}."
+    return Verdict("rollback", first=False, reason=reason, numbers=numbers)
 
 
 def _below_popularity(there: Mapping[str, Score]) -> str | None:
@@ -197,6 +243,8 @@ def flatten(numbers: Mapping[str, Any]) -> dict[str, float]:
     flat |= {f"gain_{bound}": gain.get(bound) for bound in ("value", "low", "high")}
     pooled = numbers.get("pooled", {})
     flat |= {f"pooled_gain_{bound}": pooled.get(bound) for bound in ("value", "low")}
+    trial = numbers.get("probation", {})
+    flat |= {f"probation_gain_{bound}": trial.get(bound) for bound in ("value", "low")}
     flat["holdout_customers"] = numbers["holdout"]["customers"]
     return {name: float(value) for name, value in flat.items() if value is not None}
 
