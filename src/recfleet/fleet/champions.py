@@ -39,13 +39,15 @@ def get_champion(connection: Connection, tenant_id: str, role: str = "champion")
     return None if row is None else Champion(*row)
 
 
-def get_champions(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, Champion]:
-    """Tenant id -> champion, of those of these tenants that have one."""
+def get_champions(
+    connection: Connection, tenant_ids: Sequence[str], role: str = "champion"
+) -> dict[str, Champion]:
+    """Tenant id -> champion (or ``previous``), of those of these tenants that have one."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, version, run_id, model_uri, train_end from champion "
-            "where tenant_id = any(%s) and role = 'champion'",
-            (list(tenant_ids),),
+            "where tenant_id = any(%s) and role = %s",
+            (list(tenant_ids), role),
         )
         return {tenant_id: Champion(*rest) for tenant_id, *rest in cursor}
 

@@ -37,8 +37,10 @@ def read_standings(
 
     As evidence count the nights of the policy's days before as-of, which were judged against this
     very version by challengers of tonight's recipe: another recipe's gain says nothing of
-    tonight's. Of several nights with one as-of the last counts, and none with tonight's: a night
-    that is repeated finds what it found the first time. Trials, which repeat nights, never count.
+    tonight's. Of a champion that has come back by a rollback only nights after that count: what
+    was found of it before has had its say, and led to the one that was rolled back. Of several
+    nights with one as-of the last counts, and none with tonight's: a night that is repeated finds
+    what it found the first time. Trials, which repeat nights, never count.
 
     Args:
         connection: an open connection.
@@ -50,6 +52,7 @@ def read_standings(
 
     as_of = night.as_of
     asked = [row for row in rows if row.tenant_id in champions]
+    since = champions_since(connection, night, [row.tenant_id for row in asked])
     earlier: defaultdict[str, list[Evidence]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -73,8 +76,9 @@ def read_standings(
             ),
         )
         for tenant_id, then, gain, error in cursor:
+            if then <= since[tenant_id]:
+                continue
             earlier[tenant_id].append(Evidence(_days(then, as_of), gain, error))
-    since = champions_since(connection, night, [row.tenant_id for row in asked])
     return {
         tenant_id: Standing(_days(then, as_of), earlier[tenant_id])
         for tenant_id, then in since.items()

@@ -1,8 +1,8 @@
 """Bringing MLflow to what is on record where a change of champion never came to its end.
 
 Postgres is the authority, and the ledger's intents say what was begun. A night moves MLflow's
-aliases first (``promote``): what of it never came on record is taken back. A person's change is on
-record first (``follow``): where the aliases have not followed, they do now.
+aliases first (``promote``, ``rollback``): what of it never came on record is taken back. A person's
+change is on record first (``follow``): where the aliases have not followed, they do now.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import structlog
 from recfleet.database import transaction
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import get_champion
+from recfleet.fleet.rollbacks import take_back_rollback
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import Settings
 from recfleet.tenants import lock_tenants
@@ -75,6 +76,8 @@ def _mend(
                 if _is_under_way(connection, night_id, tenant_id):
                     return False
                 _follow(connection, models, tenant_id, intent["follow"])
+            elif "rollback" in intent:
+                take_back_rollback(connection, models, tenant_id, intent["from_version"])
             else:
                 _take_back(connection, models, tenant_id, intent["promote"])
             with connection.cursor() as cursor:

@@ -83,10 +83,13 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
                (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
                (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
                (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
+               (numbers #>> '{contenders,previous,rmse}')::float as rmse_previous,
                (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
                (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
                (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
+               (numbers #>> '{contenders,previous,ndcg_at_10}')::float as ndcg_previous,
                (numbers #>> '{gain,value}')::float as gain,
+               (numbers #>> '{probation,value}')::float as previous_gain,
                (numbers #>> '{holdout,customers}')::int as holdout_customers,
                exists (select from release as former join night as earlier using (night_id)
                         where not earlier.is_trial and former.tenant_id = ledger.tenant_id
@@ -177,6 +180,7 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
             "(numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger, "
             "(numbers #>> '{contenders,champion,rmse}')::float as rmse_champion, "
             "(numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity, "
+            "(numbers #>> '{contenders,previous,rmse}')::float as rmse_previous, "
             "reason from ledger join night using (night_id) where tenant_id = %s and not is_trial "
             "order by night_id desc limit 30",
             (tenant_id,),

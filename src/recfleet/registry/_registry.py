@@ -378,6 +378,18 @@ class Registry:
         with translated(), self._versions.ManagedSessionMaker(read_only=False) as session:
             put_version_back(session, name, version, found, note)
 
+    def unmark_version(self, tenant_id: str, version: int, names: Iterable[str]) -> None:
+        """Take tags away from a version; one that it does not have is no trouble.
+
+        Raises:
+            TenantError: there is no such version.
+            InfrastructureError: MLflow's database is away.
+        """
+        name = model_name(tenant_id)
+        with translated(), _known_version(tenant_id), one_transaction(self._versions):
+            for key in names:
+                self._versions.delete_model_version_tag(name, version, key)
+
     def aliases(self, tenant_id: str) -> Aliases:
         """Which versions of a tenant's model are in force; none for one without a model.
 

@@ -11,12 +11,13 @@ import structlog
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import Champion
 from recfleet.fleet.evidence import Standing
+from recfleet.fleet.probation import OnProbation
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
     from recfleet.als import AlsModel
     from recfleet.interactions.log import InteractionLog
-    from recfleet.judging import Holdout, Score, Verdict
+    from recfleet.judging import Holdout, Probation, Score, Verdict
     from recfleet.tenants import Policy
 
 log = structlog.get_logger(__name__)
@@ -46,7 +47,7 @@ def score_contenders(
     champion: AlsModel | None,
     holdout: Holdout,
     interactions: InteractionLog,
-) -> tuple[Mapping[str, Score | None], str | None]:
+) -> tuple[dict[str, Score | None], str | None]:
     """Everybody's score on the same holdout, and why the champion has none though it is there.
 
     Args:
@@ -70,6 +71,30 @@ def score_contenders(
     return scores, None
 
 
+def score_previous(
+    on_probation: OnProbation,
+    holdout: Holdout,
+    interactions: InteractionLog,
+    artifacts: ArtifactStore,
+) -> tuple[Score | None, str | None]:
+    """The previous model's score on the same holdout; or None, and why it cannot be compared.
+
+    Args:
+        on_probation: names the previous model.
+        holdout: what the contenders are judged by.
+        interactions: it is folded in from.
+        artifacts: where it is.
+    """
+    from recfleet.als import load_model
+
+    try:
+        previous = load_model(artifacts.read(on_probation.previous.model_uri))
+        return _score_as_served("previous model", previous, holdout, interactions), None
+    except TenantError as error:
+        log.warning("previous lost", tenant_id=interactions.tenant_id, reason=str(error))
+        return None, f"the previous model cannot be compared: {error}"
+
+
 def weigh(
     holdout: Holdout,
     scores: Mapping[str, Score | None],
@@ -80,18 +105,20 @@ def weigh(
     refusal: str | None = None,
     lost: str | None = None,
     standing: Standing | None = None,
+    probation: Probation | None = None,
 ) -> Verdict:
     """The verdict over the contenders' scores.
 
     Args:
         holdout: they were judged by.
-        scores: of ``challenger``, ``champion`` and ``popularity``.
+        scores: of ``challenger``, ``champion``, ``popularity`` and, for a probation, ``previous``.
         policy: the tenant's.
         has_champion: whether a champion is in force that can be served.
         seed: of the bootstrap's draws.
         refusal: why the champion may not be compared, in words: it stays then.
         lost: what became of a champion that cannot be served, in words.
         standing: of the champion; None: nothing is known of it.
+        probation: of the champion; None: it is not on probation.
     """
     from recfleet.judging import Verdict, judge
 
@@ -103,6 +130,7 @@ def weigh(
         seed=seed,
         earlier=standing.earlier if standing else (),
         champion_days=standing.days if standing else None,
+        probation=probation,
     )
     if refusal:
         numbers = {name: part for name, part in verdict.numbers.items() if name != "gain"}

@@ -1,10 +1,10 @@
 """Publish: carry the verdict out, make the lists, check them, switch the tenant to them.
 
-Promotion touches MLflow and Postgres, which share no transaction. The order makes every death in
-between harmless: the intent is committed first; the version is registered (found again by its run
-when retried) and the aliases move; then release, champion, history, live release and ledger change
-in one transaction of Postgres, which is the authority. A night that died before that last step is
-finished by the next attempt.
+Promotion and rollback touch MLflow and Postgres, which share no transaction. The order makes every
+death in between harmless: the intent is committed first; in MLflow the version is registered (found
+again by its run when retried), or the one that is rolled back from is marked, and the aliases move;
+then release, champion, audit, live release and ledger change in one transaction of Postgres, which
+is the authority. A night that died before that last step is finished by the next attempt.
 
 A trial, which runs a night of the past again, makes the same lists as a release that is never
 switched to, and crowns nobody.
@@ -32,6 +32,7 @@ from recfleet.fleet.champions import (
 )
 from recfleet.fleet.ledger import Outcome, Step, TenantNight, record_all
 from recfleet.fleet.press import press_lists, read_purchases
+from recfleet.fleet.rollbacks import roll_back_in_mlflow
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import number_tags
 from recfleet.fleet.stages.train_and_judge import describe
@@ -60,6 +61,8 @@ class _Tools:
     artifacts: ArtifactStore
     champions: Mapping[str, Champion]
     """Of the shard's tenants, when the task began."""
+    previous: Mapping[str, Champion]
+    """The models before them, likewise."""
     live: Mapping[str, datetime]
     """As-of time of their live releases, likewise."""
     _registry: Registry | None = field(default=None, repr=False)
@@ -87,12 +90,16 @@ class _Publication:
     reason: str | None
     crowned: bool = False
     """Whether the model becomes champion with this release."""
+    is_rollback: bool = False
+    """Whether it does so by going back to the one before the champion."""
     waiting: Champion | None = None
     """The challenger that a person may put in force later; its version is 0 until registered."""
 
     @property
     def to_register(self) -> Champion | None:
         """Who is made a version tonight; None: nobody."""
+        if self.is_rollback:
+            return None
         return self.model if self.crowned else self.waiting
 
 
@@ -104,6 +111,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
         champions=champions_of(desk.connection, desk.night, tenant_ids),
+        previous=get_champions(desk.connection, tenant_ids, role="previous"),
         live=_live_as_of(desk.connection, tenant_ids),
     )
 
@@ -137,7 +145,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     if not active.any():
         return _nothing_to_offer(row, len(active))
     press = _Press(row, tools.artifacts, watch, interactions, active, champion)
-    if row.verdict not in ("promote", "await approval"):
+    if row.verdict not in ("promote", "rollback", "await approval"):
         in_force = None if row.verdict == "reject" else champion
         return press.publication(in_force, _outcome(row), row.reason)
     against = (row.numbers or {}).get("against")
@@ -145,7 +153,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         return press.stay(
             f"it was judged against version {against}, which is no longer the champion"
         )
-    return press.promote() if row.verdict == "promote" else press.wait()
+    return press.change(tools.previous.get(row.tenant_id))
 
 
 def _overtaken(desk: Desk, live: datetime | None) -> Step | None:
@@ -161,7 +169,7 @@ def _switched(mode: Mode) -> Step:
     if mode == "off":
         reason = "switched off since the night was planned: nothing is published"
         return Step("unchanged", {"outcome": "unchanged", "reason": reason})
-    reason = "frozen while the challenger was about to be promoted: what is live stays"
+    reason = "frozen while the champion was about to be changed: what is live stays"
     return Step("unchanged", {"outcome": "frozen", "reason": reason})
 
 
@@ -226,6 +234,12 @@ class _Press:
         fingerprint = self.interactions.fingerprint
         return _Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
 
+    def change(self, previous: Champion | None) -> _Publication:
+        """Carry out a verdict that changes the champion, or would, were it not held."""
+        if self.row.verdict == "await approval":
+            return self.wait()
+        return self.roll_back(previous) if self.row.verdict == "rollback" else self.promote()
+
     def promote(self) -> _Publication:
         """Put the challenger in force; or leave things as they are when its lists fail."""
         outcome: Outcome = "promoted" if self.champion else "first model"
@@ -234,6 +248,17 @@ class _Press:
         except TenantError as error:
             return self.stay(str(error))
         return replace(made, crowned=True)
+
+    def roll_back(self, previous: Champion | None) -> _Publication:
+        """Put the model before the champion in force again; or leave things as they are."""
+        judged = ((self.row.numbers or {}).get("probation") or {}).get("version")
+        if previous is None or previous.version != judged:
+            return self.stay(f"version {judged} is no longer the one before it")
+        try:
+            made = self.publication(previous, "rolled back", self.row.reason)
+        except TenantError as error:
+            return self.stay(str(error))
+        return replace(made, crowned=True, is_rollback=True)
 
     def wait(self) -> _Publication:
         """Publish from the champion, or popularity, while the change waits for a person."""
@@ -245,10 +270,16 @@ class _Press:
         return self.row.held_verdict == "promote"
 
     def stay(self, why: str) -> _Publication:
-        """Publish from the champion, or popularity, although the verdict was to promote."""
-        log.warning("not promoted", tenant_id=self.row.tenant_id, reason=why)
+        """Publish from the champion, or popularity, although the verdict was to change it."""
+        log.warning("champion not changed", tenant_id=self.row.tenant_id, reason=why)
         outcome: Outcome = "kept" if self.champion else "rejected"
-        return self.publication(self.champion, outcome, f"the challenger was not promoted: {why}")
+        verdict = self.row.held_verdict or self.row.verdict
+        what = (
+            "the champion was not rolled back"
+            if verdict == "rollback"
+            else "the challenger was not promoted"
+        )
+        return self.publication(self.champion, outcome, f"{what}: {why}")
 
     def _candidate(self) -> Champion:
         """The challenger; its version is 0 until it is registered."""
@@ -267,6 +298,11 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[
     """Register who is promoted, then stage, crown and switch in the transaction of the steps."""
     if desk.night.is_trial:
         return _finish_trial(desk, tools, works)
+    rolled_back = [work for work in works if work.made.is_rollback]
+    if rolled_back:
+        tools.registry(desk)
+        with shared_part([work.watch for work in rolled_back], "publish.mlflow"):
+            _roll_back(desk, tools, rolled_back)
     new = [work for work in works if work.made.to_register]
     versions: dict[str, Champion] = {}
     if new:
@@ -294,11 +330,7 @@ def _register(desk: Desk, tools: _Tools, new: list[Work[_Publication]]) -> dict[
     Returns:
         Tenant id -> the challenger with its version.
     """
-    begun: list[tuple[str, Step, Mapping[str, float]]] = [
-        (work.row.tenant_id, Step("judged", {"intent": _intent(work.made)}), {}) for work in new
-    ]
-    record_all(desk.connection, desk.night, begun, was="judged")
-    desk.connection.commit()
+    _write_intents(desk, new)
     versions = tools.registry(desk).promote([_promotion(desk, work) for work in new])
     return {
         work.row.tenant_id: replace(_challenger(work.made), version=version)
@@ -306,8 +338,35 @@ def _register(desk: Desk, tools: _Tools, new: list[Work[_Publication]]) -> dict[
     }
 
 
+def _roll_back(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> None:
+    """Point the aliases at the models before, and mark the champions until now, intent first."""
+    _write_intents(desk, works)
+    for work in works:
+        champion = work.made.champion
+        assert champion is not None  # noqa: S101 - who is rolled back was champion
+        roll_back_in_mlflow(
+            tools.registry(desk),
+            work.row.tenant_id,
+            from_version=champion.version,
+            to_version=_model(work.made).version,
+            at=desk.night.as_of,
+            reason=work.made.reason or "",
+        )
+
+
+def _write_intents(desk: Desk, works: list[Work[_Publication]]) -> None:
+    """Commit what is about to be done in MLflow, so that it can be finished or taken back."""
+    begun: list[tuple[str, Step, Mapping[str, float]]] = [
+        (work.row.tenant_id, Step("judged", {"intent": _intent(work.made)}), {}) for work in works
+    ]
+    record_all(desk.connection, desk.night, begun, was="judged")
+    desk.connection.commit()
+
+
 def _intent(made: _Publication) -> dict[str, object]:
     former = made.champion.version if made.champion else None
+    if made.is_rollback:
+        return {"rollback": _model(made).version, "from_version": former}
     return {"promote": _challenger(made).run_id, "from_version": former}
 
 
@@ -350,7 +409,8 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
             winner=_model(work.made),
             numbers=work.row.numbers or {},
             reason=work.made.reason or "",
-            facts=work.row.challenger or {},
+            is_rollback=work.made.is_rollback,
+            facts={} if work.made.is_rollback else work.row.challenger or {},
         )
         for work in first
         if work.made.crowned
@@ -425,7 +485,8 @@ def _numbered(work: Work[_Publication], version: int | None) -> Work[_Publicatio
 def _step(made: _Publication, release_id: int) -> Step:
     changes = {"outcome": made.outcome, "reason": made.reason, "release_id": release_id}
     # What is done is no longer an intent; one that comes too late stays, for close.
-    return Step("published", {**changes, "intent": None} if made.to_register else changes)
+    is_done = made.is_rollback or made.to_register is not None
+    return Step("published", {**changes, "intent": None} if is_done else changes)
 
 
 def _ask(desk: Desk, works: list[Work[_Publication]]) -> None:

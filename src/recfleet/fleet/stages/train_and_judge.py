@@ -7,7 +7,7 @@ need not be handed from one task to the next.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from recfleet.errors import ThinError
 from recfleet.fleet.champions import Champion, champions_of
 from recfleet.fleet.evidence import Standing, read_standings
 from recfleet.fleet.ledger import Step, TenantNight
+from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import Desk, Stage, Work
-from recfleet.fleet.stages.judge import load_champion, score_contenders, weigh
+from recfleet.fleet.stages.judge import load_champion, score_contenders, score_previous, weigh
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.registry import ArtifactStore, Challenger, Registry, code_version
@@ -39,6 +40,8 @@ class _Tools:
     """Of the shard's tenants, when the task began."""
     standings: dict[str, Standing]
     """Of these champions."""
+    on_probation: dict[str, OnProbation]
+    """Of these champions, those that are on probation."""
     tenant_ids: list[str]
     _registry: Registry | None = field(default=None, repr=False)
 
@@ -69,10 +72,12 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     desk.import_seconds["implicit"] = als.load_library()
     tenant_ids = [row.tenant_id for row in rows]
     champions = champions_of(desk.connection, desk.night, tenant_ids)
+    standings = read_standings(desk.connection, rows, champions, desk.night)
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
         champions=champions,
-        standings=read_standings(desk.connection, rows, champions, desk.night),
+        standings=standings,
+        on_probation=read_probations(desk.connection, desk.night, rows, champions, standings),
         tenant_ids=tenant_ids,
     )
 
@@ -149,6 +154,12 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         champion, lost = load_champion(row.tenant_id, case.on_record, tools.artifacts)
     with watch.part("judge.score"):
         scores, refusal = score_contenders(challenger, champion, holdout, case.log)
+    watched, trouble = tools.on_probation.get(row.tenant_id), None
+    if watched and scores["champion"] is not None:
+        with watch.part("judge.previous"):
+            scores["previous"], trouble = score_previous(
+                watched, holdout, case.log, tools.artifacts
+            )
     with watch.part("judge.weigh"):
         verdict = weigh(
             holdout,
@@ -159,7 +170,10 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
             refusal=refusal,
             lost=lost,
             standing=tools.standings.get(row.tenant_id),
+            probation=watched.probation if watched else None,
         )
+    if trouble:
+        verdict = replace(verdict, numbers={**verdict.numbers, "probation": {"trouble": trouble}})
     with watch.part("train.write"):
         facts = challenger_facts(case.log, case.matrix, challenger, run_id=desk.night.run_id)
         files = dump_model(challenger)

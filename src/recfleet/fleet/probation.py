@@ -1,0 +1,125 @@
+"""Which champions are on probation tonight, and beside which model before them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recfleet.fleet.champions import Champion, get_champions
+from recfleet.fleet.evidence import Standing
+from recfleet.fleet.ledger import Night, TenantNight
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+    from recfleet.judging import Evidence, Probation
+
+LONGEST_DAYS_A_NIGHT = 7
+"""A probation of so many nights ends after that many weeks, however few nights there were."""
+
+
+@dataclass(frozen=True)
+class OnProbation:
+    """A champion's probation, with the model that it is held against."""
+
+    previous: Champion
+    probation: Probation
+
+
+def read_probations(
+    connection: Connection,
+    night: Night,
+    rows: Sequence[TenantNight],
+    champions: Mapping[str, Champion],
+    standings: Mapping[str, Standing],
+) -> dict[str, OnProbation]:
+    """Tenant id -> its champion's probation, of those of these tenants that are on it.
+
+    A probation is counted in nights that judged the champion, after the one that made it: what
+    ends it is that it was looked at often enough, not that time went by, so that a tenant with
+    something new once a week gets as many looks as one with something new every night. It is over
+    after as many weeks all the same. Nights with one as-of count once, and trials never. Without a
+    previous model on record there is none: of a first model, and after a rollback.
+
+    Args:
+        connection: an open connection.
+        night: tonight.
+        rows: tenants of tonight, with their policies.
+        champions: tenant id -> champion in force.
+        standings: tenant id -> what is known of it.
+    """
+    from recfleet.judging import Probation
+
+    if night.is_trial:
+        return {}
+    nights = {row.tenant_id: row.policy.probation_nights for row in rows if row.mode == "on"}
+    young = [
+        tenant_id
+        for tenant_id, standing in standings.items()
+        if 0 < standing.days <= LONGEST_DAYS_A_NIGHT * nights.get(tenant_id, 0)
+    ]
+    previous = get_champions(connection, young, role="previous")
+    asked = [row for row in rows if row.tenant_id in previous]
+    looks = _read_looks(connection, night, asked, champions, previous)
+    return {
+        tenant_id: OnProbation(
+            model,
+            Probation(
+                model.version,
+                night=len(looks[tenant_id]) + 1,
+                earlier=[look for look in looks[tenant_id] if look is not None],
+            ),
+        )
+        for tenant_id, model in previous.items()
+        if len(looks[tenant_id]) < nights[tenant_id]
+    }
+
+
+def _read_looks(
+    connection: Connection,
+    night: Night,
+    rows: Sequence[TenantNight],
+    champions: Mapping[str, Champion],
+    previous: Mapping[str, Champion],
+) -> defaultdict[str, list[Evidence | None]]:
+    """Tenant id -> what nights before tonight, after the one that made its champion, found of it.
+
+    One for each night that judged the champion: the gain of the previous model; None where that was
+    not scored, or by tonight's recipe has been judged otherwise.
+    """
+    from recfleet.judging import Evidence
+
+    looks: defaultdict[str, list[Evidence | None]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, "
+            "extract(epoch from %s - night.as_of)::float / 86400, "
+            "case when policy -> 'recipe' = recipe "
+            "and numbers #>> '{probation,version}' = asked.previous "
+            "then (numbers #>> '{probation,value}')::float end, "
+            "(numbers #>> '{probation,standard_error}')::float "
+            "from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[]) "
+            "as asked (tenant_id, version, previous, recipe) "
+            "join champion on champion.tenant_id = asked.tenant_id and role = 'champion' "
+            "left join night as first on first.night_id = champion.night_id "
+            "join ledger on ledger.tenant_id = asked.tenant_id "
+            "and numbers ->> 'against' = asked.version "
+            "and numbers #> '{contenders,champion}' is not null "
+            "join night on night.night_id = ledger.night_id and not night.is_trial "
+            "and night.as_of < %s and night.as_of > coalesce(first.as_of, champion.promoted_at) "
+            "order by asked.tenant_id, night.as_of desc, ledger.night_id desc",
+            (
+                night.as_of,
+                [row.tenant_id for row in rows],
+                [str(champions[row.tenant_id].version) for row in rows],
+                [str(previous[row.tenant_id].version) for row in rows],
+                [row.policy.recipe.model_dump_json() for row in rows],
+                night.as_of,
+            ),
+        )
+        for tenant_id, days, gain, error in cursor:
+            is_known = gain is not None and error is not None
+            looks[tenant_id].append(Evidence(days, gain, error) if is_known else None)
+    return looks
