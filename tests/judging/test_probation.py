@@ -145,9 +145,10 @@ def unsure(gain: float) -> Score:
 
 def small(previous: Score) -> dict[str, Score | None]:
     usual = {"challenger": 0.23, "champion": 0.22, "popularity": 0.25}
-    return {name: scored(error, customers=40) for name, error in usual.items()} | {
-        "previous": previous
+    scores: dict[str, Score | None] = {
+        name: scored(error, customers=40) for name, error in usual.items()
     }
+    return {**scores, "previous": previous}
 
 
 def test_what_one_night_leaves_open_three_decide() -> None:
@@ -172,25 +173,24 @@ errors = st.floats(0.0005, 0.03)
 
 @settings(max_examples=300, deadline=None)
 @given(
-    gain=numbers,
-    error=errors,
-    ndcg=numbers,
-    recall=numbers,
+    tonight=st.tuples(numbers, errors),
+    rails=st.tuples(numbers, numbers),
     rail_error=errors,
     customers=st.integers(20, 400),
     nights=st.lists(st.tuples(numbers, errors), max_size=6),
 )
 def test_the_ruling_is_its_plain_twin(
-    gain: float,
-    error: float,
-    ndcg: float,
-    recall: float,
+    tonight: tuple[float, float],
+    rails: tuple[float, float],
     rail_error: float,
     customers: int,
     nights: list[tuple[float, float]],
 ) -> None:
-    rails = [Estimate(value, rail_error, customers) for value in (ndcg, recall)]
-    comparison = Comparison("champion", Estimate(gain, error, customers), *rails, "previous model")
+    gain, error = tonight
+    ndcg, recall = (Estimate(value, rail_error, customers) for value in rails)
+    comparison = Comparison(
+        "champion", Estimate(gain, error, customers), ndcg, recall, "previous model"
+    )
     earlier = [Evidence(day, *night) for day, night in enumerate(nights, start=1)]
 
     def reach(confidence: float) -> float:
@@ -205,7 +205,7 @@ def test_the_ruling_is_its_plain_twin(
     mean = sum(night[1] for night in series) / len(series)
     low = mean - reach(0.95) * sqrt(variance) / len(series)
     together = len(series) >= 3 and low >= 0.005 and gain >= 0.005
-    ranks_well = all(value + reach(0.995) * rail_error >= 0 for value in (ndcg, recall))
+    ranks_well = all(value + reach(0.995) * rail_error >= 0 for value in rails)
 
     found = weigh_trial(comparison, earlier, POLICY)
     assert found.ruling.passes == ((alone or together) and ranks_well)
