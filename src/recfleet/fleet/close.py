@@ -36,6 +36,12 @@ class Summary:
     """Heavy library -> how many tasks imported it, and the seconds that took them together."""
     milliseconds_per_tenant: dict[str, float] = field(default_factory=dict)
     """Part of a stage -> mean over the tenants that it was done for."""
+    modes: dict[str, int] = field(default_factory=dict)
+    """Mode -> tenants of the whole fleet, when the night was over."""
+    skill: dict[str, float] | None = None
+    """How the models that are served do beside popularity on tonight's holdouts: how many were
+    ``judged``, the ``share_better`` than popularity, and the ``median`` share by which their RMSE
+    is below it. None: nobody was judged."""
     audit_head: Head | None = None
     """The audit's last entry when the night was over: in the run's log it is out of reach of those
     who could change the audit."""
@@ -89,7 +95,7 @@ def _summarize(connection: Connection, night: Night) -> Summary:
     outcomes = dict(
         _rows(
             connection,
-            "select outcome, count(*) from ledger where night_id = %s "
+            "select outcome, count(*) from ledger where night_id = %(night)s "
             "group by outcome order by count(*) desc, outcome",
             night,
         )
@@ -98,13 +104,13 @@ def _summarize(connection: Connection, night: Night) -> Summary:
     imports = _rows(
         connection,
         "select key, count(*), sum(value::numeric)::double precision from shard_run, "
-        "jsonb_each_text(import_seconds) where night_id = %s group by key order by key",
+        "jsonb_each_text(import_seconds) where night_id = %(night)s group by key order by key",
         night,
     )
     parts = _rows(
         connection,
         "select key, avg(value::numeric)::double precision from ledger, jsonb_each_text(timings) "
-        "where night_id = %s group by key order by key",
+        "where night_id = %(night)s group by key order by key",
         night,
     )
     return Summary(
@@ -117,13 +123,27 @@ def _summarize(connection: Connection, night: Night) -> Summary:
             for library, tasks, seconds in imports
         },
         milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts},
+        modes=dict(_rows(connection, "select mode, count(*) from tenant group by mode", night)),
+        skill=_skill(connection, night),
         audit_head=read_head(connection),
     )
 
 
+def _skill(connection: Connection, night: Night) -> dict[str, float] | None:
+    [(judged, better, median)] = _rows(
+        connection,
+        "select count(skill), count(*) filter (where skill > 0), "
+        "percentile_cont(0.5) within group (order by skill) from ledger where night_id = %(night)s",
+        night,
+    )
+    if not judged:
+        return None
+    return {"judged": judged, "share_better": round(better / judged, 4), "median": round(median, 4)}
+
+
 def _rows(connection: Connection, query: str, night: Night) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(query, (night.night_id,))
+        cursor.execute(query, {"night": night.night_id})
         return cursor.fetchall()
 
 
@@ -139,6 +159,8 @@ def _write(connection: Connection, night: Night, summary: Summary) -> None:
                         "sentence": summary.sentence(),
                         "tenants": summary.tenants,
                         "outcomes": summary.outcomes,
+                        "modes": summary.modes,
+                        "skill": summary.skill,
                         "failed_share": summary.failed_share,
                         "tolerated_failures": summary.tolerated_failures,
                         "import_seconds": summary.import_seconds,
