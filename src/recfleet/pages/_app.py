@@ -1,0 +1,212 @@
+"""The pages as a FastAPI app: addresses, and what is said when something is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import psycopg2
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from recfleet.errors import (
+    BadInputError,
+    ConfigurationError,
+    RecfleetError,
+    UnknownTenantError,
+)
+from recfleet.pages import _actions as actions
+from recfleet.pages import _approvals as approvals
+from recfleet.pages import _fleet as fleet
+from recfleet.pages import _night as night
+from recfleet.pages._charts import fleet_charts
+from recfleet.pages._forgery import ForgedError
+from recfleet.pages._look import (
+    HERE,
+    Look,
+    NotLoggedInError,
+    RefusedError,
+    airflow_of,
+    look,
+    render,
+    static_path,
+    tokens,
+)
+from recfleet.pages._show import show_approvals, show_tenant
+from recfleet.pages._standing import TITLES
+from recfleet.pages._visitor import Airflow
+
+_HEADERS = {
+    # Nothing of other hosts, no script or style that is not a file of ours, no foreign frame.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'self'; "
+    "base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+Looking = Annotated[Look, Depends(look)]
+router = APIRouter()
+
+
+def make_app(airflow: Airflow) -> FastAPI:
+    """The app, over what the plugin knows of Airflow."""
+    app = FastAPI(title="recfleet", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.airflow = airflow
+    app.state.tokens = tokens(airflow)
+    app.include_router(router)
+    app.include_router(actions.router)
+    app.mount(static_path(), StaticFiles(directory=HERE / "static"), name="static")
+    app.middleware("http")(_with_headers)
+    for error, answer in _ANSWERS.items():
+        app.add_exception_handler(error, answer)
+    return app
+
+
+async def _with_headers(
+    request: Request, call_next: Callable[[Request], Awaitable[Response]]
+) -> Response:
+    is_file = request.url.path.startswith(f"{request.scope.get('root_path', '')}/static/")
+    response = await call_next(request)
+    response.headers.update(_HEADERS)
+    # What a person saw is not for whoever sits there next.
+    response.headers["Cache-Control"] = "max-age=31536000, immutable" if is_file else "no-store"
+    return response
+
+
+# --- Pages ----------------------------------------------------------------------------------------
+
+
+@router.get("/")
+def home(request: Request) -> RedirectResponse:
+    """The page to begin with."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/fleet", 302)
+
+
+@router.get("/fleet")
+def fleet_page(looking: Looking) -> HTMLResponse:
+    """Last night, who needs a person, all tenants."""
+    wanted = fleet.Wanted.of(looking.request.query_params)
+    tenants = fleet.read_tenants(looking.connection, wanted)
+    over_time = fleet.over_time(looking.connection)
+    return looking.page(
+        "fleet.html",
+        wanted=wanted,
+        tenants=tenants,
+        night=fleet.last_night(looking.connection),
+        over_time=over_time,
+        charts=fleet_charts(over_time),
+        waiting=approvals.count_waiting(looking.connection),
+        titles=TITLES,
+        page_rows=fleet.PAGE_ROWS,
+    )
+
+
+@router.get("/tenants/{tenant_id}")
+def tenant_page(looking: Looking, tenant_id: str, customer: str = "") -> HTMLResponse:
+    """Everything about one tenant."""
+    return show_tenant(looking, tenant_id, customer=customer)
+
+
+@router.get("/nights")
+def nights_page(looking: Looking, before: int | None = None) -> HTMLResponse:
+    """Which nights there were."""
+    found = night.read_recent(looking.connection, before)
+    return looking.page("nights.html", nights=found, before=before, page_rows=night.NIGHT_ROWS)
+
+
+@router.get("/nights/{night_id}")
+def night_page(looking: Looking, night_id: int) -> HTMLResponse:
+    """One night."""
+    connection = looking.connection
+    return looking.page(
+        "night.html",
+        night=night.read_night(connection, night_id),
+        outcomes=night.read_outcomes(connection, night_id),
+        shards=night.read_shards(connection, night_id),
+        slowest=night.read_slowest(connection, night_id),
+        failed=night.read_failed(connection, night_id),
+        costs=night.read_costs(connection, night_id),
+    )
+
+
+@router.get("/approvals")
+def approvals_page(looking: Looking) -> HTMLResponse:
+    """What waits for a person, and what was decided."""
+    return show_approvals(looking)
+
+
+# --- What is in the way ---------------------------------------------------------------------------
+
+
+def _say(request: Request, status: int, title: str, text: str) -> HTMLResponse:
+    return render(request, "trouble.html", status=status, title=title, text=text)
+
+
+def _log_in(request: Request, error: Exception) -> Response:
+    if request.method not in ("GET", "HEAD"):
+        return _say(request, 401, "Not logged in", f"{error} Nothing was done.")
+    back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(airflow_of(request).login_address(back_to), 302)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    return _say(request, 403, "Not allowed", str(error))
+
+
+def _not_there(request: Request, error: Exception) -> Response:
+    return _say(request, 404, "Not there", str(error))
+
+
+def _cannot(request: Request, error: Exception) -> Response:
+    return _say(request, 422, "That cannot be done", str(error))
+
+
+def _not_configured(request: Request, error: Exception) -> Response:
+    return _say(request, 503, "recfleet is not set up here", str(error))
+
+
+def _away(request: Request, _: Exception) -> Response:
+    return _say(
+        request,
+        503,
+        "recfleet's database does not answer",
+        "Airflow is up, and recfleet's database is not, or it takes too long. Live lists cannot be "
+        "read either while it is away. Have Postgres looked after (on one machine, "
+        "`recfleet status` says where its log is), then open the page again.",
+    )
+
+
+def _old_schema(request: Request, _: Exception) -> Response:
+    return _say(
+        request,
+        503,
+        "recfleet's database is of another version",
+        "A table or column that this page reads is not there: bring the database up to date "
+        "(`recfleet up` does on one machine, the service recfleet-init with docker compose), then "
+        "open the page again.",
+    )
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    if status == 404:
+        return _say(request, 404, "Not there", "There is no such page.")
+    return _say(request, status, "That did not work", str(getattr(error, "detail", "")))
+
+
+_ANSWERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    NotLoggedInError: _log_in,
+    RefusedError: _refused,
+    ForgedError: _refused,
+    UnknownTenantError: _not_there,
+    BadInputError: _not_there,
+    ConfigurationError: _not_configured,
+    RecfleetError: _cannot,
+    psycopg2.OperationalError: _away,
+    psycopg2.errors.UndefinedTable: _old_schema,
+    psycopg2.errors.UndefinedColumn: _old_schema,
+    HTTPException: _http,
+}

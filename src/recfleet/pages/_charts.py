@@ -1,0 +1,125 @@
+"""What is drawn: plain lists, which the page hands to the chart library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from recfleet.pages._rows import Row
+
+Chart = dict[str, Any]
+
+_MARKS = {
+    "first model": ("first model", "good"),
+    "promotion": ("promoted", "good"),
+    "rollback": ("rolled back", "bad"),
+}
+
+
+def _chart(x: Sequence[float], unit: str, series: Mapping[str, tuple[str, Sequence[Any]]]) -> Chart:
+    return {
+        "has_values": any(value is not None for _, values in series.values() for value in values),
+        "x": list(x),
+        "unit": unit,
+        "series": [
+            {"label": label, "colour": colour, "values": list(values)}
+            for label, (colour, values) in series.items()
+        ],
+        "marks": [],
+    }
+
+
+def fleet_charts(nights: Sequence[Row]) -> dict[str, Chart]:
+    """How the fleet did over the nights; a value is null where a night did not write it down."""
+    x = [night["as_of"].timestamp() for night in nights]
+
+    def outcomes(*names: str) -> list[int]:
+        return [sum((night["outcomes"] or {}).get(name, 0) for name in names) for night in nights]
+
+    def mode(name: str) -> list[float | None]:
+        modes = [night["modes"] or {} for night in nights]
+        return [known.get(name, 0) / sum(known.values()) if known else None for known in modes]
+
+    def skill(name: str) -> list[float | None]:
+        return [(night["skill"] or {}).get(name) for night in nights]
+
+    return {
+        "skill": _chart(
+            x,
+            "percent",
+            {
+                "share that beats popularity": ("good", skill("share_better")),
+                "median gain over popularity": ("accent", skill("median")),
+            },
+        ),
+        "outcomes": _chart(
+            x,
+            "number",
+            {
+                "promoted": ("good", outcomes("promoted", "first model")),
+                "quarantined": ("warn", outcomes("quarantined")),
+                "failed": ("bad", outcomes("failed")),
+                "rolled back": ("accent", outcomes("rolled back")),
+            },
+        ),
+        "modes": _chart(
+            x, "percent", {"frozen": ("cold", mode("frozen")), "off": ("muted", mode("off"))}
+        ),
+    }
+
+
+def tenant_charts(
+    nights: Sequence[Row], history: Sequence[Row], volume: Sequence[Row]
+) -> dict[str, Chart]:
+    """A tenant's contenders over its nights, with what was done to it, and its data.
+
+    Args:
+        nights: the newest first.
+        history: of the audit.
+        volume: of each week, the earliest first.
+    """
+    judged = sorted(
+        (night for night in nights if night["rmse_popularity"] is not None),
+        key=lambda night: (night["as_of"], night["night_id"]),
+    )
+    x = [night["as_of"].timestamp() for night in judged]
+
+    def contenders(metric: str) -> Chart:
+        return _chart(
+            x,
+            "number3",
+            {
+                "champion": ("good", [night[f"{metric}_champion"] for night in judged]),
+                "challenger": ("accent", [night[f"{metric}_challenger"] for night in judged]),
+                "popularity": ("muted", [night[f"{metric}_popularity"] for night in judged]),
+            },
+        )
+
+    charts = {"rmse": contenders("rmse"), "ndcg": contenders("ndcg")}
+    marks = [mark for entry in reversed(history) if (mark := _mark(entry)) is not None]
+    for chart in charts.values():
+        chart["marks"] = marks
+    charts["volume"] = _chart(
+        [row["week"].timestamp() for row in volume],
+        "number",
+        {
+            "purchase lines a week": ("accent", [row["lines"] for row in volume]),
+            "customers": ("muted", [row["customers"] for row in volume]),
+        },
+    )
+    return charts
+
+
+def _mark(entry: Row) -> dict[str, Any] | None:
+    """An entry of the audit as a line in the chart, at the time that the nights are placed by."""
+    at = entry["as_of"] or entry["happened_at"]
+    if entry["kind"] in _MARKS:
+        label, colour = _MARKS[entry["kind"]]
+        return {"x": at.timestamp(), "label": f"{label} v{entry['to_version']}", "colour": colour}
+    if entry["kind"] == "mode":
+        return {
+            "x": at.timestamp(),
+            "label": str(entry["facts"].get("to", "mode")),
+            "colour": "cold",
+        }
+    return None

@@ -1,0 +1,132 @@
+"""The Night page: shards and stages with their timing, slow and failed tenants, costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recfleet.errors import BadInputError
+from recfleet.pages._rows import Row, one, rows
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+NIGHT_ROWS = 50
+_SLOWEST = 20
+_FAILED = 200
+STAGES = ("validate", "train_and_judge", "publish")
+
+
+def read_recent(connection: Connection, before: int | None = None) -> list[Row]:
+    """The newest nights of every kind, or those before a number, the newest first."""
+    return rows(
+        connection,
+        "select night_id, run_id, kind, is_trial, as_of, status, started_at, finished_at, "
+        "summary ->> 'sentence' as sentence, "
+        "extract(epoch from finished_at - started_at) as seconds from night "
+        "where %(before)s::bigint is null or night_id < %(before)s "
+        "order by night_id desc limit %(rows)s",
+        {"before": before, "rows": NIGHT_ROWS},
+    )
+
+
+def read_night(connection: Connection, night_id: int) -> Row:
+    """One night.
+
+    Raises:
+        BadInputError: there is none of that number.
+    """
+    found = one(
+        connection,
+        "select *, extract(epoch from coalesce(finished_at, now()) - started_at) as seconds "
+        "from night where night_id = %(night)s",
+        {"night": night_id},
+    )
+    if found is None:
+        raise BadInputError(f"There is no night {night_id}.")
+    return found
+
+
+def read_outcomes(connection: Connection, night_id: int) -> dict[str, int]:
+    """Outcome -> tenants, the most first; while the night runs, those under way too."""
+    found = rows(
+        connection,
+        "select coalesce(outcome, 'under way') as outcome, count(*) as tenants from ledger "
+        "where night_id = %(night)s group by 1 order by 2 desc, 1",
+        {"night": night_id},
+    )
+    return {row["outcome"]: row["tenants"] for row in found}
+
+
+def read_shards(connection: Connection, night_id: int) -> list[Row]:
+    """Every attempt of every shard's tasks, with when it ran from the night's first task on.
+
+    ``start`` and ``end`` are shares of the time from the first task's start to the last one's end.
+    """
+    return rows(
+        connection,
+        """
+        select stage, shard, attempt, started_at, finished_at, tenants, failed, import_seconds,
+               overhead_seconds, peak_mb,
+               extract(epoch from coalesce(finished_at, now()) - started_at)::float as seconds,
+               dense_rank() over (partition by stage order by shard) - 1 as map_index,
+               extract(epoch from started_at - min(started_at) over ())::float
+                 / greatest(0.001, extract(epoch from max(coalesce(finished_at, now())) over ()
+                                            - min(started_at) over ())::float) as start,
+               extract(epoch from coalesce(finished_at, now()) - min(started_at) over ())::float
+                 / greatest(0.001, extract(epoch from max(coalesce(finished_at, now())) over ()
+                                            - min(started_at) over ())::float) as end
+          from shard_run where night_id = %(night)s
+         order by array_position(%(stages)s, stage), shard, attempt
+        """,
+        {"night": night_id, "stages": list(STAGES)},
+    )
+
+
+def read_slowest(connection: Connection, night_id: int) -> list[Row]:
+    """The tenants that took longest, the longest first."""
+    return rows(
+        connection,
+        """
+        select tenant_id, name, shard, outcome,
+               validating + training + publishing as milliseconds, validating, training, publishing
+          from (select tenant_id, shard, outcome,
+                       coalesce((timings ->> 'validate.total')::float, 0) as validating,
+                       coalesce((timings ->> 'train_and_judge.total')::float, 0) as training,
+                       coalesce((timings ->> 'publish.total')::float, 0) as publishing
+                  from ledger where night_id = %(night)s) as timed
+          left join tenant using (tenant_id)
+         where validating + training + publishing >= 1
+         order by milliseconds desc, tenant_id limit %(rows)s
+        """,
+        {"night": night_id, "rows": _SLOWEST},
+    )
+
+
+def read_failed(connection: Connection, night_id: int) -> list[Row]:
+    """The tenants that failed or were quarantined, with the reason."""
+    return rows(
+        connection,
+        "select tenant_id, name, shard, outcome, ledger.reason from ledger "
+        "left join tenant using (tenant_id) where night_id = %(night)s "
+        "and outcome in ('failed', 'quarantined') "
+        "order by outcome, tenant_id limit %(rows)s",
+        {"night": night_id, "rows": _FAILED},
+    )
+
+
+def read_costs(connection: Connection, night_id: int) -> list[Row]:
+    """What each part of the work cost: a tenant in the mean, and all together; the dearest first.
+
+    The totals of the stages hold the parts, and are left out.
+    """
+    return rows(
+        connection,
+        """
+        select key as part, count(*) as tenants, avg(value::float) as mean_ms,
+               sum(value::float) / 1000 as seconds
+          from ledger, jsonb_each_text(timings)
+         where night_id = %(night)s and key not like '%%.total'
+         group by key order by seconds desc, key
+        """,
+        {"night": night_id},
+    )

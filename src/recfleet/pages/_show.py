@@ -1,0 +1,75 @@
+"""Pages that are shown by more than one address: as they are, or with why nothing was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recfleet.pages import _approvals as approvals
+from recfleet.pages import _tenant as tenant
+from recfleet.pages._charts import tenant_charts
+from recfleet.releases import NotServedError, look_up
+
+if TYPE_CHECKING:
+    from fastapi.responses import HTMLResponse
+
+    from recfleet.pages._look import Look
+    from recfleet.releases import Recommended
+
+
+def show_tenant(
+    looking: Look, tenant_id: str, *, customer: str = "", problem: str = "", status: int = 200
+) -> HTMLResponse:
+    """The tenant's page, with what could not be done on top if there was something."""
+    connection = looking.connection
+    standing = tenant.read_standing(connection, tenant_id)
+    nights = tenant.read_nights(connection, tenant_id)
+    history = tenant.read_history(connection, tenant_id)
+    volume = tenant.read_volume(connection, tenant_id)
+    policy, policy_error = tenant.read_policy(connection, tenant_id)
+    recommended, not_served = _customer_list(looking, tenant_id, customer)
+    return looking.page(
+        "tenant.html",
+        status=status,
+        tenant=standing,
+        models=tenant.read_models(connection, tenant_id),
+        live=tenant.read_live(connection, tenant_id),
+        nights=nights,
+        history=history,
+        volume=volume,
+        quality=tenant.read_quality(connection, tenant_id),
+        policy=policy,
+        policy_error=policy_error,
+        charts=tenant_charts(nights, history, volume),
+        customer=customer,
+        recommended=recommended,
+        not_served=not_served,
+        problem=problem,
+    )
+
+
+def _customer_list(
+    looking: Look, tenant_id: str, customer: str
+) -> tuple[list[Recommended] | None, str]:
+    """The customer's live list, or why there is none; None when nobody was asked for."""
+    if not customer:
+        return None, ""
+    try:
+        found = look_up(looking.connection, tenant_id, customer.replace("\x00", ""))
+    except NotServedError as error:
+        return None, str(error)
+    return found, ""
+
+
+def show_approvals(
+    looking: Look, *, problem: str = "", said: str = "", status: int = 200
+) -> HTMLResponse:
+    """The page of approvals, with what could not be done on top if there was something."""
+    return looking.page(
+        "approvals.html",
+        status=status,
+        waiting=approvals.read_waiting(looking.connection),
+        count=approvals.count_waiting(looking.connection),
+        decided=approvals.read_decided(looking.connection),
+        problem=problem,
+        **({"said": said} if said else {}),
+    )

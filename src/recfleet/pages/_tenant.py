@@ -1,0 +1,142 @@
+"""The Tenant page: everything about one tenant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recfleet.operations.policies import explain_policy
+from recfleet.pages._rows import Row, one, rows
+from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
+from recfleet.tenants import get_tenant
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+NIGHTS = 120
+"""So many are in the chart."""
+_WEEKS = 52
+
+
+def read_standing(connection: Connection, tenant_id: str) -> Row:
+    """One tenant with where it stands.
+
+    Raises:
+        UnknownTenantError: there is no such tenant.
+    """
+    found = one(
+        connection,
+        f"with chosen as (select * from ({STANDING}) as standing "  # noqa: S608
+        f"where tenant_id = %(tenant)s) {EXPLAINED}",
+        {"tenant": tenant_id, "old_nights": OLD_NIGHTS},
+    )
+    if found is None:
+        get_tenant(connection, tenant_id)  # raises, and says which one may be meant
+        raise LookupError(tenant_id)
+    found["attention"] = ATTENTION[found["urgency"] - 1] if found["urgency"] else None
+    return found
+
+
+def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
+    """Champion and previous, each with the Airflow run that made it."""
+    found = rows(
+        connection,
+        "select role, version, champion.run_id, train_end, promoted_at, night.night_id, "
+        "night.kind, night.run_id as airflow_run, as_of from champion "
+        "left join night using (night_id) where tenant_id = %(tenant)s",
+        {"tenant": tenant_id},
+    )
+    return {row["role"]: row for row in found}
+
+
+def read_live(connection: Connection, tenant_id: str) -> Row | None:
+    """The live release, with the shard that published it and that shard's place in Airflow."""
+    return one(
+        connection,
+        """
+        select release.*, switched_at, night.kind, night.run_id as airflow_run, ledger.shard,
+               (select count(distinct shard) from ledger as other
+                 where other.night_id = release.night_id and other.state <> 'unchanged'
+                   and other.shard < ledger.shard) as map_index
+          from live_release
+          join release using (release_id)
+          join night on night.night_id = release.night_id
+          left join ledger
+            on ledger.night_id = release.night_id and ledger.tenant_id = release.tenant_id
+         where live_release.tenant_id = %(tenant)s
+        """,
+        {"tenant": tenant_id},
+    )
+
+
+def read_nights(connection: Connection, tenant_id: str) -> list[Row]:
+    """The newest nights of the tenant, the newest first, with every contender's numbers."""
+    return rows(
+        connection,
+        """
+        select night.night_id, night.as_of, night.kind, is_trial, mode, outcome, state, reason,
+               skill,
+               (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
+               (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
+               (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
+               (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
+               (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
+               (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
+               (numbers #>> '{holdout,customers}')::int as holdout_customers
+          from ledger join night using (night_id)
+         where tenant_id = %(tenant)s order by night_id desc limit %(nights)s
+        """,
+        {"tenant": tenant_id, "nights": NIGHTS},
+    )
+
+
+def read_history(connection: Connection, tenant_id: str) -> list[Row]:
+    """What was changed or decided, and by whom, the newest first."""
+    return rows(
+        connection,
+        "select audit_id, happened_at, audit.kind, from_version, to_version, facts, actor, reason, "
+        "night_id, as_of from audit left join night using (night_id) "
+        "where tenant_id = %(tenant)s order by audit_id desc limit 100",
+        {"tenant": tenant_id},
+    )
+
+
+def read_volume(connection: Connection, tenant_id: str) -> list[Row]:
+    """Purchase lines and customers of each week of the tenant's last year, the earliest first."""
+    return rows(
+        connection,
+        """
+        select date_trunc('week', occurred_at) as week, count(*) as lines,
+               count(distinct customer_id) as customers
+          from interaction
+         where tenant_id = %(tenant)s and occurred_at >= (
+           select max(occurred_at) - %(weeks)s * interval '1 week' from interaction
+            where tenant_id = %(tenant)s)
+         group by 1 order by 1
+        """,
+        {"tenant": tenant_id, "weeks": _WEEKS},
+    )
+
+
+def read_quality(connection: Connection, tenant_id: str) -> list[Row]:
+    """The results of the last night that judged the tenant's data, the failing ones first."""
+    return rows(
+        connection,
+        """
+        select night_id, as_of, expectation, severity, success, observed, expected, sample
+          from quality_result join night using (night_id)
+         where tenant_id = %(tenant)s and night_id = (
+           select max(night_id) from quality_result where tenant_id = %(tenant)s)
+         order by success, array_position(array['critical', 'warning', 'info'], severity),
+                  expectation
+        """,
+        {"tenant": tenant_id},
+    )
+
+
+def read_policy(connection: Connection, tenant_id: str) -> tuple[list[Row], str | None]:
+    """The policy in force with where each value is from, and what is wrong with it, if anything is.
+
+    Raises:
+        ConfigurationError: the fleet's policy cannot be used.
+    """
+    return explain_policy(connection, tenant_id), get_tenant(connection, tenant_id).policy_error

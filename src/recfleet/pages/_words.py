@@ -1,0 +1,110 @@
+"""Numbers, times and outcomes as people read them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+_TONES = {
+    "failed": "bad",
+    "quarantined": "bad",
+    "rolled back": "warn",
+    "awaiting approval": "warn",
+    "nothing to offer": "warn",
+    "no data": "warn",
+    "promoted": "good",
+    "first model": "good",
+    "kept": "calm",
+    "running": "warn",
+    "done": "good",
+    "critical": "bad",
+    "warning": "warn",
+    "frozen": "cold",
+    "rollback": "warn",
+    "promotion": "good",
+    "rejected": "plain",
+}
+
+
+def tone(word: object) -> str:
+    """The colour of an outcome, a mode or a kind, by its meaning."""
+    return _TONES.get(str(word), "plain")
+
+
+def number(value: float | None) -> str:
+    """``12,345``; a dash for nothing."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def decimals(value: float | None, places: int = 4) -> str:
+    """``0.4712``; a dash for nothing."""
+    return "–" if value is None else f"{value:.{places}f}"
+
+
+def percent(value: float | None, places: int = 0) -> str:
+    """``3.1%``; a dash for nothing."""
+    return "–" if value is None else f"{100 * value:.{places}f}%"
+
+
+def signed_percent(value: float | None, places: int = 1) -> str:
+    """``+3.1%``; a dash for nothing."""
+    return "–" if value is None else f"{100 * value:+.{places}f}%"
+
+
+def duration(seconds: float | None) -> str:
+    """``3 min 20 s``; a dash for nothing."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def milliseconds(value: float | None) -> str:
+    """``35 ms``, or seconds when there are many; a dash for nothing."""
+    if value is None or value >= 10_000:
+        return duration(None if value is None else value / 1000)
+    return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
+
+
+def day(value: date | None) -> str:
+    """``28 Dec 2025``; a dash for nothing."""
+    return "–" if value is None else f"{value.day} {value:%b %Y}"
+
+
+def moment(value: datetime | None) -> str:
+    """``28 Dec 2025, 06:00``, in UTC as everything is; a dash for nothing."""
+    return "–" if value is None else f"{day(value)}, {value:%H:%M}"
+
+
+def some(count: int, one: str, many: str | None = None) -> str:
+    """``1 tenant``, ``2 tenants``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def setting(value: object) -> str:
+    """A policy's value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(str, value)) or "none"
+    return "none" if value is None or value == "" else str(value)
+
+
+FILTERS = {
+    "tone": tone,
+    "number": number,
+    "decimals": decimals,
+    "percent": percent,
+    "signed_percent": signed_percent,
+    "duration": duration,
+    "milliseconds": milliseconds,
+    "day": day,
+    "moment": moment,
+    "some": some,
+    "setting": setting,
+}

@@ -1,0 +1,54 @@
+// Questions before something is changed: a button opens its dialog, which asks for a reason.
+
+export function openDialogs() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-opens], [data-closes]");
+    if (button === null) return;
+    if ("closes" in button.dataset) {
+      button.closest("dialog").close();
+      return;
+    }
+    const dialog = document.getElementById(button.dataset.opens);
+    dialog.showModal();
+    dialog.querySelector("textarea, input:not([type=hidden])")?.focus();
+  });
+  // One answer is enough: a second click must not send it again. The button itself belongs to what
+  // is sent, so it is out of use only afterwards.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.getAttribute("aria-busy") === "true") event.preventDefault();
+    form.setAttribute("aria-busy", "true");
+    setTimeout(() => {
+      for (const button of form.querySelectorAll("button")) button.disabled = true;
+    });
+  });
+  // Coming back to a page that was kept as it was left.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form")) {
+      form.removeAttribute("aria-busy");
+      for (const button of form.querySelectorAll("button")) button.disabled = false;
+    }
+    count();
+  });
+  document.addEventListener("change", (event) => {
+    const all = event.target.dataset.ticks;
+    if (all !== undefined) for (const box of boxes(all)) box.checked = event.target.checked;
+    count();
+  });
+}
+
+function boxes(name) {
+  return [...document.querySelectorAll(`input[type=checkbox][name="${name}"]`)];
+}
+
+// How many are ticked; without any there is nothing to answer.
+function count() {
+  for (const place of document.querySelectorAll("[data-counts]")) {
+    const ticked = boxes(place.dataset.counts).filter((box) => box.checked).length;
+    place.textContent = ticked === 0 ? "none ticked" : `${ticked} ticked`;
+  }
+  for (const button of document.querySelectorAll("[data-needs]")) {
+    button.disabled = !boxes(button.dataset.needs).some((box) => box.checked);
+  }
+}

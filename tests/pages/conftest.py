@@ -1,0 +1,101 @@
+"""The pages over a real database, and people at their door.
+
+Who is at the door is said by a header here; that Airflow's own login stands there in earnest, and
+that its permissions hold, is tested in a browser (``test_browser.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+from recfleet.errors import BadInputError
+from recfleet.pages import DAGS, LazyApp, Visitor
+from recfleet.settings import settings
+
+
+class Door:
+    """Airflow, as far as the pages need it."""
+
+    secret = "only-for-these-tests"
+
+    def __init__(self) -> None:
+        self.started: list[tuple[str, Mapping[str, Any], str]] = []
+        self.refuses = False
+
+    async def visitor(self, request: Request) -> Visitor | None:
+        """By name: ``admin`` may trigger all DAGs, ``modes`` one, ``nobody`` not even read."""
+        name = request.headers.get("x-person")
+        if name is None:
+            return None
+        triggers = {"admin": DAGS, "modes": ("tenant_mode",)}.get(name, ())
+        return Visitor(name, name != "nobody", lambda dag_id: dag_id in triggers)
+
+    def login_address(self, back_to: str) -> str:
+        """Where to log in."""
+        return f"/auth/login?next={back_to}"
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], by: Visitor) -> str:
+        """Keep what was asked for."""
+        if self.refuses:
+            raise BadInputError(f"Airflow did not start {dag_id}: it is paused")
+        self.started.append((dag_id, conf, by.name))
+        return f"run-{len(self.started)}"
+
+
+@pytest.fixture
+def door() -> Door:
+    """The door of this test."""
+    return Door()
+
+
+class Browser:
+    """A browser of a person, or of nobody who is logged in; follows no redirect."""
+
+    def __init__(self, app: LazyApp, person: str | None) -> None:
+        self._app = app
+        self._headers = {"x-person": person} if person else {}
+
+    def get(self, address: str) -> httpx.Response:
+        """Open a page."""
+        return asyncio.run(self._send("GET", address))
+
+    def post(
+        self, address: str, data: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """Send a form."""
+        return asyncio.run(self._send("POST", address, data=data, headers=headers))
+
+    async def _send(self, method: str, address: str, **more: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(self._app)
+        site = "http://pages"
+        async with httpx.AsyncClient(
+            transport=transport, base_url=site, headers=self._headers
+        ) as client:
+            return await client.request(method, address, **more)
+
+
+Visit = Callable[..., Browser]
+
+
+@pytest.fixture
+def visit(database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
+    """A browser of whom one names."""
+    values = {
+        "DATABASE_URL": database_url,
+        "MLFLOW_STORE_URL": "postgresql://unused",
+        "MLFLOW_URL": "http://127.0.0.1:5000",
+        "ARTIFACT_ROOT": "file:///unused",
+        "AIRFLOW_URL": "http://127.0.0.1:8080",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"RECFLEET_{name}", value)
+    settings.cache_clear()
+    app = LazyApp(lambda: door)
+    yield lambda person="admin": Browser(app, person)
+    settings.cache_clear()

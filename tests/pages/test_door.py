@@ -1,0 +1,208 @@
+"""Who sees what, and whose requests are carried out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recfleet.tenants import add_tenants
+from tests.nights import query
+from tests.pages.conftest import Browser, Door, Visit
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = pytest.mark.postgres
+
+PAGES = ("/fleet", "/tenants/corner-shop", "/nights", "/approvals")
+FREEZE = {"mode": "frozen", "reason": "its feed broke"}
+
+
+@pytest.fixture
+def shop(connection: Connection) -> str:
+    add_tenants(connection, {"corner-shop": "Corner Shop"})
+    connection.commit()
+    return "corner-shop"
+
+
+def token_of(browser: Browser, page: str = "/tenants/corner-shop") -> str:
+    found = re.search(r'name="token" value="([^"]+)"', browser.get(page).text)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_login_there_is_nothing(shop: str, visit: Visit, page: str) -> None:
+    answer = visit(None).get(page)
+    assert answer.status_code == 302
+    assert answer.headers["location"] == f"/auth/login?next={page}"
+    assert answer.text == ""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_who_may_not_read_the_nights_is_refused(shop: str, visit: Visit, page: str) -> None:
+    answer = visit("nobody").get(page)
+    assert answer.status_code == 403
+    assert "Corner Shop" not in answer.text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_reader_sees_everything_and_no_button_that_changes(
+    shop: str, visit: Visit, page: str
+) -> None:
+    answer = visit("viewer").get(page)
+    assert answer.status_code == 200
+    assert 'method="post"' not in answer.text
+
+
+def test_a_reader_who_sends_it_anyway_is_refused(
+    connection: Connection, shop: str, visit: Visit
+) -> None:
+    token = token_of(visit("admin"))
+    for form in (FREEZE, {**FREEZE, "token": token}):
+        answer = visit("viewer").post("/tenants/corner-shop/mode", data=form)
+        assert answer.status_code == 403
+        assert "does not let viewer trigger the DAG tenant_mode" in answer.text
+    assert query(connection, "select mode from tenant") == [("on",)]
+    assert query(connection, "select count(*) from audit") == [(0,)]
+
+
+def test_nobody_who_is_logged_in_changes_nothing(
+    connection: Connection, shop: str, visit: Visit
+) -> None:
+    form = {**FREEZE, "token": token_of(visit("admin"))}
+    assert visit(None).post("/tenants/corner-shop/mode", data=form).status_code == 401
+    assert query(connection, "select mode from tenant") == [("on",)]
+
+
+def test_each_action_needs_the_permission_of_its_dag(shop: str, visit: Visit, door: Door) -> None:
+    page = visit("modes").get("/tenants/corner-shop").text
+    assert "/mode" in page
+    assert "/backfill" not in page
+    form = {"first": "2025-12-01", "last": "2025-12-07", "reason": "again"}
+    token = token_of(visit("modes"))
+    answer = visit("modes").post("/tenants/corner-shop/backfill", data={**form, "token": token})
+    assert answer.status_code == 403
+    assert door.started == []
+
+
+def test_freezing_is_done_in_the_persons_name_and_told_once(
+    connection: Connection, shop: str, visit: Visit
+) -> None:
+    browser = visit("admin")
+    form = {**FREEZE, "token": token_of(browser)}
+    answer = browser.post("/tenants/corner-shop/mode", data=form)
+    assert answer.status_code == 303
+    assert query(connection, "select mode from tenant") == [("frozen",)]
+    assert query(connection, "select kind, actor, reason from audit") == [
+        ("mode", "admin", "its feed broke")
+    ]
+    shown = browser.get(answer.headers["location"]).text
+    assert "corner-shop is frozen" in shown
+    assert "its feed broke" in shown
+    # The sentence is signed for who did it, so that no link puts words into the page.
+    assert "corner-shop is frozen" not in visit("viewer").get(answer.headers["location"]).text
+    said = answer.headers["location"].replace("said=", "said=x")
+    assert "corner-shop is frozen" not in browser.get(said).text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"origin": "https://elsewhere.example"},
+        {"origin": "null"},
+    ],
+)
+def test_what_another_site_sends_is_refused(
+    connection: Connection, shop: str, visit: Visit, headers: dict[str, str]
+) -> None:
+    browser = visit("admin")
+    form = {**FREEZE, "token": token_of(browser)}
+    answer = browser.post("/tenants/corner-shop/mode", data=form, headers=headers)
+    assert answer.status_code == 403
+    assert query(connection, "select mode from tenant") == [("on",)]
+    ours = {"sec-fetch-site": "same-origin", "origin": "http://pages"}
+    again = browser.post("/tenants/corner-shop/mode", data=form, headers=ours)
+    assert again.status_code == 303
+
+
+def test_a_form_without_a_token_or_with_anothers_is_refused(
+    connection: Connection, shop: str, visit: Visit
+) -> None:
+    browser = visit("admin")
+    ours = token_of(browser)
+    tokens = ["", "nonsense", ours[:-2], token_of(visit("modes"))]
+    for token in tokens:
+        form = {**FREEZE, "token": token}
+        assert browser.post("/tenants/corner-shop/mode", data=form).status_code == 403
+    assert browser.post("/tenants/corner-shop/mode", data=FREEZE).status_code == 403
+    assert query(connection, "select mode from tenant") == [("on",)]
+
+
+def test_without_a_reason_nothing_is_done_and_the_page_says_why(
+    connection: Connection, shop: str, visit: Visit
+) -> None:
+    browser = visit("admin")
+    form = {"mode": "frozen", "reason": " ", "token": token_of(browser)}
+    answer = browser.post("/tenants/corner-shop/mode", data=form)
+    assert answer.status_code == 422
+    assert "Say why" in answer.text
+    assert "Corner Shop" in answer.text
+    assert query(connection, "select mode from tenant") == [("on",)]
+
+
+def test_an_unknown_tenant_or_mode_changes_nothing(shop: str, visit: Visit) -> None:
+    browser = visit("admin")
+    form = {**FREEZE, "token": token_of(browser)}
+    wrong = browser.post("/tenants/corner-shop/mode", data={**form, "mode": "asleep"})
+    assert wrong.status_code == 422
+    missing = browser.post("/tenants/corner-shoq/mode", data=form)
+    assert missing.status_code == 404
+    assert "Did you mean &#39;corner-shop&#39;?" in missing.text
+
+
+def test_a_backfill_is_a_run_of_its_dag_in_the_persons_name(
+    shop: str, visit: Visit, door: Door
+) -> None:
+    browser = visit("admin")
+    form = {"first": "2025-12-01", "last": "2025-12-07", "step": "7", "reason": "a bad feed"}
+    form["token"] = token_of(browser)
+    answer = browser.post("/tenants/corner-shop/backfill", data=form)
+    assert answer.status_code == 303
+    [(dag_id, conf, name)] = door.started
+    assert (dag_id, name) == ("tenant_backfill", "admin")
+    assert conf["tenants"] == ["corner-shop"]
+    assert (conf["step"], conf["promote"], conf["reason"]) == (7, False, "a bad feed")
+    assert conf["from"].startswith("2025-12-01")
+    assert "as run-1" in browser.get(answer.headers["location"]).text
+
+    door.refuses = True
+    again = browser.post("/tenants/corner-shop/backfill", data=form)
+    assert again.status_code == 422
+    assert "it is paused" in again.text
+    form["last"] = "2025-11-01"
+    wrong = browser.post("/tenants/corner-shop/backfill", data=form)
+    assert wrong.status_code == 422
+    assert "the other way round?" in wrong.text
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/no-such-page", "/tenants/nobody"])
+def test_every_page_loads_nothing_from_elsewhere(shop: str, visit: Visit, page: str) -> None:
+    answer = visit("admin").get(page)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["cache-control"] == "no-store"
+    loaded = re.findall(r'<(?:script|link|img|iframe)[^>]*(?:src|href)="([^"]*)"', answer.text)
+    assert loaded
+    assert [address for address in loaded if not address.startswith("/static/")] == []
+    for address in loaded:
+        file = visit(None).get(address)
+        assert file.status_code == 200
+        assert "immutable" in file.headers["cache-control"]
