@@ -21,7 +21,6 @@ from recfleet.cli._bulk import (
 )
 from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.errors import BadInputError
-from recfleet.tenants import Mode
 
 tenant = typer.Typer(
     help="The tenants: one tenant's story, their modes and policies.",
@@ -126,6 +125,7 @@ def set_mode_command(
     """
     from recfleet.database import connect
     from recfleet.operations.modes import set_mode
+    from recfleet.tenants import Mode
 
     *tenant_ids, last = words
     modes: dict[str, Mode] = {mode: mode for mode in get_args(Mode)}
