@@ -1,7 +1,7 @@
 """Run the benchmark of the judge, or draw its tables and picture anew from what was kept.
 
     python -m benchmarks.judging                   # all of it
-    python -m benchmarks.judging null damage       # these trials, with what was kept of the others
+    python -m benchmarks.judging null probation    # these trials, with what was kept of the others
     python -m benchmarks.judging --redraw          # nothing is run
     python -m benchmarks.judging --quick           # a little of everything, printed only
 
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for trial in trials:
             write_looks(_kept(trial), run(FULL, trial))
     looks = [look for trial in TRIALS for look in read_looks(_kept(trial))]
-    return report(looks, DOCS, draws=0 if chosen.redraw else COVERAGE_DRAWS)
+    return report(looks, DOCS, draws=0 if chosen.redraw or chosen.trials else COVERAGE_DRAWS)
 
 
 def run(plan: Plan, trial: str) -> Iterator[Look]:

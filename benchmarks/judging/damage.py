@@ -10,25 +10,28 @@ from benchmarks.judging.tenants import Tenant
 from recfleet.interactions.log import microseconds
 
 WRONG_SHARE = 0.1
-"""Of the lines, given to customers who did not buy them."""
+"""Of the lines, by default, given to customers who did not buy them."""
 MONTH = 30
 """Days."""
 
 
-def wrong_customers(tenant: Tenant, night: int, *, days: int | None, seed: int) -> Tenant:
-    """A tenth of the lines before a night belong to other customers, drawn from all buyers.
+def wrong_customers(
+    tenant: Tenant, night: int, *, days: int | None, seed: int, share: float = WRONG_SHARE
+) -> Tenant:
+    """A share of the lines before a night belong to other customers, drawn from all buyers.
 
     Args:
         tenant: a sound one.
         night: the first that sees the damage.
         days: how far it reaches back, holdout included; None: over the whole history.
         seed: of which lines, and whose they become.
+        share: of the lines.
     """
     log = tenant.log
     first = 0 if days is None else microseconds(tenant.moment(night - days))
     inside = (log.occurred_at >= first) & (log.occurred_at < microseconds(tenant.moment(night)))
     random = np.random.default_rng(seed)
-    hit = inside & (random.random(len(log)) < WRONG_SHARE)
+    hit = inside & (random.random(len(log)) < share)
     customer = log.customer.copy()
     customer[hit] = random.choice(log.customer[inside], size=int(hit.sum()))
     return tenant.with_log(replace(log, customer=customer))

@@ -10,8 +10,8 @@ from statistics import median
 
 import numpy as np
 
-from benchmarks.judging.look import Look, Rule, above_zero, by_policy
-from benchmarks.judging.trials import DECLINED, FIRST, NIGHTS
+from benchmarks.judging.look import Look, Rule, above_zero, back_by_policy, by_policy
+from benchmarks.judging.trials import AS_GOOD, DECLINED, FIRST, NIGHTS
 from recfleet.tenants import Policy
 
 ENOUGH_CUSTOMERS = 150
@@ -20,6 +20,12 @@ WITHIN = 5
 """Nights, that of the decline the first."""
 GAINS = (-0.02, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.09)
 """Bounds of the classes of true gains."""
+
+LOSSES = (0.01, 0.02, 0.04, 0.2)
+"""Bounds of the classes of bad champions: how much lower previous's RMSE truly is."""
+BAD = 0.02
+"""From which a champion has to be rolled back, within so many nights:"""
+SOON = 3
 
 Story = list[Look]
 
@@ -35,9 +41,17 @@ class Demand:
     """Also when nothing was there to measure it on; ``found`` then says so."""
 
 
-def demands(looks: Sequence[Look], rule: Rule | None = None) -> list[Demand]:
-    """Whether a rule, by default the night's own, does what it has to."""
-    rule = rule or by_policy(Policy())
+def demands(
+    looks: Sequence[Look], rule: Rule | None = None, back: Rule | None = None
+) -> list[Demand]:
+    """Whether rules do what they have to.
+
+    Args:
+        looks: of all trials.
+        rule: of promotion; by default the night's own.
+        back: of rolling back, likewise.
+    """
+    rule, back = rule or by_policy(Policy()), back or back_by_policy(Policy())
     nulls = {
         size: [rule(look, []) for look in of_size]
         for size, of_size in _by_size(look for look in looks if look.trial == "null").items()
@@ -64,7 +78,136 @@ def demands(looks: Sequence[Look], rule: Rule | None = None) -> list[Demand]:
             f"{changed:g} (at most {max(flaps, default=0)}; {len(flaps)} tenants)",
             changed <= 1,
         ),
+        *_probation_demands(looks, back),
     ]
+
+
+def _probation_demands(looks: Sequence[Look], back: Rule) -> list[Demand]:
+    found = [trial for trial in tried(looks, back) if trial.is_sound]
+    wrong = sum(trial.nights is not None for trial in found)
+    bad = [
+        trial
+        for trial in tried(looks, back)
+        if not trial.is_sound and trial.loss >= BAD and trial.customers >= ENOUGH_CUSTOMERS
+    ]
+    share = _mean(trial.within(SOON) for trial in bad)
+    asked = f"at least 95% rolled back in {SOON} nights"
+    return [
+        Demand(
+            "probation, sound",
+            "at most 2 of 1,000 rolled back",
+            f"{wrong} of {len(found)}",
+            wrong <= 0.002 * len(found),
+        ),
+        Demand("probation, bad", asked, f"{share:.0%} of {len(bad)}", share >= 0.95)
+        if bad
+        else Demand("probation, bad", asked, "no champion was so bad", met=True),
+    ]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A new champion's probation, under a rule."""
+
+    data: str
+    """What it was trained on."""
+    size: int
+    customers: int
+    """In the holdout of the first night."""
+    loss: float
+    """How much lower previous's true RMSE is; 0 where it was not measured."""
+    nights: int | None
+    """Until it was rolled back, from 1; None: it stayed."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its data was."""
+        return "wrong" not in self.data
+
+    def within(self, nights: int) -> bool:
+        """Whether it was rolled back within so many nights."""
+        return self.nights is not None and self.nights <= nights
+
+
+def tried(looks: Sequence[Look], back: Rule) -> list[Tried]:
+    """Every new champion of the trial, under a rule."""
+    stories = defaultdict(list)
+    for look in looks:
+        if look.trial == "probation":
+            stories[look.size, look.tenant, look.champion, look.data].append(look)
+    found = []
+    for (size, _, champion, data), unordered in stories.items():
+        story = sorted(unordered, key=lambda look: look.night)
+        gone = next((look.night for p, look in enumerate(story) if back(look, story[:p])), None)
+        nights = None if gone is None else gone - champion
+        found.append(Tried(data, size, story[0].customers, story[0].truth or 0.0, nights))
+    return found
+
+
+def probation(looks: Sequence[Look]) -> Iterator[str]:
+    """Of champions on probation, how many are rolled back, and how soon."""
+    yield from _head(
+        "champion", "holdout customers", "champions", "first night", "within 3", "within 7"
+    )
+    found = tried(looks, back_by_policy(Policy()))
+    for data in dict.fromkeys(one.data for one in found if one.is_sound):
+        some = [one for one in found if one.data == data]
+        whom = "as good as previous" if data == AS_GOOD else f"sound, {data}"
+        yield _tried_row(whom, some)
+    bad = [one for one in found if not one.is_sound]
+    for low, high in pairwise(LOSSES):
+        for size in sorted({one.size for one in bad}):
+            some = [one for one in bad if one.size == size and low <= one.loss < high]
+            if some:
+                label = f"worse by {low:.0%} to {high:.0%}"
+                label = label if high < LOSSES[-1] else f"worse by {low:.0%} or more"
+                yield _tried_row(label, some)
+
+
+def _tried_row(label: str, some: Sequence[Tried]) -> str:
+    customers = f"{median(one.customers for one in some):.0f}"
+    cells = [f"{_mean(one.within(nights) for one in some):.0%}" for nights in (1, 3, 7)]
+    return f"| {label} | {customers} | {len(some)} | {' | '.join(cells)} |"
+
+
+BACKS: dict[str, Rule] = {
+    "one night, 99.5% above zero": lambda look, _: look.comparison.gain.low(0.995) > 0,
+    "one night, 99.5% above 0.5%": back_by_policy(Policy(pooled_confidence=0.99999)),
+    "one night, 99.5% above 1%": back_by_policy(
+        Policy(pooled_confidence=0.99999, minimum_gain=0.01)
+    ),
+    "one night, 95% above 0.5%": back_by_policy(Policy(pooled_confidence=0.99999, confidence=0.95)),
+    "**chosen**: 99.5% above 0.5%, or three nights at 95%": back_by_policy(Policy()),
+    "three nights at 99%": back_by_policy(Policy(pooled_confidence=0.99)),
+    "three nights at 90%": back_by_policy(Policy(pooled_confidence=0.9)),
+}
+
+
+def backs(looks: Sequence[Look]) -> Iterator[str]:
+    """What other rules would have done with the champions on probation."""
+    yield from _head(
+        "rule",
+        "as good, rolled back per 1,000",
+        "a month newer",
+        "bad, ≥ 150: within 3, 7",
+        "40 to 149",
+        "under 40",
+    )
+    for name, back in BACKS.items():
+        found = tried(looks, back)
+        cells = []
+        for is_as_good in (True, False):
+            some = [one for one in found if one.is_sound and (one.data == AS_GOOD) == is_as_good]
+            cells.append(f"{1000 * _mean(one.nights is not None for one in some):.1f}")
+        for least, most in ((150, 10**9), (40, 149), (0, 39)):
+            some = [
+                one
+                for one in found
+                if not one.is_sound and one.loss >= BAD and least <= one.customers <= most
+            ]
+            soon = [f"{_mean(one.within(nights) for one in some):.0%}" for nights in (3, 7)]
+            cells.append(", ".join(soon) if some else "–")
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 @dataclass(frozen=True)
@@ -340,6 +483,8 @@ TABLES: dict[str, Callable[[Sequence[Look]], Iterator[str]]] = {
     "damaged": damaged,
     "rules": rules,
     "overlap": overlap,
+    "probation": probation,
+    "backs": backs,
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from recfleet.judging import Comparison, Estimate, Evidence, pool, rule
+from recfleet.judging._probation import weigh_trial
 from recfleet.tenants import Policy
 
 
@@ -18,7 +19,7 @@ class Look:
     """A challenger beside a champion on one night's holdout, and what is true of them."""
 
     trial: str
-    """null, decline, damage or flapping."""
+    """null, decline, damage, flapping or probation."""
     size: int
     """Of the tenant: interactions in 26 weeks."""
     tenant: int
@@ -76,6 +77,20 @@ def by_policy(policy: Policy) -> Rule:
         return rule(comparison, policy, pooled=pooled, champion_days=look.age).passes
 
     return promotes
+
+
+def back_by_policy(policy: Policy) -> Rule:
+    """The rule of a probation, under some policy: whether previous takes its place again."""
+
+    def rolls_back(look: Look, earlier: Sequence[Look]) -> bool:
+        if look.customers < policy.minimum_holdout_customers:
+            return False
+        before = [
+            Evidence(float(look.night - one.night), one.gain, one.gain_error) for one in earlier
+        ]
+        return weigh_trial(look.comparison, before, policy).ruling.passes
+
+    return rolls_back
 
 
 def above_zero(confidence: float, minimum_gain: float) -> Rule:

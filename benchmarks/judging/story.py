@@ -35,9 +35,9 @@ class Story:
         """A night's challenger beside the champion that an earlier night promoted."""
         key = (night, champion)
         if key not in self._looks:
-            holdout, challenger = self._holdout(night), self._as_served(night, night)
+            holdout, challenger = self.holdout(night), self._as_served(night, night)
             other = self._as_served(champion, night)
-            truth = self._true_gain(night, challenger, other) if self.pasts else None
+            truth = self.true_gain(night, challenger, other) if self.pasts else None
             self._looks[key] = self.see(holdout, challenger, other, night, champion, truth=truth)
         return self._looks[key]
 
@@ -88,9 +88,9 @@ class Story:
             self._models[night] = self.tenant.train(night, seed=self.seed(night))
         return self._models[night]
 
-    def _true_gain(self, night: int, challenger: Factors, other: Factors) -> float:
+    def true_gain(self, night: int, challenger: Factors, other: Factors) -> float:
         """Share by which the RMSE is lower over many pasts of the same holdout days."""
-        history = self._holdout(night).history
+        history = self.holdout(night).history
         holdouts = [self.tenant.holdout(night, history=history, future=one) for one in self.pasts]
         mine, others = (
             np.mean([_mean_squared_error(past, who) for past in holdouts])
@@ -98,7 +98,8 @@ class Story:
         )
         return float(1 - np.sqrt(mine / others))
 
-    def _holdout(self, night: int) -> Holdout:
+    def holdout(self, night: int) -> Holdout:
+        """The night's."""
         if night not in self._holdouts:
             self._holdouts[night] = self.tenant.holdout(night)
         return self._holdouts[night]
@@ -107,7 +108,7 @@ class Story:
         key = (model, night)
         if key not in self._served:
             arrays = self.model(model)
-            self._served[key] = self.tenant.as_served(arrays, self._holdout(night))
+            self._served[key] = self.tenant.as_served(arrays, self.holdout(night))
         return self._served[key]
 
 

@@ -1,4 +1,4 @@
-"""The four trials: each yields the looks of one tenant after another."""
+"""The five trials: each yields the looks of one tenant after another."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ NIGHTS = 30
 """Of flapping, after the first champion's."""
 LATEST = 112
 """Nights after the first champion's that decline is followed for."""
+PROBATION = Policy().probation_nights
+"""Nights that a new champion is followed for, beside the one before it."""
+AS_GOOD = "as good"
+"""A new champion of the same data as the one before it, and another seed."""
+WRONG_SHARES = (0.3, 0.6, 1.0)
+"""Of the lines that a bad champion was trained on."""
 DECLINED = 0.03
 """True gain from which a champion has to be replaced."""
 
@@ -40,6 +46,7 @@ FULL = Plan(
         "damage": {1600: 16, 3000: 16, 6000: 10, 14_000: 5, 28_000: 3, 70_000: 1},
         "flapping": {1600: 16, 3000: 14, 6000: 10, 14_000: 6, 28_000: 3, 70_000: 1},
         "decline": {1600: 14, 3000: 12, 6000: 8, 14_000: 12, 28_000: 5, 70_000: 1},
+        "probation": {1600: 300, 3000: 150, 6000: 45, 14_000: 12, 28_000: 3, 70_000: 1},
     },
     pasts=12,
 )
@@ -49,6 +56,7 @@ QUICK = Plan(
         "damage": {1600: 1, 3000: 1},
         "flapping": {1600: 1, 3000: 1},
         "decline": {3000: 1, 14_000: 1},
+        "probation": {3000: 1, 14_000: 1},
     },
     pasts=4,
 )
@@ -154,9 +162,46 @@ def decline(plan: Plan, size: int, place: int) -> Iterator[Look]:
         night += 4 if declined > 5 and promoted else 1
 
 
+def probation(plan: Plan, size: int, place: int) -> Iterator[Look]:
+    """New champions, sound and bad, beside the one before: previous is judged as a challenger is.
+
+    The sound ones are of the same data as previous, with another seed, and for every third tenant
+    of data a month newer. The bad ones, for every third tenant too, were trained while purchases
+    went to the wrong customers, over a previous of two weeks before; in the nights that follow the
+    data is whole again. Of the bad ones the truth is measured, in the first night.
+    """
+    tenant = Tenant.draw(steady(size, seed=106), place, FIRST + MONTH + PROBATION)
+    is_third = place % 3 == 0
+    pasts = tenant.other_pasts(FIRST - FORTNIGHT, max(2, plan.pasts // 3)) if is_third else []
+    story = Story("probation", tenant, place, pasts)
+    for crowned in (FIRST, FIRST + MONTH):
+        seed = story.seed(crowned)
+        sound = story.model(crowned)
+        pairs = {AS_GOOD: (sound, tenant.train(crowned, seed=seed + 1))}
+        if is_third:
+            pairs["a month newer"] = (sound, story.model(crowned - MONTH))
+        for share in WRONG_SHARES if is_third else ():
+            bad = wrong_customers(tenant, crowned, days=None, seed=seed, share=share)
+            pairs[f"{share:.0%} wrong customers"] = (
+                bad.train(crowned, seed=seed),
+                story.model(crowned - FORTNIGHT),
+            )
+        for night in range(crowned + 1, crowned + PROBATION + 1):
+            holdout = story.holdout(night)
+            common = tenant.as_served(sound, holdout)
+            for data, (champion, previous) in pairs.items():
+                before = tenant.as_served(previous, holdout)
+                now = common if champion is sound else tenant.as_served(champion, holdout)
+                truth = None
+                if night == crowned + 1 and "wrong" in data:
+                    truth = story.true_gain(night, before, now)
+                yield story.see(holdout, before, now, night, crowned, data=data, truth=truth)
+
+
 TRIALS: dict[str, Callable[[Plan, int, int], Iterator[Look]]] = {
     "null": null,
     "damage": damage,
     "flapping": flapping,
     "decline": decline,
+    "probation": probation,
 }

@@ -9,14 +9,21 @@ import pytest
 from benchmarks.judging.__main__ import run, write_tables
 from benchmarks.judging.damage import MONTH, missing_product, wrong_customers
 from benchmarks.judging.findings import TABLES, demands
-from benchmarks.judging.look import Look, above_zero, by_policy, read_looks, write_looks
+from benchmarks.judging.look import (
+    Look,
+    above_zero,
+    back_by_policy,
+    by_policy,
+    read_looks,
+    write_looks,
+)
 from benchmarks.judging.picture import draw
 from benchmarks.judging.story import Story
 from benchmarks.judging.tenants import Tenant
 from benchmarks.judging.trials import FIRST, QUICK, TRIALS, steady
 
 from recfleet.interactions.log import microseconds
-from recfleet.judging import Evidence, judge, score, score_popularity
+from recfleet.judging import Evidence, Probation, judge, score, score_popularity
 from recfleet.tenants import Policy
 
 
@@ -38,11 +45,17 @@ def test_the_nights_rule_meets_every_demand_and_a_lax_one_does_not(looks: list[L
         "decline, five nights": True,
         "damage": True,
         "flapping": True,
+        "probation, sound": True,
+        "probation, bad": True,
     }
     lax = {demand.name for demand in demands(looks, above_zero(0.6, 0.0)) if not demand.met}
     assert lax == {"null", "damage"}  # only the first change of flapping was looked at
     never = {demand.name for demand in demands(looks, above_zero(0.995, 0.5)) if not demand.met}
     assert never == {"decline, first night", "decline, five nights"}
+    always = demands(looks, back=lambda look, _: look.customers > 0)
+    assert [demand.name for demand in always if not demand.met] == ["probation, sound"]
+    never_back = demands(looks, back=lambda look, _: look.customers == 0)
+    assert [demand.name for demand in never_back if not demand.met] == ["probation, bad"]
 
 
 def test_tables_and_picture_come_from_what_was_kept(looks: list[Look], tmp_path: Path) -> None:
@@ -82,6 +95,43 @@ def test_what_is_tried_on_the_looks_is_the_verdict_of_the_night(tenant: Tenant) 
             )
             assert by_policy(policy)(look, earlier) == (verdict.kind == "promote")
             earlier.append(look)
+
+
+def test_what_is_tried_on_a_probation_is_the_verdict_of_the_night(tenant: Tenant) -> None:
+    story, earlier, found = Story("probation", tenant, 0), list[Look](), set[str]()
+    bad = wrong_customers(tenant, FIRST, days=None, seed=3, share=0.6)
+    champion, previous = bad.train(FIRST, seed=1), story.model(FIRST - 14)
+    for policy in (Policy(), Policy(minimum_gain=0.03)):
+        for night in range(FIRST + 1, FIRST + 6):
+            holdout = tenant.holdout(night)
+            served = {
+                name: tenant.as_served(model, holdout)
+                for name, model in (("previous", previous), ("champion", champion))
+            }
+            look = story.see(holdout, served["previous"], served["champion"], night, FIRST)
+            scores = {name: score(holdout, factors) for name, factors in served.items()}
+            verdict = judge(
+                holdout,
+                {
+                    **scores,
+                    "challenger": scores["champion"],
+                    "popularity": score_popularity(holdout),
+                },
+                policy,
+                seed=story.seed(night),
+                probation=Probation(
+                    version=1,
+                    night=night - FIRST,
+                    earlier=[
+                        Evidence(night - one.night, one.gain, one.gain_error) for one in earlier
+                    ],
+                ),
+            )
+            assert back_by_policy(policy)(look, earlier) == (verdict.kind == "rollback")
+            found.add(verdict.kind)
+            earlier.append(look)
+        earlier.clear()
+    assert found == {"keep", "rollback"}
 
 
 def test_other_pasts_are_of_the_same_customers_and_tastes(tenant: Tenant) -> None:
