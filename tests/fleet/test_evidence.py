@@ -206,3 +206,15 @@ def test_a_champion_that_no_night_made_counts_from_when_it_was_made(
 ) -> None:
     write_champion(connection, None)
     assert standing(connection).days == 20
+
+
+def test_what_was_found_before_a_rollback_is_no_evidence(connection: Connection) -> None:
+    """The champion was judged before, gave way to another, and is back since four days."""
+    write_night(connection, 6, 0.05)
+    write_night(connection, 4, 0.04, against=8)
+    write_night(connection, 2, 0.01)
+    with connection.cursor() as cursor:
+        cursor.execute("select night_id from night where as_of = %s", (AS_OF - 4 * DAY,))
+        [(back,)] = cursor.fetchall()
+    write_champion(connection, back)
+    assert list(standing(connection).earlier) == [Evidence(2, 0.01, 0.01)]
