@@ -20,11 +20,13 @@ DATA ?=
 KILLS ?= 100
 MINUTES ?= 40
 SEED ?=
+# How many stories `make interleavings` tells.
+STORIES ?= 200
 # As it was given: neither make nor the shell reads anything into it.
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging chaos up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging chaos interleavings up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +56,9 @@ bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md;
 
 chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres in nights; KILLS, MINUTES, SEED
 	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
+
+interleavings: $(INSTALLED_DEV) ## people and nights in many orders: does the doctor agree; STORIES, a second or two each
+	RECFLEET_INTERLEAVINGS='$(STORIES)' nice -n 15 $(BIN)/pytest tests/operations/test_interleavings.py -q
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up
