@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from recfleet.audit import Entry, append_entries, read_head
 from recfleet.cli import app
 from recfleet.errors import BadInputError, UnknownTenantError
+from recfleet.operations.champions import roll_back
 from recfleet.settings import Settings
 from recfleet.tenants import add_tenants
 from tests.nights import START, WEEK, query, run_night, shop
@@ -74,16 +75,24 @@ def test_limits_and_everybodys(fleet: None, connection: Connection) -> None:
         [
             Entry("mode", "alpha", "mara", "[red]sale\n", facts={"from": "on", "to": "frozen"}),
             Entry("policy", None, "mara", "fleet-wide"),
+            Entry(
+                "policy",
+                "alpha",
+                "mara",
+                "ask first",
+                facts={"changes": {"approval": {"from": "none", "to": "every"}}},
+            ),
             Entry("rejected", "alpha", "mara", "no", from_version=1, to_version=2),
         ],
     )
     connection.commit()
-    last = _run("audit", "alpha", "--limit", "2")
+    last = _run("audit", "alpha", "--limit", "3")
     assert "first model" not in last
     assert "mode: on → frozen  by mara" in last
     assert "[red]sale\\n" in last
+    assert "policy: approval none → every  by mara" in last
     assert "rejected: version 1 → 2" in last
-    recent = _run("audit", "recent", "--limit", "2")
+    recent = _run("audit", "recent", "--limit", "3")
     assert "the fleet" in recent
     assert "alpha" in recent
     assert "frozen" not in recent
@@ -186,6 +195,27 @@ def test_a_trace_outlives_run_and_ledger(
     assert found["model"]["run_page"] is None
     assert found["model"]["training"]["lines"] == 2400
     assert "which MLflow has no more" in _run("trace", "alpha", "c0001")
+
+
+def test_who_goes_back_need_not_know_what_the_model_was_made_from(
+    connection: Connection, stack: Settings
+) -> None:
+    shop(connection, "alpha")
+    run_night("one", AS_OF)
+    shop(connection, "alpha", weeks=range(12, 24), shuffled=True)
+    run_night("two", START + 24 * WEEK)
+    roll_back(connection, "alpha", actor="mara", reason="a bad feed")
+    first, second, back = json.loads(_run("audit", "alpha", "--json"))
+    assert (back["kind"], back["from_version"], back["to_version"]) == ("rollback", 2, 1)
+    assert back["actor"] == "mara"
+    for fact in ("training", "holdout", "recipe", "code_version", "airflow_run"):
+        assert back["facts"][fact] == first["facts"][fact]
+    assert back["facts"]["training"] != second["facts"]["training"]
+    found = json.loads(_run("trace", "alpha", "c0001", "--json"))
+    assert found["model"]["version"] == 1
+    assert found["model"]["trained_in"] == "one"
+    assert found["model"]["decision"]["actor"] == "mara"
+    assert found["release"]["night_kind"] in {"fleet", "operator"}
 
 
 @pytest.mark.parametrize("words", [("audit", "alfa"), ("trace", "alfa", "c1")])

@@ -19,6 +19,12 @@ def what_changed(entry: OnRecord) -> str:
         former = f"version {entry.from_version} → " if entry.from_version is not None else ""
         new = entry.to_version if entry.to_version is not None else "none"
         return f"{entry.kind}: {former or 'version '}{new}"
+    if changes := entry.facts.get("changes"):
+        told = [
+            f"{key} {_short(change['from'])} → {_short(change['to'])}"
+            for key, change in changes.items()
+        ]
+        return f"{entry.kind}: {', '.join(told)}"
     if "from" in entry.facts and "to" in entry.facts:
         return f"{entry.kind}: {_short(entry.facts['from'])} → {_short(entry.facts['to'])}"
     return entry.kind

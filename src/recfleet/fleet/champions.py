@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -188,8 +188,48 @@ def crown(
         actor=actor,
         reason="the champion that it was judged against is no longer in force",
     )
-    entries = [_entry(item, former.get(item.tenant_id), night_id, actor) for item in new]
+    made_from = _made_from(connection, [item for item in new if "training" not in item.facts])
+    told = [
+        replace(item, facts={**made_from.get(item.tenant_id, {}), **item.facts}) for item in new
+    ]
+    entries = [_entry(item, former.get(item.tenant_id), night_id, actor) for item in told]
     append_entries(connection, [*before, *entries, *overtaken])
+
+
+# What a model was made from is told when it is judged; whoever goes back to it, or puts it in force
+# by hand, need not know it.
+_MADE_FROM = """
+select distinct on (asked.place) asked.place, facts
+  from unnest(%s::text[], %s::integer[]) with ordinality as asked (tenant_id, version, place)
+  join audit on audit.tenant_id = asked.tenant_id and audit.to_version = asked.version
+ where facts ? 'training'
+ order by asked.place, audit_id desc
+"""
+_MADE_FROM_KEYS = (
+    "training",
+    "holdout",
+    "recipe",
+    "code_version",
+    "airflow_run",
+    "fingerprint",
+    "customers",
+    "products",
+    "pairs",
+    "seed",
+)
+
+
+def _made_from(connection: Connection, items: Sequence[Coronation]) -> dict[str, dict[str, Any]]:
+    """Tenant id -> what the audit has told before of how the winner was made, if it has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _MADE_FROM,
+            ([item.tenant_id for item in items], [item.winner.version for item in items]),
+        )
+        return {
+            items[place - 1].tenant_id: {key: facts[key] for key in _MADE_FROM_KEYS if key in facts}
+            for place, facts in cursor
+        }
 
 
 def _champion_row(item: Coronation, night_id: int) -> tuple[object, ...]:

@@ -396,6 +396,14 @@ def _challenger(made: _Publication) -> Champion:
     return made.to_register
 
 
+def _audit_facts(row: TenantNight, *, is_rollback: bool) -> Mapping[str, object]:
+    """What the audit keeps of who is crowned; of an earlier model, by what it was judged now."""
+    challenger = row.challenger or {}
+    if not is_rollback:
+        return challenger
+    return {key: challenger[key] for key in ("holdout",) if key in challenger}
+
+
 def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
     """Stage the lists, crown new champions, and switch."""
     from recfleet.releases import switch_live
@@ -410,7 +418,7 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
             numbers=work.row.numbers or {},
             reason=work.made.reason or "",
             is_rollback=work.made.is_rollback,
-            facts={} if work.made.is_rollback else work.row.challenger or {},
+            facts=_audit_facts(work.row, is_rollback=work.made.is_rollback),
         )
         for work in first
         if work.made.crowned
