@@ -58,7 +58,7 @@ chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres in nights; KILLS,
 	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
 
 interleavings: $(INSTALLED_DEV) ## people and nights in many orders: does the doctor agree; STORIES, a second or two each
-	RECFLEET_INTERLEAVINGS='$(STORIES)' nice -n 15 $(BIN)/pytest tests/operations/test_interleavings.py -q
+	RECFLEET_INTERLEAVINGS='$(STORIES)' nice -n 15 $(BIN)/pytest tests/operations/test_interleavings.py -q --timeout 0
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up
