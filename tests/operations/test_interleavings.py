@@ -96,17 +96,17 @@ class Stories(RuleBasedStateMachine):
     tenants = st.sampled_from(["a", "b"])
     some_tenants = st.sampled_from([["a"], ["b"], ["a", "b"]])
 
-    @initialize(has_night=st.sampled_from([True, True, True, False]))
-    def begin(self, has_night: bool) -> None:
-        """Both have bought for some weeks, and mostly there was a night."""
+    @initialize(nights=st.sampled_from([2, 2, 2, 1, 0]))
+    def begin(self, nights: int) -> None:
+        """Both have bought for some weeks, and mostly there were nights."""
         number = next(_numbers)
         self.names = {name: f"{name}{number}" for name in ("a", "b")}
         self.week = 0
-        self.sell(8, shuffled=False)
-        if has_night:
-            night = self._plan()
-            while night.done < len(STEPS):
-                self._step(night)
+        self.is_shuffled = True
+        if nights == 0:
+            self.sell(8, shuffled=False)
+        for _ in range(nights):
+            self.tastes_turn_over()
 
     # --- What happens ----------------------------------------------------------------------------
 
@@ -124,6 +124,15 @@ class Stories(RuleBasedStateMachine):
                 shuffled=shuffled,
             )
         self.week += weeks
+
+    @rule()
+    def tastes_turn_over(self) -> None:
+        """What was learned is of no use any more, and a whole night finds out."""
+        self.is_shuffled = not self.is_shuffled
+        self.sell(8, shuffled=self.is_shuffled)
+        night = self._plan()
+        while night.done < len(STEPS):
+            self._step(night)
 
     @rule(target=nights)
     def begin_a_night(self) -> _Night:
@@ -282,7 +291,7 @@ def test_any_order_ends_in_a_state_that_the_doctor_accepts(
         Story,
         settings=settings(
             max_examples=EXAMPLES,
-            stateful_step_count=12,
+            stateful_step_count=15,
             deadline=None,
             derandomize="RECFLEET_INTERLEAVINGS" not in os.environ,
             suppress_health_check=list(HealthCheck),
