@@ -213,7 +213,8 @@ def nightly_fleet() -> None:
     shards = plan()
     decided = decide()
     published = publish.expand(shard=shards)
-    shard_night.expand(shard=shards) >> decided >> published >> [close(), document_quality()]
+    after = [close(), document_quality(), ask_people()]
+    shard_night.expand(shard=shards) >> decided >> published >> after
 
 
 nightly_fleet()

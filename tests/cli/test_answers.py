@@ -57,7 +57,7 @@ def test_a_request_is_listed_approved_and_rolled_back(held: Connection) -> None:
     assert (row["tenant"], row["change"], row["held_by"]) == ("asks", "promotion", "policy")
     listed = _run("approvals", "list")
     assert re.search(r"1 │ asks +│ promotion │ 1 → 2 ", listed)
-    assert re.search(r"\+\d\d\.\d\d% \(\+\d\d\.\d\d% to ", listed)
+    assert re.search(r"\+\d+\.\d\d% \(\+\d+\.\d\d% to \+\d+\.\d\d%\)", listed)
     dry = _run("approvals", "approve", "--all", "--reason", "fine", "--dry-run")
     assert "Approve: would be done with these 1" in dry
     assert query(held, "select status from approval") == [("waiting",)]

@@ -54,6 +54,7 @@ def test_the_night_is_as_drawn(run_python: RunPython) -> None:
         "decide": ["shard_night.train_and_judge"],
         "publish": ["decide", "plan"],
         "close": ["publish"],
+        "ask_people": ["publish"],
         "document_quality": ["publish"],
     }
     in_shards = ["publish", "shard_night.train_and_judge", "shard_night.validate"]
@@ -62,6 +63,7 @@ def test_the_night_is_as_drawn(run_python: RunPython) -> None:
     assert {task for task, rule in dag["rules"].items() if rule == "all_done"} == {
         "decide",
         "close",
+        "ask_people",
         "document_quality",
     }
     assert dag["documented"]

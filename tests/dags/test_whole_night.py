@@ -126,3 +126,26 @@ def test_past_the_tolerated_share_the_run_fails_and_what_was_published_stays(
     assert run["tasks"]["close[-1]"][0] == "failed"
     assert outcomes(connection, run["run_id"]) == {"good": "unchanged", "bad": "failed"}
     assert query(connection, "select * from live_release") == live
+
+
+def test_rolling_back_by_a_dag(
+    connection: Connection, stack: Settings, run_python: RunPython
+) -> None:
+    shop(connection, "turning", seed=1)
+    run_night("first", START + 12 * WEEK)
+    shop(connection, "turning", seed=1, weeks=range(12, 20), shuffled=True)
+    run_night("second", START + 20 * WEEK)
+    conf = {"tenants": ["turning"], "reason": "a feed broke"}
+
+    run = json.loads(run_python(RUN, CONF=json.dumps(conf), DAG="tenant_rollback"))
+
+    assert run["state"] == "success"
+    assert query(connection, "select version from champion") == [(1,)]
+    assert query(
+        connection,
+        "select kind, from_version, to_version, reason, actor <> 'scheduler' from promotion "
+        "order by promotion_id desc limit 1",
+    ) == [("rollback", 2, 1, "a feed broke", True)]
+
+    again = json.loads(run_python(RUN, CONF=json.dumps(conf), DAG="tenant_rollback"))
+    assert again["state"] == "failed", "there is no previous version any more"
