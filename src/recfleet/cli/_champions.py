@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from recfleet.cli import _bulk
 from recfleet.cli._actor import actor
-from recfleet.cli._output import progress, say_note
+from recfleet.cli._output import console, progress, say_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recfleet.operations.champions import Case, Choice
+    from recfleet.operations.result import Result
 
 
 def register(app: typer.Typer) -> None:
@@ -105,7 +107,7 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
             return
         yes = chosen.yes or chosen.dry_run
         _bulk.ask(len(tenants), f"{_VERBS[what]} {len(tenants)} tenants", yes=yes)
-        with progress(what, len(tenants)) as on_each:
+        with progress(what, len(tenants)) as advance:
             results, trouble = change_all(
                 connection,
                 what,
@@ -114,11 +116,19 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
                 actor=actor(),
                 reason=reason,
                 dry_run=chosen.dry_run,
-                on_each=on_each,
+                on_each=lambda result: _tell(result, advance, is_only=len(tenants) == 1),
             )
     if trouble:
         say_note(
             f"MLflow's aliases have not followed yet: {trouble} The close of the next night, or "
             "`recfleet doctor --repair`, brings them to what is on record."
         )
-    _bulk.show_results("Would be done" if chosen.dry_run else "Done", results)
+    if len(results) > 1 or results[0].status == "failed":
+        _bulk.show_results("Would be done" if chosen.dry_run else "Done", results)
+
+
+def _tell(result: Result, advance: Callable[[], None], *, is_only: bool) -> None:
+    """Say at once that the only tenant's lists are live: MLflow takes seconds to follow."""
+    advance()
+    if is_only and result.status != "failed":
+        console().print(Text(result.sentence))

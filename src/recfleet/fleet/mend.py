@@ -33,7 +33,7 @@ _ABANDONED = "1 hour"
 # Another one that is under way points the aliases itself, or is taken back after it.
 _UNDER_WAY = (
     "select exists (select from ledger where tenant_id = %s and night_id <> %s "
-    "and intent ? 'promote' and updated_at >= now() - %s::interval)"
+    "and intent ?| array['promote', 'rollback'] and updated_at >= now() - %s::interval)"
 )
 
 

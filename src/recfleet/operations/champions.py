@@ -366,7 +366,7 @@ def change_all(
     actor: str,
     reason: str,
     dry_run: bool = False,
-    on_each: Callable[[], None] = lambda: None,
+    on_each: Callable[[Result], None] = lambda _: None,
 ) -> tuple[list[Result], str | None]:
     """Change several tenants' champions, each for itself.
 
@@ -378,7 +378,7 @@ def change_all(
         actor: who does it.
         reason: why, in words.
         dry_run: change nothing, and say what would be done.
-        on_each: is called after each.
+        on_each: is called with each one's result, when its lists are live.
 
     Returns:
         A result a tenant, in their order; and, if MLflow has not followed yet, why.
@@ -401,7 +401,7 @@ def change_all(
                 raise
             except RecfleetError as error:
                 results.append(Result(tenant_id, "failed", str(error)))
-            on_each()
+            on_each(results[-1])
     return results, hand.trouble
 
 

@@ -511,10 +511,12 @@ def _ask(desk: Desk, works: list[Work[_Publication]]) -> None:
 
 def _request(desk: Desk, work: Work[_Publication]) -> Request | None:
     row, made = work.row, work.made
+    if row.held_by is None or made.outcome != "awaiting approval":
+        return None
     model = made.waiting
     if row.held_verdict == "rollback":
         model = get_champion(desk.connection, row.tenant_id, "previous")
-    if model is None or row.held_by is None:
+    if model is None:
         return None
     return Request(
         tenant_id=row.tenant_id,
