@@ -88,7 +88,8 @@ def _mend(
     except TenantError as error:
         log.error("MLflow cannot follow", tenant_id=tenant_id, reason=str(error))
         return False
-    log.info("MLflow follows what is on record", tenant_id=tenant_id, night_id=night_id)
+    if "follow" not in intent:  # a person's change that MLflow follows is as it should be
+        log.warning("change of champion taken back", tenant_id=tenant_id, night_id=night_id)
     return True
 
 
