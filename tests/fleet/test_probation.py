@@ -21,6 +21,7 @@ from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.judging import Evidence
+from recfleet.operations.approvals import approve
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from recfleet.tenants import Mode, Policy
@@ -254,6 +255,14 @@ def test_the_brake_holds_rollbacks_too(
     assert query(connection, "select change, version, against from approval") == [
         ("rollback", 1, 2)
     ]
+
+    assert approve(connection, [1], actor="ann", reason="it is worse indeed").done == [1]
+    assert _champions(connection) == [("champion", 1)]
+    assert _registry(stack).aliases("shop") == Aliases(champion=1, previous=None)
+    assert [version for version, _ in _live(connection)] == [1]
+    assert query(
+        connection, "select kind, from_version, to_version, actor from audit order by audit_id"
+    )[-2:] == [("approved", 2, 1, "ann"), ("rollback", 2, 1, "ann")]
 
 
 def test_a_frozen_tenant_is_not_rolled_back(connection: Connection, stack: Settings) -> None:
