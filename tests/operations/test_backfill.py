@@ -98,6 +98,32 @@ def test_a_night_of_the_past_finds_what_it_found(
     assert _registry(stack).aliases("shop") == aliases == Aliases(champion=2, previous=1)
 
 
+def test_a_night_that_rolled_back_says_so_again(connection: Connection, stack: Settings) -> None:
+    """The previous model is that date's as well, though none is on record after a rollback."""
+    shop(connection, "shop")
+    run_night("first", FIRST)
+    shop(connection, "shop", weeks=range(12, 20), shuffled=True)
+    run_night("misled", TURNED)
+    held_back = '{"cooldown_days": 60, "cooldown_gain": 0.9}'
+    _execute(connection, "update tenant set policy = %s", held_back)
+    _execute(connection, "delete from interaction where occurred_at >= %s", FIRST)
+    shop(connection, "shop", weeks=range(12, 22), seed=1)
+    right = TURNED + 2 * WEEK
+    run_night("right", right)
+    assert outcomes(connection, "right") == {"shop": "rolled back"}
+    before = _in_force(connection)
+    aliases = _registry(stack).aliases("shop")
+
+    run_backfill("again", ["shop"], right, right)
+
+    assert nights(connection, "again", "shop") == [(right, True, "backfilled", "rollback")]
+    assert _judged(connection, f"again__as-of-{right:%Y-%m-%dT%H:%M}") == _judged(
+        connection, "right"
+    )
+    assert _in_force(connection) == before
+    assert _registry(stack).aliases("shop") == aliases == Aliases(champion=1, previous=None)
+
+
 def test_a_range_of_nights(connection: Connection, stack: Settings, turned: None) -> None:
     before = _in_force(connection)
     summary = run_backfill("two weeks", ["shop", "thin"], FIRST, TURNED, step=7)

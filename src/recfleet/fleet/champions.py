@@ -87,6 +87,38 @@ def champions_of(
     }
 
 
+# The one before the champion, by the entry that had put it in force; after a rollback, none.
+_FORMER = """
+select distinct on (former.tenant_id) former.tenant_id, former.to_version,
+       former.facts ->> 'run_id', former.facts ->> 'model_uri',
+       (former.facts ->> 'train_end')::timestamptz
+  from (
+    select distinct on (tenant_id) tenant_id, audit_id, audit.kind, from_version
+      from audit left join night using (night_id)
+     where tenant_id = any(%(tenants)s) and audit.kind in ('first model', 'promotion', 'rollback')
+       and coalesce(night.as_of, happened_at) < %(as_of)s
+     order by tenant_id, coalesce(night.as_of, happened_at) desc, audit_id desc
+  ) as entry
+  join audit as former on former.tenant_id = entry.tenant_id
+                      and former.to_version = entry.from_version
+                      and former.kind in ('first model', 'promotion', 'rollback')
+                      and former.audit_id < entry.audit_id
+ where entry.kind = 'promotion' and former.facts ? 'model_uri'
+ order by former.tenant_id, former.audit_id desc
+"""
+
+
+def previous_of(
+    connection: Connection, night: Night, tenant_ids: Sequence[str]
+) -> dict[str, Champion]:
+    """Tenant id -> the model before the champion that a night sees; see ``champions_of``."""
+    if not night.is_trial:
+        return get_champions(connection, tenant_ids, role="previous")
+    with connection.cursor() as cursor:
+        cursor.execute(_FORMER, {"tenants": list(tenant_ids), "as_of": night.as_of})
+        return {tenant_id: Champion(*rest) for tenant_id, *rest in cursor}
+
+
 def champions_since(
     connection: Connection, night: Night, tenant_ids: Sequence[str]
 ) -> dict[str, datetime]:

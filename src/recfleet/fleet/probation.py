@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from recfleet.fleet.champions import Champion, get_champions
+from recfleet.fleet.champions import Champion, champions_since, previous_of
 from recfleet.fleet.evidence import Standing
 from recfleet.fleet.ledger import Night, TenantNight
 
@@ -52,15 +52,13 @@ def read_probations(
     """
     from recfleet.judging import Probation
 
-    if night.is_trial:
-        return {}
     nights = {row.tenant_id: row.policy.probation_nights for row in rows if row.mode == "on"}
     young = [
         tenant_id
         for tenant_id, standing in standings.items()
         if 0 < standing.days <= LONGEST_DAYS_A_NIGHT * nights.get(tenant_id, 0)
     ]
-    previous = get_champions(connection, young, role="previous")
+    previous = previous_of(connection, night, young)
     asked = [row for row in rows if row.tenant_id in previous]
     looks = _read_looks(connection, night, asked, champions, previous)
     return {
@@ -91,6 +89,7 @@ def _read_looks(
     """
     from recfleet.judging import Evidence
 
+    since = champions_since(connection, night, [row.tenant_id for row in rows])
     looks: defaultdict[str, list[Evidence | None]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -100,15 +99,13 @@ def _read_looks(
             "and numbers #>> '{probation,version}' = asked.previous "
             "then (numbers #>> '{probation,value}')::float end, "
             "(numbers #>> '{probation,standard_error}')::float "
-            "from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[]) "
-            "as asked (tenant_id, version, previous, recipe) "
-            "join champion on champion.tenant_id = asked.tenant_id and role = 'champion' "
-            "left join night as first on first.night_id = champion.night_id "
+            "from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::timestamptz[]) "
+            "as asked (tenant_id, version, previous, recipe, since) "
             "join ledger on ledger.tenant_id = asked.tenant_id "
             "and numbers ->> 'against' = asked.version "
             "and numbers #> '{contenders,champion}' is not null "
             "join night on night.night_id = ledger.night_id and not night.is_trial "
-            "and night.as_of < %s and night.as_of > coalesce(first.as_of, champion.promoted_at) "
+            "and night.as_of < %s and night.as_of > since "
             "order by asked.tenant_id, night.as_of desc, ledger.night_id desc",
             (
                 night.as_of,
@@ -116,6 +113,7 @@ def _read_looks(
                 [str(champions[row.tenant_id].version) for row in rows],
                 [str(previous[row.tenant_id].version) for row in rows],
                 [row.policy.recipe.model_dump_json() for row in rows],
+                [since[row.tenant_id] for row in rows],
                 night.as_of,
             ),
         )

@@ -29,6 +29,7 @@ from recfleet.fleet.champions import (
     crown,
     get_champion,
     get_champions,
+    previous_of,
 )
 from recfleet.fleet.ledger import Outcome, Step, TenantNight, record_all
 from recfleet.fleet.press import press_lists, read_purchases
@@ -111,7 +112,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
         champions=champions_of(desk.connection, desk.night, tenant_ids),
-        previous=get_champions(desk.connection, tenant_ids, role="previous"),
+        previous=previous_of(desk.connection, desk.night, tenant_ids),
         live=_live_as_of(desk.connection, tenant_ids),
     )
 
@@ -457,21 +458,19 @@ def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) ->
 
     A challenger whose lists are staged becomes a version without an alias: a release names one.
     """
-    candidates = [work for work in works if work.made.crowned]
-    versions: dict[str, int] = {}
-    if candidates:
+    new = [work for work in works if work.made.crowned and not work.made.is_rollback]
+    versions: dict[str, Champion] = {}
+    if new:
         models = tools.registry(desk)  # Importing it is no tenant's time.
-        with shared_part([work.watch for work in candidates], "publish.mlflow"):
-            for work in candidates:
-                made = _promotion(desk, work)
-                versions[made.tenant_id] = models.register(
-                    made.tenant_id,
-                    run_id=made.run_id,
-                    model_uri=made.model_uri,
-                    tags=made.tags,
-                    description=made.description,
-                )
-    ready = [_numbered(work, versions.get(work.row.tenant_id)) for work in works]
+        with shared_part([work.watch for work in new], "publish.mlflow"):
+            promotions = [replace(_promotion(desk, work), in_force=False) for work in new]
+            registered = models.promote(promotions)
+        for work, number in zip(new, registered, strict=True):
+            versions[work.row.tenant_id] = replace(_model(work.made), version=number)
+    ready = [
+        replace(work, made=_with_version(work.made, versions.get(work.row.tenant_id)))
+        for work in works
+    ]
     with shared_part([work.watch for work in works], "publish.write"):
         numbers = _stage(desk, ready)
     return [
@@ -481,13 +480,6 @@ def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) ->
         )
         for work, number in zip(works, numbers, strict=True)
     ]
-
-
-def _numbered(work: Work[_Publication], version: int | None) -> Work[_Publication]:
-    if version is None:
-        return work
-    model = replace(_model(work.made), version=version)
-    return replace(work, made=replace(work.made, model=model))
 
 
 def _step(made: _Publication, release_id: int) -> Step:
