@@ -61,9 +61,10 @@ class Browser:
         self._app = app
         self._headers = {"x-person": person} if person else {}
 
-    def get(self, address: str) -> httpx.Response:
+    def get(self, address: str, params: Mapping[str, str] | None = None) -> httpx.Response:
         """Open a page."""
-        return asyncio.run(self._send("GET", address))
+        # An empty mapping would take away what the address itself asks.
+        return asyncio.run(self._send("GET", address, params=params or None))
 
     def post(
         self, address: str, data: Mapping[str, Any], headers: Mapping[str, str] | None = None

@@ -33,7 +33,7 @@ def read_waiting(connection: Connection) -> list[Row]:
     """What waits, the soonest to expire first."""
     return rows(
         connection,
-        f"{_COLUMNS} where approval.status = 'waiting' "
+        f"{_COLUMNS} where approval.status = 'waiting' and expires_at > now() "
         "order by expires_at, tenant_id limit %(rows)s",
         {"rows": _ROWS},
     )
@@ -41,7 +41,10 @@ def read_waiting(connection: Connection) -> list[Row]:
 
 def count_waiting(connection: Connection) -> int:
     """How many wait."""
-    [row] = rows(connection, "select count(*) as waiting from approval where status = 'waiting'")
+    [row] = rows(
+        connection,
+        "select count(*) as waiting from approval where status = 'waiting' and expires_at > now()",
+    )
     return int(row["waiting"])
 
 

@@ -102,6 +102,7 @@ select tenant.tenant_id, tenant.name, tenant.mode,
   ) as judged on true
   left join approval as waiting
     on waiting.tenant_id = tenant.tenant_id and waiting.status = 'waiting'
+   and waiting.expires_at > now()
 """
 
 

@@ -41,7 +41,7 @@ def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
     found = rows(
         connection,
         "select role, version, champion.run_id, train_end, promoted_at, night.night_id, "
-        "night.kind, night.run_id as airflow_run, as_of from champion "
+        "night.kind, coalesce(night.backfill, night.run_id) as airflow_run, as_of from champion "
         "left join night using (night_id) where tenant_id = %(tenant)s",
         {"tenant": tenant_id},
     )
@@ -53,7 +53,8 @@ def read_live(connection: Connection, tenant_id: str) -> Row | None:
     return one(
         connection,
         """
-        select release.*, switched_at, night.kind, night.run_id as airflow_run, ledger.shard,
+        select release.*, switched_at, night.kind, ledger.shard,
+               coalesce(night.backfill, night.run_id) as airflow_run,
                (select count(distinct shard) from ledger as other
                  where other.night_id = release.night_id and other.state <> 'unchanged'
                    and other.shard < ledger.shard) as map_index

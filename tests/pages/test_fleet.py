@@ -1,0 +1,426 @@
+"""Who needs a person, in which order and in which words; and the table of tenants."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recfleet.releases import create_partition
+from tests.nights import START, WEEK
+from tests.pages.conftest import Visit
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = pytest.mark.postgres
+
+DAY = timedelta(days=1)
+
+
+class Fleet:
+    """Writes tenants and nights as the fleet leaves them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def run(self, text: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(text, parameters)
+            found = cursor.fetchall() if cursor.description else []
+        self._connection.commit()
+        return found
+
+    def tenant(self, tenant_id: str, mode: str = "on", name: str | None = None) -> None:
+        self.run(
+            "insert into tenant (tenant_id, name, mode) values (%s, %s, %s)",
+            tenant_id,
+            name or tenant_id.title(),
+            mode,
+        )
+
+    def night(self, day: int, kind: str = "fleet", *, is_trial: bool = False) -> int:
+        [(night_id,)] = self.run(
+            "insert into night (run_id, as_of, status, finished_at, kind, is_trial, backfill, "
+            "summary) values (gen_random_uuid(), %s, 'done', now(), %s, %s, %s, '{}') "
+            "returning night_id",
+            START + day * DAY,
+            kind,
+            is_trial,
+            "run" if kind == "backfill" else None,
+        )
+        return int(night_id)
+
+    def outcome(
+        self,
+        night: int,
+        tenant_id: str,
+        outcome: str,
+        reason: str = "",
+        skill: float | None = None,
+    ) -> None:
+        numbers = None
+        if skill is not None:
+            everybody = ("champion", "challenger", "previous")
+            numbers = {"contenders": {one: {"skill": skill, "rmse": 0.5} for one in everybody}}
+        self.run(
+            "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, "
+            "state, outcome, reason, numbers) "
+            "values (%s, %s, 'on', '{}', 0, 1, 'b', 'published', %s, %s, %s)",
+            night,
+            tenant_id,
+            outcome,
+            reason,
+            None if numbers is None else json.dumps(numbers),
+        )
+
+    def live(self, night: int, tenant_id: str, version: int | None = 1) -> None:
+        if version is not None:
+            self.run(
+                "insert into champion (tenant_id, role, version, run_id, model_uri, train_end, "
+                "night_id) values (%s, 'champion', %s, 'r', 'file:///m', now(), %s)",
+                tenant_id,
+                version,
+                night,
+            )
+        self.run(
+            "with made as (insert into release (tenant_id, night_id, served_by, model_version, "
+            "as_of, fingerprint, customers, from_model, popular_products, popular_scores, checks) "
+            "select %s, night_id, %s, %s, as_of, 'f', 7, 7, '{p1}', '{0.1}', '[]' from night "
+            "where night_id = %s returning *) insert into live_release "
+            "(tenant_id, release_id, night_id) select tenant_id, release_id, night_id from made",
+            tenant_id,
+            "popularity" if version is None else "model",
+            version,
+            night,
+        )
+
+    def partition(self, night: int) -> None:
+        create_partition(self._connection, night)
+        self._connection.commit()
+
+    def waits(self, night: int, tenant_id: str, hours: int) -> None:
+        self.run(
+            "insert into approval (tenant_id, night_id, change, version, run_id, held_by, "
+            "expires_at) values (%s, %s, 'promotion', 2, 'r', 'policy', "
+            "now() + %s * interval '1 hour')",
+            tenant_id,
+            night,
+            hours,
+        )
+
+
+@pytest.fixture
+def fleet(connection: Connection) -> Fleet:
+    return Fleet(connection)
+
+
+def needy(page: str) -> list[tuple[str, str, str]]:
+    """Name, reason's title and reason of those that need a person, in the page's order."""
+    found = re.findall(
+        r'<a class="who"[^>]*>([^<]*)</a>\s*<span class="badge[^>]*>([^<]*)</span>'
+        r".*?<p>([^<]*)</p>",
+        page,
+        flags=re.DOTALL,
+    )
+    return [(name, title, reason.strip()) for name, title, reason in found]
+
+
+def table(page: str) -> list[str]:
+    """Ids of the tenants in the table."""
+    return re.findall(r'<th scope="row"><a[^>]*>[^<]*</a><small>([^<]*)</small>', page)
+
+
+def test_the_most_urgent_come_first_each_with_its_reason(fleet: Fleet, visit: Visit) -> None:
+    long_ago = fleet.night(0)
+    for day in (1, 2):
+        fleet.night(day)
+    last = fleet.night(3)
+    for tenant in "abcdefghijklmn":
+        fleet.tenant(tenant)
+    fleet.tenant("z", mode="off")
+    fleet.outcome(last, "a", "kept", "all is well", skill=0.1)
+    fleet.live(last, "a")
+    fleet.outcome(last, "b", "no data", "it has no purchases before then")
+    fleet.outcome(last, "c", "too thin", "too few customers")
+    fleet.outcome(last, "d", "nothing to offer", "no product is sold")
+    fleet.live(last, "d", None)
+    fleet.outcome(last, "e", "kept", "it could not be renewed", skill=0.1)
+    fleet.live(long_ago, "e")
+    fleet.outcome(last, "f", "kept", "no better", skill=-0.0123)
+    fleet.live(last, "f")
+    fleet.outcome(last, "g", "rolled back", "it was surely worse", skill=0.1)
+    fleet.live(last, "g")
+    fleet.outcome(last, "h", "awaiting approval", "gains 3%", skill=0.1)
+    fleet.waits(last, "h", 30)
+    fleet.outcome(last, "i", "awaiting approval", "gains 2%", skill=0.1)
+    fleet.waits(last, "i", 3)
+    fleet.outcome(last, "j", "quarantined", "half its lines repeat")
+    fleet.outcome(last, "k", "failed", "no memory")
+    fleet.outcome(last, "l", "unchanged", "nothing new")
+    fleet.live(long_ago, "l")
+    # A trial changes nothing; what a person did by day does.
+    fleet.outcome(last, "m", "failed", "no memory")
+    fleet.outcome(fleet.night(3, "operator"), "m", "rolled back", "by anna: it is better")
+    fleet.live(last, "m")
+    fleet.outcome(last, "n", "kept", "all is well", skill=0.2)
+    fleet.live(last, "n")
+    fleet.outcome(fleet.night(2, "backfill", is_trial=True), "n", "failed", "of a trial")
+    fleet.outcome(last, "z", "failed", "but it is off")
+
+    found = needy(visit().get("/fleet").text)
+
+    assert [(name, title) for name, title, _ in found] == [
+        ("K", "failed"),
+        ("J", "quarantined"),
+        ("I", "awaiting approval"),
+        ("H", "awaiting approval"),
+        ("G", "rolled back"),
+        ("F", "worse than popularity"),
+        ("E", "old lists"),
+        ("D", "nothing to offer"),
+        ("C", "nothing live"),
+        ("B", "no data"),
+    ]
+    reasons = {name: reason for name, _, reason in found}
+    assert reasons["K"] == "no memory"
+    assert "Version 2 waits for a person until" in reasons["I"]
+    assert reasons["F"].startswith("The error (RMSE) of the model that is served is 1.23% above")
+    assert "of 2026-01-05" in reasons["E"]
+    assert "it could not be renewed" in reasons["E"]
+    assert "too few customers" in reasons["C"]
+
+
+def test_a_night_that_judged_nobody_leaves_what_was_said_of_the_champion(
+    fleet: Fleet, visit: Visit
+) -> None:
+    before, first, last = fleet.night(0), fleet.night(1), fleet.night(2)
+    for tenant in ("same", "replaced"):
+        fleet.tenant(tenant)
+        fleet.outcome(first, tenant, "kept", skill=-0.02)
+        fleet.outcome(last, tenant, "unchanged")
+    fleet.live(before, "same")
+    # Another champion since then: nothing is known of it yet.
+    fleet.live(last, "replaced", 2)
+    assert [name for name, *_ in needy(visit().get("/fleet").text)] == ["Same"]
+
+
+def test_with_nobody_in_need_the_page_says_so(fleet: Fleet, visit: Visit) -> None:
+    night = fleet.night(0)
+    fleet.tenant("a")
+    fleet.outcome(night, "a", "kept", skill=0.1)
+    fleet.live(night, "a")
+    assert "Nobody: every tenant was served" in visit().get("/fleet").text
+
+
+def test_without_tenants_or_nights_the_page_says_what_to_do(fleet: Fleet, visit: Visit) -> None:
+    assert "There are no tenants yet" in visit().get("/fleet").text
+    assert "There has been no night yet" in visit().get("/nights").text
+    assert "Nothing waits." in visit().get("/approvals").text
+    fleet.tenant("a")
+    assert "1 tenant and no night yet" in visit().get("/fleet").text
+    alone = visit().get("/tenants/a").text
+    assert "It has not been part of a night yet." in alone
+    assert "Nothing was published yet." in alone
+
+
+def test_pages_follow_each_other_and_hold_every_tenant_once(fleet: Fleet, visit: Visit) -> None:
+    fleet.run(
+        "insert into tenant (tenant_id, name) "
+        "select 'shop-' || lpad(n::text, 3, '0'), 'Shop ' || n from generate_series(1, 120) as n"
+    )
+    seen: list[str] = []
+    address = "/fleet?sort=tenant"
+    for _ in range(3):
+        page = visit().get(address).text
+        seen += table(page)
+        following = re.search(r'rel="next" href="([^"#]*)', page)
+        address = following[1].replace("&amp;", "&") if following else ""
+    assert seen == [f"shop-{number:03}" for number in range(1, 121)]
+    assert address == ""
+    assert table(visit().get("/fleet?page=9").text) == []
+
+
+MODES = ("on", "frozen", "off")
+OUTCOMES = ("kept", "failed", "quarantined", "promoted", None)
+SHOPS = st.lists(
+    st.tuples(
+        st.sampled_from(["Ärger & Söhne", "100% Wool", "under_score", "Plain", "O'Neil", "<b>"]),
+        st.sampled_from(MODES),
+        st.sampled_from(OUTCOMES),
+    ),
+    max_size=12,
+)
+
+
+@given(
+    shops=SHOPS,
+    query=st.fixed_dictionaries(
+        {
+            "q": st.sampled_from(["", "%", "_", "'", "<", "ärger", "PLAIN", "shop-0", "no such"]),
+            "mode": st.sampled_from(["", *MODES, "asleep"]),
+            "outcome": st.sampled_from(["", "kept", "failed", "no such"]),
+            "attention": st.sampled_from(["", "any", "failed", "no-such"]),
+        }
+    ),
+)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_search_and_filters_find_what_a_plain_loop_finds(
+    fleet: Fleet,
+    visit: Visit,
+    shops: list[tuple[str, str, str | None]],
+    query: dict[str, str],
+) -> None:
+    search, mode = query["q"], query["mode"]
+    outcome, attention = query["outcome"], query["attention"]
+    fleet.run("truncate tenant, ledger cascade")
+    night = fleet.night(0)
+    expected = []
+    for number, (name, its_mode, its_outcome) in enumerate(shops):
+        tenant_id = f"shop-{number:02}"
+        fleet.tenant(tenant_id, its_mode, name)
+        if its_outcome:
+            fleet.outcome(night, tenant_id, its_outcome)
+        needs = its_outcome is not None and its_mode != "off"
+        reason = its_outcome if its_outcome in ("failed", "quarantined") else "nothing-live"
+        fits = (
+            (search.lower() in tenant_id or search.lower() in name.lower())
+            and mode in ("", "asleep", its_mode)
+            and outcome in ("", its_outcome)
+            and (attention in ("", "no-such") or (needs and attention in ("any", reason)))
+        )
+        expected += [tenant_id] if fits else []
+    page = visit().get("/fleet", params={**query, "sort": "tenant"}).text
+    assert table(page) == expected
+
+
+SORTS = ("attention", "mode", "outcome", "skill", "-skill", "lists", "-lists")
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_every_sort_holds_all(fleet: Fleet, visit: Visit, sort: str) -> None:
+    first, last = fleet.night(0), fleet.night(1)
+    for number, skill in enumerate([0.1, None, 0.3, 0.2]):
+        fleet.tenant(f"t{number}", mode=MODES[number % 3])
+        fleet.outcome(last, f"t{number}", "kept", skill=skill)
+        fleet.live(first if number % 2 else last, f"t{number}")
+    found = table(visit().get(f"/fleet?sort={sort}").text)
+    assert sorted(found) == ["t0", "t1", "t2", "t3"]
+    expected = {
+        "skill": ["t0", "t3", "t2", "t1"],
+        "-skill": ["t2", "t3", "t0", "t1"],
+        "lists": ["t1", "t3", "t0", "t2"],
+    }
+    assert found == expected.get(sort, found)
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
+
+
+def test_text_of_tenants_is_never_markup(fleet: Fleet, visit: Visit) -> None:
+    night = fleet.night(0)
+    fleet.tenant("a", name=HOSTILE)
+    fleet.outcome(night, "a", "quarantined", HOSTILE, skill=0.1)
+    fleet.partition(night)
+    fleet.live(night, "a")
+    fleet.waits(night, "a", 5)
+    fleet.run("insert into product values ('a', 'p1', %s)", HOSTILE)
+    fleet.run(
+        "insert into recommendation select night_id, release_id, %s, '{p1}', '{0.5}', 'model' "
+        "from live_release",
+        HOSTILE,
+    )
+    sample = json.dumps([{"reason": HOSTILE, "line": {HOSTILE: HOSTILE}}])
+    fleet.run(
+        "insert into quality_result values (%s, 'a', %s, 'critical', false, 1, %s, %s)",
+        night,
+        HOSTILE,
+        HOSTILE,
+        sample,
+    )
+    fleet.run(
+        "insert into audit (tenant_id, kind, actor, reason) values ('a', 'mode', %s, %s)",
+        HOSTILE,
+        HOSTILE,
+    )
+    fleet.run("insert into interaction values ('a', now(), 1, 'c', 'p1', 1, 1)")
+    browser = visit()
+    for address, query in (
+        ("/fleet", {"q": "<img"}),
+        ("/tenants/a", {"customer": HOSTILE}),
+        (f"/nights/{night}", {}),
+        ("/nights", {}),
+        ("/approvals", {}),
+        (f"/tenants/{HOSTILE}", {}),
+    ):
+        answer = browser.get(address, params=query)
+        assert answer.status_code in (200, 404), answer.text
+        assert "<img" not in answer.text
+        assert "<script>alert" not in answer.text
+        assert "onerror=alert" not in answer.text.replace(
+            "&lt;img src=x onerror=alert", ""
+        ).replace("\\u003cimg src=x onerror=alert", "")
+
+
+def test_a_customers_list_is_looked_up_with_names(fleet: Fleet, visit: Visit) -> None:
+    night = fleet.night(0)
+    fleet.tenant("a")
+    fleet.outcome(night, "a", "kept", skill=0.1)
+    fleet.partition(night)
+    fleet.live(night, "a")
+    fleet.run("insert into product values ('a', 'p1', 'Red kettle')")
+    fleet.run(
+        "insert into recommendation select night_id, release_id, 'c1', '{p1}', '{0.5}', 'model' "
+        "from live_release"
+    )
+    page = visit().get("/tenants/a?customer=c1").text
+    assert "Red kettle" in page
+    assert "0.5000" in page
+    unknown = visit().get("/tenants/a?customer=c2").text
+    assert "does not know <b>c2</b>" in unknown
+    fleet.run("update tenant set mode = 'off'")
+    assert "a is off: nothing is served" in visit().get("/tenants/a?customer=c1").text
+
+
+def test_while_the_database_is_away_the_page_says_so(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recfleet.settings import settings as current
+
+    monkeypatch.setenv("RECFLEET_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    current.cache_clear()
+    answer = visit().get("/fleet")
+    assert answer.status_code == 503
+    assert "does not answer" in answer.text
+    assert "127.0.0.1" not in answer.text
+
+
+def test_a_database_of_another_version_is_told_apart(fleet: Fleet, visit: Visit) -> None:
+    fleet.run("alter table ledger drop column skill")
+    answer = visit().get("/fleet")
+    assert answer.status_code == 503
+    assert "of another version" in answer.text
+
+
+def test_weeks_of_purchases_are_drawn(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    for week in range(3):
+        for line in range(week + 1):
+            fleet.run(
+                "insert into interaction values ('a', %s, %s, 'c', 'p', 1, 1)",
+                START + week * WEEK,
+                line,
+            )
+    page = visit().get("/tenants/a").text
+    found = re.search(r'id="chart-volume">([^<]*)<', page)
+    assert found is not None
+    assert json.loads(found[1])["series"][0]["values"] == [1, 2, 3]
