@@ -26,7 +26,7 @@ STORIES ?= 200
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging chaos interleavings up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages chaos interleavings up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ bench-registry: $(INSTALLED_DEV) ## 4,000 models of 100 runs: how fast MLflow's 
 
 bench-housekeeping: $(INSTALLED_DEV) ## fifty nights of 200 tenants: does anything still grow; 8 minutes
 	$(BENCH) benchmarks.housekeeping
+
+bench-pages: $(INSTALLED_DEV) ## 4,000 and 40,000 tenants: how fast the Fleet page answers; 3 minutes
+	$(BENCH) benchmarks.pages
 
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 10 minutes
 	$(BENCH) benchmarks.judging

@@ -34,7 +34,7 @@ ATTENTION = (
         "waits_until is not null or (outcome = 'awaiting approval' and night_kind = 'fleet')",
         "coalesce('Version ' || waiting_version || ' waits for a person until '"
         " || to_char(waits_until, 'YYYY-MM-DD HH24:MI') || ' UTC, then it is rejected. ', '')"
-        " || coalesce(reason, '')",
+        " || upper(left(coalesce(reason, ''), 1)) || substr(coalesce(reason, ''), 2)",
     ),
     Attention(
         "rolled-back",
@@ -75,7 +75,7 @@ TITLES = {attention.key: attention.title for attention in ATTENTION}
 # night that was no trial, of whatever kind: what a person did by day counts as well.
 _FACTS = """
 select tenant.tenant_id, tenant.name, tenant.mode,
-       last.night_id, last.outcome, last.night_kind,
+       last.night_id, last.outcome, settled.kind as night_kind,
        coalesce(last.skill, judged.skill) as skill,
        live_release.release_id, live_night.as_of as live_as_of,
        champion.version as champion_version,
@@ -85,11 +85,12 @@ select tenant.tenant_id, tenant.name, tenant.mode,
          order by as_of desc offset %(old_nights)s - 1 limit 1) as old_before
   from tenant
   left join lateral (
-    select ledger.night_id, outcome, skill, settled.kind as night_kind
-      from ledger join night as settled using (night_id)
-     where ledger.tenant_id = tenant.tenant_id and not is_trial and outcome is not null
-     order by ledger.night_id desc limit 1
+    select night_id, outcome, skill from ledger
+     where ledger.tenant_id = tenant.tenant_id and outcome is not null
+       and night_id not in (select night_id from night where is_trial)
+     order by night_id desc limit 1
   ) as last on true
+  left join night as settled on settled.night_id = last.night_id
   left join live_release on live_release.tenant_id = tenant.tenant_id
   left join night as live_night on live_night.night_id = live_release.night_id
   left join champion on champion.tenant_id = tenant.tenant_id and champion.role = 'champion'
