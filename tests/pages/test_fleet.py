@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recfleet.quality import DocsPage, store_docs
 from recfleet.releases import create_partition
 from tests.nights import START, WEEK
 from tests.pages.conftest import Visit
@@ -424,3 +425,26 @@ def test_weeks_of_purchases_are_drawn(fleet: Fleet, visit: Visit) -> None:
     found = re.search(r'id="chart-volume">([^<]*)<', page)
     assert found is not None
     assert json.loads(found[1])["series"][0]["values"] == [1, 2, 3]
+
+
+def test_data_docs_are_shown_and_can_do_nothing(
+    fleet: Fleet, visit: Visit, connection: Connection
+) -> None:
+    night = fleet.night(0)
+    fleet.tenant("a")
+    fleet.outcome(night, "a", "quarantined")
+    fleet.run(
+        "insert into quality_result values (%s, 'a', 'few', 'critical', false, 1, '', null)", night
+    )
+    assert "Data Docs" not in visit().get("/tenants/a").text
+    assert visit().get(f"/nights/{night}/data-docs/a").status_code == 404
+    pages = [DocsPage(None, "<p>of the night</p>"), DocsPage("a", "<p>of a tenant</p>")]
+    store_docs(connection, night, pages)
+    connection.commit()
+    for address, text in ((f"/nights/{night}", "of the night"), ("/tenants/a", "of a tenant")):
+        found = re.search(r'href="([^"]*data-docs[^"]*)"', visit().get(address).text)
+        assert found is not None
+        docs = visit().get(found[1])
+        assert text in docs.text
+        assert docs.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert visit(None).get(found[1]).status_code == 302

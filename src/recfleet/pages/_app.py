@@ -37,6 +37,7 @@ from recfleet.pages._look import (
 from recfleet.pages._show import show_approvals, show_tenant
 from recfleet.pages._standing import TITLES
 from recfleet.pages._visitor import Airflow
+from recfleet.quality import read_docs
 
 _HEADERS = {
     # Nothing of other hosts, no script or style that is not a file of ours, no foreign frame.
@@ -46,6 +47,12 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+
+# Pages of another library, with styles of their own: they are shown, and can do nothing.
+_DOCS_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "frame-ancestors 'self'; base-uri 'none'"
+)
 
 Looking = Annotated[Look, Depends(look)]
 router = APIRouter()
@@ -70,7 +77,8 @@ async def _with_headers(
 ) -> Response:
     is_file = request.url.path.startswith(f"{request.scope.get('root_path', '')}/static/")
     response = await call_next(request)
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     # What a person saw is not for whoever sits there next.
     response.headers["Cache-Control"] = "max-age=31536000, immutable" if is_file else "no-store"
     return response
@@ -130,6 +138,20 @@ def night_page(looking: Looking, night_id: int) -> HTMLResponse:
         failed=night.read_failed(connection, night_id),
         costs=night.read_costs(connection, night_id),
     )
+
+
+@router.get("/nights/{night_id}/data-docs")
+@router.get("/nights/{night_id}/data-docs/{tenant_id}")
+def data_docs_page(looking: Looking, night_id: int, tenant_id: str | None = None) -> HTMLResponse:
+    """Great Expectations' own page on a night's data, or on a tenant that failed in it."""
+    page = read_docs(looking.connection, night_id, tenant_id)
+    if page is None:
+        raise BadInputError(
+            f"Night {night_id} has no Data Docs{f' of {tenant_id}' if tenant_id else ''}: a night "
+            "has a summary once it is over, and a page for each tenant that failed, until they are "
+            "past retention."
+        )
+    return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_POLICY})
 
 
 @router.get("/approvals")

@@ -37,8 +37,9 @@ def read_night(connection: Connection, night_id: int) -> Row:
     """
     found = one(
         connection,
-        "select *, extract(epoch from coalesce(finished_at, now()) - started_at) as seconds "
-        "from night where night_id = %(night)s",
+        "select *, extract(epoch from coalesce(finished_at, now()) - started_at) as seconds, "
+        "exists (select from data_docs where data_docs.night_id = night.night_id "
+        "and tenant_id is null) as has_docs from night where night_id = %(night)s",
         {"night": night_id},
     )
     if found is None:

@@ -123,7 +123,9 @@ def read_quality(connection: Connection, tenant_id: str) -> list[Row]:
     return rows(
         connection,
         """
-        select night_id, as_of, expectation, severity, success, observed, expected, sample
+        select night_id, as_of, expectation, severity, success, observed, expected, sample,
+               exists (select from data_docs where data_docs.night_id = quality_result.night_id
+                          and data_docs.tenant_id = quality_result.tenant_id) as has_docs
           from quality_result join night using (night_id)
          where tenant_id = %(tenant)s and night_id = (
            select max(night_id) from quality_result where tenant_id = %(tenant)s)
