@@ -448,3 +448,5 @@ def test_data_docs_are_shown_and_can_do_nothing(
         assert text in docs.text
         assert docs.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert visit(None).get(found[1]).status_code == 302
+    # The summary names tenants' pages beside itself.
+    assert 'data-docs/"' in visit().get(f"/nights/{night}").text

@@ -140,7 +140,7 @@ def night_page(looking: Looking, night_id: int) -> HTMLResponse:
     )
 
 
-@router.get("/nights/{night_id}/data-docs")
+@router.get("/nights/{night_id}/data-docs/")
 @router.get("/nights/{night_id}/data-docs/{tenant_id}")
 def data_docs_page(looking: Looking, night_id: int, tenant_id: str | None = None) -> HTMLResponse:
     """Great Expectations' own page on a night's data, or on a tenant that failed in it."""
