@@ -363,13 +363,16 @@ def test_pages_pass_axe_and_fit(
 
 
 def test_the_pages_follow_the_theme_of_the_ui_at_once(ui: Page) -> None:
-    open_fleet(ui)
-    frame = next(frame for frame in ui.frames if "/recfleet/" in frame.url)
+    frame = open_fleet(ui)
     for theme in ("dark", "light"):
-        ui.evaluate("(theme) => localStorage.setItem('theme', theme)", theme)
-        frame.wait_for_function(
-            "(theme) => document.documentElement.dataset.theme === theme", arg=theme
+        # As when somebody chooses it in another tab: the UI hears of it and changes itself.
+        ui.evaluate(
+            "(theme) => { localStorage.setItem('theme', theme); window.dispatchEvent("
+            "new StorageEvent('storage', { key: 'theme', newValue: theme })); }",
+            theme,
         )
+        ui.locator(f"html.{theme}").wait_for(state="attached")
+        frame.locator(f"html[data-theme={theme}]").wait_for(state="attached")
     ui.evaluate("localStorage.removeItem('theme')")
 
 

@@ -1,19 +1,30 @@
-// Light or dark as the Airflow UI around this page is: it keeps its choice in the storage that all
-// pages of its origin share. Runs before anything is drawn.
+// Light or dark as the Airflow UI around this page is; on its own, as the UI was last set in this
+// browser. Runs before anything is drawn.
 (function () {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-  function choice() {
+  // The page around, when it is one of the same origin.
+  function around() {
     try {
-      return window.localStorage.getItem("theme");
+      return window.parent === window ? null : window.parent.document.documentElement;
     } catch {
       return null;
     }
   }
 
+  function chosen() {
+    const names = ["dark", "light"];
+    const shown = names.find((name) => around()?.classList.contains(name));
+    if (shown !== undefined) return shown;
+    try {
+      return names.find((name) => name === window.localStorage.getItem("theme"));
+    } catch {
+      return undefined;
+    }
+  }
+
   function follow() {
-    const chosen = choice();
-    const theme = chosen === "dark" || chosen === "light" ? chosen : dark.matches ? "dark" : "light";
+    const theme = chosen() ?? (dark.matches ? "dark" : "light");
     if (document.documentElement.dataset.theme !== theme) {
       document.documentElement.dataset.theme = theme;
       document.dispatchEvent(new Event("recfleet:theme"));
@@ -23,4 +34,6 @@
   follow();
   dark.addEventListener("change", follow);
   window.addEventListener("storage", follow);
+  const page = around();
+  if (page !== null) new MutationObserver(follow).observe(page, { attributeFilter: ["class"] });
 })();
