@@ -21,7 +21,7 @@ print(json.dumps([errors, [(view["name"], view["href"]) for view in views]]))
 """
 
 
-def test_the_navigation_leads_to_mlflow(run_python: RunPython) -> None:
+def test_the_navigation_leads_to_the_fleet_and_to_mlflow(run_python: RunPython) -> None:
     settings = {
         f"RECFLEET_{name}": "unused"
         for name in ("DATABASE_URL", "MLFLOW_STORE_URL", "ARTIFACT_ROOT", "AIRFLOW_URL")
@@ -29,8 +29,13 @@ def test_the_navigation_leads_to_mlflow(run_python: RunPython) -> None:
     printed = run_python(VIEWS, **settings, RECFLEET_MLFLOW_URL="http://127.0.0.1:5999")
     errors, views = json.loads(printed)
     assert errors == {}
-    assert views == [["MLflow", "http://127.0.0.1:5999/#/models"]]
+    assert sorted(views) == [
+        ["Fleet", "/recfleet/fleet"],
+        ["MLflow", "http://127.0.0.1:5999/#/models"],
+    ]
 
 
 def test_airflow_goes_on_without_recfleets_settings(run_python: RunPython, tmp_path: Path) -> None:
-    assert json.loads(run_python(VIEWS, RECFLEET_HOME=str(tmp_path))) == [{}, []]
+    printed = run_python(VIEWS, RECFLEET_HOME=str(tmp_path))
+    # The pages say themselves what is missing.
+    assert json.loads(printed) == [{}, [["Fleet", "/recfleet/fleet"]]]
