@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from recfleet.local import free_port
+from tests.cli.conftest import Recfleet
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
-MAIN = "from recfleet.cli import main; main()"
 # In a process of its own, as a person would: by the server, not by its database.
 PREDICT = """
 import json, mlflow, pandas
@@ -32,42 +24,6 @@ from recfleet.settings import settings
 with AirflowClient(settings()) as airflow:
     print(airflow._ask("GET", "/api/v2/dags/nightly_fleet/dagRuns/{run}", None)["note"])
 """
-
-Recfleet = Callable[..., str]
-
-
-@pytest.fixture
-def recfleet() -> Iterator[Recfleet]:
-    """The command line over a stack of this test's own, with which it ends."""
-    # Not below pytest's folder, which another user, such as Postgres's, may not pass.
-    home = Path(tempfile.mkdtemp(prefix="recfleet-night-"))
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("RECFLEET_")
-    }
-    environment["RECFLEET_HOME"] = str(home)
-    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
-        environment[f"RECFLEET_{service}_PORT"] = str(free_port())
-
-    def run(*words: str, code: str = MAIN) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code, *words],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        print(done.stdout, done.stderr)  # shown by pytest when the test fails
-        assert done.returncode == 0
-        return done.stdout
-
-    run("up")
-    stack = (line.partition("=") for line in (home / "stack.env").read_text().splitlines())
-    environment["MLFLOW_TRACKING_URI"] = next(
-        value.strip("'\"") for name, _, value in stack if name == "MLFLOW_TRACKING_URI"
-    )
-    yield run
-    run("down")
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.mark.timeout(900)

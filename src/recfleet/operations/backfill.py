@@ -173,13 +173,19 @@ def _done_nights(
 # --- The tasks ------------------------------------------------------------------------------------
 
 
+def _who(request: BackfillRequest, triggered_by: str | None) -> str | None:
+    """Whom the audit names: only the command line's own Airflow user may speak for another."""
+    speaks_for_others = triggered_by in (None, settings().airflow_username)
+    return (speaks_for_others and request.actor) or triggered_by
+
+
 def plan_backfill(run_id: str, conf: Mapping[str, Any], *, triggered_by: str | None) -> list[int]:
     """Write all nights of a backfill, once: asked again for the same run, they stay as they are.
 
     Args:
         run_id: of the Airflow run.
         conf: the run's, see BackfillRequest.
-        triggered_by: the actor where the conf names none.
+        triggered_by: the Airflow user; None: the run was not triggered by anybody who is known.
 
     Returns:
         The numbers of the shards that have work; each is worked through by ``replay``.
@@ -193,7 +199,7 @@ def plan_backfill(run_id: str, conf: Mapping[str, Any], *, triggered_by: str | N
         with transaction(connection):
             if not nights_of_backfill(connection, run_id):
                 nights = [night for night in look_ahead(connection, request) if night.is_wanted]
-                _write(connection, run_id, request, nights, request.actor or triggered_by)
+                _write(connection, run_id, request, nights, _who(request, triggered_by))
         nights_written = nights_of_backfill(connection, run_id)
         # Lists of nights long past may have been dropped: a run that is begun anew has room.
         with transaction(connection):
