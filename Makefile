@@ -35,7 +35,7 @@ demo: $(INSTALLED) ## three nights on this machine; DATA=PATH for the UCI Online
 	$(BIN)/recfleet demo $${DATA:+--data "$$DATA"}
 
 test: lint ## install what tests need, check style and types, run the tests
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 lint: $(INSTALLED_DEV) ## check style and types only
 	$(BIN)/ruff check

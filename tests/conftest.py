@@ -24,9 +24,25 @@ from recfleet.settings import Settings, settings
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
+_STORIES = frozenset({"tests/pages/test_browser.py"})
+"""Files whose tests share one running stack, and are for one worker in their order."""
 _TEMPLATE = "recfleet_template"
 _numbers = count(1)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Hand the tests out one by one, but a story as a whole, and first."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Stories(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if file in _STORIES else nodeid
+
+    return Stories(config, log)
 
 
 @pytest.fixture(scope="session")

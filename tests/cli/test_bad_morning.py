@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.cli.conftest import Recfleet
 from tests.online_retail import VARIABLE, online_retail_path
+from tests.stacks import Stack
 
 pytestmark = [
     pytest.mark.airflow,
@@ -46,24 +46,24 @@ def feeds(tmp_path: Path) -> tuple[Path, Path]:
     return paths
 
 
-def _json(recfleet: Recfleet, *words: str) -> Any:
+def _json(recfleet: Stack, *words: str) -> Any:
     return json.loads(recfleet(*words, "--json"))
 
 
-def _night(recfleet: Recfleet, as_of: str) -> dict[str, dict[str, Any]]:
+def _night(recfleet: Stack, as_of: str) -> dict[str, dict[str, Any]]:
     """Run a night; tenant -> its row."""
     recfleet("night", "run", "--as-of", as_of, "--wait")
     rows = _json(recfleet, "night", "show")["tenants"]
     return {row["tenant"]: row for row in rows}
 
 
-def _version(recfleet: Recfleet, customer: str) -> int | None:
+def _version(recfleet: Stack, customer: str) -> int | None:
     listed = _json(recfleet, "recommend", TENANT, customer)["recommended"]
     version: int | None = listed[0]["model_version"]
     return version
 
 
-def _refused(recfleet: Recfleet, *words: str) -> str:
+def _refused(recfleet: Stack, *words: str) -> str:
     done = recfleet.run(*words)
     assert done.returncode == 2, words
     assert "Traceback" not in done.stderr
@@ -71,7 +71,7 @@ def _refused(recfleet: Recfleet, *words: str) -> str:
 
 
 @pytest.mark.timeout(900)
-def test_one_bad_morning(recfleet: Recfleet, feeds: tuple[Path, Path]) -> None:
+def test_one_bad_morning(recfleet: Stack, feeds: tuple[Path, Path]) -> None:
     broken, mended = feeds
     recfleet("ingest", str(broken), "--preset", "online-retail")
     first = _night(recfleet, "2011-09-01")
@@ -128,7 +128,7 @@ def _a_customer(path: Path) -> str:
     return str(early["CustomerID"].dropna().mode()[0]).removesuffix(".0")
 
 
-def _tell_it_afterwards(recfleet: Recfleet, customer: str) -> None:
+def _tell_it_afterwards(recfleet: Stack, customer: str) -> None:
     """The audit, the trace and the doctor know what happened."""
     recfleet("tenant", "set-mode", TENANT, "off", "--reason", "closed for a day")
     assert "off" in _refused(recfleet, "recommend", TENANT, customer)
@@ -155,7 +155,7 @@ def _tell_it_afterwards(recfleet: Recfleet, customer: str) -> None:
     assert "looks right" in traced
 
 
-def _refuse_what_cannot_be(recfleet: Recfleet, waiting: dict[str, Any]) -> None:
+def _refuse_what_cannot_be(recfleet: Stack, waiting: dict[str, Any]) -> None:
     """A clear sentence, and exit code 2."""
     why = ("--reason", "a slip")
     assert "united-kingdom" in _refused(recfleet, "rollback", "united-kingdon", *why)

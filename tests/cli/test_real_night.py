@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.cli.conftest import Recfleet
+from tests.stacks import Stack
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
@@ -27,7 +27,7 @@ with AirflowClient(settings()) as airflow:
 
 
 @pytest.mark.timeout(900)
-def test_a_first_night(recfleet: Recfleet) -> None:
+def test_a_first_night(recfleet: Stack) -> None:
     recfleet("seed", "--tenants", "8", "--seed", "7", "--until", "2025-12-28")
 
     printed = recfleet("night", "run", "--as-of", "2025-12-28", "--wait")

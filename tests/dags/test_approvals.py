@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg2
 import pytest
 
-from recfleet.local import free_port
+from tests.stacks import Stack, running_stack
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
-MAIN = "from recfleet.cli import main; main()"
 PATIENCE = 240
-
-
-@dataclass
-class Stack:
-    """A stack of this test's own."""
-
-    environment: dict[str, str]
-    home: Path
-
-    def recfleet(self, *words: str) -> str:
-        """Run the command line; returns what it printed."""
-        done = subprocess.run(
-            [sys.executable, "-c", MAIN, *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        print(done.stdout, done.stderr)  # shown by pytest when the test fails
-        assert done.returncode == 0
-        return done.stdout
-
-    def setting(self, name: str) -> str:
-        """What the stack's file says."""
-        lines = (self.home / "stack.env").read_text().splitlines()
-        pairs = (line.partition("=") for line in lines)
-        return next(value.strip("'\"") for key, _, value in pairs if key == f"RECFLEET_{name}")
-
-    def query(self, text: str) -> list[tuple[Any, ...]]:
-        """Rows of a query; what it changes is committed."""
-        url = self.setting("DATABASE_URL")
-        with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as rows:
-            rows.execute("set search_path = recfleet")
-            rows.execute(text)
-            return rows.fetchall() if rows.description else []
 
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    # Not below pytest's folder, which another user, such as Postgres's, may not pass.
-    home = Path(tempfile.mkdtemp(prefix="recfleet-approvals-"))
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("RECFLEET_")
-    }
-    environment["RECFLEET_HOME"] = str(home)
-    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
-        environment[f"RECFLEET_{service}_PORT"] = str(free_port())
-    stack = Stack(environment, home)
-    stack.recfleet("up")
-    yield stack
-    stack.recfleet("down")
-    shutil.rmtree(home, ignore_errors=True)
+    """Services that end with the test."""
+    with running_stack() as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -112,12 +57,12 @@ def _question(airflow: httpx.Client) -> dict[str, Any] | None:
 
 @pytest.mark.timeout(900)
 def test_some_are_approved_in_airflow(stack: Stack, airflow: httpx.Client) -> None:
-    stack.recfleet("seed", "--tenants", "8", "--seed", "7", "--until", "2025-12-28")
+    stack("seed", "--tenants", "8", "--seed", "7", "--until", "2025-12-28")
     stack.query('update tenant set policy = policy || \'{"approval": "first"}\'')
 
-    stack.recfleet("night", "run", "--as-of", "2025-12-28", "--wait")
+    stack("night", "run", "--as-of", "2025-12-28", "--wait")
 
-    waiting = json.loads(stack.recfleet("approvals", "list", "--json"))
+    waiting = json.loads(stack("approvals", "list", "--json"))
     assert len(waiting) >= 3
     assert stack.query("select count(*) from champion") == [(0,)]
     question = _wait("question", lambda: _question(airflow))
@@ -127,7 +72,7 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: httpx.Client) -> No
 
     # One is answered on the command line meanwhile: it is no longer asked about.
     first, second, *others = (row["tenant"] for row in waiting)
-    stack.recfleet("approvals", "reject", "--tenant", first, "--reason", "too early")
+    stack("approvals", "reject", "--tenant", first, "--reason", "too early")
     task = question["task_instance"]
     path = (
         f"/api/v2/dags/fleet_approvals/dagRuns/{task['dag_run_id']}"
@@ -159,4 +104,4 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: httpx.Client) -> No
     assert stack.query(
         "select tenant_id from audit where kind = 'rejected' and actor = 'admin' order by 1"
     ) == [(tenant,) for tenant in sorted(others)]
-    assert json.loads(stack.recfleet("approvals", "list", "--json")) == []
+    assert json.loads(stack("approvals", "list", "--json")) == []

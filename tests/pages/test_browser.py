@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pages.browser import Stack, chromium, log_in, open_fleet, running_stack
+from tests.pages.browser import chromium, log_in, open_fleet
+from tests.stacks import Stack, running_stack
 
 if TYPE_CHECKING:
     from playwright.sync_api import (
@@ -26,8 +27,6 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    # All of them over one stack, in their order.
-    pytest.mark.xdist_group("pages in a browser"),
 ]
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -50,16 +49,16 @@ def browser() -> Iterator[Browser]:
 def stack(browser: Browser) -> Iterator[Stack]:
     """Two nights of eight tenants; the second leaves promotions to a person, and has a bad feed."""
     with running_stack() as stack:
-        stack.run("seed", "--tenants", "8", "--seed", "7", "--until", "2025-12-21")
-        stack.run("night", "run", "--as-of", "2025-12-21", "--wait")
-        stack.run("seed", "--until", "2025-12-28")
+        stack("seed", "--tenants", "8", "--seed", "7", "--until", "2025-12-21")
+        stack("night", "run", "--as-of", "2025-12-21", "--wait")
+        stack("seed", "--until", "2025-12-28")
         # A feed that lost its prices: everything since then sells for nothing.
-        stack.execute(
+        stack.query(
             "update interaction set amount = 0 where occurred_at >= '2025-12-21' and tenant_id = "
             "(select tenant_id from champion order by tenant_id limit 1)"
         )
-        stack.run("tenant", "set", "--where", "served_by=model", *EAGER, "--reason", "to see")
-        stack.run("night", "run", "--as-of", "2025-12-28", "--wait")
+        stack("tenant", "set", "--where", "served_by=model", *EAGER, "--reason", "to see")
+        stack("night", "run", "--as-of", "2025-12-28", "--wait")
         yield stack
 
 

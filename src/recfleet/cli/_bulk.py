@@ -121,10 +121,13 @@ def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False
         dry_run: whether it was only found out, and nothing was changed.
 
     Raises:
-        BadInputError: how many failed.
+        BadInputError: how many failed; of one tenant alone, why.
     """
-    if len(results) == 1 and results[0].status != "failed" and not dry_run:
-        console().print(Text(f"{results[0].sentence.rstrip('.')}."))
+    if len(results) == 1 and not dry_run:
+        sentence = f"{results[0].sentence.rstrip('.')}."
+        if results[0].status == "failed":
+            raise BadInputError(sentence)
+        console().print(Text(sentence))
         return
     words = {"done": "would be done", "failed": "would fail"} if dry_run else {}
     rows = [

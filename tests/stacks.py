@@ -1,0 +1,99 @@
+"""A whole stack of a test's own, and the command line over it, as a person calls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+from recfleet.local import free_port
+
+MAIN = "from recfleet.cli import main; main()"
+
+
+@dataclass
+class Stack:
+    """Services that run; called, it is the command ``recfleet`` in a process of its own."""
+
+    environment: dict[str, str]
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of its ``stack.env``."""
+
+    def __call__(self, *words: str, code: str = MAIN) -> str:
+        """Run the command, expecting that it does well; returns what it printed."""
+        done = self.run(*words, code=code)
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    def run(self, *words: str, code: str = MAIN) -> subprocess.CompletedProcess[str]:
+        """Run the command, whatever comes of it."""
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        print("$ recfleet", *words)  # shown by pytest when a test fails
+        print(done.stdout, done.stderr)
+        return done
+
+    def setting(self, name: str) -> str:
+        """One of recfleet's settings."""
+        return self.variables[f"RECFLEET_{name}"]
+
+    @property
+    def address(self) -> str:
+        """Of Airflow's pages."""
+        return self.setting("AIRFLOW_URL")
+
+    def password(self, name: str) -> str:
+        """Of one of Airflow's people."""
+        path = Path(self.variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+        return str(json.loads(path.read_text())[name])
+
+    def query(self, text: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Rows of a query of recfleet's database; what it changes is committed."""
+        with (
+            closing(
+                psycopg2.connect(self.setting("DATABASE_URL"), options="-c search_path=recfleet")
+            ) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(text, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def running_stack() -> Iterator[Stack]:
+    """Services of one's own on free ports, with which they end."""
+    # Not below pytest's folder, which another user, such as Postgres's, may not pass.
+    home = Path(tempfile.mkdtemp(prefix="recfleet-stack-"))
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("RECFLEET_")
+    }
+    environment["RECFLEET_HOME"] = str(home)
+    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+        environment[f"RECFLEET_{service}_PORT"] = str(free_port())
+    stack = Stack(environment)
+    try:
+        stack("up")
+        lines = (home / "stack.env").read_text().splitlines()
+        pairs = (line.partition("=") for line in lines if "=" in line)
+        stack.variables |= {name: value.strip("'\"") for name, _, value in pairs}
+        stack.environment["MLFLOW_TRACKING_URI"] = stack.variables["MLFLOW_TRACKING_URI"]
+        yield stack
+    finally:
+        stack("down")
+        shutil.rmtree(home, ignore_errors=True)
