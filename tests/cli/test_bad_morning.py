@@ -108,7 +108,7 @@ def test_one_bad_morning(recfleet: Stack, feeds: tuple[Path, Path]) -> None:
 
     # Thaw; what is promoted now waits for a person.
     recfleet("tenant", "set-mode", TENANT, "on", "--reason", "the feed was mended")
-    recfleet("tenant", "set", TENANT, "approval=every", "--reason", "a person looks first")
+    recfleet("tenant", "set", TENANT, "approval=every", "confidence=0.9", "--reason", "look first")
     last = ("--from", "2011-12-09", "--to", "2011-12-09", "--promote", "--wait")
     recfleet("backfill", TENANT, *last, "--reason", "catch up")
     [waiting] = _json(recfleet, "approvals", "list")
