@@ -16,6 +16,8 @@ INSTALLED_DEV := .venv/installed-dev
 # Which interpreter makes .venv (by default the first that fits), and which file the demo reads.
 PYTHON ?=
 DATA ?=
+# Which file `make bad-morning` reads.
+export RETAIL ?=
 # How often `make chaos` kills each kind of process, and for how many minutes at most.
 KILLS ?= 100
 MINUTES ?= 40
@@ -26,7 +28,7 @@ STORIES ?= 200
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages chaos interleavings up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages bad-morning chaos interleavings up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +58,10 @@ bench-pages: $(INSTALLED_DEV) ## 4,000 and 40,000 tenants: how fast the Fleet pa
 
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 10 minutes
 	$(BENCH) benchmarks.judging
+
+bad-morning: $(INSTALLED_DEV) ## the README's bad morning over real purchases; RETAIL=PATH, 4 minutes
+	RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bad-morning RETAIL=PATH}" \
+		$(BIN)/pytest tests/cli/test_bad_morning.py
 
 chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres in nights; KILLS, MINUTES, SEED
 	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
