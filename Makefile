@@ -60,7 +60,7 @@ bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md;
 	$(BENCH) benchmarks.judging
 
 bad-morning: $(INSTALLED_DEV) ## the README's bad morning over real purchases; RETAIL=PATH, 4 minutes
-	RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bad-morning RETAIL=PATH}" \
+	RECFLEET_BAD_MORNING=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bad-morning RETAIL=PATH}" \
 		$(BIN)/pytest tests/cli/test_bad_morning.py
 
 chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres in nights; KILLS, MINUTES, SEED
