@@ -100,7 +100,7 @@ def world(connection: Connection, stack: Settings) -> Settings:
 
 @pytest.mark.timeout(1200)
 @rules(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,
