@@ -14,7 +14,7 @@ import structlog
 
 from recfleet.database import transaction
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import get_champion
+from recfleet.fleet.aliases import point_aliases
 from recfleet.fleet.rollbacks import take_back_rollback
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import Settings
@@ -111,7 +111,7 @@ def _follow(
         tenant_id: whose.
         marks: version -> tags.
     """
-    _point_aliases(connection, models, tenant_id)
+    point_aliases(connection, models, tenant_id)
     for version, tags in marks.items():
         models.mark_version(tenant_id, int(version), tags)
 
@@ -120,16 +120,6 @@ def _take_back(connection: Connection, models: Registry, tenant_id: str, run_id:
     orphans = [version for version in models.versions(tenant_id) if version.run_id == run_id]
     if not orphans:
         return  # It died before it had registered anything.
-    _point_aliases(connection, models, tenant_id)
+    point_aliases(connection, models, tenant_id)
     for orphan in orphans:
         models.mark_version(tenant_id, orphan.version, {"verdict": "not promoted"})
-
-
-def _point_aliases(connection: Connection, models: Registry, tenant_id: str) -> None:
-    champion = get_champion(connection, tenant_id)
-    previous = get_champion(connection, tenant_id, "previous")
-    models.set_champion(
-        tenant_id,
-        version=champion.version if champion else None,
-        previous=previous.version if previous else None,
-    )

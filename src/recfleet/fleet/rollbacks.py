@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from recfleet.fleet.aliases import point_aliases
 from recfleet.fleet.champions import get_champion
 from recfleet.registry import Registry
 
@@ -63,13 +64,8 @@ def take_back_rollback(
         TenantError: one of the versions is not there.
         InfrastructureError: MLflow's database is away.
     """
+    point_aliases(connection, models, tenant_id)
     champion = get_champion(connection, tenant_id)
-    previous = get_champion(connection, tenant_id, "previous")
-    models.set_champion(
-        tenant_id,
-        version=champion.version if champion else None,
-        previous=previous.version if previous else None,
-    )
     is_in_force = champion is not None and champion.version == from_version
     if is_in_force or not _was_rolled_back(connection, tenant_id, from_version):
         models.mark_version(tenant_id, from_version, {"verdict": "promote"})

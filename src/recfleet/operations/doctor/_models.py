@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import get_champion
+from recfleet.fleet.aliases import point_aliases
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.registry import CHAMPION, PREVIOUS, Surveyed, survey
 
@@ -138,13 +138,7 @@ def _restore(tools: Tools, finding: Finding) -> None:
 
 def _point(tools: Tools, finding: Finding) -> None:
     assert finding.tenant_id is not None  # noqa: S101 - as it was found
-    champion = get_champion(tools.connection, finding.tenant_id)
-    previous = get_champion(tools.connection, finding.tenant_id, PREVIOUS)
-    tools.registry.set_champion(
-        finding.tenant_id,
-        version=champion.version if champion else None,
-        previous=previous.version if previous else None,
-    )
+    point_aliases(tools.connection, tools.registry, finding.tenant_id)
 
 
 _MENDS = {"versions": _restore, "aliases": _point}
