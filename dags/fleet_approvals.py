@@ -73,7 +73,7 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     """Do what was answered, in the name of who answered."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.operations.approvals import expire
+    from recfleet.fleet.approvals import expire
     from recfleet.operations.questions import carry_out as do
 
     [option] = answered["chosen_options"]

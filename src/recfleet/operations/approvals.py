@@ -150,15 +150,6 @@ def reject(
     return answered
 
 
-def expire(connection: Connection) -> int:
-    """End what nobody has answered in time, as if it had been rejected; commits.
-
-    Returns:
-        How many requests have expired now.
-    """
-    return approvals.expire(connection)
-
-
 @dataclass(frozen=True)
 class _Waiting:
     """A request that waits, of a tenant whose lock is held."""

@@ -27,6 +27,7 @@ from recfleet.fleet.ledger import Night, Outcome
 from recfleet.fleet.mend import take_back_promotions
 from recfleet.operations.by_day import (
     close_operator_night,
+    honours,
     open_operator_night,
     record_by_day,
     stage_now,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = structlog.get_logger(__name__)
-
-_EXCLUSIONS = {"excluded_products", "excluded_categories", "excluded_customers"}
-"""Fields of the policy; lists made under others are not shown again."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +247,7 @@ class ByHand:
         )
 
     def _kept(self, tenant: Tenant, version: int) -> int | None:
-        """A release of the version that may be shown again: made under the same exclusions."""
+        """A release of the version that may be shown again: it leaves out what the policy does."""
         release_id = kept_release(self._connection, tenant.tenant_id, version)
         if release_id is None:
             return None
@@ -260,9 +258,7 @@ class ByHand:
                 (release_id,),
             )
             row = cursor.fetchone()
-        wanted = tenant.policy.model_dump(mode="json", include=_EXCLUSIONS)
-        then = {name: row[0].get(name, []) for name in _EXCLUSIONS} if row else {}
-        return release_id if then == wanted else None
+        return release_id if honours(row[0] if row else None, tenant.policy) else None
 
     def _publish(self, night: Night, tenant: Tenant, winner: Champion) -> int:
         if tenant.policy_error:
