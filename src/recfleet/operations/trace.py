@@ -145,18 +145,18 @@ def trace(connection: Connection, tenant_id: str, customer_id: str, settings: Se
     )
 
 
-def airflow_page(settings: Settings, night_kind: str, run_id: str) -> str | None:
+def airflow_page(airflow: str, night_kind: str | None, run_id: str | None) -> str | None:
     """Address of a night's run in Airflow; None for what a person did by day, without one.
 
     Args:
-        settings: where Airflow is.
-        night_kind: the night's.
-        run_id: likewise.
+        airflow: address of Airflow's pages.
+        night_kind: the night's; None: there is no night.
+        run_id: of the Airflow run.
     """
-    if night_kind not in _DAGS:
+    dag_id = _DAGS.get(night_kind or "")
+    if dag_id is None or not run_id:
         return None
-    run = quote(run_id, safe="")
-    return f"{settings.airflow_url.rstrip('/')}/dags/{_DAGS[night_kind]}/runs/{run}"
+    return f"{airflow.rstrip('/')}/dags/{dag_id}/runs/{quote(run_id, safe='')}"
 
 
 def _row(connection: Connection, query: str, *parameters: object) -> dict[str, Any] | None:
@@ -176,7 +176,7 @@ def _release(origin: dict[str, Any], settings: Settings) -> Release:
         night_id=origin["night_id"],
         night_kind=origin["night_kind"],
         run=origin["night_run"],
-        airflow_page=airflow_page(settings, origin["night_kind"], origin["night_run"]),
+        airflow_page=airflow_page(settings.airflow_url, origin["night_kind"], origin["night_run"]),
     )
 
 
@@ -193,7 +193,7 @@ def _model(origin: dict[str, Any], settings: Settings) -> Model:
         holdout=origin["holdout"],
         code_version=origin["code_version"],
         trained_in=trained_in,
-        airflow_page=airflow_page(settings, kind, trained_in) if trained_in and kind else None,
+        airflow_page=airflow_page(settings.airflow_url, kind, trained_in),
         decision=_decision(origin),
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-DAG_OF_KIND = {"fleet": "nightly_fleet", "backfill": "tenant_backfill"}
-"""Kind of night -> the DAG whose run it is; a person's own night has none."""
+from recfleet.operations.trace import airflow_page
+from recfleet.registry import model_page, version_page
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,7 @@ class Links:
 
     def run(self, kind: str | None, run_id: str | None) -> str | None:
         """An Airflow run; None for a night that is none."""
-        dag = DAG_OF_KIND.get(kind or "")
-        return f"{self.airflow}/dags/{dag}/runs/{_quoted(run_id)}" if dag and run_id else None
+        return airflow_page(self.airflow, kind, run_id)
 
     def task(self, kind: str | None, run_id: str | None, stage: str, place: int) -> str | None:
         """A shard's task of a night of the fleet, with its log."""
@@ -37,16 +36,12 @@ class Links:
 
     def model(self, tenant_id: str) -> str:
         """A tenant's registered model."""
-        return f"{self.mlflow}/#/models/als-{_quoted(tenant_id)}"
+        return model_page(self.mlflow, tenant_id)
 
     def version(self, tenant_id: str, version: int) -> str:
         """One version of it."""
-        return f"{self.model(tenant_id)}/versions/{version}"
+        return version_page(self.mlflow, tenant_id, version)
 
     def model_run(self, run_id: str) -> str:
         """The MLflow run of a challenger."""
-        return f"{self.mlflow}/#/runs/{_quoted(run_id)}"
-
-
-def _quoted(text: str | None) -> str:
-    return quote(text or "", safe="")
+        return f"{self.mlflow}/#/runs/{quote(run_id, safe='')}"

@@ -4,7 +4,7 @@ from recfleet.registry._artifacts import ArtifactStore
 from recfleet.registry._code import code_version
 from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library
-from recfleet.registry._links import run_page, version_page
+from recfleet.registry._links import model_page, run_page, version_page
 from recfleet.registry._look_up import KnownVersion, find_versions
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
 from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
@@ -38,6 +38,7 @@ __all__ = [
     "load_library",
     "model_folder",
     "model_name",
+    "model_page",
     "rebuild_bloated_indexes",
     "run_page",
     "survey",

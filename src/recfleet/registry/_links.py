@@ -8,13 +8,22 @@ from recfleet.registry._names import model_name
 from recfleet.registry._upgrade import connect_store
 
 
+def model_page(mlflow_url: str, tenant_id: str) -> str:
+    """Address of a tenant's registered model.
+
+    Raises:
+        BadInputError: the tenant's id is not a slug.
+    """
+    return f"{mlflow_url.rstrip('/')}/#/models/{model_name(tenant_id)}"
+
+
 def version_page(mlflow_url: str, tenant_id: str, version: int) -> str:
     """Address of a version's page.
 
     Raises:
         BadInputError: the tenant's id is not a slug.
     """
-    return f"{mlflow_url.rstrip('/')}/#/models/{model_name(tenant_id)}/versions/{version}"
+    return f"{model_page(mlflow_url, tenant_id)}/versions/{version}"
 
 
 def run_page(mlflow_url: str, store_url: str, run_id: str) -> str | None:
