@@ -213,6 +213,8 @@ def _print(title: str, rows: Sequence[Row]) -> None:
 
 
 def _shown(row: Row) -> Row:
+    from recfleet.fleet.report import trio
+
     if "change" not in row:
         return {"id": row["approval_id"], "tenant": row["tenant"], "change": "does not wait"}
     from_version = "none" if row["from_version"] is None else row["from_version"]
@@ -221,18 +223,13 @@ def _shown(row: Row) -> Row:
         "tenant": row["tenant"],
         "change": row["change"],
         "version": f"{from_version} → {row['to_version']}",
-        "RMSE\nnew / old / popular": _trio(row, "rmse", digits=4),
-        "NDCG@10\nnew / old / popular": _trio(row, "ndcg", digits=3),
+        "RMSE\nnew / old / popular": trio(row, "rmse", digits=4),
+        "NDCG@10\nnew / old / popular": trio(row, "ndcg", digits=3),
         "gain": _gain(row),
         "held by": row["held_by"],
         "since": row["requested_at"],
         "expires": row["expires_at"],
     }
-
-
-def _trio(row: Row, metric: str, *, digits: int) -> str:
-    values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
-    return " / ".join("–" if value is None else f"{value:.{digits}f}" for value in values)
 
 
 def _gain(row: Row) -> str | None:

@@ -179,14 +179,10 @@ def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_
 
 def _show_nights(request: BackfillRequest, rows: list[dict[str, Any]]) -> None:
     """Print what was found, tenant by tenant and night by night."""
+    from recfleet.fleet.report import trio
+
     for row in rows:
-        contenders = ("challenger", "champion", "popularity")
-        scores = [row[f"rmse_{name}"] for name in contenders]
-        row["RMSE\nnew / old / popular"] = (
-            None
-            if all(score is None for score in scores)
-            else " / ".join("–" if score is None else f"{score:.4f}" for score in scores)
-        )
+        row["RMSE\nnew / old / popular"] = trio(row, "rmse", digits=4)
         row["gain"] = None if row["gain"] is None else f"{row['gain']:+.2%}"
         row["serves"] = f"v{row['version']}" if row["version"] else row["served_by"]
     columns = ["tenant", "as_of", "verdict", "outcome", "serves", "RMSE\nnew / old / popular",

@@ -186,7 +186,7 @@ def show_night(
     as_json: bool = False,
 ) -> None:
     """Print a night: its summary, and a row for each tenant, of a large night the urgent ones."""
-    from recfleet.fleet.report import find_night, night_tenants
+    from recfleet.fleet.report import find_night, night_tenants, trio
 
     found = find_night(connection, which)
     rows = night_tenants(connection, found["night_id"])
@@ -196,8 +196,8 @@ def show_night(
     left_out = 0 if every else max(0, len(rows) - _LISTED)
     rows = _most_urgent(rows) if left_out else rows
     for row in rows:
-        row["RMSE\nnew / old / popular"] = _trio(row, "rmse", digits=4)
-        row["NDCG@10\nnew / old / popular"] = _trio(row, "ndcg", digits=3)
+        row["RMSE\nnew / old / popular"] = trio(row, "rmse", digits=4)
+        row["NDCG@10\nnew / old / popular"] = trio(row, "ndcg", digits=3)
         row["gain"] = None if row["gain"] is None else f"{row['gain']:+.2%}"
         row["serves"] = _serves(row)
     print_table(
@@ -234,13 +234,6 @@ def _serves(row: dict[str, Any]) -> str | None:
         return f"v{row['version']}"
     served: str | None = row["served_by"]
     return served
-
-
-def _trio(row: dict[str, Any], metric: str, *, digits: int) -> str | None:
-    values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
-    if all(value is None for value in values):
-        return None
-    return " / ".join("–" if value is None else f"{value:.{digits}f}" for value in values)
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
+def trio(row: Row, metric: str, *, digits: int) -> str | None:
+    """A metric of challenger, champion and popularity, side by side; None: nobody has it.
+
+    Args:
+        row: with ``<metric>_challenger`` and so on.
+        metric: ``rmse`` or ``ndcg``.
+        digits: after the point.
+    """
+    values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
+    if all(value is None for value in values):
+        return None
+    return " / ".join("–" if value is None else f"{value:.{digits}f}" for value in values)
+
+
 def list_nights(
     connection: Connection, limit: int = 30, kind: NightKind | None = None
 ) -> list[Row]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from recfleet.errors import BadInputError
-from recfleet.fleet.report import find_night
+from recfleet.fleet.report import find_night, trio
 from recfleet.operations.approvals import Answered, approve, list_waiting, reject
 
 if TYPE_CHECKING:
@@ -144,17 +144,12 @@ def _line(row: Row) -> str:
         row["tenant"],
         row["change"],
         f"{before} → {row['to_version']}",
-        _trio(row, "rmse", 4),
-        _trio(row, "ndcg", 3),
+        trio(row, "rmse", digits=4) or "–",
+        trio(row, "ndcg", digits=3) or "–",
         _gain(row),
         row["held_by"],
     ]
     return f"| {' | '.join(map(str, cells))} |"
-
-
-def _trio(row: Row, metric: str, digits: int) -> str:
-    values = [row[f"{metric}_{name}"] for name in ("challenger", "champion", "popularity")]
-    return " / ".join(_number(value, f".{digits}f") for value in values)
 
 
 def _gain(row: Row) -> str:
