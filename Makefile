@@ -132,7 +132,19 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(call install,.)
 	touch $@
 
+# The pages are tested in a browser, which is no Python package.
+browser = for name in "$${RECFLEET_CHROMIUM:-}" chromium chromium-browser google-chrome chrome; do \
+		if [ -n "$$name" ] && command -v "$$name" >/dev/null; then found=yes; fi; \
+	done; [ -n "$${found:-}" ]
+
 $(INSTALLED_DEV): $(INSTALLED)
 	echo 'Installing what the tests need.'
 	$(call install,.[celery$(comma)dev])
+	if ! { $(browser); }; then
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+			echo 'Installing Chromium from the system'"'"'s packages, for the tests of the pages.'
+			{ apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
+		fi
+		$(browser) || echo 'There is no Chromium: the pages are not tested in a browser (on Debian: apt-get install chromium).'
+	fi
 	touch $@

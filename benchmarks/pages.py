@@ -121,8 +121,10 @@ class _Door:
         return back_to
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], by: Visitor) -> str:
-        """Never allowed."""
-        raise NotImplementedError
+        """Nothing: a reader may trigger no DAG, so the pages refuse before they come here."""
+        raise PermissionError(
+            f"{by.name} may only read, and cannot trigger {dag_id} with {dict(conf)}"
+        )
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from recfleet.quality._docs import DocsPage, build_docs, read_docs, store_docs
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS, read_profile
 from recfleet.quality._result import Result, Severity, Validation
-from recfleet.quality._store import store_results
+from recfleet.quality._store import has_results, store_results
 from recfleet.quality._suites import Suites, load_suites
 from recfleet.quality._validate import validate
 
@@ -16,6 +16,7 @@ __all__ = [
     "Suites",
     "Validation",
     "build_docs",
+    "has_results",
     "load_library",
     "load_suites",
     "read_docs",

@@ -56,6 +56,16 @@ def store_results(connection: Connection, night_id: int, results: Sequence[Resul
         cursor.execute("drop table arriving_result")
 
 
+def has_results(connection: Connection, night_id: int) -> bool:
+    """Whether anybody was validated in a night."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from quality_result where night_id = %s)", (night_id,)
+        )
+        [(has_some,)] = cursor.fetchall()
+    return bool(has_some)
+
+
 def _row(night_id: int, result: Result) -> tuple[object, ...]:
     sample = None if result.sample is None else json.dumps(result.sample, allow_nan=False)
     return (
