@@ -12,6 +12,7 @@ from alembic.config import Config
 
 from recfleet.database import connect, migrate
 from recfleet.local import PostgresServer
+from recfleet.operations.audit import verify
 from recfleet.releases import create_partition
 
 if TYPE_CHECKING:
@@ -60,3 +61,41 @@ def test_old_and_new_nights_know_excluded_customers(used: tuple[str, Connection]
     with connection.cursor() as cursor:
         cursor.execute("select customer_id, source from recommendation order by 1, night_id")
         assert cursor.fetchall() == [("c", "popular"), *[("excluded", "excluded")] * 2]
+
+
+def test_the_history_of_promotions_goes_over_into_the_audit(used: tuple[str, Connection]) -> None:
+    url, connection = used
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, "
+            "challenger) values (1, 'shop', 'on', '{}', 0, 0, '', '{\"run_id\": \"r1\"}')"
+        )
+        cursor.execute(
+            "insert into promotion (tenant_id, night_id, kind, from_version, to_version, numbers, "
+            "reason, actor, happened_at) values "
+            "('shop', 1, 'first model', null, 1, '{\"gain\": 0.1}', 'better', 'scheduler', "
+            "'2026-01-01Z'), "
+            "('old', null, 'first model', null, 3, '{}', 'so', 'ann', '2026-01-02Z')"
+        )
+        cursor.execute(
+            "insert into champion (tenant_id, role, version, run_id, model_uri, train_end) values "
+            "('shop', 'champion', 1, 'r1', 'u', now()), ('old', 'champion', 3, 'r3', 'u', now())"
+        )
+    connection.commit()
+
+    migrate(url)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, kind, to_version, numbers, reason, actor, happened_at::date::text "
+            "from promotion order by promotion_id"
+        )
+        assert cursor.fetchall() == [
+            ("shop", "first model", 1, {"gain": 0.1}, "better", "scheduler", "2026-01-01"),
+            ("old", "first model", 3, {}, "so", "ann", "2026-01-02"),
+        ]
+        cursor.execute("select facts ->> 'run_id' from audit order by audit_id")
+        assert cursor.fetchall() == [("r1",), (None,)]
+    connection.commit()
+    chain = verify(connection)
+    assert (chain.entries, chain.faults) == (2, ())
