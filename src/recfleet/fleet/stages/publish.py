@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet import registry
-from recfleet.errors import TenantError
 from recfleet.fleet.approvals import Request, ask
 from recfleet.fleet.champions import (
     Champion,
@@ -31,23 +30,20 @@ from recfleet.fleet.champions import (
     get_champions,
     previous_of,
 )
-from recfleet.fleet.ledger import Outcome, Step, TenantNight, record_all
-from recfleet.fleet.press import press_lists, read_purchases
+from recfleet.fleet.ledger import Step, TenantNight, record_all
+from recfleet.fleet.press import read_purchases
 from recfleet.fleet.rollbacks import roll_back_in_mlflow
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import number_tags
+from recfleet.fleet.stages.publication import Press, Publication
 from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.registry import ArtifactStore, Promotion, Registry
 from recfleet.tenants import Mode, Policy, get_modes, lock_tenants
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-    from recfleet.interactions.log import InteractionLog
-    from recfleet.releases import Check, Lists
 
 log = structlog.get_logger(__name__)
 
@@ -76,34 +72,6 @@ class _Tools:
         return self._registry
 
 
-@dataclass(frozen=True)
-class _Publication:
-    """Lists that passed their checks, and whose they are."""
-
-    lists: Lists
-    checks: list[Check]
-    model: Champion | None
-    """Whose lists they are; None: popularity's. A challenger's version is 0 until registered."""
-    champion: Champion | None
-    """The one on record when the lists were made."""
-    fingerprint: str
-    outcome: Outcome
-    reason: str | None
-    crowned: bool = False
-    """Whether the model becomes champion with this release."""
-    is_rollback: bool = False
-    """Whether it does so by going back to the one before the champion."""
-    waiting: Champion | None = None
-    """The challenger that a person may put in force later; its version is 0 until registered."""
-
-    @property
-    def to_register(self) -> Champion | None:
-        """Who is made a version tonight; None: nobody."""
-        if self.is_rollback:
-            return None
-        return self.model if self.crowned else self.waiting
-
-
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     from recfleet import als
 
@@ -128,7 +96,7 @@ def _live_as_of(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, 
         return dict(cursor.fetchall())
 
 
-def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | _Publication:
+def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | Publication:
     overtaken = _overtaken(desk, tools.live.get(row.tenant_id))
     if overtaken and not desk.night.is_trial:
         return overtaken
@@ -145,10 +113,9 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         desk.connection.commit()  # no transaction stays open through the computing
     if not active.any():
         return _nothing_to_offer(row, len(active))
-    press = _Press(row, tools.artifacts, watch, interactions, active, champion)
+    press = Press(row, tools.artifacts, watch, interactions, active, champion)
     if row.verdict not in ("promote", "rollback", "await approval"):
-        in_force = None if row.verdict == "reject" else champion
-        return press.publication(in_force, _outcome(row), row.reason)
+        return press.as_judged()
     against = (row.numbers or {}).get("against")
     if against != (champion.version if champion else None):
         return press.stay(
@@ -195,107 +162,7 @@ def _or_excluded(policy: Policy) -> str:
     return ", or its policy excludes them" if has_excluded else ""
 
 
-def _outcome(row: TenantNight) -> Outcome:
-    if row.mode == "frozen":
-        return "frozen"
-    if row.verdict == "keep":
-        return "kept"
-    return "too thin" if row.challenger is None else "rejected"
-
-
-@dataclass(frozen=True)
-class _Press:
-    """Makes one tenant's lists, and checks them."""
-
-    row: TenantNight
-    artifacts: ArtifactStore
-    watch: Stopwatch
-    interactions: InteractionLog
-    active: NDArray[np.bool_]
-    """(P,) products that may be recommended."""
-    champion: Champion | None
-    """The one on record before this night."""
-
-    def publication(
-        self, model: Champion | None, outcome: Outcome, reason: str | None
-    ) -> _Publication:
-        """Make a model's lists, or popularity's, and check them.
-
-        Raises:
-            TenantError: the lists may not be shown to anybody; with what is wrong with them.
-        """
-        lists, checks = press_lists(
-            self.interactions,
-            self.active,
-            model,
-            self.row.policy,
-            artifacts=self.artifacts,
-            watch=self.watch,
-        )
-        fingerprint = self.interactions.fingerprint
-        return _Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
-
-    def change(self, previous: Champion | None) -> _Publication:
-        """Carry out a verdict that changes the champion, or would, were it not held."""
-        if self.row.verdict == "await approval":
-            return self.wait()
-        return self.roll_back(previous) if self.row.verdict == "rollback" else self.promote()
-
-    def promote(self) -> _Publication:
-        """Put the challenger in force; or leave things as they are when its lists fail."""
-        outcome: Outcome = "promoted" if self.champion else "first model"
-        try:
-            made = self.publication(self._candidate(), outcome, self.row.reason)
-        except TenantError as error:
-            return self.stay(str(error))
-        return replace(made, crowned=True)
-
-    def roll_back(self, previous: Champion | None) -> _Publication:
-        """Put the model before the champion in force again; or leave things as they are."""
-        judged = ((self.row.numbers or {}).get("probation") or {}).get("version")
-        if previous is None or previous.version != judged:
-            return self.stay(f"version {judged} is no longer the one before it")
-        try:
-            made = self.publication(previous, "rolled back", self.row.reason)
-        except TenantError as error:
-            return self.stay(str(error))
-        return replace(made, crowned=True, is_rollback=True)
-
-    def wait(self) -> _Publication:
-        """Publish from the champion, or popularity, while the change waits for a person."""
-        made = self.publication(self.champion, "awaiting approval", self.row.reason)
-        return replace(made, waiting=self._candidate()) if self._promotion_waits() else made
-
-    def _promotion_waits(self) -> bool:
-        # A rollback that waits has its version already.
-        return self.row.held_verdict == "promote"
-
-    def stay(self, why: str) -> _Publication:
-        """Publish from the champion, or popularity, although the verdict was to change it."""
-        log.warning("champion not changed", tenant_id=self.row.tenant_id, reason=why)
-        outcome: Outcome = "kept" if self.champion else "rejected"
-        verdict = self.row.held_verdict or self.row.verdict
-        what = (
-            "the champion was not rolled back"
-            if verdict == "rollback"
-            else "the challenger was not promoted"
-        )
-        return self.publication(self.champion, outcome, f"{what}: {why}")
-
-    def _candidate(self) -> Champion:
-        """The challenger; its version is 0 until it is registered."""
-        challenger = self.row.challenger
-        if challenger is None:
-            raise TenantError("there is no challenger to promote")
-        return Champion(
-            version=0,
-            run_id=challenger["run_id"],
-            model_uri=challenger["model_uri"],
-            train_end=datetime.fromisoformat(challenger["train_end"]),
-        )
-
-
-def _finish(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[Step]:
+def _finish(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> list[Step]:
     """Register who is promoted, then stage, crown and switch in the transaction of the steps."""
     if desk.night.is_trial:
         return _finish_trial(desk, tools, works)
@@ -318,14 +185,14 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[
         return _release(desk, ready)
 
 
-def _with_version(made: _Publication, version: Champion | None) -> _Publication:
+def _with_version(made: Publication, version: Champion | None) -> Publication:
     """The same, with the version that its challenger was registered as."""
     if version is None:
         return made
     return replace(made, model=version) if made.crowned else replace(made, waiting=version)
 
 
-def _register(desk: Desk, tools: _Tools, new: list[Work[_Publication]]) -> dict[str, Champion]:
+def _register(desk: Desk, tools: _Tools, new: list[Work[Publication]]) -> dict[str, Champion]:
     """Register challengers as versions and point the aliases at the promoted, intent first.
 
     Returns:
@@ -339,7 +206,7 @@ def _register(desk: Desk, tools: _Tools, new: list[Work[_Publication]]) -> dict[
     }
 
 
-def _roll_back(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> None:
+def _roll_back(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> None:
     """Point the aliases at the models before, and mark the champions until now, intent first."""
     _write_intents(desk, works)
     for work in works:
@@ -355,7 +222,7 @@ def _roll_back(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> No
         )
 
 
-def _write_intents(desk: Desk, works: list[Work[_Publication]]) -> None:
+def _write_intents(desk: Desk, works: list[Work[Publication]]) -> None:
     """Commit what is about to be done in MLflow, so that it can be finished or taken back."""
     begun: list[tuple[str, Step, Mapping[str, float]]] = [
         (work.row.tenant_id, Step("judged", {"intent": _intent(work.made)}), {}) for work in works
@@ -364,14 +231,14 @@ def _write_intents(desk: Desk, works: list[Work[_Publication]]) -> None:
     desk.connection.commit()
 
 
-def _intent(made: _Publication) -> dict[str, object]:
+def _intent(made: Publication) -> dict[str, object]:
     former = made.champion.version if made.champion else None
     if made.is_rollback:
         return {"rollback": _model(made).version, "from_version": former}
     return {"promote": _challenger(made).run_id, "from_version": former}
 
 
-def _promotion(desk: Desk, work: Work[_Publication]) -> Promotion:
+def _promotion(desk: Desk, work: Work[Publication]) -> Promotion:
     row, model = work.row, _challenger(work.made)
     reason = row.reason or ""
     verdict = "promote" if work.made.crowned else "awaiting approval"
@@ -387,12 +254,12 @@ def _promotion(desk: Desk, work: Work[_Publication]) -> Promotion:
     )
 
 
-def _model(made: _Publication) -> Champion:
+def _model(made: Publication) -> Champion:
     assert made.model is not None  # noqa: S101 - who is crowned is a model
     return made.model
 
 
-def _challenger(made: _Publication) -> Champion:
+def _challenger(made: Publication) -> Champion:
     assert made.to_register is not None  # noqa: S101 - only who is registered is asked
     return made.to_register
 
@@ -405,7 +272,7 @@ def _audit_facts(row: TenantNight, *, is_rollback: bool) -> Mapping[str, object]
     return {key: challenger[key] for key in ("holdout",) if key in challenger}
 
 
-def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
+def _release(desk: Desk, works: list[Work[Publication]]) -> list[Step]:
     """Stage the lists, crown new champions, and switch."""
     from recfleet.releases import switch_live
 
@@ -434,7 +301,7 @@ def _release(desk: Desk, works: list[Work[_Publication]]) -> list[Step]:
     ]
 
 
-def _stage(desk: Desk, works: list[Work[_Publication]]) -> list[int]:
+def _stage(desk: Desk, works: list[Work[Publication]]) -> list[int]:
     """Write the lists as releases that no reader sees yet; their numbers."""
     from recfleet.releases import Draft, stage_releases
 
@@ -453,7 +320,7 @@ def _stage(desk: Desk, works: list[Work[_Publication]]) -> list[int]:
     return stage_releases(desk.connection, desk.night.night_id, drafts)
 
 
-def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) -> list[Step]:
+def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> list[Step]:
     """Stage the lists, and leave champions, aliases and what is live as they are.
 
     A challenger whose lists are staged becomes a version without an alias: a release names one.
@@ -482,14 +349,14 @@ def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[_Publication]]) ->
     ]
 
 
-def _step(made: _Publication, release_id: int) -> Step:
+def _step(made: Publication, release_id: int) -> Step:
     changes = {"outcome": made.outcome, "reason": made.reason, "release_id": release_id}
     # What is done is no longer an intent; one that comes too late stays, for close.
     is_done = made.is_rollback or made.to_register is not None
     return Step("published", {**changes, "intent": None} if is_done else changes)
 
 
-def _ask(desk: Desk, works: list[Work[_Publication]]) -> None:
+def _ask(desk: Desk, works: list[Work[Publication]]) -> None:
     """Let those changes wait for a person that decide has held."""
     requests = [request for work in works if (request := _request(desk, work))]
     ask(
@@ -501,7 +368,7 @@ def _ask(desk: Desk, works: list[Work[_Publication]]) -> None:
     )
 
 
-def _request(desk: Desk, work: Work[_Publication]) -> Request | None:
+def _request(desk: Desk, work: Work[Publication]) -> Request | None:
     row, made = work.row, work.made
     if row.held_by is None or made.outcome != "awaiting approval":
         return None
@@ -523,7 +390,7 @@ def _request(desk: Desk, work: Work[_Publication]) -> Request | None:
     )
 
 
-def _late(desk: Desk, works: list[Work[_Publication]]) -> dict[str, Step]:
+def _late(desk: Desk, works: list[Work[Publication]]) -> dict[str, Step]:
     """What becomes of those whom somebody has changed since this night read.
 
     Nobody will until it commits.
@@ -545,7 +412,7 @@ def _late(desk: Desk, works: list[Work[_Publication]]) -> dict[str, Step]:
     return late
 
 
-PUBLISH: Stage[_Tools, _Publication] = Stage(
+PUBLISH: Stage[_Tools, Publication] = Stage(
     "publish",
     takes="judged",
     prepare=_prepare,

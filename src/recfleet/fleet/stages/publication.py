@@ -1,0 +1,158 @@
+"""What a tenant's night is published as: whose lists, in whose name, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from recfleet.errors import TenantError
+from recfleet.fleet.champions import Champion
+from recfleet.fleet.ledger import Outcome, TenantNight
+from recfleet.fleet.press import press_lists
+from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.registry import ArtifactStore
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from recfleet.interactions.log import InteractionLog
+    from recfleet.releases import Check, Lists
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Lists that passed their checks, and whose they are."""
+
+    lists: Lists
+    checks: list[Check]
+    model: Champion | None
+    """Whose lists they are; None: popularity's. A challenger's version is 0 until registered."""
+    champion: Champion | None
+    """The one on record when the lists were made."""
+    fingerprint: str
+    outcome: Outcome
+    reason: str | None
+    crowned: bool = False
+    """Whether the model becomes champion with this release."""
+    is_rollback: bool = False
+    """Whether it does so by going back to the one before the champion."""
+    waiting: Champion | None = None
+    """The challenger that a person may put in force later; its version is 0 until registered."""
+
+    @property
+    def to_register(self) -> Champion | None:
+        """Who is made a version tonight; None: nobody."""
+        if self.is_rollback:
+            return None
+        return self.model if self.crowned else self.waiting
+
+
+@dataclass(frozen=True)
+class Press:
+    """Makes one tenant's lists, and checks them."""
+
+    row: TenantNight
+    artifacts: ArtifactStore
+    watch: Stopwatch
+    interactions: InteractionLog
+    active: NDArray[np.bool_]
+    """(P,) products that may be recommended."""
+    champion: Champion | None
+    """The one on record before this night."""
+
+    def publication(
+        self, model: Champion | None, outcome: Outcome, reason: str | None
+    ) -> Publication:
+        """Make a model's lists, or popularity's, and check them.
+
+        Raises:
+            TenantError: the lists may not be shown to anybody; with what is wrong with them.
+        """
+        lists, checks = press_lists(
+            self.interactions,
+            self.active,
+            model,
+            self.row.policy,
+            artifacts=self.artifacts,
+            watch=self.watch,
+        )
+        fingerprint = self.interactions.fingerprint
+        return Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
+
+    def as_judged(self) -> Publication:
+        """Publish where the verdict changes no champion: from the champion, or popularity."""
+        in_force = None if self.row.verdict == "reject" else self.champion
+        return self.publication(in_force, _outcome(self.row), self.row.reason)
+
+    def change(self, previous: Champion | None) -> Publication:
+        """Carry out a verdict that changes the champion, or would, were it not held."""
+        if self.row.verdict == "await approval":
+            return self.wait()
+        return self.roll_back(previous) if self.row.verdict == "rollback" else self.promote()
+
+    def promote(self) -> Publication:
+        """Put the challenger in force; or leave things as they are when its lists fail."""
+        outcome: Outcome = "promoted" if self.champion else "first model"
+        try:
+            made = self.publication(self._candidate(), outcome, self.row.reason)
+        except TenantError as error:
+            return self.stay(str(error))
+        return replace(made, crowned=True)
+
+    def roll_back(self, previous: Champion | None) -> Publication:
+        """Put the model before the champion in force again; or leave things as they are."""
+        judged = ((self.row.numbers or {}).get("probation") or {}).get("version")
+        if previous is None or previous.version != judged:
+            return self.stay(f"version {judged} is no longer the one before it")
+        try:
+            made = self.publication(previous, "rolled back", self.row.reason)
+        except TenantError as error:
+            return self.stay(str(error))
+        return replace(made, crowned=True, is_rollback=True)
+
+    def wait(self) -> Publication:
+        """Publish from the champion, or popularity, while the change waits for a person."""
+        made = self.publication(self.champion, "awaiting approval", self.row.reason)
+        return replace(made, waiting=self._candidate()) if self._promotion_waits() else made
+
+    def _promotion_waits(self) -> bool:
+        # A rollback that waits has its version already.
+        return self.row.held_verdict == "promote"
+
+    def stay(self, why: str) -> Publication:
+        """Publish from the champion, or popularity, although the verdict was to change it."""
+        log.warning("champion not changed", tenant_id=self.row.tenant_id, reason=why)
+        outcome: Outcome = "kept" if self.champion else "rejected"
+        verdict = self.row.held_verdict or self.row.verdict
+        what = (
+            "the champion was not rolled back"
+            if verdict == "rollback"
+            else "the challenger was not promoted"
+        )
+        return self.publication(self.champion, outcome, f"{what}: {why}")
+
+    def _candidate(self) -> Champion:
+        """The challenger; its version is 0 until it is registered."""
+        challenger = self.row.challenger
+        if challenger is None:
+            raise TenantError("there is no challenger to promote")
+        return Champion(
+            version=0,
+            run_id=challenger["run_id"],
+            model_uri=challenger["model_uri"],
+            train_end=datetime.fromisoformat(challenger["train_end"]),
+        )
+
+
+def _outcome(row: TenantNight) -> Outcome:
+    if row.mode == "frozen":
+        return "frozen"
+    if row.verdict == "keep":
+        return "kept"
+    return "too thin" if row.challenger is None else "rejected"
