@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,16 @@ class Summary:
         return f"{self.tenants} {noun}: {', '.join(parts) or 'nothing to do'}"
 
 
+def failed_share(outcomes: Mapping[str, int]) -> float:
+    """Share of those that failed among those that had something to do.
+
+    Args:
+        outcomes: outcome -> tenants.
+    """
+    busy = sum(outcomes.values()) - outcomes.get("unchanged", 0) - outcomes.get("no data", 0)
+    return outcomes.get("failed", 0) / busy if busy else 0.0
+
+
 def close(run_id: str) -> Summary:
     """Sum up the night, once everything else has ended; safe to run again."""
     connection = connect(purpose="recfleet close")
@@ -100,7 +111,6 @@ def _summarize(connection: Connection, night: Night) -> Summary:
             night,
         )
     )
-    busy = sum(outcomes.values()) - outcomes.get("unchanged", 0) - outcomes.get("no data", 0)
     imports = _rows(
         connection,
         "select key, count(*), sum(value::numeric)::double precision from shard_run, "
@@ -116,7 +126,7 @@ def _summarize(connection: Connection, night: Night) -> Summary:
     return Summary(
         tenants=sum(outcomes.values()),
         outcomes=outcomes,
-        failed_share=outcomes.get("failed", 0) / busy if busy else 0.0,
+        failed_share=failed_share(outcomes),
         tolerated_failures=settings().tolerated_failures,
         import_seconds={
             library: {"tasks": tasks, "seconds": round(seconds, 2)}

@@ -21,7 +21,7 @@ from recfleet.audit import Entry, append_entries
 from recfleet.database import connect, transaction
 from recfleet.errors import BadInputError
 from recfleet.fleet.champions import champions_of
-from recfleet.fleet.close import close
+from recfleet.fleet.close import close, failed_share
 from recfleet.fleet.decide import decide
 from recfleet.fleet.ledger import (
     FINAL_STATES,
@@ -384,9 +384,7 @@ class BackfillSummary:
     @property
     def failed_share(self) -> float:
         """Of the tenants' nights that had something to do."""
-        idle = self.outcomes.get("unchanged", 0) + self.outcomes.get("no data", 0)
-        busy = sum(self.outcomes.values()) - idle
-        return self.outcomes.get("failed", 0) / busy if busy else 0.0
+        return failed_share(self.outcomes)
 
     @property
     def failed(self) -> bool:
