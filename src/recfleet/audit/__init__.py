@@ -3,9 +3,10 @@
 from recfleet.audit._chain import Chain, Fault, Head, check_chain, parse_head, read_head
 from recfleet.audit._read import OnRecord, read_entries
 from recfleet.audit._words import numbers_in_words, span_in_words, what_changed, where_it_came_from
-from recfleet.audit._write import Entry, Kind, append_entries
+from recfleet.audit._write import SCHEDULER, Entry, Kind, append_entries
 
 __all__ = [
+    "SCHEDULER",
     "Chain",
     "Entry",
     "Fault",

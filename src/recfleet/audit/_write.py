@@ -28,6 +28,10 @@ Kind = Literal[
 ]
 
 
+SCHEDULER = "scheduler"
+"""Who did what no person did."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One thing that was changed or decided."""
@@ -36,7 +40,7 @@ class Entry:
     tenant_id: str | None
     """Whose; None: the fleet's."""
     actor: str
-    """Who did it: ``scheduler``, or a person's name."""
+    """Who did it: SCHEDULER, or a person's name."""
     reason: str
     """In words."""
     night_id: int | None = None

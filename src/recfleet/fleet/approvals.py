@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import structlog
 from psycopg2.extras import execute_values
 
-from recfleet.audit import Entry, append_entries
+from recfleet.audit import SCHEDULER, Entry, append_entries
 from recfleet.database import transaction
 from recfleet.errors import TenantError
 from recfleet.fleet.ledger import HeldBy
@@ -214,7 +214,7 @@ def expire(connection: Connection) -> int:
                 connection,
                 tenant_ids,
                 "expired",
-                actor="scheduler",
+                actor=SCHEDULER,
                 reason="nobody answered in time",
                 only=[approval_id for _, approval_id in late],
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recfleet.audit import Entry, append_entries
+from recfleet.audit import SCHEDULER, Entry, append_entries
 from recfleet.tenants import Policy
 from recfleet.tenants.fields import flatten
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
     from recfleet.fleet.ledger import Night
-
-ACTOR = "scheduler"
 
 
 def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> None:
@@ -44,7 +42,7 @@ def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> 
             Entry(
                 kind="policy",
                 tenant_id=None,
-                actor=ACTOR,
+                actor=SCHEDULER,
                 reason=f"the file of the fleet's policy says otherwise than before of {keys}",
                 night_id=night.night_id,
                 facts={"changes": changes, "policy": policy.model_dump(mode="json")},

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet import registry
+from recfleet.audit import SCHEDULER
 from recfleet.fleet.approvals import Request, ask
 from recfleet.fleet.champions import (
     Champion,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 
 log = structlog.get_logger(__name__)
-
-ACTOR = "scheduler"
 
 TOGETHER = 32
 """Tenants whose releases are written and switched to in one transaction."""
@@ -291,7 +290,7 @@ def _release(desk: Desk, works: list[Work[Publication]]) -> list[Step]:
         for work in first
         if work.made.crowned
     ]
-    crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=ACTOR)
+    crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=SCHEDULER)
     _ask(desk, first)
     releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
     switch_live(desk.connection, releases)
@@ -364,7 +363,7 @@ def _ask(desk: Desk, works: list[Work[Publication]]) -> None:
         night_id=desk.night.night_id,
         requests=requests,
         hours=desk.settings.approval_hours,
-        actor=ACTOR,
+        actor=SCHEDULER,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from recfleet.audit import append_entries
+from recfleet.audit import SCHEDULER, append_entries
 from recfleet.fleet.approvals import end_waiting, expire, tell_registry
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 
@@ -86,7 +86,7 @@ def _end_overtaken(tools: Tools, finding: Finding) -> None:
         tools.connection,
         [finding.tenant_id],
         "overtaken",
-        actor="scheduler",
+        actor=SCHEDULER,
         reason="found by the doctor: the champion that it was judged against is not in force",
     )
     append_entries(tools.connection, entries)
