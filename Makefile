@@ -56,7 +56,7 @@ bench-housekeeping: $(INSTALLED_DEV) ## fifty nights of 200 tenants: does anythi
 bench-pages: $(INSTALLED_DEV) ## 4,000 and 40,000 tenants: how fast the Fleet page answers; 3 minutes
 	$(BENCH) benchmarks.pages
 
-bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 10 minutes
+bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 13 minutes
 	$(BENCH) benchmarks.judging
 
 bad-morning: $(INSTALLED_DEV) ## the README's bad morning over real purchases; RETAIL=PATH, 4 minutes
