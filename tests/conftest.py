@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _STORIES = frozenset({"tests/pages/test_browser.py"})
 """Files whose tests share one running stack, and are for one worker in their order."""
 _TEMPLATE = "recfleet_template"
+_MLFLOW_TEMPLATE = "mlflow_template"
 _numbers = count(1)
 
 
@@ -83,19 +85,28 @@ def connection(database_url: str) -> Iterator[Connection]:
     connection.close()
 
 
+@pytest.fixture(scope="session")
+def mlflow_template(postgres_server: PostgresServer) -> str:
+    """An MLflow database with tables and nothing in them, that others are copied from."""
+    from recfleet.registry import upgrade_store
+
+    postgres_server.create_database(_MLFLOW_TEMPLATE)
+    upgrade_store(postgres_server.url(_MLFLOW_TEMPLATE))
+    gc.collect()  # MLflow leaves its connection open, and a template may have none.
+    return _MLFLOW_TEMPLATE
+
+
 @pytest.fixture
 def stack(
     postgres_server: PostgresServer,
     database_url: str,
+    mlflow_template: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Settings]:
     """Settings of this process that point at this test's own database, MLflow and artifacts."""
-    from recfleet.registry import upgrade_store
-
     mlflow = f"mlflow_{database_url.rsplit('_', 1)[-1]}"
-    postgres_server.create_database(mlflow)
-    upgrade_store(postgres_server.url(mlflow))
+    postgres_server.create_database(mlflow, template=mlflow_template)
     values = {
         "DATABASE_URL": database_url,
         "MLFLOW_STORE_URL": postgres_server.url(mlflow),
@@ -109,3 +120,5 @@ def stack(
     settings.cache_clear()
     yield settings()
     settings.cache_clear()
+    # MLflow keeps its connections for as long as the process lives; they end with the database.
+    postgres_server.drop_database(mlflow)

@@ -23,7 +23,7 @@ from recfleet.fleet.stages import STAGES
 from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.operations.doctor import Finding, examine, repair
-from recfleet.registry import ArtifactStore, Registry, Surveyed, survey, upgrade_store
+from recfleet.registry import ArtifactStore, Registry, Surveyed, survey
 from recfleet.settings import Settings, settings
 from recfleet.tenants import lock_tenants
 from tests.aging import artifact_folder, days_pass
@@ -48,13 +48,15 @@ class _Kept:
 
 @pytest.fixture(scope="module")
 def kept(
-    postgres_server: PostgresServer, _template: str, tmp_path_factory: pytest.TempPathFactory
+    postgres_server: PostgresServer,
+    _template: str,
+    mlflow_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[_Kept]:
     """alpha with a champion and one before it, berry with a first model, thin without one."""
     folder = tmp_path_factory.mktemp("doctor")
     postgres_server.create_database("doctor", template=_template)
-    postgres_server.create_database("doctor_mlflow")
-    upgrade_store(postgres_server.url("doctor_mlflow"))
+    postgres_server.create_database("doctor_mlflow", template=mlflow_template)
     with pytest.MonkeyPatch.context() as patch:
         values = {
             "DATABASE_URL": postgres_server.url("doctor"),

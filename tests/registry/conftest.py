@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,26 +14,16 @@ from scipy.sparse import csr_matrix
 
 from recfleet.als import AlsModel, Recipe, fit
 from recfleet.local import PostgresServer
-from recfleet.registry import ArtifactStore, Registry, upgrade_store
+from recfleet.registry import ArtifactStore, Registry
 
 BUCKET = "models"
-_TEMPLATE = "mlflow_template"
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def mlflow_template(postgres_server: PostgresServer) -> str:
-    """An MLflow database with tables and nothing in them, that others are copied from."""
-    postgres_server.create_database(_TEMPLATE)
-    upgrade_store(postgres_server.url(_TEMPLATE))
-    gc.collect()  # MLflow leaves its connection open, and a template may have none.
-    return _TEMPLATE
 
 
 @pytest.fixture(scope="module")
 def store_url(postgres_server: PostgresServer, mlflow_template: str) -> Iterator[str]:
     """Address of an MLflow database of this file's own."""
-    name = f"mlflow_{next(_numbers)}"
+    name = f"registry_{next(_numbers)}"
     postgres_server.create_database(name, template=mlflow_template)
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
