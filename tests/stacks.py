@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import psycopg2
 
 from recfleet.local import free_port
 
+_TROUBLE = re.compile(r"\b(warning|error|critical|traceback)\b", re.IGNORECASE)
 MAIN = "from recfleet.cli import main; main()"
 
 
@@ -74,6 +76,21 @@ class Stack:
             cursor.execute(text, parameters)
             return cursor.fetchall() if cursor.description else []
 
+    def tell(self, home: Path) -> None:
+        """Print what Airflow did; pytest shows it when a test fails, and the folder goes."""
+        address = self.variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
+        with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select dag_id, task_id, map_index, state, try_number, "
+                "queued_dttm::time(0)::text, start_date::time(0)::text, end_date::time(0)::text "
+                "from task_instance order by coalesce(start_date, queued_dttm)"
+            )
+            print("$ Airflow's tasks", *cursor, sep="\n")
+        for log in sorted((home / "logs").glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()
+            said = [line for line in lines if _TROUBLE.search(line)]
+            print(f"$ {log.name}, {len(lines)} lines", *said[-20:], sep="\n")
+
 
 @contextmanager
 def running_stack() -> Iterator[Stack]:
@@ -94,6 +111,7 @@ def running_stack() -> Iterator[Stack]:
         stack.variables |= {name: value.strip("'\"") for name, _, value in pairs}
         stack.environment["MLFLOW_TRACKING_URI"] = stack.variables["MLFLOW_TRACKING_URI"]
         yield stack
+        stack.tell(home)
     finally:
         stack("down")
         shutil.rmtree(home, ignore_errors=True)
