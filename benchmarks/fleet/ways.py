@@ -19,6 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from tests.registry.plainly import Plainly
 
 from recfleet.als import AlsModel, Recipe, dump_model, fit, load_library
 from recfleet.als._fold_in import solve, solve_in_factors
@@ -90,20 +91,17 @@ def _mlflow(server: PostgresServer, models: list[AlsModel]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = ArtifactStore(Path(folder).as_uri())
         registry = Registry(server.url("mlflow"), store)
+        plainly = Plainly(server.url("mlflow"), store)
         nights = iter(range(1000))
 
         def plain() -> None:
             night = next(nights)
             for number, model in enumerate(models):
-                tenant_id = f"plain-{number}"
-                options = _challenger(tenant_id, model)
-                run = registry.log_challenger(
-                    night=f"{night}", as_of=AS_OF, **{**vars(options), "tenant_id": tenant_id}
+                one = _challenger(f"plain-{number}", model)
+                run = plainly.log(one, night=f"{night}", as_of=AS_OF)
+                plainly.promote(
+                    Promotion(one.tenant_id, run.run_id, run.model_uri, one.tags, "", None)
                 )
-                version = registry.register(
-                    tenant_id, run_id=run.run_id, model_uri=run.model_uri, tags=options.tags
-                )
-                registry.set_champion(tenant_id, version=version, previous=None)
 
         def together() -> None:
             night = next(nights)

@@ -396,11 +396,8 @@ def test_a_promotion_that_is_not_done_keeps_its_version(
     """The night died between MLflow and Postgres, and its next attempt will find the version."""
     _turn(connection, times=1)
     registry = _registry(short)
-    [(run_id, uri)] = query(
-        connection, "select run_id, model_uri from champion where role = 'previous'"
-    )
-    version = registry.register(
-        "turning", run_id=run_id, model_uri=uri, tags={}, look_for_earlier=False
+    [(run_id, version)] = query(
+        connection, "select run_id, version from champion where role = 'previous'"
     )
     with connection, connection.cursor() as cursor:
         cursor.execute("delete from champion where role = 'previous'")

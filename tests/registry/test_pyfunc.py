@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import url2pathname
@@ -18,22 +17,15 @@ from recfleet.als import AlsModel, Factors, dump_model, fold_in, rank
 from recfleet.errors import TenantError
 from recfleet.registry import ArtifactStore, Registry, load_library, model_folder
 from recfleet.registry._folder import mlmodel_text
+from tests.registry.writing import log, register
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 
 def _promote(registry: Registry, tenant: str, model: AlsModel) -> str:
     """Promote a model; the folder it is in."""
-    run = registry.log_challenger(
-        tenant,
-        night="night",
-        as_of=datetime(2011, 12, 10, tzinfo=UTC),
-        train_end=model.train_end,
-        files=dump_model(model),
-        params={},
-        metrics={},
-    )
-    version = registry.register(tenant, run_id=run.run_id, model_uri=run.model_uri, tags={})
+    run = log(registry, tenant, model)
+    version = register(registry, tenant, run)
     registry.set_champion(tenant, version=version, previous=None)
     return run.model_uri
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from recfleet.als import AlsModel, dump_model
+from recfleet.als import AlsModel
 from recfleet.registry import (
     ArtifactStore,
     LoggedRun,
@@ -21,6 +21,7 @@ from recfleet.registry import (
     model_name,
     rebuild_bloated_indexes,
 )
+from tests.registry.writing import log, register
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -36,12 +37,13 @@ def retention(store_url: str, artifacts: ArtifactStore) -> Iterator[Retention]:
 
 
 def _log(registry: Registry, tenant: str, model: AlsModel, night: str = "night") -> LoggedRun:
-    return registry.log_challenger(
+    return log(
+        registry,
         tenant,
+        model,
         night=night,
         as_of=NOW,
         train_end=NOW - timedelta(days=14),
-        files=dump_model(model),
         params={"factors": 6},
         metrics={"rmse": 0.5},
         tags={"verdict": "keep"},
@@ -107,7 +109,7 @@ def test_runs_are_told_by_their_end(
     registry: Registry, retention: Retention, model: AlsModel, tenant: str
 ) -> None:
     run = _log(registry, tenant, model)
-    version = registry.register(tenant, run_id=run.run_id, model_uri=run.model_uri, tags={})
+    version = register(registry, tenant, run)
     assert retention.runs(NOW - timedelta(days=1), [tenant]) == []
     assert [(old.run_id, old.versions) for old in retention.runs(SOON, [tenant])] == [
         (run.run_id, (version,))
@@ -120,9 +122,7 @@ def test_versions_go_with_their_tags_and_not_those_with_an_alias(
 ) -> None:
     for night in ("one", "two", "three"):
         run = _log(registry, tenant, model, night)
-        registry.register(
-            tenant, run_id=run.run_id, model_uri=run.model_uri, tags={"only": f"{tenant} {night}"}
-        )
+        register(registry, tenant, run, tags={"only": f"{tenant} {night}"})
     versions = retention.versions([tenant])
     assert [version.version for version in versions] == [3, 2, 1]
     assert {version.aliases for version in versions} == {()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import url2pathname
@@ -20,41 +19,20 @@ from recfleet.registry import (
     LoggedRun,
     Promotion,
     Registry,
+    model_folder,
     model_name,
 )
+from tests.registry.plainly import Plainly
+from tests.registry.writing import AS_OF, NIGHT, challenger
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
-AS_OF = datetime(2011, 12, 10, tzinfo=UTC)
-TRAIN_END = datetime(2011, 11, 26, tzinfo=UTC)
-NIGHT = "scheduled__2011-12-10T00:00:00+00:00"
 METRICS = {"rmse_challenger": 0.4712, "rmse_champion": None, "gain": float("nan"), "gain_low": 0.0}
 TAGS = {"verdict": "promote", "skill": 0.123456789, "reason": "é\n'" * 3000, "nothing": None}
 
 
 def _challenger(tenant_id: str, model: AlsModel, **changes: Any) -> Challenger:
-    values: dict[str, Any] = {
-        "tenant_id": tenant_id,
-        "train_end": TRAIN_END,
-        "files": dump_model(model),
-        "params": model.recipe.model_dump(),
-        "metrics": METRICS,
-        "tags": TAGS,
-    }
-    return Challenger(**(values | changes))
-
-
-def _plain(registry: Registry, tenant_id: str, model: AlsModel) -> LoggedRun:
-    return registry.log_challenger(
-        tenant_id,
-        night=NIGHT,
-        as_of=AS_OF,
-        train_end=TRAIN_END,
-        files=dump_model(model),
-        params=model.recipe.model_dump(),
-        metrics=METRICS,
-        tags=TAGS,
-    )
+    return challenger(tenant_id, model, **({"metrics": METRICS, "tags": TAGS} | changes))
 
 
 def _log(registry: Registry, *challengers: Challenger, **options: Any) -> list[LoggedRun]:
@@ -120,19 +98,13 @@ def _alike(column: str, value: Any, tenant_id: str, run_id: str) -> Any:
 
 
 def test_every_column_is_as_mlflow_writes_it(
-    registry: Registry, store_url: str, model: AlsModel, tenant: str
+    registry: Registry, artifacts: ArtifactStore, store_url: str, model: AlsModel, tenant: str
 ) -> None:
+    plainly = Plainly(store_url, artifacts)
     one, other, third = (f"{tenant}-{letter}" for letter in "abc")
-    plain = _plain(registry, one, model)
-    for previous in (None, 1):  # a first model, and one after it
-        version = registry.register(
-            one,
-            run_id=plain.run_id,
-            model_uri=plain.model_uri,
-            tags=TAGS,
-            description="Beats it. " * 900,
-        )
-        registry.set_champion(one, version=version, previous=previous)
+    plain = plainly.log(_challenger(one, model), night=NIGHT, as_of=AS_OF)
+    version = plainly.promote(_promotion(one, plain))
+    plainly.point(one, version, previous=1)  # as if there had been one before it
     together, _ = _log(registry, _challenger(other, model), _challenger(third, model))
     for previous in (None, 1):
         assert registry.promote([_promotion(other, together, previous)]) == [1]
@@ -149,9 +121,8 @@ def test_the_files_are_the_models(
     registry: Registry, artifacts: ArtifactStore, model: AlsModel, tenant: str
 ) -> None:
     runs = _log(registry, *(_challenger(f"{tenant}-{number}", model) for number in range(3)))
-    plain = _plain(registry, tenant, model)
     for run in runs:
-        assert artifacts.read(run.model_uri) == artifacts.read(plain.model_uri)
+        assert artifacts.read(run.model_uri) == model_folder(dump_model(model))
     assert len({run.run_id for run in runs}) == 3
 
 

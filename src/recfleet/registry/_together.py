@@ -36,6 +36,8 @@ class Challenger:
     """Names that all tenants share; those that are None or not a number are left out."""
     tags: Mapping[str, object]
     """What a person asks when browsing, besides tenant, night, as-of and train end."""
+    description: str = ""
+    """In words, shown above the run."""
 
 
 @dataclass(frozen=True)

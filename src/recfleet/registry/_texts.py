@@ -1,0 +1,77 @@
+"""What a person reads in MLflow: notes, tags and numbers, as its tables have room for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recfleet.registry._together import Challenger
+
+_LONGEST = 5000
+"""Characters that MLflow's tables have room for, in the narrowest of their columns for prose."""
+_NOTE = "mlflow.note.content"
+"""The tag that MLflow shows as the description of a run or an experiment, in Markdown."""
+
+
+def experiment_tags(tenant_id: str) -> dict[str, str]:
+    """Tags of a tenant's experiment."""
+    return {
+        "tenant": tenant_id,
+        _NOTE: "Every challenger of this tenant, one run a night. Those that were promoted are "
+        "versions of the registered model of the same name.",
+    }
+
+
+def model_note(tenant_id: str) -> dict[str, Any]:
+    """Description and tags of a tenant's registered model."""
+    return {
+        "description": f"What to offer next to each customer of `{tenant_id}`.\n\n"
+        "`champion` is the version in force, `previous` the one before it. Only promoted "
+        "challengers become versions; every challenger is a run of the experiment of the same "
+        "name.",
+        "tags": {"tenant": tenant_id},
+    }
+
+
+def run_tags(
+    challenger: Challenger, night: str, as_of: datetime, *, name: str, user: str
+) -> dict[str, str]:
+    """Tags of a challenger's run, those by which MLflow's pages name and describe it with them."""
+    return {
+        "mlflow.runName": name,
+        "mlflow.user": user,
+        "tenant": challenger.tenant_id,
+        "night": night,
+        "as_of": as_of.isoformat(),
+        "train_end": challenger.train_end.isoformat(),
+        **texts({_NOTE: challenger.description or None}),
+        **texts(challenger.tags),
+    }
+
+
+def numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    """Those that are there."""
+    return {
+        name: float(value)
+        for name, value in metrics.items()
+        if value is not None and not math.isnan(value)
+    }
+
+
+def texts(values: Mapping[str, object]) -> dict[str, str]:
+    """Values as people read them; those that are None are left out."""
+    return {name: _text(value) for name, value in values.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"{value:.6g}" if isinstance(value, float) else cut(str(value))
+
+
+def cut(text: str) -> str:
+    """The text, or as much of it as there is room for."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
