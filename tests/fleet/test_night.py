@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg2
 import pytest
 
 from recfleet.errors import BadInputError, UnknownTenantError
@@ -69,6 +71,16 @@ def test_a_first_model_then_nothing_new_then_a_new_taste(
         ("turning", "previous", 1),
     ]
     assert query(connection, LIVE)[-1] == ("turning", "model", 2, 120)
+
+
+def test_mlflow_tells_of_every_run_why(connection: Connection, stack: Settings) -> None:
+    shop(connection, "steady")
+    run_night("first", START + 12 * WEEK)
+    [(reason,)] = query(connection, "select reason from ledger")
+    with closing(psycopg2.connect(stack.mlflow_store_url)) as mlflow:
+        assert query(mlflow, "select value from tags where key = 'mlflow.note.content'") == [
+            (reason,)
+        ]
 
 
 def test_the_view_shows_what_a_list_says(connection: Connection, stack: Settings) -> None:

@@ -214,6 +214,7 @@ def _challenger(desk: Desk, row: TenantNight, judged: _Judged) -> Challenger:
         params=row.policy.recipe.model_dump(),
         metrics=flatten(judged.verdict.numbers),
         tags=describe(desk, row, judged.facts, judged.verdict.kind, judged.verdict.reason),
+        description=judged.verdict.reason,
     )
 
 
