@@ -28,7 +28,7 @@ STORIES ?= 200
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages bad-morning chaos interleavings up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bad-morning chaos interleavings up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ bench-housekeeping: $(INSTALLED_DEV) ## fifty nights of 200 tenants: does anythi
 
 bench-pages: $(INSTALLED_DEV) ## 4,000 and 40,000 tenants: how fast the Fleet page answers; 3 minutes
 	$(BENCH) benchmarks.pages
+
+bench-operations: $(INSTALLED_DEV) ## 400 tenants: how long a person waits for rollback, modes, doctor, audit; 5 minutes
+	$(BENCH) benchmarks.operations
 
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 13 minutes
 	$(BENCH) benchmarks.judging

@@ -1,0 +1,207 @@
+"""How long a person waits who steps in: modes, going back, the doctor, the audit.
+
+``make bench-operations`` makes small tenants that have had two nights, the second of which promoted
+most of them, and measures on them what docs/approval.md and docs/audit.md say. A rollback is the
+command itself, timed from the start of its process by a reader of the live lists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg2
+import structlog
+from tests.nights import START, WEEK, query, run_night, shop
+
+from benchmarks._home import bench_home, machine, point_settings
+from recfleet.audit import Entry, append_entries
+from recfleet.database import connect, migrate
+from recfleet.local import PostgresServer
+from recfleet.operations.audit import verify
+from recfleet.operations.doctor import examine, repair
+from recfleet.operations.modes import set_mode
+from recfleet.registry import upgrade_store
+from recfleet.settings import Settings, settings
+from recfleet.tenants import Mode
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+MAIN = "from recfleet.cli import main; main()"
+POLICY = '{"recipe": {"factors": 16}, "minimum_gain": 0, "cooldown_days": 0}'
+
+
+def main() -> None:
+    """Make the tenants and print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, help="folder to keep, by default a temporary one")
+    parser.add_argument("--tenants", type=int, default=400)
+    parser.add_argument("--entries", type=int, default=100_000, help="of the audit")
+    parser.add_argument("--rollbacks", type=int, default=5, help="commands of each kind")
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with bench_home(options.home) as (home, server):
+        stack = point_settings(home, server, {"BRAKE_SHARE": "1"})
+        with closing(_prepared(server, stack, options.tenants)) as connection:
+            [(champions, previous)] = query(
+                connection,
+                "select count(*) filter (where role = 'champion'), "
+                "count(*) filter (where role = 'previous') from champion",
+            )
+            print(
+                f"{options.tenants} tenants of 120 customers and 160 products, {champions} with a "
+                f"champion, {previous} with one before it; {machine()}\n\n| | seconds |\n|---|---|"
+            )
+            measure_doctor(connection, stack)
+            measure_rollbacks(connection, options.rollbacks)
+            measure_modes(connection)
+            measure_audit(connection, options.entries)
+
+
+def _prepared(server: PostgresServer, stack: Settings, tenants: int) -> Connection:
+    for name in ("recfleet", "mlflow"):
+        server.create_database(name)
+    migrate(stack.database_url)
+    upgrade_store(stack.mlflow_store_url)
+    connection = connect(stack.database_url)
+    make_fleet(connection, tenants)
+    return connection
+
+
+def make_fleet(connection: Connection, tenants: int) -> None:
+    """Tenants whose taste turned between two nights, the second of which promoted for it."""
+    names = [f"tenant-{number:04}" for number in range(tenants)]
+    for number, name in enumerate(names):
+        shop(connection, name, seed=number)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("update tenant set policy = %s", (POLICY,))
+    run_night("first", START + 12 * WEEK)
+    for number, name in enumerate(names):
+        shop(connection, name, seed=number, weeks=range(12, 20), shuffled=True)
+    run_night("second", START + 20 * WEEK)
+
+
+def measure_doctor(connection: Connection, stack: Settings) -> None:
+    """Look at everything, and mend what is worst: every alias in MLflow is gone."""
+    _tell("doctor, every file of the models read", lambda: examine(connection, stack))
+    _tell("doctor --quick", lambda: examine(connection, stack, quick=True))
+    with closing(psycopg2.connect(stack.mlflow_store_url)) as mlflow, mlflow:
+        mlflow.cursor().execute("delete from registered_model_aliases")
+    found = examine(connection, stack).findings
+    _tell(
+        f"repairing all {len(found)} aliases and those before them",
+        lambda: repair(connection, stack, found, actor="bench"),
+    )
+    left = examine(connection, stack).findings
+    assert found
+    assert not left, left[:3]
+
+
+def measure_rollbacks(connection: Connection, commands: int) -> None:
+    """Roll tenants back by the command line, with kept lists and with lists made at once."""
+    tenants = [
+        tenant_id
+        for (tenant_id,) in query(
+            connection, "select tenant_id from champion where role = 'previous' order by 1"
+        )
+    ]
+    kept, made = tenants[:commands], tenants[commands : 2 * commands]
+    _tell_rollbacks("kept lists", [_roll_back(connection, tenant_id) for tenant_id in kept])
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "delete from recommendation where night_id = 1 and release_id in "
+            "(select release_id from release where tenant_id = any(%s))",
+            (made,),
+        )
+    _tell_rollbacks("lists made at once", [_roll_back(connection, tenant_id) for tenant_id in made])
+
+
+def _tell_rollbacks(how: str, seconds: Sequence[tuple[float, float]]) -> None:
+    for what, values in (
+        (f"rollback to {how}, until they are live", [live for live, _ in seconds]),
+        (f"rollback to {how}, until the prompt is back", [whole for _, whole in seconds]),
+    ):
+        print(f"| {what} | {statistics.median(values):.1f}, at most {max(values):.1f} |")
+
+
+def _roll_back(connection: Connection, tenant_id: str) -> tuple[float, float]:
+    """Seconds from the start of the command to the live lists, and to its end."""
+    started = time.perf_counter()
+    words = ("rollback", tenant_id, "--reason", "to measure")
+    with subprocess.Popen(
+        [sys.executable, "-c", MAIN, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as command:
+        text = "select max(model_version) from live_recommendation where tenant_id = %s"
+        while query(connection, text, tenant_id) != [(1,)]:
+            assert command.poll() is None, command.communicate()[0].decode()
+            time.sleep(0.01)
+        live = time.perf_counter() - started
+        printed, _ = command.communicate()
+    assert command.returncode == 0, printed.decode()
+    return live, time.perf_counter() - started
+
+
+def measure_modes(connection: Connection) -> None:
+    """Switch all tenants at once."""
+    ids = [tenant_id for (tenant_id,) in query(connection, "select tenant_id from tenant")]
+    count = f"{len(ids)} tenants"
+
+    def switch(mode: Mode) -> None:
+        set_mode(connection, ids, mode, actor="bench", reason="to measure")
+
+    _tell(f"{count} frozen", lambda: switch("frozen"))
+    _tell(f"{count} off", lambda: switch("off"))
+    _tell(f"{count} on, with kept lists", lambda: switch("on"))
+    switch("off")
+    os.environ["RECFLEET_REVIVE_DAYS"] = "0"
+    settings.cache_clear()
+    _tell(f"{count} on, with lists made at once", lambda: switch("on"))
+
+
+def measure_audit(connection: Connection, entries: int) -> None:
+    """Verify a long audit."""
+    [(there,)] = query(connection, "select count(*) from audit")
+    for start in range(there, entries, 5_000):
+        with connection:
+            more = min(5_000, entries - start)
+            append_entries(
+                connection,
+                [
+                    Entry(
+                        "policy",
+                        f"tenant-{number % 50:04}",
+                        "bench",
+                        "to measure",
+                        facts={"changes": {"minimum_gain": {"from": 0, "to": number}}},
+                    )
+                    for number in range(more)
+                ],
+            )
+    [(there,)] = query(connection, "select count(*) from audit")
+
+    def verified() -> None:
+        chain = verify(connection)
+        assert not chain.faults, chain.faults[:3]
+
+    connection.rollback()
+    _tell(f"audit verify, {there:,} entries", verified)
+
+
+def _tell(what: str, work: Callable[[], object]) -> None:
+    started = time.perf_counter()
+    work()
+    print(f"| {what} | {time.perf_counter() - started:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
