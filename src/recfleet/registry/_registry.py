@@ -118,6 +118,7 @@ class Registry:
         *,
         night: str,
         as_of: datetime,
+        label: str = "",
         look_for_earlier: bool = False,
     ) -> list[LoggedRun]:
         """Log challengers as finished runs of their tenants' experiments, their models with them.
@@ -129,6 +130,7 @@ class Registry:
             challengers: one a tenant.
             night: the night's name; with the tenant's it names the run for ``look_for_earlier``.
             as_of: the night's as-of time; its date is the run's name.
+            label: what else the name says, to tell such runs apart in a list.
             look_for_earlier: return the run that an earlier attempt of this night has logged, of
                 those for whom it came so far. Costs a search.
 
@@ -148,7 +150,7 @@ class Registry:
                 logged = self._earlier_runs(experiments, night)
             new = [challenger for challenger in challengers if challenger.tenant_id not in logged]
             rows = [
-                self._run_row(challenger, experiments[challenger.tenant_id], night, as_of)
+                self._run_row(challenger, experiments[challenger.tenant_id], night, as_of, label)
                 for challenger in new
             ]
             try:
@@ -369,11 +371,16 @@ class Registry:
         }
 
     def _run_row(
-        self, challenger: Challenger, experiment: Experiment, night: str, as_of: datetime
+        self,
+        challenger: Challenger,
+        experiment: Experiment,
+        night: str,
+        as_of: datetime,
+        label: str,
     ) -> RunRow:
         self._check_root(experiment.artifact_location)
         run_id = new_run_id()
-        name = f"{as_of:%Y-%m-%d}"
+        name = f"{as_of:%Y-%m-%d} {label}".rstrip()
         return RunRow(
             run_id=run_id,
             experiment_id=int(experiment.experiment_id),

@@ -241,6 +241,8 @@ def _promotion(desk: Desk, work: Work[Publication]) -> Promotion:
     row, model = work.row, _challenger(work.made)
     reason = row.reason or ""
     verdict = "promote" if work.made.crowned else "awaiting approval"
+    if desk.night.is_trial:
+        verdict = "promote, in a trial"
     tags = describe(desk, row, row.challenger or {}, verdict, reason)
     return Promotion(
         tenant_id=row.tenant_id,
@@ -249,7 +251,7 @@ def _promotion(desk: Desk, work: Work[Publication]) -> Promotion:
         tags=tags | number_tags(row.numbers),
         description=reason,
         previous=work.made.champion.version if work.made.champion else None,
-        in_force=work.made.crowned,
+        in_force=work.made.crowned and not desk.night.is_trial,
     )
 
 
@@ -329,8 +331,7 @@ def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> 
     if new:
         models = tools.registry(desk)  # Importing it is no tenant's time.
         with shared_part([work.watch for work in new], "publish.mlflow"):
-            promotions = [replace(_promotion(desk, work), in_force=False) for work in new]
-            registered = models.promote(promotions)
+            registered = models.promote([_promotion(desk, work) for work in new])
         for work, number in zip(new, registered, strict=True):
             versions[work.row.tenant_id] = replace(_model(work.made), version=number)
     ready = [

@@ -188,6 +188,7 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]
             [_challenger(desk, work.row, work.made) for work in works],
             night=desk.night.run_id,
             as_of=desk.night.as_of,
+            label=desk.night.kind if desk.night.is_trial else "",
             look_for_earlier=desk.retried,
         )
     return [
