@@ -27,7 +27,9 @@ in the name of the one who did.
 - **Approve the named, reject the rest**: name them under `tenants`, by their ids.
 - **Reject all** leaves every tenant as it is. So does waiting for `RECFLEET_APPROVAL_HOURS`.
 
-`recfleet approvals` does the same on the command line; what was answered there is no longer asked.
+`recfleet approvals` and the page *Approvals* do the same. What was answered there no longer waits;
+a question of which nothing waits any more stays until it is answered, which changes nothing then,
+or until its time is over.
 Triggered by hand, it asks about one `night` (number, as-of date or run id), or about all that wait.
 """
 
@@ -75,6 +77,7 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.fleet.approvals import expire
     from recfleet.operations.questions import carry_out as do
+    from recfleet.operations.questions import tell_answers
 
     [option] = answered["chosen_options"]
     user, given = answered["responded_by_user"], answered["params_input"] or {}
@@ -94,12 +97,15 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
             raise
         except RecfleetError as error:
             raise AirflowFailException(str(error)) from None
+        told = tell_answers(connection, question["approval_ids"])
     print(*[changed.sentence for changed in done.changed], sep="\n")
     if done.refused:
         raise AirflowFailException(
             f"{len(done.refused)} could not be answered: " + " ".join(done.refused.values())
         )
-    return f"{len(done.changed)} approved, {len(done.done) - len(done.changed)} rejected"
+    if not done.done:
+        raise AirflowSkipException(f"Nothing waits any more: {told}.")
+    return told
 
 
 @dag(

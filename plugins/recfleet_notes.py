@@ -1,8 +1,9 @@
-"""What Airflow's grid says of a night that has ended: its summary, as the run's note."""
+"""What Airflow's grid says of a run that has ended: its summary, as the run's note."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import object_session
 
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
+    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +35,44 @@ class NightNotes:
 def _note(dag_run: DagRun) -> None:
     # The scheduler commits what its own session holds; another would wait for the scheduler's lock
     # on the run. A run without a session is a test's.
-    if dag_run.dag_id != "nightly_fleet" or object_session(dag_run) is None:
+    if dag_run.dag_id not in _SENTENCES or object_session(dag_run) is None:
         return
     if dag_run.note:
         return  # What a person wrote stays.
     try:
         from recfleet.database import connect
-        from recfleet.fleet.report import night_sentence
 
         with closing(connect(purpose="recfleet note")) as connection:
-            if sentence := night_sentence(connection, dag_run.run_id):
+            if sentence := _SENTENCES[dag_run.dag_id](connection, dag_run):
                 dag_run.note = sentence
     except Exception:
         log.warning("recfleet has no note for %s", dag_run.run_id, exc_info=True)
+
+
+def _of_night(connection: Connection, dag_run: DagRun) -> str | None:
+    from recfleet.fleet.report import night_sentence
+
+    return night_sentence(connection, dag_run.run_id)
+
+
+def _of_backfill(connection: Connection, dag_run: DagRun) -> str | None:
+    from recfleet.operations.backfill import backfill_sentence
+
+    return backfill_sentence(connection, dag_run.run_id)
+
+
+def _of_approvals(connection: Connection, dag_run: DagRun) -> str | None:
+    from recfleet.operations.questions import tell_answers_of
+
+    night = (dag_run.conf or {}).get("night")
+    return tell_answers_of(connection, night) if night else None
+
+
+_SENTENCES: dict[str, Callable[[Connection, DagRun], str | None]] = {
+    "nightly_fleet": _of_night,
+    "tenant_backfill": _of_backfill,
+    "fleet_approvals": _of_approvals,
+}
 
 
 class RecfleetNotes(AirflowPlugin):

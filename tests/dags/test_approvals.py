@@ -105,3 +105,5 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: httpx.Client) -> No
         "select tenant_id from audit where kind = 'rejected' and actor = 'admin' order by 1"
     ) == [(tenant,) for tenant in sorted(others)]
     assert json.loads(stack("approvals", "list", "--json")) == []
+    note = airflow.get(run).json()["note"]
+    assert note.startswith(f"{len(others)} rejected by admin, 1 approved by admin, 1 rejected by ")

@@ -10,7 +10,7 @@ import pytest
 from recfleet.fleet.housekeeping import keep_house
 from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.champions import promote
-from recfleet.operations.questions import carry_out, put_question
+from recfleet.operations.questions import carry_out, put_question, tell_answers_of
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
@@ -245,6 +245,8 @@ def test_the_brake_asks_and_the_answer_may_be_some(
         ("cherry", "rejected"),
     ]
     assert put_question(connection, "second") is None
+    assert tell_answers_of(connection, "second") == "2 rejected by ann, 1 approved by ann"
+    assert tell_answers_of(connection, "1") == ""
 
 
 def test_many_approvals_share_a_night(

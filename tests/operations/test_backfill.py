@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recfleet.errors import BadInputError, UnknownTenantError
-from recfleet.operations.backfill import plan_backfill, replay
+from recfleet.operations.backfill import backfill_sentence, plan_backfill, replay
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
 from tests.backfills import nights, run_backfill
@@ -130,6 +130,8 @@ def test_a_range_of_nights(connection: Connection, stack: Settings, turned: None
     assert summary.nights == 9
     assert summary.outcomes == {"backfilled": 18}
     assert summary.sentence() == "9 nights, tenant by tenant: 18 backfilled"
+    assert backfill_sentence(connection, "two weeks") == summary.sentence()
+    assert backfill_sentence(connection, "another") is None
     assert [row[0] for row in nights(connection, "two weeks", "shop")] == [
         FIRST + week * WEEK for week in range(9)
     ]

@@ -408,17 +408,31 @@ def close_backfill(run_id: str) -> BackfillSummary:
         connection.commit()
     finally:
         connection.close()
-    outcomes: Counter[str] = Counter()
-    for night in nights:
-        outcomes.update(close(night.run_id).outcomes)
-    summary = BackfillSummary(
-        len(nights), dict(outcomes.most_common()), settings().tolerated_failures
-    )
+    summary = _sum_up([close(night.run_id).outcomes for night in nights])
     log.info(summary.sentence())
     return summary
 
 
+def _sum_up(nights: Sequence[Mapping[str, int]]) -> BackfillSummary:
+    outcomes: Counter[str] = Counter()
+    for night in nights:
+        outcomes.update(night)
+    return BackfillSummary(len(nights), dict(outcomes.most_common()), settings().tolerated_failures)
+
+
 # --- What became of it ----------------------------------------------------------------------------
+
+
+def backfill_sentence(connection: Connection, run_id: str) -> str | None:
+    """A backfill that has ended, in one line; None where none of its nights has. Commits."""
+    with transaction(connection), connection.cursor() as cursor:
+        cursor.execute(
+            "select summary -> 'outcomes' from night "
+            "where backfill = %s and finished_at is not null",
+            (run_id,),
+        )
+        nights = [outcomes for (outcomes,) in cursor]
+    return _sum_up(nights).sentence() if nights else None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from recfleet.database import transaction
 from recfleet.errors import BadInputError
 from recfleet.fleet.report import find_night, trio
 from recfleet.operations.approvals import Answered, approve, list_waiting, reject
@@ -98,6 +99,37 @@ def carry_out(
         changed=approved.changed,
         refused={**approved.refused, **rejected.refused},
     )
+
+
+def tell_answers(connection: Connection, approval_ids: Sequence[int]) -> str:
+    """What has become of some requests and through whom, in one line; commits."""
+    with transaction(connection), connection.cursor() as cursor:
+        cursor.execute(
+            "select status, decided_by, count(*) from approval where approval_id = any(%s) "
+            "group by 1, 2 order by 3 desc, 1, 2",
+            (list(approval_ids),),
+        )
+        return ", ".join(
+            f"{count} {'waiting' if status == 'waiting' else f'{status} by {by}'}"
+            for status, by, count in cursor
+        )
+
+
+def tell_answers_of(connection: Connection, night: str) -> str:
+    """What has become of the requests of a night; empty: it made none. Commits.
+
+    Args:
+        connection: an open connection.
+        night: its number, as-of date or Airflow run id.
+
+    Raises:
+        BadInputError: there is no such night.
+    """
+    night_id = find_night(connection, night)["night_id"]
+    with transaction(connection), connection.cursor() as cursor:
+        cursor.execute("select approval_id from approval where night_id = %s", (night_id,))
+        ids = [number for (number,) in cursor]
+    return tell_answers(connection, ids)
 
 
 def _check_named(connection: Connection, approval_ids: Sequence[int], named: Sequence[str]) -> None:
