@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Answer = Literal["all", "named", "none"]
 """What is approved; the rest of what was asked is rejected."""
 
+_ASK_AGAIN = (
+    "Nothing was changed. Trigger fleet_approvals to be asked again, or answer with `recfleet "
+    "approvals` or on the page Approvals."
+)
 _LISTED = 200
 """Changes that the question shows; of more it tells how many there are."""
 
@@ -134,10 +138,7 @@ def tell_answers_of(connection: Connection, night: str) -> str:
 
 def _check_named(connection: Connection, approval_ids: Sequence[int], named: Sequence[str]) -> None:
     if not named:
-        raise BadInputError(
-            "No tenant was named to be approved. Nothing was changed; what waits can be answered "
-            "with `recfleet approvals`."
-        )
+        raise BadInputError(f"No tenant was named to be approved. {_ASK_AGAIN}")
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id from approval where approval_id = any(%s)", (list(approval_ids),)
@@ -146,8 +147,7 @@ def _check_named(connection: Connection, approval_ids: Sequence[int], named: Seq
     connection.commit()
     if strange := sorted(set(named) - asked):
         raise BadInputError(
-            f"Nothing was asked about {', '.join(map(repr, strange))}. Nothing was changed; what "
-            "waits can be answered with `recfleet approvals`."
+            f"Nothing was asked about {', '.join(map(repr, strange))}. {_ASK_AGAIN}"
         )
 
 
