@@ -50,6 +50,22 @@ class Stack:
         print(done.stdout, done.stderr)
         return done
 
+    def json(self, *words: str) -> Any:
+        """What the command finds."""
+        return json.loads(self(*words, "--json"))
+
+    def refused(self, *words: str) -> str:
+        """What is said to who asks for what cannot be: a sentence and exit code 2."""
+        done = self.run(*words)
+        assert done.returncode == 2, words
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def night(self, as_of: str) -> dict[str, dict[str, Any]]:
+        """Run a night; tenant -> its row."""
+        self("night", "run", "--as-of", as_of, "--wait")
+        return {row["tenant"]: row for row in self.json("night", "show")["tenants"]}
+
     def setting(self, name: str) -> str:
         """One of recfleet's settings."""
         return self.variables[f"RECFLEET_{name}"]
@@ -93,13 +109,18 @@ class Stack:
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
-    """Services of one's own on free ports, with which they end."""
+def running_stack(**settings: str) -> Iterator[Stack]:
+    """Services of one's own on free ports, with which they end.
+
+    Args:
+        **settings: those of recfleet's that are to be others, such as ``APPROVAL_HOURS``.
+    """
     # Not below pytest's folder, which another user, such as Postgres's, may not pass.
     home = Path(tempfile.mkdtemp(prefix="recfleet-stack-"))
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("RECFLEET_")
     }
+    environment |= {f"RECFLEET_{name}": value for name, value in settings.items()}
     environment["RECFLEET_HOME"] = str(home)
     for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
         environment[f"RECFLEET_{service}_PORT"] = str(free_port())

@@ -5,7 +5,6 @@ A feed broke overnight: find it, stop it, roll back, backfill, thaw; as the READ
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.online_retail import online_retail_path
+from tests.online_retail import three_countries
 from tests.stacks import Stack
 
 pytestmark = [
@@ -37,10 +36,7 @@ EAGER = ("minimum_gain=0", "cooldown_days=0", "confidence=0.51", "probation_nigh
 @pytest.fixture
 def feeds(tmp_path: Path) -> tuple[Path, Path]:
     """The file as it came from the broken feed, and as it came once that was mended."""
-    raw = pd.read_csv(online_retail_path(), dtype=str)
-    british = raw["Country"] == "United Kingdom"
-    few = british & (raw["CustomerID"].fillna("").str[-3].isin(list("02468")))
-    whole = raw[few | raw["Country"].isin(["Germany", "France"])]
+    whole = three_countries()
     late = (whole["Country"] == "United Kingdom") & (whole["InvoiceDate"] >= BROKE)
     paths = tmp_path / "broken.csv", tmp_path / "mended.csv"
     whole[~late | (whole.index % 400 == 0)].to_csv(paths[0], index=False)
@@ -48,44 +44,26 @@ def feeds(tmp_path: Path) -> tuple[Path, Path]:
     return paths
 
 
-def _json(recfleet: Stack, *words: str) -> Any:
-    return json.loads(recfleet(*words, "--json"))
-
-
-def _night(recfleet: Stack, as_of: str) -> dict[str, dict[str, Any]]:
-    """Run a night; tenant -> its row."""
-    recfleet("night", "run", "--as-of", as_of, "--wait")
-    rows = _json(recfleet, "night", "show")["tenants"]
-    return {row["tenant"]: row for row in rows}
-
-
 def _version(recfleet: Stack, customer: str) -> int | None:
-    listed = _json(recfleet, "recommend", TENANT, customer)["recommended"]
+    listed = recfleet.json("recommend", TENANT, customer)["recommended"]
     version: int | None = listed[0]["model_version"]
     return version
-
-
-def _refused(recfleet: Stack, *words: str) -> str:
-    done = recfleet.run(*words)
-    assert done.returncode == 2, words
-    assert "Traceback" not in done.stderr
-    return done.stderr
 
 
 @pytest.mark.timeout(900)
 def test_one_bad_morning(recfleet: Stack, feeds: tuple[Path, Path]) -> None:
     broken, mended = feeds
     recfleet("ingest", str(broken), "--preset", "online-retail")
-    first = _night(recfleet, "2011-09-01")
+    first = recfleet.night("2011-09-01")
     assert first[TENANT]["outcome"] == "first model"
     recfleet("tenant", "set", TENANT, *EAGER, "--reason", "so that it is promoted")
-    second = _night(recfleet, "2011-11-20")
+    second = recfleet.night("2011-11-20")
     assert second[TENANT]["outcome"] == "promoted"
     customer = _a_customer(mended)
     assert _version(recfleet, customer) == 2
 
     # Find it.
-    bad = _night(recfleet, "2011-12-09")
+    bad = recfleet.night("2011-12-09")
     assert bad[TENANT]["outcome"] == "quarantined"
     assert "usual" in bad[TENANT]["reason"]
     assert _version(recfleet, customer) == 2, "the last good release stays live"
@@ -93,13 +71,13 @@ def test_one_bad_morning(recfleet: Stack, feeds: tuple[Path, Path]) -> None:
     # Stop it.
     where = ("--where", "outcome=quarantined")
     recfleet("tenant", "set-mode", *where, "frozen", "--reason", "the feed broke")
-    modes = {row["tenant"]: row["mode"] for row in _json(recfleet, "tenant", "list")}
+    modes = {row["tenant"]: row["mode"] for row in recfleet.json("tenant", "list")}
     assert modes == {TENANT: "frozen", "germany": "on", "france": "on"}
 
     # Roll back.
     recfleet("rollback", TENANT, "--reason", "trained while the feed was going bad")
     assert _version(recfleet, customer) == 1
-    said = _refused(recfleet, "rollback", TENANT, "--reason", "once more")
+    said = recfleet.refused("rollback", TENANT, "--reason", "once more")
     assert "previous" in said
 
     # Backfill what was missed, and look before anything is changed.
@@ -113,7 +91,7 @@ def test_one_bad_morning(recfleet: Stack, feeds: tuple[Path, Path]) -> None:
     recfleet("tenant", "set", TENANT, "approval=every", "confidence=0.9", "--reason", "look first")
     last = ("--from", "2011-12-09", "--to", "2011-12-09", "--promote", "--wait")
     recfleet("backfill", TENANT, *last, "--reason", "catch up")
-    [waiting] = _json(recfleet, "approvals", "list")
+    [waiting] = recfleet.json("approvals", "list")
     assert waiting["tenant"] == TENANT
     assert _version(recfleet, customer) == 1
     recfleet("approvals", "approve", "--tenant", TENANT, "--reason", "looks right")
@@ -133,11 +111,11 @@ def _a_customer(path: Path) -> str:
 def _tell_it_afterwards(recfleet: Stack, customer: str) -> None:
     """The audit, the trace and the doctor know what happened."""
     recfleet("tenant", "set-mode", TENANT, "off", "--reason", "closed for a day")
-    assert "off" in _refused(recfleet, "recommend", TENANT, customer)
+    assert "off" in recfleet.refused("recommend", TENANT, customer)
     recfleet("tenant", "set-mode", TENANT, "on", "--reason", "open again")
     recfleet("recommend", TENANT, customer)
 
-    story = _json(recfleet, "audit", TENANT)
+    story = recfleet.json("audit", TENANT)
     kinds = [entry["kind"] for entry in (story["entries"] if isinstance(story, dict) else story)]
     assert [kind for kind in kinds if kind not in ("policy", "backfill")] == [
         "first model",
@@ -160,9 +138,9 @@ def _tell_it_afterwards(recfleet: Stack, customer: str) -> None:
 def _refuse_what_cannot_be(recfleet: Stack, waiting: dict[str, Any]) -> None:
     """A clear sentence, and exit code 2."""
     why = ("--reason", "a slip")
-    assert "united-kingdom" in _refused(recfleet, "rollback", "united-kingdon", *why)
-    assert "99" in _refused(recfleet, "promote", TENANT, "--version", "99", *why)
+    assert "united-kingdom" in recfleet.refused("rollback", "united-kingdon", *why)
+    assert "99" in recfleet.refused("promote", TENANT, "--version", "99", *why)
     backwards = ("--from", "2011-12-09", "--to", "2011-12-01")
-    assert "2011-12-09" in _refused(recfleet, "backfill", TENANT, *backwards)
+    assert "2011-12-09" in recfleet.refused("backfill", TENANT, *backwards)
     number = str(waiting["approval_id"])
-    assert number in _refused(recfleet, "approvals", "approve", number, *why)
+    assert number in recfleet.refused("approvals", "approve", number, *why)
