@@ -16,7 +16,7 @@ INSTALLED_DEV := .venv/installed-dev
 # Which interpreter makes .venv (by default the first that fits), and which file the demo reads.
 PYTHON ?=
 DATA ?=
-# Which file `make bad-morning` reads.
+# Which file `make operations` reads.
 export RETAIL ?=
 # How often `make chaos` kills each kind of process, and for how many minutes at most.
 KILLS ?= 100
@@ -28,7 +28,7 @@ STORIES ?= 200
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bad-morning chaos interleavings up down status lock clean
+.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations operations chaos interleavings up down status lock clean
 
 help: ## list the targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -62,9 +62,9 @@ bench-operations: $(INSTALLED_DEV) ## 400 tenants: how long a person waits for r
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 13 minutes
 	$(BENCH) benchmarks.judging
 
-bad-morning: $(INSTALLED_DEV) ## the README's bad morning over real purchases; RETAIL=PATH, 4 minutes
-	RECFLEET_BAD_MORNING=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bad-morning RETAIL=PATH}" \
-		$(BIN)/pytest tests/cli/test_bad_morning.py
+operations: $(INSTALLED_DEV) ## what people do by day, over real purchases; RETAIL=PATH, 12 minutes
+	RECFLEET_OPERATIONS=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make operations RETAIL=PATH}" \
+		$(BIN)/pytest tests/cli/test_bad_morning.py tests/cli/test_operations.py
 
 chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres in nights; KILLS, MINUTES, SEED
 	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')

@@ -21,8 +21,8 @@ pytestmark = [
     pytest.mark.postgres,
     pytest.mark.slow,
     pytest.mark.skipif(
-        "RECFLEET_BAD_MORNING" not in os.environ,
-        reason="takes minutes and the UCI Online Retail file: make bad-morning RETAIL=PATH",
+        "RECFLEET_OPERATIONS" not in os.environ,
+        reason="takes minutes and the UCI Online Retail file: make operations RETAIL=PATH",
     ),
 ]
 
