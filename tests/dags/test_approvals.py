@@ -67,5 +67,6 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: Airflow) -> None:
         "select tenant_id from audit where kind = 'rejected' and actor = 'admin' order by 1"
     ) == [(tenant,) for tenant in sorted(others)]
     assert json.loads(stack("approvals", "list", "--json")) == []
-    note = airflow.get(run).json()["note"]
+    run = f"/api/v2/dags/fleet_approvals/dagRuns/{question['task_instance']['dag_run_id']}"
+    note = airflow.api.get(run).json()["note"]
     assert note.startswith(f"{len(others)} rejected by admin, 1 approved by admin, 1 rejected by ")
