@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import structlog
 from tests.nights import START, WEEK, query, run_night, shop
+from tests.stacks import MAIN
 
 from benchmarks._home import bench_home, machine, point_settings
 from recfleet.audit import Entry, append_entries
@@ -37,7 +38,6 @@ from recfleet.tenants import Mode
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-MAIN = "from recfleet.cli import main; main()"
 POLICY = '{"recipe": {"factors": 16}, "minimum_gain": 0, "cooldown_days": 0}'
 
 

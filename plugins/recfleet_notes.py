@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class NightNotes:
+class RunNotes:
     """Told by the scheduler when a run has ended; a note is a kindness and never trouble."""
 
     @hookimpl
@@ -79,4 +79,4 @@ class RecfleetNotes(AirflowPlugin):
     """Notes on runs."""
 
     name = "recfleet_notes"
-    listeners = [NightNotes()]  # noqa: RUF012
+    listeners = [RunNotes()]  # noqa: RUF012

@@ -9,10 +9,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from recfleet.interactions.log import InteractionLog
 
 VARIABLE = "RECFLEET_ONLINE_RETAIL"
+STORY = [
+    pytest.mark.airflow,
+    pytest.mark.mlflow,
+    pytest.mark.postgres,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        "RECFLEET_OPERATIONS" not in os.environ,
+        reason="takes minutes and the UCI Online Retail file: make operations RETAIL=PATH",
+    ),
+]
+"""Marks of a story over these purchases, through a whole stack."""
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 

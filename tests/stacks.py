@@ -131,8 +131,10 @@ def running_stack(**settings: str) -> Iterator[Stack]:
         pairs = (line.partition("=") for line in lines if "=" in line)
         stack.variables |= {name: value.strip("'\"") for name, _, value in pairs}
         stack.environment["MLFLOW_TRACKING_URI"] = stack.variables["MLFLOW_TRACKING_URI"]
-        yield stack
-        stack.tell(home)
+        try:
+            yield stack
+        finally:
+            stack.tell(home)
     finally:
         stack("down")
         shutil.rmtree(home, ignore_errors=True)

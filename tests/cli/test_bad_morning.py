@@ -5,26 +5,16 @@ A feed broke overnight: find it, stop it, roll back, backfill, thaw; as the READ
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from tests.online_retail import three_countries
+from tests.online_retail import STORY, three_countries
 from tests.stacks import Stack
 
-pytestmark = [
-    pytest.mark.airflow,
-    pytest.mark.mlflow,
-    pytest.mark.postgres,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        "RECFLEET_OPERATIONS" not in os.environ,
-        reason="takes minutes and the UCI Online Retail file: make operations RETAIL=PATH",
-    ),
-]
+pytestmark = STORY
 
 TENANT = "united-kingdom"
 BROKE = "2011-12-02"

@@ -8,7 +8,6 @@ have it; and what nobody answers expires.
 from __future__ import annotations
 
 import getpass
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,10 @@ from typing import Any
 import pytest
 
 from tests.airflow_people import Airflow, logged_in, wait_for
-from tests.online_retail import three_countries
+from tests.online_retail import STORY, three_countries
 from tests.stacks import Stack, running_stack
 
-pytestmark = [
-    pytest.mark.airflow,
-    pytest.mark.mlflow,
-    pytest.mark.postgres,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        "RECFLEET_OPERATIONS" not in os.environ,
-        reason="takes minutes and the UCI Online Retail file: make operations RETAIL=PATH",
-    ),
-]
+pytestmark = STORY
 
 BRITAIN = "united-kingdom"
 MINUTES_TO_ANSWER = 2

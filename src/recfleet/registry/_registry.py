@@ -61,7 +61,7 @@ class Aliases:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A model that was promoted, or awaits approval."""
+    """A model that was promoted, awaits approval, or was tried by a backfill."""
 
     tenant_id: str
     version: int

@@ -54,7 +54,7 @@ def run_tags(
 
 
 def numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
-    """Those that are there."""
+    """Metrics as MLflow takes them; those that are None or not a number are left out."""
     return {
         name: float(value)
         for name, value in metrics.items()
