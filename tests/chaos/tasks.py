@@ -11,6 +11,7 @@ import faulthandler
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import tqdm.auto
 
 from recfleet import als, quality, registry
 from recfleet.errors import InfrastructureError
@@ -111,12 +113,24 @@ def start(task: Task, attempt: int, log: Path) -> Running:
     return Running(task, pid, attempt, time.monotonic())
 
 
+def _have_own_locks() -> None:
+    """Part with tqdm's lock, which processes that are forked share once it has been used.
+
+    One that is killed with the lock in its hand would leave all others waiting. A task of Airflow's
+    never shares it: nothing has used tqdm before its process, and its children, are forked.
+    """
+    lock = threading.RLock()
+    for bar in (tqdm.tqdm, tqdm.auto.tqdm):
+        bar.set_lock(lock)
+
+
 def _be_task(task: Task, attempt: int, log: Path) -> None:
     code = WRONG
     try:
         faulthandler.disable()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
+        _have_own_locks()
         with _output_to(log):
             # So long as Postgres is just starting, it shall have the processor.
             time.sleep(min(0.1 * (attempt - 1), 0.5))
