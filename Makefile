@@ -56,7 +56,7 @@ bench-housekeeping: $(INSTALLED_DEV) ## fifty nights of 200 tenants: does anythi
 bench-pages: $(INSTALLED_DEV) ## 4,000 and 40,000 tenants: how fast the Fleet page answers; 3 minutes
 	$(BENCH) benchmarks.pages
 
-bench-operations: $(INSTALLED_DEV) ## 400 tenants: how long a person waits for rollback, modes, doctor, audit; 5 minutes
+bench-operations: $(INSTALLED_DEV) ## 400 tenants: how long a person waits for rollback, modes, doctor, audit; 3 minutes
 	$(BENCH) benchmarks.operations
 
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 13 minutes
