@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +59,26 @@ def test_a_tenants_trouble_stays_that_tenants(connection: Connection, night: Nig
         "berry": ("failed", "failed", "validate: unexpected ZeroDivisionError: oops"),
         "cherry": ("validated", None, None),
     }
+
+
+def test_a_planned_policy_that_cannot_be_used_is_that_tenants_trouble(
+    connection: Connection, night: Night
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ledger set policy = policy || %s where tenant_id = 'berry'",
+            (json.dumps({"cooldown_days": 40_000}),),
+        )
+    connection.commit()
+
+    run_stage(_stage(lambda _: Step("validated")), "run-1", 0)
+
+    states = _states(connection)
+    assert [states[tenant_id][0] for tenant_id in TENANTS] == ["validated", "failed", "validated"]
+    assert (
+        "validate: the policy that it was planned by cannot be used: cooldown_days: 40000:"
+        in (states["berry"][2])
+    )
 
 
 def test_what_a_failing_tenant_wrote_is_undone(connection: Connection, night: Night) -> None:

@@ -156,15 +156,28 @@ def test_a_policy_that_cannot_be_used_is_that_tenants_trouble(
     connection: Connection, stack: Settings
 ) -> None:
     shop(connection, "typo")
+    shop(connection, "vast")
     shop(connection, "well")
-    _execute(
-        connection,
-        "update tenant set policy = %s where tenant_id = 'typo'",
-        json.dumps({"minimum_gains": 0.1}),
-    )
+    wrong: dict[str, dict[str, float]] = {
+        "typo": {"minimum_gains": 0.1},
+        "vast": {"inactive_after_days": 10**10},
+    }
+    for tenant_id, policy in wrong.items():
+        _execute(
+            connection,
+            "update tenant set policy = %s where tenant_id = %s",
+            json.dumps(policy),
+            tenant_id,
+        )
     summary = run_night("night", FIRST)
-    assert outcomes(connection, "night") == {"typo": "failed", "well": "first model"}
+    assert outcomes(connection, "night") == {
+        "typo": "failed",
+        "vast": "failed",
+        "well": "first model",
+    }
     assert summary.failed
+    [(reason,)] = query(connection, "select reason from ledger where tenant_id = 'vast'")
+    assert "inactive_after_days: 10000000000: input should be less than or equal to" in reason
     [(reason,)] = query(connection, "select reason from ledger where tenant_id = 'typo'")
     assert reason.startswith(
         "plan: its policy cannot be used: minimum_gains: there is no such field"

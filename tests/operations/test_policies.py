@@ -36,7 +36,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "recipe.alpha": st.floats(0.001, 1e6),
     "recipe.signal": st.sampled_from(["log_lines", "binary"]),
     "recipe.repeat_purchases": st.booleans(),
-    "probation_nights": st.integers(0, 10**6),
+    "probation_nights": st.integers(0, 365),
     "approval": st.sampled_from(["none", "every", "first"]),
     "minimum_gain": st.floats(0, 0.99),
     "excluded_products": st.lists(NAME, min_size=1),

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy.sparse import csr_matrix
 
+from recfleet.als import fit
+from recfleet.als.recipe import LARGEST_ALPHA, Recipe
 from recfleet.tenants import Policy
+from recfleet.tenants.fields import policy_fields, problems
+from recfleet.tenants.policy import AS_GOOD_AS_EVER
 
 NAMES = st.lists(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=8))
 
@@ -44,6 +53,34 @@ def test_ids_that_are_numbers_are_text() -> None:
 def test_what_is_no_list_of_names(names: object, sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
         Policy.model_validate({"excluded_products": names})
+
+
+def test_every_number_has_an_upper_bound() -> None:
+    numbers = {
+        key: field.bounds for key, field in policy_fields().items() if "number" in field.bounds
+    }
+    assert numbers
+    assert [key for key, bounds in numbers.items() if not re.search("up to|below", bounds)] == []
+
+    too_much = {"inactive_after_days": 10**10, "minimum_customers": 10**20, "cooldown_days": 1e300}
+    with pytest.raises(ValidationError) as caught:
+        Policy.model_validate({**too_much, "recipe": {"alpha": 1e300}})
+    told = problems(caught.value)
+    assert {sentence.partition(":")[0] for sentence in told} == {*too_much, "recipe.alpha"}
+    assert all("input should be less than or equal to" in sentence for sentence in told)
+
+
+def test_the_largest_numbers_can_be_computed_with() -> None:
+    """Of days: dates; of alpha: single precision, of a fit without any penalty."""
+    start = datetime(2011, 12, 10, tzinfo=UTC)
+    assert start - timedelta(days=AS_GOOD_AS_EVER) > datetime(1900, 1, 1, tzinfo=UTC)
+    bought = np.random.default_rng(0).poisson(1, (60, 40)).astype(np.float32) * 1000
+    recipe = Recipe(alpha=LARGEST_ALPHA, regularization=0)
+    ids = np.array([f"{number:02}" for number in range(60)], dtype=object)
+
+    model = fit(csr_matrix(bought), ids, ids[:40], recipe, train_end=start, seed=0)
+
+    assert np.isfinite(model.product_factors).all()
 
 
 def test_the_new_fields_have_bounds() -> None:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Signal = Literal["log_lines", "lines", "log_quantity", "binary"]
 
+LARGEST_ALPHA = 1_000_000
+"""Single precision, which a model is fitted in, has no room for much larger weights beside 1."""
+
 
 class Recipe(BaseModel):
     """How a tenant's model is trained and its lists are made."""
@@ -23,7 +26,7 @@ class Recipe(BaseModel):
     """Weight of the vectors' squared length against the error, relative to the data: at 1 a
     direction of taste is given up when it is no stronger than chance would make it."""
 
-    alpha: float = Field(default=10.0, gt=0)
+    alpha: float = Field(default=10.0, gt=0, le=LARGEST_ALPHA)
     """Weight of one unit of signal, against 1 for what was not bought."""
 
     iterations: int = Field(default=15, ge=1, le=200)

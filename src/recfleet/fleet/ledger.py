@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from psycopg2.extras import execute_values
+from pydantic import ValidationError
 
 from recfleet.errors import InfrastructureError
 from recfleet.tenants import Mode, Policy
+from recfleet.tenants.fields import problems
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -85,6 +87,9 @@ class TenantNight:
     """What made the change of champion wait for a person; None: nothing did."""
     held_verdict: Literal["promote", "rollback"] | None = None
     """The verdict that waits."""
+    policy_error: str | None = None
+    """Why the policy that was planned cannot be used, as after an upgrade in the middle of a night;
+    ``policy`` is then as in the code."""
 
 
 @dataclass(frozen=True)
@@ -209,10 +214,15 @@ def rows_in_state(
             "order by estimated_ms desc, tenant_id",
             (night.night_id, shard, state),
         )
-        return [
-            TenantNight(tenant_id, mode, Policy.model_validate(policy), *rest)
-            for tenant_id, mode, policy, *rest in cursor
-        ]
+        return [_tenant_night(*row) for row in cursor]
+
+
+def _tenant_night(tenant_id: str, mode: Mode, policy: dict[str, Any], *rest: Any) -> TenantNight:
+    try:
+        return TenantNight(tenant_id, mode, Policy.model_validate(policy), *rest)
+    except ValidationError as error:
+        trouble = f"the policy that it was planned by cannot be used: {'; '.join(problems(error))}"
+        return replace(TenantNight(tenant_id, mode, Policy(), *rest), policy_error=trouble)
 
 
 _COLUMN_TYPES = {

@@ -235,6 +235,8 @@ def _work(
     """One tenant's work; its failure is what it has made."""
     watch = Stopwatch()
     try:
+        if row.policy_error:
+            raise TenantError(row.policy_error)
         with watch.part(f"{stage.name}.total"):
             return Work(row, stage.work(desk, row, prepared, watch), watch)
     except Exception as error:

@@ -11,6 +11,15 @@ from recfleet.als.recipe import Recipe
 LONGEST_NAME = 255
 """Characters that a product's or customer's id, or a category, may have."""
 
+AS_GOOD_AS_EVER = 36_500
+"""Days, a century of them: longer than any log, and dates can still be counted with it."""
+
+MOST_AT_LEAST = 1_000_000
+"""The most that may be asked for at the least: a tenant with more is thick enough for anything."""
+
+LONGEST_STAGE = 86_400
+"""Seconds, a day of them: then the next night is due."""
+
 Approval = Literal["none", "every", "first"]
 
 
@@ -47,16 +56,16 @@ class Policy(BaseModel):
     recipe: Recipe = Recipe()
     """The hyper-parameters."""
 
-    minimum_customers: int = Field(default=30, ge=2)
+    minimum_customers: int = Field(default=30, ge=2, le=MOST_AT_LEAST)
     """Customers with a purchase before the holdout, below which a tenant is too thin to train."""
 
-    minimum_products: int = Field(default=20, ge=2)
+    minimum_products: int = Field(default=20, ge=2, le=MOST_AT_LEAST)
     """Products bought before the holdout, below which a tenant is too thin to train."""
 
-    minimum_pairs: int = Field(default=200, ge=1)
+    minimum_pairs: int = Field(default=200, ge=1, le=MOST_AT_LEAST)
     """Pairs of customer and product bought before the holdout, below which it is too thin."""
 
-    minimum_holdout_customers: int = Field(default=20, ge=2)
+    minimum_holdout_customers: int = Field(default=20, ge=2, le=MOST_AT_LEAST)
     """Customers to judge by, below which numbers do not promote."""
 
     minimum_skill: float = Field(default=0.002, ge=0, lt=1)
@@ -70,7 +79,7 @@ class Policy(BaseModel):
     confidence: float = Field(default=0.995, gt=0.5, lt=1)
     """Level of the one-sided bounds of one night."""
 
-    cooldown_days: float = Field(default=14, ge=0)
+    cooldown_days: float = Field(default=14, ge=0, le=AS_GOOD_AS_EVER)
     """Days after a change of champion in which another change needs more."""
 
     cooldown_gain: float = Field(default=0.01, ge=0, lt=1)
@@ -82,10 +91,10 @@ class Policy(BaseModel):
     pooled_days: int = Field(default=7, ge=1, le=365)
     """Nights of as many days are pooled, tonight's the last."""
 
-    pooled_nights: int = Field(default=5, ge=2)
+    pooled_nights: int = Field(default=5, ge=2, le=365)
     """Nights that pooling takes, tonight among them."""
 
-    probation_nights: int = Field(default=7, ge=0)
+    probation_nights: int = Field(default=7, ge=0, le=AS_GOOD_AS_EVER)
     """Nights after its promotion in which a champion is held against the one before it, and gives
     way to that when it is surely worse; 0: none."""
 
@@ -101,11 +110,11 @@ class Policy(BaseModel):
     excluded_customers: Names = ()
     """Customers who get no recommendation; what they bought is learned from as before."""
 
-    inactive_after_days: int = Field(default=180, ge=1)
+    inactive_after_days: int = Field(default=180, ge=1, le=AS_GOOD_AS_EVER)
     """A product that nobody bought for this long is taken as discontinued."""
 
     minimum_coverage: float = Field(default=0.9, ge=0, le=1)
     """Share of customers that must have a list, or the release is not switched to."""
 
-    time_budget_seconds: float = Field(default=600, gt=0)
+    time_budget_seconds: float = Field(default=600, gt=0, le=LONGEST_STAGE)
     """Seconds that one stage may work on the tenant, after which it is ended and has failed."""
