@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recfleet.audit import read_entries, what_changed
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.fleet.plan import plan
 from recfleet.operations.policies import (
     _apply,
     _nested,
     explain_policy,
+    left_over_keys,
     parse_changes,
     set_policies,
 )
@@ -75,10 +77,11 @@ def test_what_is_set_is_in_force_and_nothing_else_changes(
 
 @given(st.lists(NAME), st.lists(NAME, min_size=1), st.booleans())
 def test_lists_are_added_to_and_taken_from(there: list[str], names: list[str], adds: bool) -> None:
-    before = flatten(Policy(excluded_products=tuple(there)).model_dump(mode="json"))
+    fleet = Policy(excluded_products=tuple(there))
+    before = flatten(fleet.model_dump(mode="json"))
     change = parse_changes([f"excluded_products{'+' if adds else '-'}={json.dumps(names)}"])
 
-    own = in_force(Policy(), _apply({}, before, change))
+    own = in_force(fleet, _apply({}, before, change))
 
     expected = set(there) | set(names) if adds else set(there) - set(names)
     assert set(own.excluded_products) == expected
@@ -102,7 +105,9 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
                 "excluded_customers=a,,b",
                 "cooldown_days=1",
                 "cooldown_days=",
-            ]
+            ],
+            ["probation_night", "forgotten"],
+            left_over={"forgotten"},
         )
     text = str(caught.value)
     for part in (
@@ -116,9 +121,11 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "excluded_products: '[1' is no list in JSON",
         "excluded_customers: an empty text names nobody",
         "cooldown_days: it is changed more than once",
+        "probation_night: there is no such field; did you mean probation_nights?",
     ):
         assert part in text
-    assert len(text.splitlines()) == 9
+    assert "forgotten" not in text
+    assert len(text.splitlines()) == 10
     with pytest.raises(BadInputError, match="Say what to change"):
         parse_changes([])
 
@@ -139,9 +146,15 @@ def test_a_change_is_in_the_audit_and_the_same_again_is_not(connection: Connecti
 
     assert tried == done
     assert done[0].status == "done"
-    assert "recipe.factors from 128 to 64" in done[0].sentence
-    assert "minimum_gain from 0.1 to 0.005" in done[0].sentence
+    assert done[0].sentence == (
+        "apple has from the next night on: recipe.factors 64 (was 128); "
+        "excluded_products [a, b] (was []); minimum_gain 0.005, the fleet's again (was 0.1)"
+    )
     assert again[0].status == "unchanged"
+    assert again[0].sentence == (
+        "apple stays as it is: recipe.factors is 64 already; excluded_products is [a, b] already; "
+        "minimum_gain is not its own"
+    )
     assert query(connection, "select policy from tenant where tenant_id = 'apple'") == [
         ({"recipe": {"alpha": 2.0, "factors": 64}, "excluded_products": ["a", "b"]},)
     ]
@@ -151,14 +164,48 @@ def test_a_change_is_in_the_audit_and_the_same_again_is_not(connection: Connecti
             "policy",
             {
                 "changes": {
-                    "recipe.factors": {"from": 128, "to": 64},
-                    "excluded_products": {"from": [], "to": ["a", "b"]},
-                    "minimum_gain": {"from": 0.1, "to": 0.005},
+                    "recipe.factors": {"from": 128, "to": 64, "own": True},
+                    "excluded_products": {"from": [], "to": ["a", "b"], "own": True},
+                    "minimum_gain": {"from": 0.1, "to": 0.005, "own": False},
                 }
             },
             "ann",
             "they asked",
         )
+    ]
+
+
+@pytest.mark.postgres
+def test_only_what_changes_is_told(connection: Connection) -> None:
+    add_tenants(connection, {"apple": "Apple"}, {"apple": {"excluded_products": ["b", "a"]}})
+    connection.commit()
+
+    def change(assignments: list[str], unset: list[str] | None = None) -> str:
+        changes = parse_changes(assignments, unset or [])
+        [result] = set_policies(connection, ["apple"], changes, actor="ann", reason="so")
+        return f"{result.status}: {result.sentence}"
+
+    assert change(["approval=none", "minimum_gain=0.2"], ["recipe.alpha"]) == (
+        "done: apple has from the next night on: approval none, its own now; "
+        "minimum_gain 0.2 (was 0.005)"
+    )
+    assert change(["approval="]) == (
+        "done: apple has from the next night on: approval none, the fleet's again"
+    )
+    assert change([], ["recipe.alpha"]) == (
+        "unchanged: apple stays as it is: recipe.alpha is not its own"
+    )
+    assert change(["excluded_products-=P9,z"]) == (
+        "unchanged: apple stays as it is: P9, z are not in excluded_products"
+    )
+    assert change(["excluded_products+=a", "excluded_customers-=c"]) == (
+        "unchanged: apple stays as it is: a is in excluded_products already; "
+        "c is not in excluded_customers"
+    )
+    entries = read_entries(connection, "apple")
+    assert [what_changed(entry) for entry in entries] == [
+        "policy: approval none, its own now, minimum_gain 0.005 → 0.2",
+        "policy: approval none, the fleet's again",
     ]
 
 
@@ -190,20 +237,18 @@ def test_one_tenants_trouble_is_its_own(connection: Connection) -> None:
     mended = set_policies(
         connection, ["berry"], parse_changes(["recipe.alpha=3"]), actor="ann", reason="they asked"
     )
-    assert mended[0].status == "done"
+    assert mended[0].sentence == ("berry has from the next night on: recipe.alpha 3.0 (was -1)")
     assert get_tenant(connection, "berry").policy.recipe.alpha == 3
+    left_over = left_over_keys(connection, ["apple", "cherry"])
+    changes = parse_changes([], ["forgotten"], left_over=left_over)
     cleared = set_policies(
-        connection, ["cherry"], parse_changes([], ["forgotten"]), actor="ann", reason="they asked"
+        connection, ["apple", "cherry"], changes, actor="ann", reason="they asked"
     )
-    assert cleared[0].status == "done"
-    with pytest.raises(BadInputError, match="no field forgotten to unset"):
-        set_policies(
-            connection,
-            ["cherry"],
-            parse_changes([], ["forgotten"]),
-            actor="ann",
-            reason="they asked",
-        )
+    assert [result.status for result in cleared] == ["unchanged", "done"]
+    assert cleared[1].sentence == ("cherry has from the next night on: forgotten no longer (was 1)")
+    assert left_over_keys(connection, ["apple", "cherry"]) == set()
+    with pytest.raises(BadInputError, match="forgotten: there is no such field"):
+        parse_changes([], ["forgotten"])
 
 
 @pytest.mark.postgres

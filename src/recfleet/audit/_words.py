@@ -20,14 +20,24 @@ def what_changed(entry: OnRecord) -> str:
         new = entry.to_version if entry.to_version is not None else "none"
         return f"{entry.kind}: {former or 'version '}{new}"
     if changes := entry.facts.get("changes"):
-        told = [
-            f"{key} {_short(change['from'])} → {_short(change['to'])}"
-            for key, change in changes.items()
-        ]
+        told = [_changed(key, change) for key, change in changes.items()]
         return f"{entry.kind}: {', '.join(told)}"
     if "from" in entry.facts and "to" in entry.facts:
         return f"{entry.kind}: {_short(entry.facts['from'])} → {_short(entry.facts['to'])}"
     return entry.kind
+
+
+def _changed(key: str, change: Mapping[str, Any]) -> str:
+    """One field of a policy: from what to what, and whose it is now where that is news."""
+    if change["from"] != change["to"]:
+        told = f"{key} {_short(change['from'])} → {_short(change['to'])}"
+    else:
+        told = f"{key} {_short(change['to'])}"
+    if "own" not in change:
+        return told
+    if not change["own"]:
+        return f"{told}, the fleet's again"
+    return told if change["from"] != change["to"] else f"{told}, its own now"
 
 
 def numbers_in_words(entry: OnRecord) -> list[str]:

@@ -178,12 +178,15 @@ def set_command(
     For instance: recfleet tenant set germany excluded_products+=22423 --reason "recalled"
     """
     from recfleet.database import connect
-    from recfleet.operations.policies import parse_changes, set_policies
+    from recfleet.operations.policies import left_over_keys, parse_changes, set_policies
 
     tenant_ids = [word for word in words or () if "=" not in word]
-    changes = parse_changes([word for word in words or () if "=" in word], unset or ())
+    assignments = [word for word in words or () if "=" in word]
     with closing(connect()) as connection:
         chosen = choose(connection, tenant_ids, file=file, where=where)
+        changes = parse_changes(
+            assignments, unset or (), left_over=left_over_keys(connection, chosen)
+        )
         if not chosen:
             say_nobody()
             return
@@ -205,8 +208,8 @@ def policy_command(
 ) -> None:
     """The policy in force: every field, where its value comes from, what it means and may be.
 
-    From is tenant where the tenant has it its own way (`recfleet tenant set`), fleet where
-    policy.toml has, and default otherwise.
+    From is tenant where the tenant has it as its own (`recfleet tenant set`), fleet where
+    policy.toml says otherwise than the default, and default elsewhere.
     """
     from recfleet.database import connect
     from recfleet.operations.policies import explain_policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,12 +39,15 @@ class Change:
     """Text as it was written; of a list, its texts."""
 
 
-def parse_changes(assignments: Sequence[str], unset: Sequence[str] = ()) -> list[Change]:
+def parse_changes(
+    assignments: Sequence[str], unset: Sequence[str] = (), *, left_over: Collection[str] = ()
+) -> list[Change]:
     """Read ``key=value``, ``key=`` (as the fleet), ``key+=a,b`` and ``key-=a`` (of a list).
 
     Args:
         assignments: as they were written.
         unset: keys that are to be as the fleet has them.
+        left_over: keys of no field that can be unset all the same, see ``left_over_keys``.
 
     Raises:
         BadInputError: with everything that is wrong with them, each field's meaning and bounds.
@@ -57,6 +60,8 @@ def parse_changes(assignments: Sequence[str], unset: Sequence[str] = ()) -> list
         except ValueError as error:
             wrong.append(str(error))
     changes += [Change(key, "unset") for key in unset]
+    known = policy_fields().keys() | set(left_over)
+    wrong += [_no_such(change.key) for change in changes if change.key not in known]
     keys = [change.key for change in changes]
     wrong += [
         f"{key}: it is changed more than once" for key in sorted(set(keys)) if keys.count(key) > 1
@@ -99,7 +104,7 @@ def set_policies(
         What was done, by tenant.
 
     Raises:
-        BadInputError: nobody or no reason is named, or a key is none.
+        BadInputError: nobody or no reason is named.
         UnknownTenantError: one of the tenants is not there; nothing was changed.
         ConfigurationError: the fleet's policy cannot be used.
     """
@@ -108,7 +113,6 @@ def set_policies(
     check_tenants(connection, tenant_ids)
     ids = sorted(set(tenant_ids))
     fleet = fleet_policy()
-    _check_unset(connection, ids, changes)
     results: list[Result] = []
     for start in range(0, len(ids), TOGETHER):
         some = ids[start : start + TOGETHER]
@@ -127,6 +131,12 @@ def set_policies(
     return results
 
 
+def left_over_keys(connection: Connection, tenant_ids: Sequence[str]) -> set[str]:
+    """What some of these tenants have in their policies from an older release, and no field is."""
+    own = _read_own(connection, tenant_ids).values()
+    return {key for policy in own for key in flatten(policy)} - policy_fields().keys()
+
+
 def explain_policy(connection: Connection, tenant_id: str | None) -> list[dict[str, Any]]:
     """Every field with its value in force and where that comes from.
 
@@ -135,8 +145,10 @@ def explain_policy(connection: Connection, tenant_id: str | None) -> list[dict[s
         tenant_id: whose; None: the fleet's.
 
     Returns:
-        Rows of ``key``, ``value``, ``from`` (default, fleet or tenant), ``may_be`` and ``meaning``;
-        after them, with neither of the last two, what the tenant asks for and no field is.
+        Rows of ``key``, ``value``, ``from``, ``may_be`` and ``meaning``; after them, with neither
+        of the last two, what the tenant asks for and no field is. From is tenant where the tenant
+        has it as its own, fleet where the fleet's file says otherwise than the default, and
+        default elsewhere.
 
     Raises:
         UnknownTenantError: there is no such tenant.
@@ -168,18 +180,22 @@ def _parse(text: str) -> Change:
     if found is None:
         raise ValueError(f"{text!r} is not of the form key=value")
     key, sign, value = found[1], found[2], found[3].strip()
-    field = policy_fields().get(key)
-    if field is None:
-        near = get_close_matches(key, policy_fields(), n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"{key}: there is no such field{hint}")
     if sign == "=" and not value:
         return Change(key, "unset")
+    field = policy_fields().get(key)
+    if field is None:
+        raise ValueError(_no_such(key))
     if not field.is_list:
         if sign != "=":
             raise ValueError(f"{key}: only lists can be added to and taken from, with += and -=")
         return Change(key, "set", value)
     return Change(key, _HOW[sign], _parse_list(key, value))
+
+
+def _no_such(key: str) -> str:
+    near = get_close_matches(key, policy_fields(), n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{key}: there is no such field{hint}"
 
 
 def _parse_list(key: str, value: str) -> list[object]:
@@ -192,21 +208,6 @@ def _parse_list(key: str, value: str) -> list[object]:
     if not isinstance(names, list):
         raise ValueError(f"{key}: {value!r} is no list in JSON")
     return names
-
-
-def _check_unset(
-    connection: Connection, tenant_ids: Sequence[str], changes: Sequence[Change]
-) -> None:
-    """A key that is none can be unset only where somebody has it, from an older release."""
-    unknown = {change.key for change in changes} - policy_fields().keys()
-    if unknown:
-        for own in _read_own(connection, tenant_ids).values():
-            unknown -= flatten(own).keys()
-    if unknown:
-        raise BadInputError(
-            f"There is no field {', '.join(sorted(unknown))} to unset: `recfleet tenant policy` "
-            "shows those there are."
-        )
 
 
 def _read_own(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -226,7 +227,7 @@ def _change(
     changes: Sequence[Change],
 ) -> tuple[Result, dict[str, Any] | None]:
     """Change one tenant's own policy; with the facts for the audit when it is another one now."""
-    before = _in_force_or_fleet(own, fleet)
+    before = _before(own, fleet)
     wanted = _apply(own, before, changes)
     try:
         policy = in_force(fleet, wanted)
@@ -235,30 +236,77 @@ def _change(
         return Result(tenant_id, "failed", f"its policy could not be used: {trouble}"), None
     after = flatten(policy.model_dump(mode="json"))
     # As it is understood, not as it was written: a number is a number.
-    kept = _nested({key: after[key] for key in flatten(wanted)})
-    if kept == own:
-        return Result(tenant_id, "unchanged", f"{tenant_id} has that policy already"), None
+    kept = {key: after[key] for key in flatten(wanted)}
+    facts = _facts(flatten(own), kept, before, after, changes)
+    if not facts:
+        why = "; ".join(_why_not(change, after) for change in changes)
+        return Result(tenant_id, "unchanged", f"{tenant_id} stays as it is: {why}"), None
     with connection.cursor() as cursor:
         cursor.execute(
-            "update tenant set policy = %s where tenant_id = %s", (json.dumps(kept), tenant_id)
+            "update tenant set policy = %s where tenant_id = %s",
+            (json.dumps(_nested(kept)), tenant_id),
         )
-    facts = {
-        change.key: {"from": before.get(change.key), "to": after.get(change.key)}
-        for change in changes
-    }
-    said = ", ".join(
-        f"{key} from {_shown(fact['from'])} to {_shown(fact['to'])}" for key, fact in facts.items()
-    )
-    sentence = f"{tenant_id} has {said} from the next night on"
+    said = "; ".join(_said(key, fact) for key, fact in facts.items())
+    sentence = f"{tenant_id} has from the next night on: {said}"
     return Result(tenant_id, "done", sentence), {"changes": facts}
 
 
-def _in_force_or_fleet(own: dict[str, Any], fleet: Policy) -> dict[str, Any]:
+def _facts(
+    own: Mapping[str, Any],
+    kept: Mapping[str, Any],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    changes: Sequence[Change],
+) -> dict[str, dict[str, Any]]:
+    """Key -> what it was and is, of what has changed.
+
+    Args:
+        own: what was the tenant's own, flat.
+        kept: what is from now on.
+        before: all that was in force.
+        after: all that is from now on.
+        changes: what was asked.
+    """
+    facts: dict[str, dict[str, Any]] = {}
+    for key in (change.key for change in changes):
+        fact = {"from": before.get(key), "to": after.get(key)}
+        if (key in own) != (key in kept):
+            fact["own"] = key in kept
+        elif fact["from"] == fact["to"]:
+            continue
+        facts[key] = fact
+    return facts
+
+
+def _said(key: str, fact: Mapping[str, Any]) -> str:
+    """What a key is from now on, in words; see ``_facts``."""
+    was = f" (was {_shown(fact['from'])})" if fact["from"] != fact["to"] else ""
+    if key not in policy_fields():
+        return f"{key} no longer{was}"
+    if fact.get("own") is False:
+        return f"{key} {_shown(fact['to'])}, the fleet's again{was}"
+    return f"{key} {_shown(fact['to'])}{was or ', its own now'}"
+
+
+def _why_not(change: Change, after: Mapping[str, Any]) -> str:
+    """Why nothing is different that was to be changed, in words."""
+    if change.how == "unset":
+        return f"{change.key} is not its own"
+    if change.how == "set":
+        return f"{change.key} is {_shown(after[change.key])} already"
+    names = sorted(_names(change.value))
+    they_are = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
+    if change.how == "add":
+        return f"{they_are} in {change.key} already"
+    return f"{they_are} not in {change.key}"
+
+
+def _before(own: dict[str, Any], fleet: Policy) -> dict[str, Any]:
+    """What was in force, flat; of what cannot be used, as it is written."""
     try:
-        policy = in_force(fleet, own)
+        return flatten(in_force(fleet, own).model_dump(mode="json"))
     except ValidationError:
-        policy = fleet
-    return flatten(policy.model_dump(mode="json"))
+        return flatten(fleet.model_dump(mode="json")) | flatten(own)
 
 
 def _apply(
@@ -268,15 +316,19 @@ def _apply(
     for change in changes:
         if change.how == "unset":
             flat.pop(change.key, None)
-            continue
-        value = change.value
-        if isinstance(value, list) and change.how != "set":
-            names = {str(name).strip() for name in value}
-            former = before[change.key]
-            value = [name for name in former if name not in names]
-            value += sorted(names) if change.how == "add" else []
-        flat[change.key] = value
+        elif change.how == "set":
+            flat[change.key] = change.value
+        else:
+            former, names = _names(before[change.key]), _names(change.value)
+            new = former | names if change.how == "add" else former - names
+            if new != former:
+                flat[change.key] = sorted(new)
     return _nested(flat)
+
+
+def _names(value: object) -> set[str]:
+    """A list's, or those that are to be added to it or taken from it; of what is none: none."""
+    return {str(name).strip() for name in value} if isinstance(value, list) else set()
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -295,5 +347,5 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def _shown(value: object) -> str:
     if isinstance(value, list):
-        return f"a list of {len(value)}" if len(value) > 3 else f"[{', '.join(value)}]"
+        return f"a list of {len(value)}" if len(value) > 3 else f"[{', '.join(map(str, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)
