@@ -167,11 +167,24 @@ def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Co
     assert "the popular one, for want of an own" in _run("trace", "alpha", "nobody")
 
     with connection.cursor() as cursor:
+        cursor.execute(
+            "update recommendation set source = 'excluded', products = '{}', scores = '{}' "
+            "where customer_id = 'c0001' and release_id = (select release_id from live_release "
+            "where tenant_id = 'alpha')"
+        )
+    connection.commit()
+    told = _run("trace", "alpha", "c0001")
+    assert "none: the customer is excluded by the policy of alpha" in told
+    assert len(told.splitlines()) == 1
+    excluded = json.loads(_run("trace", "alpha", "c0001", "--json"))
+    assert (excluded["source"], excluded["served"]) == ("excluded", False)
+
+    with connection.cursor() as cursor:
         cursor.execute("update tenant set mode = 'off' where tenant_id = 'alpha'")
     add_tenants(connection, {"new": "New"})
     connection.commit()
-    assert "alpha is off, and nothing is served" in _run("trace", "alpha", "c0001")
-    assert json.loads(_run("trace", "alpha", "c0001", "--json"))["served"] is False
+    assert "alpha is off, and nothing is served" in _run("trace", "alpha", "c0002")
+    assert json.loads(_run("trace", "alpha", "c0002", "--json"))["served"] is False
     assert "nothing was published for new yet" in _run("trace", "new", "c0001")
 
 

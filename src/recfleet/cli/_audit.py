@@ -213,7 +213,7 @@ def trace_command(
 
 def _told(found: Trace) -> Iterator[tuple[str, str]]:
     yield "list", _list_in_words(found)
-    if found.release is None:
+    if found.release is None or found.source == "excluded":
         return
     release = found.release
     yield (
@@ -262,6 +262,11 @@ def _list_in_words(found: Trace) -> str:
         return (
             f"none: nothing was published for {found.tenant_id} yet; `recfleet night show` tells "
             "how far its last night came"
+        )
+    if found.source == "excluded":
+        return (
+            f"none: the customer is excluded by the policy of {found.tenant_id}, and nothing is "
+            "recommended to them"
         )
     whose = "the customer's own" if found.known_customer else "the popular one, for want of an own"
     first = ", ".join(found.products[:5])

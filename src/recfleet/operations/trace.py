@@ -98,11 +98,12 @@ class Trace:
     mode: Mode
     served: bool
     """Whether the customer gets this list now: not while the tenant is off, nor without a
-    release."""
+    release, nor where the tenant's policy excludes them."""
     known_customer: bool
     """False: the release has no list of the customer's own, and the popular one stands in."""
     source: str | None
-    """model or popular; None: there is no list."""
+    """model or popular; excluded: by the tenant's policy, and the list is empty; None: there is no
+    release."""
     products: list[str]
     """The best first."""
     scores: list[float]
@@ -131,13 +132,14 @@ def trace(connection: Connection, tenant_id: str, customer_id: str, settings: Se
         tenant = get_tenant(connection, tenant_id)
         origin = _row(connection, "select * from live_origin where tenant_id = %s", tenant_id)
         listed = _row(connection, _LIST, customer_id, origin["release_id"]) if origin else None
+    source = (listed["source"] or "popular") if listed else None
     return Trace(
         tenant_id=tenant_id,
         customer_id=customer_id,
         mode=tenant.mode,
-        served=origin is not None and tenant.mode != "off",
+        served=origin is not None and tenant.mode != "off" and source != "excluded",
         known_customer=bool(listed and listed["known"]),
-        source=(listed["source"] or "popular") if listed else None,
+        source=source,
         products=listed["products"] if listed else [],
         scores=listed["scores"] if listed else [],
         release=_release(origin, settings) if origin else None,
