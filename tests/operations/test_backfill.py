@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from recfleet.audit import read_entries, what_changed, where_it_came_from
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.backfill import backfill_sentence, plan_backfill, replay
 from recfleet.registry import Aliases, ArtifactStore, Registry
@@ -208,6 +209,10 @@ def test_the_last_night_may_promote(connection: Connection, stack: Settings) -> 
         connection,
         "select distinct as_of, model_version from live_recommendation",
     ) == [(TURNED, version)]
+    asked, promoted = read_entries(connection, "shop")[1:]
+    assert what_changed(asked) == "backfill: 2026-05-23 09:00 to 2026-05-25 09:00"
+    assert where_it_came_from(asked) == ["Airflow run range"]
+    assert ", Airflow run range, MLflow run" in where_it_came_from(promoted)[-1]
     again = run_backfill("again", ["shop"], TURNED - 2 * DAY, TURNED, promote=True)
     assert again.outcomes == {"unchanged": 1}
     assert run_night("tonight", TURNED).outcomes == {"unchanged": 1}

@@ -2,10 +2,18 @@
 
 from recfleet.audit._chain import Chain, Fault, Head, check_chain, parse_head, read_head
 from recfleet.audit._read import OnRecord, read_entries
-from recfleet.audit._words import numbers_in_words, span_in_words, what_changed, where_it_came_from
+from recfleet.audit._words import (
+    OF_BACKFILL,
+    airflow_run,
+    numbers_in_words,
+    span_in_words,
+    what_changed,
+    where_it_came_from,
+)
 from recfleet.audit._write import SCHEDULER, Entry, Kind, append_entries
 
 __all__ = [
+    "OF_BACKFILL",
     "SCHEDULER",
     "Chain",
     "Entry",
@@ -13,6 +21,7 @@ __all__ = [
     "Head",
     "Kind",
     "OnRecord",
+    "airflow_run",
     "append_entries",
     "check_chain",
     "numbers_in_words",

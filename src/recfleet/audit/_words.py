@@ -10,6 +10,8 @@ from typing import Any
 from recfleet.audit._read import OnRecord
 
 _METRICS = {"rmse": ("RMSE", 4), "ndcg_at_10": ("NDCG@10", 3), "recall_at_10": ("recall@10", 3)}
+OF_BACKFILL = "__as-of-"
+"""In the name of a backfill's night, between its Airflow run and the night's time."""
 _WHO_FIRST = ("challenger", "champion", "previous", "popularity")
 
 
@@ -22,6 +24,9 @@ def what_changed(entry: OnRecord) -> str:
     if changes := entry.facts.get("changes"):
         told = [_changed(key, change) for key, change in changes.items()]
         return f"{entry.kind}: {', '.join(told)}"
+    if entry.kind == "backfill":
+        first, last = (_day(entry.facts[end]) for end in ("from", "to"))
+        return f"{entry.kind}: {first}" + (f" to {last}" if last != first else "")
     if "from" in entry.facts and "to" in entry.facts:
         return f"{entry.kind}: {_short(entry.facts['from'])} → {_short(entry.facts['to'])}"
     return entry.kind
@@ -71,11 +76,21 @@ def where_it_came_from(entry: OnRecord) -> list[str]:
         lines.append(f"judged by {by}{span_in_words(holdout)}")
     if recipe := facts.get("recipe"):
         lines.append("recipe " + ", ".join(f"{name} {value}" for name, value in recipe.items()))
-    made = {"code": "code_version", "Airflow run": "airflow_run", "MLflow run": "run_id"}
-    told = [f"{name} {facts[key]}" for name, key in made.items() if facts.get(key)]
+    is_backfill = entry.kind == "backfill"  # Its run is Airflow's, and of no model.
+    made = {
+        "code": facts.get("code_version"),
+        "Airflow run": airflow_run(facts.get("run_id" if is_backfill else "airflow_run") or ""),
+        "MLflow run": None if is_backfill else facts.get("run_id"),
+    }
+    told = [f"{name} {value}" for name, value in made.items() if value]
     if told:
         lines.append(", ".join(told))
     return lines
+
+
+def airflow_run(night_run: str) -> str:
+    """The run in Airflow that a night is of; of a backfill, several nights are."""
+    return night_run.partition(OF_BACKFILL)[0]
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -99,6 +114,11 @@ def span_in_words(span: Mapping[str, Any]) -> str:
 
 def _time(text: str) -> str:
     return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
+
+
+def _day(text: str) -> str:
+    """A time without its zone, and without the clock at midnight."""
+    return _time(text).removesuffix(" 00:00")
 
 
 def _short(value: object) -> str:

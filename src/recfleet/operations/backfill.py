@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg2.extras import RealDictCursor
 
-from recfleet.audit import Entry, append_entries
+from recfleet.audit import OF_BACKFILL, Entry, append_entries
 from recfleet.database import connect, transaction
 from recfleet.errors import BadInputError
 from recfleet.fleet.champions import champions_of
@@ -234,7 +234,7 @@ def _write(
     for night in nights:
         opened = open_night(
             connection,
-            f"{run_id}__as-of-{night.as_of:%Y-%m-%dT%H:%M}",
+            f"{run_id}{OF_BACKFILL}{night.as_of:%Y-%m-%dT%H:%M}",
             None,
             night.as_of,
             kind="backfill",

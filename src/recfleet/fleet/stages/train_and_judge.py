@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from recfleet import registry
+from recfleet.audit import airflow_run
 from recfleet.errors import ThinError
 from recfleet.fleet.champions import Champion, champions_of
 from recfleet.fleet.evidence import Standing, read_standings
@@ -231,7 +232,7 @@ def describe(
         "reason": reason,
         "data_fingerprint": challenger["fingerprint"],
         "code_version": code_version(),
-        "airflow_run": desk.night.run_id,
+        "airflow_run": airflow_run(desk.night.run_id),
         "night_kind": f"{desk.night.kind}, a trial" if desk.night.is_trial else desk.night.kind,
     }
 
