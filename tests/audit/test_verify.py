@@ -273,10 +273,15 @@ def test_the_records_must_agree_with_the_audit(five: Connection) -> None:
             "('cherry', 'champion', 4, 'r', 'u', now())"
         )
         cursor.execute("update tenant set mode = 'off'")
+        cursor.execute(
+            "insert into tenant (tenant_id, name, mode) values "
+            "('dora', 'Dora', 'frozen'), ('ella', 'Ella', 'on')"
+        )
     five.commit()
     assert _faults(five) == [
         "alpha: entry 7 of the audit made version 2 champion, and version 1 is on record.",
         "berry: entry 8 of the audit made version 1 champion, and none is on record.",
         "cherry: version 4 is champion on record, and no entry of the audit made it so.",
-        "alpha: entry 10 has it on, and on record it is off.",
+        "alpha: entry 10 of the audit has it on, and on record it is off.",
+        "dora: it is frozen on record, and no entry of the audit made it so.",
     ]

@@ -406,6 +406,21 @@ def test_the_record_was_changed_behind_the_audits_back(fleet: Connection, stack:
     assert [fault.entry for fault in verify(fleet).faults] == [2]
 
 
+def test_a_mode_that_was_changed_behind_the_audits_back(fleet: Connection, stack: Settings) -> None:
+    _change(fleet, "update tenant set mode = 'frozen' where tenant_id = 'berry'")
+    [finding] = found = _found(fleet, stack)
+    assert finding.what == "it is frozen on record, and no entry of the audit made it so"
+    _mend(fleet, stack, found)
+    assert query(fleet, "select reason from audit where kind = 'repair'") == [
+        (
+            "It is frozen on record, and no entry of the audit made it so. The repair writes an "
+            "entry that says what is on record, so that the story goes on from there",
+        )
+    ]
+    _change(fleet, "update tenant set mode = 'on' where tenant_id = 'berry'")
+    assert "has it frozen, and on record it is on" in _found(fleet, stack)[0].what
+
+
 def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: Settings) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
     plan("stuck", None, START + 25 * WEEK, {})

@@ -25,6 +25,7 @@ _LABELS = {
     "nights": "nights",
     "intents": "changes of champion",
     "audit": "the audit",
+    "modes": "the audit",
     "versions": "MLflow's versions",
     "aliases": "MLflow's aliases",
     "files": "models' files",
@@ -58,8 +59,8 @@ def doctor(
     """Compare Postgres, MLflow and the models' files; say what disagrees, tenant by tenant.
 
     Looks at nights that came to no end, changes of champion that were begun and not done, what the
-    audit says last of each champion, MLflow's versions and aliases, the models' files with their
-    checksums, requests for approval, and at what is live. Nights may run meanwhile.
+    audit says last of each champion and mode, MLflow's versions and aliases, the models' files with
+    their checksums, requests for approval, and at what is live. Nights may run meanwhile.
     With --repair it makes them agree: what is on record in Postgres counts, no model is ever
     deleted, and each repair is in the audit. What it cannot repair it says, with what helps.
     Exit code 0: everything agrees (with --repair: now); 1: something disagrees.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recfleet.audit import Chain, Fault, Head, OnRecord, check_chain, read_entries
 from recfleet.database import transaction
-from recfleet.tenants import get_tenant
+from recfleet.tenants import Mode, get_tenant
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -27,12 +27,17 @@ select tenant_id, last.audit_id, last.to_version, champion.version
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
+# Every tenant begins on: another mode has an entry, whoever set it. A repair is one here as well.
 _MODES = """
-select tenant_id, last.audit_id, last.mode, tenant.mode
-  from (select distinct on (tenant_id) tenant_id, audit_id, facts ->> 'to' as mode
-          from audit where kind = 'mode' order by tenant_id, audit_id desc) as last
-  join tenant using (tenant_id)
- where last.mode <> tenant.mode
+select tenant_id, last.audit_id, coalesce(last.mode, 'on'), tenant.mode
+  from tenant
+  left join (select distinct on (tenant_id) tenant_id, audit_id,
+                    coalesce(facts ->> 'mode', facts ->> 'to') as mode
+               from audit
+              where kind = 'mode' or (kind = 'repair' and facts ? 'mode')
+              order by tenant_id, audit_id desc) as last using (tenant_id)
+ where coalesce(last.mode, 'on') <> tenant.mode
+   and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
 
@@ -63,15 +68,10 @@ def verify(
             Fault(number, f"{tenant_id}: {champion_disagrees(number, told_version, version)}.")
             for tenant_id, number, told_version, version in stray_champions(connection)
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(_MODES)
-            wrong += [
-                Fault(
-                    number,
-                    f"{tenant_id}: entry {number} has it {told_mode}, and on record it is {mode}.",
-                )
-                for tenant_id, number, told_mode, mode in cursor
-            ]
+        wrong += [
+            Fault(number, f"{tenant_id}: {mode_disagrees(number, told_mode, mode)}.")
+            for tenant_id, number, told_mode, mode in stray_modes(connection)
+        ]
     return Chain(chain.entries, chain.head, (*chain.faults, *wrong))
 
 
@@ -87,9 +87,30 @@ def stray_champions(
     Returns:
         Tenant id, the entry's number and the version it names, and the version on record.
     """
+    return _stray(connection, _CHAMPIONS, tenant_ids)
+
+
+def stray_modes(
+    connection: Connection, tenant_ids: Collection[str] | None = None
+) -> list[tuple[str, int | None, Mode, Mode]]:
+    """Tenants that are in another mode on record than the audit ends with.
+
+    Args:
+        connection: an open connection; the caller ends the transaction.
+        tenant_ids: of whom; by default of all.
+
+    Returns:
+        Tenant id, the entry's number and its mode, and the mode on record.
+    """
+    return _stray(connection, _MODES, tenant_ids)
+
+
+def _stray(
+    connection: Connection, question: str, tenant_ids: Collection[str] | None
+) -> list[tuple[Any, ...]]:
     wanted = None if tenant_ids is None else sorted(tenant_ids)
     with connection.cursor() as cursor:
-        cursor.execute(_CHAMPIONS, {"tenants": wanted})
+        cursor.execute(question, {"tenants": wanted})
         return cursor.fetchall()
 
 
@@ -119,3 +140,10 @@ def champion_disagrees(number: int | None, told: int | None, version: int | None
         return f"version {version} is champion on record, and no entry of the audit made it so"
     on_record = "none is" if version is None else f"version {version} is"
     return f"entry {number} of the audit made version {told} champion, and {on_record} on record"
+
+
+def mode_disagrees(number: int | None, told: Mode, mode: Mode) -> str:
+    """How the audit and a mode on record disagree, in words."""
+    if number is None:
+        return f"it is {mode} on record, and no entry of the audit made it so"
+    return f"entry {number} of the audit has it {told}, and on record it is {mode}"

@@ -1,26 +1,40 @@
-"""Champions on record against the audit, which says how each came to be."""
+"""Champions and modes on record against the audit, which says how each came to be."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from recfleet.operations.audit import champion_disagrees, stray_champions
+from recfleet.operations.audit import (
+    champion_disagrees,
+    mode_disagrees,
+    stray_champions,
+    stray_modes,
+)
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 
+_REPAIR = "writes an entry that says what is on record, so that the story goes on from there"
 
-def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
+
+def _find_champions(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
     for tenant_id, number, told, version in stray_champions(tools.connection, tenant_ids):
         yield Finding(
             "audit",
             tenant_id,
             champion_disagrees(number, told, version),
-            "writes an entry that says what is on record, so that the story goes on from there",
+            _REPAIR,
             version=version,
         )
+
+
+def _find_modes(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
+    for tenant_id, number, told, mode in stray_modes(tools.connection, tenant_ids):
+        what = mode_disagrees(number, told, mode)
+        yield Finding("modes", tenant_id, what, _REPAIR, mode=mode)
 
 
 def _mend(tools: Tools, finding: Finding) -> None:
     """Nothing to do: the entry of the repair itself says what is on record."""
 
 
-AUDIT = Check("audit", _find, _mend)
+AUDIT = Check("audit", _find_champions, _mend)
+MODES = Check("modes", _find_modes, _mend)

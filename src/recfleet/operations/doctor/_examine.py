@@ -11,7 +11,7 @@ from recfleet.audit import Entry, append_entries
 from recfleet.database import transaction
 from recfleet.errors import TenantError
 from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
-from recfleet.operations.doctor._audit import AUDIT
+from recfleet.operations.doctor._audit import AUDIT, MODES
 from recfleet.operations.doctor._files import FILES
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.operations.doctor._lists import LISTS
@@ -24,7 +24,7 @@ from recfleet.tenants import lock_tenants
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-CHECKS = (NIGHTS, INTENTS, AUDIT, VERSIONS, ALIASES, FILES, APPROVALS, OVERTAKEN, LISTS)
+CHECKS = (NIGHTS, INTENTS, AUDIT, MODES, VERSIONS, ALIASES, FILES, APPROVALS, OVERTAKEN, LISTS)
 """In the order in which they are repaired: what a later one finds may be gone with an earlier."""
 _LOCKED_AT_ONCE = 100
 
@@ -166,17 +166,22 @@ def _still(found: Iterable[Finding], finding: Finding) -> bool:
 
 
 def _key(finding: Finding) -> tuple[object, ...]:
-    return (finding.check, finding.tenant_id, finding.night_id, finding.version)
+    return (finding.check, finding.tenant_id, finding.night_id, finding.version, finding.mode)
 
 
 def _entry(finding: Finding, actor: str) -> Entry:
-    # What the story of champions goes on from, also where none is on record.
-    goes_on = {"champion": finding.version} if finding.check == AUDIT.name else {}
+    # What the story goes on from: of champions also where none is on record.
+    goes_on: dict[str, object] = {}
+    if finding.check == AUDIT.name:
+        goes_on = {"champion": finding.version}
+    if finding.check == MODES.name:
+        goes_on = {"mode": finding.mode}
+    what = finding.what[:1].upper() + finding.what[1:].removesuffix(".")
     return Entry(
         "repair",
         finding.tenant_id,
         actor,
-        f"{finding.what}: {finding.repair}",
+        f"{what}. The repair {finding.repair}",
         night_id=finding.night_id,
         to_version=finding.version,
         facts={"check": finding.check, **goes_on},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import Settings
+from recfleet.tenants import Mode
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -35,6 +36,8 @@ class Finding:
     """The night that it is of, if it is of one."""
     version: int | None = None
     """The version that it is of, if it is of one."""
+    mode: Mode | None = None
+    """The tenant's on record, if it is of that."""
 
 
 @dataclass
