@@ -105,9 +105,16 @@ def test_a_new_tenant_frozen_in_mid_night_has_no_model(
     shards = _judge("one", AS_OF)
     _set(connection, "frozen")
     _publish("one", shards)
-    assert outcomes(connection, "one") == {"alpha": "frozen"}
+    [(_, outcome, reason)] = query(connection, ROW, "one")
+    assert outcome == "frozen"
+    assert reason.startswith("frozen since the night was planned: no first model is put in force")
     assert query(connection, LIVE) == [(None, AS_OF)]
     assert query(connection, "select count(*) from champion") == [(0,)]
+
+    run_night("two", AS_OF, {"tenants": ["alpha"]})
+    [(_, outcome, reason)] = query(connection, ROW, "two")
+    assert outcome == "frozen"
+    assert reason.startswith("frozen: no first model is trained, and popular products are served")
 
 
 @pytest.mark.usefixtures("turned")

@@ -143,7 +143,8 @@ def _switched(mode: Mode) -> Step:
 def _frozen(row: TenantNight, champion: Champion | None) -> TenantNight:
     """The row of a tenant that was frozen since the night was planned: no champion changes."""
     verdict = "keep" if champion else "reject"
-    reason = "frozen since the night was planned: the champion is pinned"
+    what = "no first model is put in force" if champion is None else "the champion is pinned"
+    reason = f"frozen since the night was planned: {what}"
     return replace(row, mode="frozen", verdict=verdict, reason=reason)
 
 

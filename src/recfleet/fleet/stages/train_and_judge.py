@@ -89,7 +89,10 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
 
     on_record = tools.champions.get(row.tenant_id)
     if row.mode == "frozen":
-        return _untrained("frozen: the champion is pinned and not retrained", on_record)
+        what = "the champion is pinned and not retrained"
+        if on_record is None:
+            what = "no first model is trained, and popular products are served"
+        return _untrained(f"frozen: {what}", on_record)
     recipe, as_of = row.policy.recipe, desk.night.as_of
     train_end = as_of - timedelta(days=recipe.holdout_days)
     with watch.part("train.read"):
