@@ -258,7 +258,7 @@ def test_who_why_and_whose(connection: Connection) -> None:
     changes = parse_changes(["minimum_gain=0.2"])
     with pytest.raises(BadInputError, match="Say why"):
         set_policies(connection, ["apple"], changes, actor="ann", reason=" ")
-    with pytest.raises(UnknownTenantError, match="'pear', 'plum'"):
+    with pytest.raises(UnknownTenantError, match="There are no tenants 'pear', 'plum'"):
         set_policies(connection, ["plum", "apple", "pear"], changes, actor="ann", reason="so")
     assert query(connection, "select policy from tenant") == [({},)]
 

@@ -145,7 +145,8 @@ def _tenant(fleet: Policy, tenant_id: str, name: str, mode: Mode, own: dict[str,
 
 def _unknown(connection: Connection, missing: Sequence[str]) -> str:
     known = list(tenant_names(connection))
-    text = f"There is no tenant {', '.join(repr(tenant_id) for tenant_id in missing)}."
+    are = "is no tenant" if len(missing) == 1 else "are no tenants"
+    text = f"There {are} {', '.join(repr(tenant_id) for tenant_id in missing)}."
     near = get_close_matches(missing[0], known, n=1)
     if near:
         return f"{text} Did you mean {near[0]!r}?"
