@@ -126,6 +126,13 @@ def test_an_error_is_one_sentence_and_exit_code_2(tmp_path: object) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_the_urgent_come_first(connection: Connection, fleet: None) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.execute("update ledger set outcome = 'failed' where tenant_id = 'thin'")
+    shown = _run("night", "show")
+    assert shown.index("thin ") < shown.index("alpha ")
+
+
 def test_of_a_large_night_the_urgent_are_shown(
     fleet: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -155,8 +155,9 @@ def show_command(
 ) -> None:
     """One night: its tenants' outcomes with their numbers and the reasons.
 
-    Of a large night those are shown that a person should look at first: who failed, who is
-    quarantined or waits for approval, then whose champion changed. --json has all of them.
+    Those come first that a person should look at: who failed, who is quarantined or waits for
+    approval, then whose champion changed; of a large night only they are shown. --json has all of
+    them, by tenant.
     """
     from recfleet.database import connect
 
@@ -171,10 +172,10 @@ _URGENCY = ("failed", "quarantined", "awaiting approval", "rolled back", "nothin
             "no data", "promoted", "first model")  # fmt: skip
 
 
-def _most_urgent(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that a person should look at first, as many as fit on a few screens."""
+def _urgent_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, with those first that a person should look at first."""
     order = {outcome: place for place, outcome in enumerate(_URGENCY)}
-    return sorted(rows, key=lambda row: order.get(row["outcome"], len(order)))[:_LISTED]
+    return sorted(rows, key=lambda row: order.get(row["outcome"], len(order)))
 
 
 def show_night(
@@ -185,7 +186,7 @@ def show_night(
     every: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Print a night: its summary, and a row for each tenant, of a large night the urgent ones."""
+    """Print a night: its summary, and a row for each tenant, the urgent ones first."""
     from recfleet.fleet.report import find_night, night_tenants, trio
 
     found = find_night(connection, which)
@@ -194,7 +195,7 @@ def show_night(
         print_json({**found, "tenants": rows})
         return
     left_out = 0 if every else max(0, len(rows) - _LISTED)
-    rows = _most_urgent(rows) if left_out else rows
+    rows = _urgent_first(rows)[: len(rows) - left_out]
     for row in rows:
         row["RMSE\nnew / old / popular"] = trio(row, "rmse", digits=4)
         row["NDCG@10\nnew / old / popular"] = trio(row, "ndcg", digits=3)
