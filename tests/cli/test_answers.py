@@ -70,6 +70,9 @@ def test_a_request_is_listed_approved_and_rolled_back(held: Connection) -> None:
     assert "asks: version 1 would be in force instead of version 2; its lists are kept" in foreseen
     said = _run("rollback", "asks", "--reason", "no")
     assert said.startswith("asks: version 1 is in force instead of version 2; its lists as of ")
+    by_day = _run("night", "show", "3")
+    assert re.search(r"asks +│ promoted +│ v2 ", by_day)
+    assert f"approval by {actor()}" in by_day
     said = _run("promote", "asks", "--version", "2", "--reason", "yes")
     assert "asks: version 2 is in force instead of version 1" in said
     assert query(held, "select distinct actor from audit where kind = 'rollback'") == [(actor(),)]

@@ -238,16 +238,19 @@ def _serves(row: dict[str, Any]) -> str | None:
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
+    """The night in one sentence and what it cost; what a person did by day is a sentence alone."""
+    out = console()
+    out.print(summary["sentence"], markup=False)
+    costs = summary.get("milliseconds_per_tenant")
+    if not costs:
+        return
     imports = ", ".join(
         f"{library} {cost['seconds']} s in {cost['tasks']} task{'' if cost['tasks'] == 1 else 's'}"
         for library, cost in summary["import_seconds"].items()
     )
-    out = console()
-    out.print(summary["sentence"], markup=False)
-    if summary["milliseconds_per_tenant"]:
-        out.print(f"Imports: {imports or 'none'}. Milliseconds per tenant:", markup=False)
-        for line in _costs(summary["milliseconds_per_tenant"]):
-            out.print(f"  {line}", markup=False)
+    out.print(f"Imports: {imports or 'none'}. Milliseconds per tenant:", markup=False)
+    for line in _costs(costs):
+        out.print(f"  {line}", markup=False)
 
 
 def _costs(milliseconds: dict[str, float]) -> list[str]:
