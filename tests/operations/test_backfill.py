@@ -296,6 +296,7 @@ def test_a_replay_that_was_killed_goes_on(
         ({"from": "2026-03-02", "to": "2999-03-01"}, "to: 2999-03-01 00:00 lies in the future"),
         ({"from": "2020-01-01", "to": "2026-03-01"}, "2,252 nights, more than the 400"),
         ({"from": "2026-03-01", "to": "2026-03-02", "step": 0}, "step: .*greater than or equal"),
+        ({"from": "2026-03-01", "to": "2026-03-02", "step": 99_999_999_999}, "step: .*less than"),
         ({"from": "2026-03-01", "to": "2026-03-02", "until": 0}, "until: Extra inputs"),
     ],
 )

@@ -21,6 +21,9 @@ from recfleet.fleet.request import parse_as_of
 MOST_NIGHTS = 400
 """Nights of one backfill: more than a year of them, day by day."""
 
+LONGEST_STEP = 3660
+"""Days from one night to the next, at most: ten years of them."""
+
 
 class BackfillRequest(BaseModel):
     """The conf of a run of ``tenant_backfill``."""
@@ -36,7 +39,7 @@ class BackfillRequest(BaseModel):
     last: datetime = Field(alias="to")
     """No night is as of a later time; the last one is as of this, where the step leads there."""
 
-    step: int = Field(default=1, ge=1)
+    step: int = Field(default=1, ge=1, le=LONGEST_STEP)
     """Days from one night to the next."""
 
     promote: bool = False
