@@ -79,9 +79,6 @@ def test_a_request_is_listed_approved_and_rolled_back(held: Connection) -> None:
 
 
 def test_requests_are_rejected_by_tenant_and_by_night(held: Connection) -> None:
-    assert "Nothing waits for approval" in _run(
-        "approvals", "reject", "--night", "first", "--reason", "no"
-    )
     said = _run("approvals", "reject", "--night", "second", "--reason", "no")
     assert "asks: version 2 is rejected, its champion stays." in said
     assert query(held, "select status, decided_by from approval") == [("rejected", actor())]
@@ -113,6 +110,18 @@ def test_requests_are_rejected_by_tenant_and_by_night(held: Connection) -> None:
             "Nothing waits of single.",
         ),
         (("approvals", "reject", "--night", "9", "--reason", "x"), "There is no night '9'"),
+        (
+            ("approvals", "reject", "--night", "first", "--reason", "x"),
+            "Nothing waits for approval of night first.",
+        ),
+        (
+            ("approvals", "reject", "1", "999", "--reason", "x", "--dry-run"),
+            "There is no request 999",
+        ),
+        (
+            ("rollback", "asks", "single", "--reason", "x", "--dry-run"),
+            "2 of 2 tenants would fail, as the table says.",
+        ),
     ],
 )
 def test_what_cannot_be_is_a_sentence_and_exit_code_2(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 
 from recfleet.cli._actor import actor
 from recfleet.cli._bulk import ASKS_ABOVE, ask, choose, show_results
@@ -55,7 +56,10 @@ def test_many_are_not_touched_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("answer", "goes_on"), [("y", True), ("n", False), ("", False)])
 def test_at_a_terminal_it_is_asked(
-    monkeypatch: pytest.MonkeyPatch, answer: str, goes_on: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    goes_on: bool,
 ) -> None:
     keyboard = io.StringIO(f"{answer}\n")
     keyboard.isatty = lambda: True  # type: ignore[method-assign]
@@ -63,8 +67,9 @@ def test_at_a_terminal_it_is_asked(
     if goes_on:
         ask(21, "Freeze 21 tenants", yes=False)
     else:
-        with pytest.raises(BadInputError, match="Nothing was changed"):
+        with pytest.raises(typer.Exit):
             ask(21, "Freeze 21 tenants", yes=False)
+        assert "Nothing was changed." in capsys.readouterr().out
 
 
 def test_a_failure_among_many_is_told_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +82,14 @@ def test_a_failure_among_many_is_told_and_fails(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert "apple is [bold]frozen[/bold]" in shown
     assert "berry has no champion" in shown
+
+    with pytest.raises(BadInputError, match="1 of 2 tenants would fail"):
+        show_results("Modes", results, dry_run=True)
+    shown = capsys.readouterr().out
+    assert "would be done" in shown
+    assert "Modes; nothing was changed" in shown
+    with pytest.raises(BadInputError, match=r"^berry has no champion\.$"):
+        show_results("Modes", results[1:], dry_run=True)
 
 
 def test_the_actor_is_the_person_logged_in() -> None:

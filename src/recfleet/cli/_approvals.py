@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_NOTHING = "Nothing waits for approval"
+
 approvals = typer.Typer(
     help="Changes of champion that wait for a person: see them, approve them, reject them.",
     no_args_is_help=True,
@@ -93,7 +95,14 @@ def approve_command(
     def carry_out(connection: Connection, rows: Sequence[Row]) -> Answered:
         with progress("approving", len(rows)) as on_each:
             numbers = [row["approval_id"] for row in rows]
-            return approve(connection, numbers, actor=actor(), reason=reason, on_each=on_each)
+            return approve(
+                connection,
+                numbers,
+                actor=actor(),
+                reason=reason,
+                dry_run=dry_run,
+                on_each=on_each,
+            )
 
     _answer("Approve", carry_out, _Meant(ids, every, tenant, night, dry_run, yes))
 
@@ -113,9 +122,8 @@ def reject_command(
     from recfleet.operations.approvals import reject
 
     def carry_out(connection: Connection, rows: Sequence[Row]) -> Answered:
-        return reject(
-            connection, [row["approval_id"] for row in rows], actor=actor(), reason=reason
-        )
+        numbers = [row["approval_id"] for row in rows]
+        return reject(connection, numbers, actor=actor(), reason=reason, dry_run=dry_run)
 
     _answer("Reject", carry_out, _Meant(ids, every, tenant, night, dry_run, yes))
 
@@ -139,13 +147,28 @@ def _answer(
 
     with closing(connect(purpose=f"recfleet {verb.lower()}")) as connection:
         rows = _chosen(connection, meant)
-        if meant.dry_run or not rows:
-            _print(f"{verb}: would be done with these {len(rows)}", rows)
-            return
-        _bulk.ask(len(rows), f"{verb} {len(rows)} changes of champion", yes=meant.yes)
+        yes = meant.yes or meant.dry_run
+        _bulk.ask(len(rows), f"{verb} {len(rows)} changes of champion", yes=yes)
         answered = carry_out(connection, rows)
+    if meant.dry_run:
+        _show_foreseen(verb, rows, answered)
+        return
     changed = {change.tenant_id: change.sentence for change in answered.changed}
-    _bulk.show_results(f"{verb}: done", [_result(row, answered, changed) for row in rows])
+    title = f"{verb}: {len(rows)} change{'' if len(rows) == 1 else 's'} of champion"
+    _bulk.show_results(title, [_result(row, answered, changed) for row in rows])
+
+
+def _show_foreseen(verb: str, rows: Sequence[Row], answered: Answered) -> None:
+    """Show what would be answered.
+
+    Raises:
+        BadInputError: some of it would be refused; with why.
+    """
+    good = [row for row in rows if row["approval_id"] in answered.done]
+    if good:
+        _print(f"{verb}: would be done with these {len(good)}", good)
+    if answered.refused:
+        raise BadInputError(" ".join(answered.refused.values()))
 
 
 def _result(row: Row, answered: Answered, changed: dict[str, str]) -> Result:
@@ -160,7 +183,7 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
     """The requests that are meant; numbers that do not wait are kept, to be told of one by one.
 
     Raises:
-        BadInputError: nothing says which, or several things do.
+        BadInputError: nothing says which, or several things do; or nothing waits of it.
         UnknownTenantError: there is no such tenant.
     """
     from recfleet.fleet.report import find_night
@@ -183,7 +206,9 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
         return [row for row in waiting if row["tenant"] in meant.tenants]
     if meant.night:
         number = find_night(connection, meant.night)["night_id"]
-        return [row for row in waiting if row["night"] == number]
+        waiting = [row for row in waiting if row["night"] == number]
+    if not waiting:
+        raise BadInputError(f"{_NOTHING}{f' of night {meant.night}' if meant.night else ''}.")
     return waiting
 
 
@@ -208,15 +233,13 @@ def _print(title: str, rows: Sequence[Row]) -> None:
             "expires",
         ],
         right=frozenset({"id", "gain"}),
-        empty="Nothing waits for approval.",
+        empty=f"{_NOTHING}.",
     )
 
 
 def _shown(row: Row) -> Row:
     from recfleet.fleet.report import trio
 
-    if "change" not in row:
-        return {"id": row["approval_id"], "tenant": row["tenant"], "change": "does not wait"}
     from_version = "none" if row["from_version"] is None else row["from_version"]
     return {
         "id": row["approval_id"],

@@ -94,7 +94,8 @@ def ask(count: int, what: str, *, yes: bool) -> None:
         yes: whether the person said so already.
 
     Raises:
-        BadInputError: there is nobody to ask, or the person said no.
+        BadInputError: there is nobody to ask.
+        typer.Exit: the person said no.
     """
     if yes or count <= ASKS_ABOVE:
         return
@@ -104,12 +105,18 @@ def ask(count: int, what: str, *, yes: bool) -> None:
             "--yes, or look first with --dry-run. Nothing was changed."
         )
     if not typer.confirm(f"{what}?"):
-        raise BadInputError("Nothing was changed.")
+        console().print("Nothing was changed.")
+        raise typer.Exit(1)
 
 
 def say_nobody() -> None:
     """Say that no tenant is meant, which is no error where there are conditions."""
     console().print(Text("No tenant fits: nothing to do."))
+
+
+def count_tenants(count: int) -> str:
+    """Such as ``1 tenant``, for a sentence."""
+    return f"{count:,} tenant{'' if count == 1 else 's'}"
 
 
 def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False) -> None:
@@ -123,9 +130,10 @@ def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False
     Raises:
         BadInputError: how many failed; of one tenant alone, why.
     """
-    if len(results) == 1 and not dry_run:
+    is_failure = [result.status == "failed" for result in results]
+    if len(results) == 1 and (is_failure[0] or not dry_run):
         sentence = f"{results[0].sentence.rstrip('.')}."
-        if results[0].status == "failed":
+        if is_failure[0]:
             raise BadInputError(sentence)
         console().print(Text(sentence))
         return
@@ -141,9 +149,11 @@ def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False
     print_table(
         f"{title}; nothing was changed" if dry_run else title, rows, ["tenant", "status", "what"]
     )
-    failed = [result for result in results if result.status == "failed"]
-    if failed:
-        raise BadInputError(f"{len(failed)} of {len(results)} tenants failed, as the table says.")
+    if any(is_failure):
+        failed = words.get("failed", "failed")
+        raise BadInputError(
+            f"{sum(is_failure)} of {len(results)} tenants {failed}, as the table says."
+        )
 
 
 def _read_ids(file: str) -> Iterator[str]:

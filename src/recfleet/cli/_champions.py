@@ -124,7 +124,8 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
             "`recfleet doctor --repair`, brings them to what is on record."
         )
     if len(results) > 1 or results[0].status == "failed":
-        _bulk.show_results("Would be done" if chosen.dry_run else "Done", results)
+        title = f"{_VERBS[what]}: {_bulk.count_tenants(len(results))}"
+        _bulk.show_results(title, results, dry_run=chosen.dry_run)
 
 
 def _tell(result: Result, advance: Callable[[], None], *, is_only: bool) -> None:

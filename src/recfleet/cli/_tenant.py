@@ -16,6 +16,7 @@ from recfleet.cli._bulk import (
     Yes,
     ask,
     choose,
+    count_tenants,
     say_nobody,
     show_results,
 )
@@ -143,7 +144,7 @@ def set_mode_command(
         if not dry_run:
             ask(len(chosen), f"Set {len(chosen)} tenants to {mode}", yes=yes)
         results = set_mode(connection, chosen, mode, actor=actor(), reason=reason, dry_run=dry_run)
-    show_results(f"{len(results)} tenants", results, dry_run=dry_run)
+    show_results(count_tenants(len(results)), results, dry_run=dry_run)
 
 
 @tenant.command("set")
@@ -195,7 +196,7 @@ def set_command(
         results = set_policies(
             connection, chosen, changes, actor=actor(), reason=reason, dry_run=dry_run
         )
-    show_results(f"{len(results)} tenants", results, dry_run=dry_run)
+    show_results(count_tenants(len(results)), results, dry_run=dry_run)
 
 
 @tenant.command("policy")

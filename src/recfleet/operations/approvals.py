@@ -77,6 +77,7 @@ def approve(
     *,
     actor: str,
     reason: str,
+    dry_run: bool = False,
     on_each: Callable[[], None] = lambda: None,
 ) -> Answered:
     """Carry changes of champion out that wait for a person.
@@ -89,6 +90,7 @@ def approve(
         approval_ids: the requests.
         actor: who approves.
         reason: why, in words.
+        dry_run: change nothing, and find out which would be refused.
         on_each: is called after each.
 
     Raises:
@@ -100,19 +102,29 @@ def approve(
     with ByHand(connection, "approval", actor=actor, reason=reason) as hand:
         for approval_id in dict.fromkeys(approval_ids):
             try:
-                answered.changed.append(_approve(connection, hand, approval_id))
+                tenant_id, choose = _approval(connection, hand, approval_id)
+                if dry_run:
+                    hand.foresee(tenant_id, choose)
+                else:
+                    answered.changed.append(hand.change(tenant_id, choose))
                 answered.done.append(approval_id)
             except InfrastructureError:
                 raise
             except RecfleetError as error:
                 answered.refused[approval_id] = str(error)
             on_each()
-    _tell(connection)
+    if not dry_run:
+        _tell(connection)
     return answered
 
 
 def reject(
-    connection: Connection, approval_ids: Sequence[int], *, actor: str, reason: str
+    connection: Connection,
+    approval_ids: Sequence[int],
+    *,
+    actor: str,
+    reason: str,
+    dry_run: bool = False,
 ) -> Answered:
     """Refuse changes of champion that wait for a person: the old champions stay.
 
@@ -121,6 +133,7 @@ def reject(
         approval_ids: the requests.
         actor: who rejects.
         reason: why, in words.
+        dry_run: change nothing, and find out which would be refused.
 
     Raises:
         BadInputError: nobody or no reason is named.
@@ -132,21 +145,13 @@ def reject(
         try:
             with transaction(connection):
                 found = _waiting(connection, approval_id)
-                append_entries(
-                    connection,
-                    approvals.end_waiting(
-                        connection,
-                        [found.tenant_id],
-                        "rejected",
-                        actor=actor.strip(),
-                        reason=reason.strip(),
-                        only=[approval_id],
-                    ),
-                )
+                if not dry_run:
+                    _reject(connection, found, approval_id, actor.strip(), reason.strip())
             answered.done.append(approval_id)
         except RecfleetError as error:
             answered.refused[approval_id] = str(error)
-    _tell(connection)
+    if not dry_run:
+        _tell(connection)
     return answered
 
 
@@ -207,7 +212,19 @@ def _waiting(connection: Connection, approval_id: int) -> _Waiting:
     return _Waiting(tenant_id, change, version, against, numbers, facts)
 
 
-def _approve(connection: Connection, hand: ByHand, approval_id: int) -> Changed:
+def _reject(
+    connection: Connection, found: _Waiting, approval_id: int, actor: str, reason: str
+) -> None:
+    entries = approvals.end_waiting(
+        connection, [found.tenant_id], "rejected", actor=actor, reason=reason, only=[approval_id]
+    )
+    append_entries(connection, entries)
+
+
+def _approval(
+    connection: Connection, hand: ByHand, approval_id: int
+) -> tuple[str, Callable[[Case], Choice]]:
+    """Whose champion a request changes, and the choice of it, for ``ByHand.change``."""
     with transaction(connection):
         tenant_id = _tenant_of(connection, approval_id)
 
@@ -231,7 +248,7 @@ def _approve(connection: Connection, hand: ByHand, approval_id: int) -> Changed:
             ),
         )
 
-    return hand.change(tenant_id, choose)
+    return tenant_id, choose
 
 
 def _check_case(case: Case, found: _Waiting) -> None:

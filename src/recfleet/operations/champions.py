@@ -377,7 +377,8 @@ def change_all(
         on_each: is called with each one's result, when its lists are live.
 
     Returns:
-        A result a tenant, in their order; and, if MLflow has not followed yet, why.
+        A result a tenant, in their order, of a dry run what it would be; and, if MLflow has not
+        followed yet, why.
 
     Raises:
         BadInputError: nobody or no reason is named.
@@ -392,7 +393,7 @@ def change_all(
                     if dry_run
                     else hand.change(tenant_id, choose).sentence
                 )
-                results.append(Result(tenant_id, "unchanged" if dry_run else "done", said))
+                results.append(Result(tenant_id, "done", said))
             except InfrastructureError:
                 raise
             except RecfleetError as error:
