@@ -52,7 +52,8 @@ def roll_back() -> str:
     failed = [result.sentence for result in results if result.status == "failed"]
     if failed:
         raise AirflowFailException(f"{len(failed)} of {len(results)} failed: {' '.join(failed)}")
-    return f"{len(results)} rolled back"
+    done = sum(result.status == "done" for result in results)
+    return f"{done} of {len(results)} rolled back"
 
 
 @dag(

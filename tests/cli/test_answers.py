@@ -90,8 +90,8 @@ def test_requests_are_rejected_by_tenant_and_by_night(held: Connection) -> None:
         (("rollback", "singel", "--reason", "x"), "no tenant 'singel'. Did you mean 'single'?"),
         (
             ("rollback", "single", "--reason", "x"),
-            "single: It has no previous version to go back to, its champion is version 1. Name "
-            "one with --to-version; besides there are: none.",
+            "single: It has no previous version to go back to, its champion is version 1. There "
+            "is no older one.",
         ),
         (
             ("rollback", "asks", "--to-version", "9", "--reason", "x"),
@@ -146,7 +146,7 @@ def test_an_approval_of_what_has_expired(
         cursor.execute("update approval set expires_at = now() - interval '1 second'")
     assert _fails(monkeypatch, "approvals", "approve", "1", "--reason", "x") == 2
     told = "".join(capsys.readouterr())
-    assert "Request 1 of asks expired at " in told
+    assert "asks: Request 1 expired at " in told
     assert "`recfleet promote asks --version 2`" in told
     assert query(held, "select status from approval") == [("expired",)]
     assert query(held, "select version from champion where tenant_id = 'asks'") == [(1,)]

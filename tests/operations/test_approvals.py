@@ -116,7 +116,7 @@ def test_approving_puts_it_in_force(held: Connection, stack: Settings) -> None:
 
     again = approve(held, [row["approval_id"]], **WHO)
     assert again.refused[row["approval_id"]].startswith(
-        "shop: Request 1 of shop no longer waits: it was approved at "
+        "shop: Request 1 no longer waits: it was approved at "
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from recfleet.audit import read_entries, what_changed, where_it_came_from
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.backfill import backfill_sentence, plan_backfill, replay
+from recfleet.operations.champions import change_all, promotion_of
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
 from tests.backfills import nights, run_backfill
@@ -97,6 +98,16 @@ def test_a_night_of_the_past_finds_what_it_found(
 
     assert _in_force(connection) == before
     assert _registry(stack).aliases("shop") == aliases == Aliases(champion=2, previous=1)
+    foreseen, _ = change_all(
+        connection,
+        "promote",
+        ["shop"],
+        promotion_of(3),
+        actor="ann",
+        reason="for a look",
+        dry_run=True,
+    )
+    assert "version 3 (a backfill's trial) would be in force" in foreseen[0].sentence
 
 
 def test_a_night_that_rolled_back_says_so_again(connection: Connection, stack: Settings) -> None:

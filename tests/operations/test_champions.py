@@ -183,10 +183,12 @@ def test_without_a_previous_the_versions_are_named(turned: Connection) -> None:
     before = _state(turned)
     with pytest.raises(
         BadInputError,
-        match=r"turning: It has no previous version to go back to, its champion is version 1\. "
-        r"Name one with --to-version; besides there are: 2\.",
+        match=r"turning: It went back to version 1 already, at .* by ann \(the new lists look "
+        r"wrong\), and has no previous version since\. There is no older one\.",
     ):
         roll_back(turned, "turning", **WHO)
+    with pytest.raises(BadInputError, match=r"Besides .* there are: 2 \(was rolled back from\)"):
+        roll_back(turned, "turning", to_version=7, **WHO)
     with pytest.raises(BadInputError, match="Version 2 is newer than its champion, version 1"):
         roll_back(turned, "turning", to_version=2, **WHO)
     assert _state(turned) == before
@@ -278,6 +280,16 @@ def test_of_several_each_ones_trouble_is_its_own(turned: Connection) -> None:
         ("single", "failed"),
         ("turning", "done"),
     ]
+    # One that broke off is asked for again.
+    again, _ = champions.change_all(
+        turned, "rollback", ["single", "turning"], champions.rollback_to(None), **WHO
+    )
+    assert [result.status for result in again] == ["failed", "unchanged"]
+    assert again[1].sentence.startswith("turning: It went back to version 1 already, at ")
+    by_version, _ = champions.change_all(
+        turned, "rollback", ["single", "turning"], champions.rollback_to(1), **WHO
+    )
+    assert [result.status for result in by_version] == ["failed", "unchanged"]
     assert query(
         turned, "select tenant_id, version from champion where role = 'champion' order by 1"
     ) == [("single", 1), ("turning", 1)]

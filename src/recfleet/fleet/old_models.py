@@ -83,6 +83,13 @@ def runs_in_force(connection: Connection) -> set[str]:
         return {run_id for (run_id,) in cursor}
 
 
+def tried_runs(connection: Connection, tenant_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Tenant id and run, of the challengers of trials that nobody has made champion since."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TRIED, {"tenants": list(tenant_ids)})
+        return cursor.fetchall()
+
+
 def old_versions(
     versions: Sequence[OldVersion], needed: Needed, *, newest: int, before: datetime
 ) -> tuple[list[OldVersion], Counter[str]]:
@@ -246,9 +253,8 @@ class Clearing:
                 needed[tenant_id].runs.setdefault(run_id, why)
                 if version is not None:
                     needed[tenant_id].versions.setdefault(version, why)
-            cursor.execute(_TRIED, {"tenants": list(tenants)})
-            for tenant_id, run_id in cursor:
-                needed[tenant_id].tried.add(run_id)
+        for tenant_id, run_id in tried_runs(self.connection, tenants):
+            needed[tenant_id].tried.add(run_id)
         return needed
 
 

@@ -17,6 +17,7 @@ from recfleet.operations.champions import (
     Case,
     Changed,
     Choice,
+    said,
 )
 from recfleet.operations.result import check_who_and_why
 from recfleet.settings import settings
@@ -144,9 +145,11 @@ def reject(
     for approval_id in dict.fromkeys(approval_ids):
         try:
             with transaction(connection):
-                found = _waiting(connection, approval_id)
+                tenant_id = _tenant_of(connection, approval_id)
+                with said(tenant_id):
+                    _waiting(connection, tenant_id, approval_id)
                 if not dry_run:
-                    _reject(connection, found, approval_id, actor.strip(), reason.strip())
+                    _reject(connection, tenant_id, approval_id, actor.strip(), reason.strip())
             answered.done.append(approval_id)
         except RecfleetError as error:
             answered.refused[approval_id] = str(error)
@@ -159,7 +162,6 @@ def reject(
 class _Waiting:
     """A request that waits, of a tenant whose lock is held."""
 
-    tenant_id: str
     change: str
     version: int
     against: int | None
@@ -178,13 +180,12 @@ def _tenant_of(connection: Connection, approval_id: int) -> str:
     return str(row[0])
 
 
-def _waiting(connection: Connection, approval_id: int) -> _Waiting:
+def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiting:
     """A request with its tenant's lock, once it is sure that it waits.
 
     Raises:
         BadInputError: it does not; with what became of it.
     """
-    tenant_id = _tenant_of(connection, approval_id)
     lock_tenants(connection, [tenant_id])
     with connection.cursor() as cursor:
         cursor.execute(
@@ -198,25 +199,25 @@ def _waiting(connection: Connection, approval_id: int) -> _Waiting:
     if status != "waiting":
         if status != "expired":
             raise BadInputError(
-                f"Request {approval_id} of {tenant_id} no longer waits: it was {status} "
-                f"at {at:%Y-%m-%d %H:%M} by {by} ({why})."
+                f"Request {approval_id} no longer waits: it was {status} at "
+                f" {at:%Y-%m-%d %H:%M} by {by} ({why})."
             )
         is_late = True
     if is_late:
         raise BadInputError(
-            f"Request {approval_id} of {tenant_id} expired at {expires:%Y-%m-%d %H:%M}, so nothing "
+            f"Request {approval_id} expired at {expires:%Y-%m-%d %H:%M}, so nothing "
             f"changes. `recfleet promote {tenant_id} --version {version}` puts it in force all the "
             "same."
         )
     facts = challenger if change == "promotion" else {}
-    return _Waiting(tenant_id, change, version, against, numbers, facts)
+    return _Waiting(change, version, against, numbers, facts)
 
 
 def _reject(
-    connection: Connection, found: _Waiting, approval_id: int, actor: str, reason: str
+    connection: Connection, tenant_id: str, approval_id: int, actor: str, reason: str
 ) -> None:
     entries = approvals.end_waiting(
-        connection, [found.tenant_id], "rejected", actor=actor, reason=reason, only=[approval_id]
+        connection, [tenant_id], "rejected", actor=actor, reason=reason, only=[approval_id]
     )
     append_entries(connection, entries)
 
@@ -229,7 +230,7 @@ def _approval(
         tenant_id = _tenant_of(connection, approval_id)
 
     def choose(case: Case) -> Choice:
-        found = _waiting(connection, approval_id)
+        found = _waiting(connection, tenant_id, approval_id)
         _check_case(case, found)
         is_rollback = found.change == "rollback"
         return Choice(

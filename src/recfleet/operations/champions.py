@@ -33,6 +33,7 @@ from recfleet.operations.by_day import (
     stage_now,
     tenant_time,
 )
+from recfleet.operations.past import gone_back, remarks
 from recfleet.operations.result import Result, check_who_and_why
 from recfleet.registry import ArtifactStore, KnownVersion, find_versions
 from recfleet.releases import kept_release, switch_live
@@ -74,21 +75,33 @@ class Changed:
 class Case:
     """A tenant whose lock is held, and what there is to choose from."""
 
+    connection: Connection = field(repr=False)
+    """To look its past up."""
     tenant: Tenant
     champion: Champion | None
     previous: Champion | None
     versions: Mapping[int, KnownVersion]
     """All that MLflow has of it."""
 
-    @property
-    def listed(self) -> str:
-        """The versions besides the champion, for a sentence."""
+    def listed(self, *, older: bool = False) -> str:
+        """The versions besides the champion, for a sentence, with what to know of them.
+
+        Args:
+            older: only those that can be gone back to.
+        """
+        champion = self.champion.version if self.champion else None
         others = [
-            str(version)
-            for version in self.versions
-            if self.champion is None or version != self.champion.version
+            known
+            for known in self.versions.values()
+            if champion is None
+            or (known.version < champion if older else known.version != champion)
         ]
-        return ", ".join(others) if others else "none"
+        known_of = remarks(self.connection, self.tenant.tenant_id, others)
+        return ", ".join(_with_remark(it.version, known_of) for it in others) or "none"
+
+    def gone_back(self) -> str | None:
+        """Who has rolled it back since its last night, in words; None: nobody."""
+        return gone_back(self.connection, self.tenant.tenant_id)
 
 
 @dataclass(frozen=True)
@@ -155,11 +168,11 @@ class ByHand:
             get_tenant(connection, tenant_id)
             as_of = tenant_time(connection, tenant_id) or datetime.now(UTC)
         night = self._night(as_of)
-        with transaction(connection), _said(tenant_id):
+        with transaction(connection), said(tenant_id):
             lock_tenants(connection, [tenant_id])
             if (tenant_time(connection, tenant_id) or as_of) != as_of:
                 raise BadInputError(
-                    f"{tenant_id} was published by somebody else this very moment: look again, "
+                    "Its lists were published by somebody else this very moment: look again, "
                     "and try again if it is still wanted."
                 )
             case = self._case(tenant_id)
@@ -169,16 +182,17 @@ class ByHand:
 
     def foresee(self, tenant_id: str, choose: Callable[[Case], Choice]) -> str:
         """What ``change`` would do, in words; changes nothing, and raises as it does."""
-        with transaction(self._connection), _said(tenant_id):
+        with transaction(self._connection), said(tenant_id):
             case = self._case(tenant_id)
             choice = choose(case)
             winner = self._load(case, choice.version)
             kept = self._kept(case.tenant, winner.version)
+            known_of = remarks(self._connection, tenant_id, [case.versions[winner.version]])
         before = f"version {case.champion.version}" if case.champion else "no model"
         lists = "are kept, and would be live at once" if kept else "would be made at once"
         return (
-            f"{tenant_id}: version {winner.version} would be in force instead of {before}; its "
-            f"lists {lists}."
+            f"{tenant_id}: version {_with_remark(winner.version, known_of)} would be in force "
+            f"instead of {before}; its lists {lists}."
         )
 
     def _night(self, as_of: datetime) -> Night:
@@ -193,6 +207,7 @@ class ByHand:
     def _case(self, tenant_id: str) -> Case:
         found = find_versions(self._settings.mlflow_store_url, tenant_id)
         return Case(
+            connection=self._connection,
             tenant=get_tenant(self._connection, tenant_id),
             champion=get_champion(self._connection, tenant_id),
             previous=get_champion(self._connection, tenant_id, "previous"),
@@ -366,6 +381,9 @@ def change_all(
 ) -> tuple[list[Result], str | None]:
     """Change several tenants' champions, each for itself.
 
+    Of several, who went back since its last night is unchanged: so a rollback that broke off can be
+    asked for again.
+
     Args:
         connection: an open connection outside any transaction; it commits.
         what: one word for it, such as ``rollback``.
@@ -388,16 +406,17 @@ def change_all(
     with ByHand(connection, what, actor=actor, reason=reason) as hand:
         for tenant_id in tenant_ids:
             try:
-                said = (
+                sentence = (
                     hand.foresee(tenant_id, choose)
                     if dry_run
                     else hand.change(tenant_id, choose).sentence
                 )
-                results.append(Result(tenant_id, "done", said))
+                results.append(Result(tenant_id, "done", sentence))
             except InfrastructureError:
                 raise
             except RecfleetError as error:
-                results.append(Result(tenant_id, "failed", str(error)))
+                is_done = isinstance(error, GoneBackError) and len(tenant_ids) > 1
+                results.append(Result(tenant_id, "unchanged" if is_done else "failed", str(error)))
             on_each(results[-1])
     return results, hand.trouble
 
@@ -413,11 +432,9 @@ def rollback_to(to_version: int | None) -> Callable[[Case], Choice]:
         elif case.previous is not None:
             version = case.previous.version
         else:
-            raise BadInputError(
-                f"It has no previous version to go back to, its champion is version "
-                f"{case.champion.version}. Name one with --to-version; besides there are: "
-                f"{case.listed}."
-            )
+            raise _without_previous(case, case.champion)
+        if version == case.champion.version and (gone := case.gone_back()):
+            raise GoneBackError(f"{gone}.")
         _check_version(case, version)
         if version > case.champion.version:
             raise BadInputError(
@@ -427,6 +444,24 @@ def rollback_to(to_version: int | None) -> Callable[[Case], Choice]:
         return Choice(version, "rolled back", is_rollback=True)
 
     return choose
+
+
+class GoneBackError(BadInputError):
+    """It went back already since its last night."""
+
+
+def _without_previous(case: Case, champion: Champion) -> BadInputError:
+    """Why a tenant cannot go back, and to what it still could."""
+    older = case.listed(older=True)
+    there_are = (
+        "There is no older one." if older == "none" else f"Name one with --to-version: {older}."
+    )
+    if gone := case.gone_back():
+        return GoneBackError(f"{gone}, and has no previous version since. {there_are}")
+    return BadInputError(
+        "It has no previous version to go back to, its champion is version "
+        f"{champion.version}. {there_are}"
+    )
 
 
 def promotion_of(version: int) -> Callable[[Case], Choice]:
@@ -444,17 +479,21 @@ def _check_version(case: Case, version: int) -> None:
         raise BadInputError(f"Version {version} is its champion already.")
     if version not in case.versions:
         raise BadInputError(
-            f"It has no version {version}. Besides the champion there are: {case.listed}."
+            f"It has no version {version}. Besides the champion there are: {case.listed()}."
         )
 
 
+def _with_remark(version: int, known_of: Mapping[int, str]) -> str:
+    return f"{version} ({known_of[version]})" if version in known_of else str(version)
+
+
 @contextmanager
-def _said(tenant_id: str) -> Iterator[None]:
+def said(tenant_id: str) -> Iterator[None]:
     """Say whose trouble it is, and that nothing was changed."""
     try:
         yield
     except BadInputError as error:
-        raise BadInputError(f"{tenant_id}: {error}") from error
+        raise type(error)(f"{tenant_id}: {error}") from error
     except TenantError as error:
         what = str(error).rstrip(".")
         raise BadInputError(f"{tenant_id}: {what}. Nothing was changed.") from error

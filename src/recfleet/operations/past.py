@@ -1,0 +1,62 @@
+"""What a tenant's past says of its versions, and of the model that is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from recfleet.fleet.old_models import tried_runs
+from recfleet.registry import KnownVersion
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+TRIAL = "a backfill's trial"
+
+# The rollback that made the champion on record, where no night of the fleet came after it.
+_GONE_BACK = """
+select to_version, happened_at, actor, reason
+  from (select * from audit where tenant_id = %(tenant)s
+           and kind in ('first model', 'promotion', 'rollback')
+         order by audit_id desc limit 1) as last
+ where kind = 'rollback' and night_id >= coalesce(
+       (select night_id from ledger join night using (night_id)
+         where tenant_id = %(tenant)s and night.kind = 'fleet'
+         order by as_of desc, night_id desc limit 1), 0)
+"""
+
+
+def remarks(
+    connection: Connection, tenant_id: str, versions: Sequence[KnownVersion]
+) -> dict[int, str]:
+    """Version -> what to know of it before it is put in force; of those of which there is that.
+
+    Args:
+        connection: an open connection.
+        tenant_id: whose.
+        versions: those in question.
+    """
+    tried = {run_id for _, run_id in tried_runs(connection, [tenant_id])}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct from_version from audit where tenant_id = %s and kind = 'rollback'",
+            (tenant_id,),
+        )
+        left = {version for (version,) in cursor}
+    found = {known.version: TRIAL for known in versions if known.run_id in tried}
+    return found | {
+        known.version: "was rolled back from" for known in versions if known.version in left
+    }
+
+
+def gone_back(connection: Connection, tenant_id: str) -> str | None:
+    """Who has rolled the tenant back since its last night of the fleet, in words; None: nobody."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GONE_BACK, {"tenant": tenant_id})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    version, at, actor, reason = row
+    return (
+        f"It went back to version {version} already, at {at:%Y-%m-%d %H:%M} by {actor} ({reason})"
+    )
