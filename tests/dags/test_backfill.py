@@ -86,7 +86,7 @@ def test_the_last_night_promotes_where_that_is_asked_for(
     ]
     assert query(connection, "select actor, kind from audit where tenant_id = 'alpha'") == [
         ("ann", "backfill"),
-        ("scheduler", "first model"),
+        ("ann", "first model"),
     ]
 
 

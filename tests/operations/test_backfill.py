@@ -224,6 +224,11 @@ def test_the_last_night_may_promote(connection: Connection, stack: Settings) -> 
     assert what_changed(asked) == "backfill: 2026-05-23 09:00 to 2026-05-25 09:00"
     assert where_it_came_from(asked) == ["Airflow run range"]
     assert ", Airflow run range, MLflow run" in where_it_came_from(promoted)[-1]
+    # It was not the scheduler's idea.
+    assert query(
+        connection,
+        "select kind, actor from audit where to_version is not null order by audit_id",
+    ) == [("first model", "scheduler"), ("promotion", "tester")]
     again = run_backfill("again", ["shop"], TURNED - 2 * DAY, TURNED, promote=True)
     assert again.outcomes == {"unchanged": 1}
     assert run_night("tonight", TURNED).outcomes == {"unchanged": 1}

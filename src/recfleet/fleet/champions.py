@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg2.extras import execute_values
 
-from recfleet.audit import Entry, Kind, append_entries
+from recfleet.audit import SCHEDULER, Entry, Kind, append_entries
 from recfleet.fleet.approvals import end_waiting
 from recfleet.fleet.ledger import Night
 
@@ -226,6 +226,26 @@ def crown(
     ]
     entries = [_entry(item, former.get(item.tenant_id), night_id, actor) for item in told]
     append_entries(connection, [*before, *entries, *overtaken])
+
+
+def who_crowns(connection: Connection, night: Night, tenant_ids: Sequence[str]) -> str:
+    """Whom the audit names for a night's changes of champion: of a backfill, who asked for it.
+
+    Args:
+        connection: an open connection.
+        night: that changes them.
+        tenant_ids: of whom; one of them at least has something to do in it.
+    """
+    if night.kind != "backfill":
+        return SCHEDULER
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select actor from audit where kind = 'backfill' and tenant_id = any(%s) "
+            "and facts ->> 'run_id' = (select backfill from night where night_id = %s) limit 1",
+            (list(tenant_ids), night.night_id),
+        )
+        row = cursor.fetchone()
+    return SCHEDULER if row is None else str(row[0])
 
 
 # What a model was made from is told when it is judged; whoever goes back to it, or puts it in force

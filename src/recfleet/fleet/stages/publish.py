@@ -30,6 +30,7 @@ from recfleet.fleet.champions import (
     get_champion,
     get_champions,
     previous_of,
+    who_crowns,
 )
 from recfleet.fleet.ledger import Step, TenantNight, record_all
 from recfleet.fleet.press import read_purchases
@@ -61,6 +62,8 @@ class _Tools:
     """The models before them, likewise."""
     live: Mapping[str, datetime]
     """As-of time of their live releases, likewise."""
+    actor: str
+    """Who changes champions, for the audit."""
     _registry: Registry | None = field(default=None, repr=False)
 
     def registry(self, desk: Desk) -> Registry:
@@ -81,6 +84,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
         champions=champions_of(desk.connection, desk.night, tenant_ids),
         previous=previous_of(desk.connection, desk.night, tenant_ids),
         live=_live_as_of(desk.connection, tenant_ids),
+        actor=who_crowns(desk.connection, desk.night, tenant_ids),
     )
 
 
@@ -182,7 +186,7 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> list[S
         for work in works
     ]
     with shared_part([work.watch for work in works], "publish.write"):
-        return _release(desk, ready)
+        return _release(desk, ready, tools.actor)
 
 
 def _with_version(made: Publication, version: Champion | None) -> Publication:
@@ -274,7 +278,7 @@ def _audit_facts(row: TenantNight, *, is_rollback: bool) -> Mapping[str, object]
     return {key: challenger[key] for key in ("holdout",) if key in challenger}
 
 
-def _release(desk: Desk, works: list[Work[Publication]]) -> list[Step]:
+def _release(desk: Desk, works: list[Work[Publication]], actor: str) -> list[Step]:
     """Stage the lists, crown new champions, and switch."""
     from recfleet.releases import switch_live
 
@@ -293,7 +297,7 @@ def _release(desk: Desk, works: list[Work[Publication]]) -> list[Step]:
         for work in first
         if work.made.crowned
     ]
-    crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=SCHEDULER)
+    crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=actor)
     _ask(desk, first)
     releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
     switch_live(desk.connection, releases)
