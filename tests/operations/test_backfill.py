@@ -231,6 +231,11 @@ def test_the_last_night_may_promote(connection: Connection, stack: Settings) -> 
     ) == [("first model", "scheduler"), ("promotion", "tester")]
     again = run_backfill("again", ["shop"], TURNED - 2 * DAY, TURNED, promote=True)
     assert again.outcomes == {"unchanged": 1}
+    [(why,)] = query(
+        connection,
+        "select ledger.reason from ledger join night using (night_id) where backfill = 'again'",
+    )
+    assert why.endswith("; --force judges it all the same")
     assert run_night("tonight", TURNED).outcomes == {"unchanged": 1}
 
 

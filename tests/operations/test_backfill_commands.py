@@ -43,10 +43,22 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     words = ("backfill", "alpha", "thin", "--from", "2026-03-16", "--to", "2026-03-30")
     said = _run(*words, "--step", "7", "--dry-run")
     assert "Would run 3 nights as of 2026-03-16 to 2026-03-30, every 7 days" in said
-    assert re.search(r"alpha +│ +2 │ +1 │ done from the same data in night 2; force", said)
+    assert re.search(r"alpha +│ +2 │ +1 │ done from the same data in night 2; --force", said)
     assert re.search(r"thin +│ +3 │ +0 │", said)
     assert [row["to run"] for row in json.loads(_run(*words, "--dry-run", "--json"))] == [14, 15]
     assert query(connection, "select count(*) from night") == [(2,)]
+    # What is done is not asked of Airflow, which is not there.
+    once = ("--from", "2026-03-30", "--to", "2026-03-30")
+    said = _run("backfill", "alpha", *once, "--wait")
+    assert said.startswith(
+        "Nothing to run: 1 of 1 nights, tenant by tenant, is left out: done from the same data in "
+        "night 2; --force does it again.\n"
+    )
+    assert re.search(r"alpha +│ 2026-03-30 00:00 │ promote │ backfilled", said)
+    assert json.loads(_run("backfill", "alpha", *once, "--json")) == {"run_id": None}
+    nobody = ("backfill", "--where", "mode=off", *once, "--json")
+    assert json.loads(_run(*nobody, "--dry-run")) == []
+    assert json.loads(_run(*nobody)) == {"run_id": None}
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recfleet.cli._actor import actor
-from recfleet.cli._bulk import DryRun, File, Tenants, Where, Yes, ask, choose, say_nobody
+from recfleet.cli._bulk import (
+    DryRun,
+    File,
+    Tenants,
+    Where,
+    Yes,
+    ask,
+    choose,
+    count_tenants,
+    say_nobody,
+)
 from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
-from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.cli._output import AsJson, console, print_json, print_table, say_note
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
+    from recfleet.fleet.plan import Prospect
     from recfleet.operations.backfill import BackfillNight
     from recfleet.operations.backfill_request import BackfillRequest
 
@@ -75,7 +86,7 @@ def backfill(
     Each sees what was known then: interactions up to its date, and the champion of that time. What
     it finds is in the ledger, its lists are a release; champions and live lists stay as they are,
     unless --promote lets the last night count. Who is frozen is not retrained, who is off is left
-    out.
+    out, and so is what was run before from the same data; where that is all, nothing is triggered.
 
     The same as `airflow dags trigger tenant_backfill --conf '{"tenants": ["germany"],
     "from": "2011-11-01", "to": "2011-11-14"}'`. Exit code 0: triggered, or with --wait: it ended
@@ -87,7 +98,7 @@ def backfill(
     with closing(connect()) as connection:
         tenant_ids = choose(connection, tenant, file=file, where=where)
         if not tenant_ids:
-            say_nobody()
+            _say_nobody(dry_run=dry_run, as_json=as_json)
             return
         given = {"from": first or None, "to": last or None, "step": step, "promote": promote}
         request = _request({**given, "force": force, "reason": reason, "tenants": tenant_ids})
@@ -96,7 +107,17 @@ def backfill(
         if dry_run:
             _show_ahead(request, ahead, as_json=as_json)
             return
-        ask(len(tenant_ids), f"Run {request.sentence()} for {len(tenant_ids)} tenants", yes=yes)
+        left_out = _left_out(ahead)
+        if not any(night.is_wanted for night in ahead):
+            _say_done(connection, request, left_out, wait=wait, as_json=as_json)
+            return
+        if left_out:
+            say_note(left_out)
+        ask(
+            len(tenant_ids),
+            f"Run {request.sentence()} for {count_tenants(len(tenant_ids))}",
+            yes=yes,
+        )
         well = _run(connection, request, wait=wait, as_json=as_json)
     raise typer.Exit(0 if well else 1)
 
@@ -124,12 +145,49 @@ def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_jso
             return True
         watched = Watched(DAG_ID, "backfill", command, partial(_look, connection))
         well = follow(airflow, run_id, watched)
-    rows = backfilled_nights(connection, request)
+    _show_end(request, run_id, backfilled_nights(connection, request), well=well, as_json=as_json)
+    return well
+
+
+def _say_nobody(*, dry_run: bool, as_json: bool) -> None:
+    if not as_json:
+        say_nobody()
+    else:
+        print_json([] if dry_run else {"run_id": None})
+
+
+def _say_done(
+    connection: Connection,
+    request: BackfillRequest,
+    left_out: str | None,
+    *,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Say that there is nothing to run and, where it is waited for, what was found before."""
+    from recfleet.operations.backfill import backfilled_nights
+
+    if not as_json:
+        console().print(f"Nothing to run: {left_out}", markup=False)
+    if wait:
+        rows = backfilled_nights(connection, request)
+        _show_end(request, None, rows, well=True, as_json=as_json)
+    elif as_json:
+        print_json({"run_id": None})
+
+
+def _show_end(
+    request: BackfillRequest,
+    run_id: str | None,
+    rows: list[dict[str, Any]],
+    *,
+    well: bool,
+    as_json: bool,
+) -> None:
     if as_json:
         print_json({"run_id": run_id, "ended_well": well, "nights": rows})
     else:
         _show_nights(request, rows)
-    return well
 
 
 def _look(connection: Connection, run_id: str) -> Look | None:
@@ -147,6 +205,27 @@ def _look(connection: Connection, run_id: str) -> Look | None:
     )
 
 
+def _left_out(ahead: Sequence[BackfillNight]) -> str | None:
+    """How much of it is not run, and why, in a sentence; None: all of it is."""
+    prospects = [item for night in ahead for item in night.prospects]
+    idle = sum(item.idle is not None for item in prospects)
+    if not idle:
+        return None
+    return (
+        f"{idle} of {len(prospects)} nights, tenant by tenant, {'is' if idle == 1 else 'are'} "
+        f"left out: {_why(prospects)}."
+    )
+
+
+def _why(prospects: Sequence[Prospect]) -> str:
+    """Why nights are left out, the most frequent reasons first; empty: none is."""
+    reasons = Counter(item.idle.reason for item in prospects if item.idle)
+    return "; ".join(
+        reason if count == 1 else f"{reason} (and {count - 1} like it)"
+        for reason, count in reasons.most_common(3)
+    )
+
+
 def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_json: bool) -> None:
     """Say what would be done, tenant by tenant."""
     rows = []
@@ -157,11 +236,7 @@ def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_
             for item in night.prospects
             if item.tenant.tenant_id == tenant_id
         ]
-        reasons = Counter(item.idle.reason for item in mine if item.idle)
-        why = "; ".join(
-            reason if count == 1 else f"{reason} (and {count - 1} like it)"
-            for reason, count in reasons.most_common(3)
-        )
+        why = _why(mine)
         to_run = sum(item.idle is None for item in mine)
         rows.append({"tenant": tenant_id, "to run": to_run, "left out": len(mine) - to_run,
                      "why": why or None})  # fmt: skip

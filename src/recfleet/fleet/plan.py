@@ -63,6 +63,8 @@ class Idle:
     outcome: Outcome
     reason: str
     state: State = "unchanged"
+    unless_named: bool = False
+    """Whether there is something to do all the same where it is asked for this tenant."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def _why_idle(
         last = f", of {_minute(data.last)}," if data.last else ""
         waits = f"; version {live.waiting} waits for approval" if live.waiting else ""
         reason = f"nothing new since its last line{last} and its lists stay{waits}"
-        return Idle("unchanged", reason)
+        return Idle("unchanged", reason, unless_named=True)
     return None
 
 

@@ -124,8 +124,18 @@ def _look_at(
     found = survey(connection, tenants, as_of, is_trial=is_trial, is_named=request.force)
     if is_trial:
         found = _as_trials(connection, found, as_of, is_forced=request.force)
+    else:
+        found = [_with_way_out(item) for item in found]
     found = [replace(item, idle=_OFF) if item.tenant.mode == "off" else item for item in found]
     return BackfillNight(as_of, is_trial, found)
+
+
+def _with_way_out(item: Prospect) -> Prospect:
+    """The same; where it is idle for want of anything new, with what judges it all the same."""
+    why = item.idle
+    if why is None or not why.unless_named:
+        return item
+    return replace(item, idle=replace(why, reason=f"{why.reason}; --force judges it all the same"))
 
 
 def _as_trials(
@@ -150,7 +160,7 @@ def _as_trials(
 
 
 def _done_already(night_id: int) -> Idle:
-    return Idle("unchanged", f"done from the same data in night {night_id}; force does it again")
+    return Idle("unchanged", f"done from the same data in night {night_id}; --force does it again")
 
 
 def _done_nights(
