@@ -6,11 +6,14 @@ import json
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from unittest.mock import create_autospec
 
 import pytest
 from typer.testing import CliRunner
 
 from recfleet.cli import app
+from recfleet.cli._airflow import AirflowClient
+from recfleet.cli._follow import Watched, _waits_for
 from recfleet.errors import RecfleetError
 from recfleet.settings import Settings
 from tests.backfills import run_backfill
@@ -59,6 +62,21 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     nobody = ("backfill", "--where", "mode=off", *once, "--json")
     assert json.loads(_run(*nobody, "--dry-run")) == []
     assert json.loads(_run(*nobody)) == {"run_id": None}
+
+
+@pytest.mark.parametrize(
+    ("running", "words"),
+    [
+        (["another", "mine"], "waiting for another backfill to end"),
+        (["mine"], "waiting for Airflow"),
+        ([], "waiting for Airflow"),
+    ],
+)
+def test_another_is_waited_for_only_where_one_runs(running: list[str], words: str) -> None:
+    airflow = create_autospec(AirflowClient, instance=True)
+    airflow.running.return_value = running
+    watched = Watched("tenant_backfill", "backfill", "recfleet night list", lambda _: None)
+    assert _waits_for(airflow, "mine", watched) == words
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ class AirflowClient:
         """The run's state: queued, running, success or failed."""
         return str(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", None)["state"])
 
+    def running(self, dag_id: str) -> list[str]:
+        """Run ids of some of the DAG's runs that are running."""
+        runs = self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=running&limit=10", None)
+        return [str(run["dag_run_id"]) for run in runs["dag_runs"]]
+
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The run's task instances."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=200"

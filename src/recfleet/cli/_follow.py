@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG = 90
+_FOR_AIRFLOW = "waiting for Airflow"
 
 STEPS = 3
 """Steps of a tenant's night that its states tell apart."""
@@ -89,12 +90,12 @@ def follow(airflow: AirflowClient, run_id: str, watched: Watched) -> bool:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console()) as progress:
-        task = progress.add_task(watched.noun, total=None, detail="waiting for Airflow")
+        task = progress.add_task(watched.noun, total=None, detail=_FOR_AIRFLOW)
         said = ""
         try:
             while (state := airflow.state(watched.dag_id, run_id)) in ("queued", "running"):
                 if state == "queued":
-                    progress.update(task, detail=f"waiting for another {watched.noun} to end")
+                    progress.update(task, detail=_waits_for(airflow, run_id, watched))
                 said = _show(progress, task, watched.look(run_id), said)
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
         except KeyboardInterrupt:
@@ -109,6 +110,13 @@ def follow(airflow: AirflowClient, run_id: str, watched: Watched) -> bool:
     if state == "failed":
         _say_why_failed(airflow, run_id, watched)
     return state == "success"
+
+
+def _waits_for(airflow: AirflowClient, run_id: str, watched: Watched) -> str:
+    """What a run waits for that is queued, in words."""
+    if set(airflow.running(watched.dag_id)) - {run_id}:
+        return f"waiting for another {watched.noun} to end"
+    return _FOR_AIRFLOW
 
 
 def _show(progress: Progress, task: TaskID, look: Look | None, said: str) -> str:
