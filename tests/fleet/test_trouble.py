@@ -192,7 +192,9 @@ def test_what_the_brake_holds_is_judged_again_when_there_is_something_new(
     settings.cache_clear()
     run_night("braked", TURNED)
     assert outcomes(connection, "braked") == {"shop": "awaiting approval"}
-    assert _reason(connection, "braked").startswith("held for a person: 1 of 1 tenants")
+    assert _reason(connection, "braked").startswith(
+        "held for a person (`recfleet approvals list`): 1 of 1 tenants"
+    )
     assert _registry(stack).aliases("shop") == Aliases(champion=1, previous=None)
 
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "1")

@@ -73,9 +73,9 @@ def _count(connection: Connection, night: Night) -> FleetVerdicts:
 
 def _hold(connection: Connection, night: Night, verdicts: FleetVerdicts, limits: Settings) -> None:
     reason = (
-        f"held for a person: {verdicts.changes} of {verdicts.tenants} tenants would change "
-        f"champion in one night, more than the {limits.brake_share:.0%} that is expected; the "
-        "verdict was: "
+        f"held for a person (`recfleet approvals list`): {verdicts.changes} of "
+        f"{verdicts.tenants} tenants would change champion in one night, more "
+        f"than the {limits.brake_share:.0%} that is expected; the verdict was: "
     )
     with connection.cursor() as cursor:
         cursor.execute(

@@ -24,6 +24,9 @@ _LAST_NIGHT = (
     "order by as_of desc, night_id desc limit 1)"
 )
 
+_NO_FLEETS_OUTCOMES = ("backfilled", "switched on")
+"""Outcomes that only trials and what a person does by day have."""
+
 
 @dataclass(frozen=True)
 class _Field:
@@ -43,7 +46,7 @@ FIELDS = {
     "outcome": _Field(
         f"coalesce({_LAST_NIGHT.format('outcome')}, 'nothing')",
         "what became of it in its last night of the fleet; nothing: it had none",
-        (*get_args(Outcome), "nothing"),
+        (*(it for it in get_args(Outcome) if it not in _NO_FLEETS_OUTCOMES), "nothing"),
     ),
     "reason": _Field(
         f"coalesce({_LAST_NIGHT.format('ledger.reason')}, '')", "that night's reason, in words"
