@@ -113,13 +113,28 @@ def _repair(
 ) -> list[Repaired]:
     from recfleet.operations.doctor import repair
 
-    with _progress() as progress:
+    with _warnings_only(), _progress() as progress:
         task = progress.add_task("repairing", total=None)
 
         def told(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
         return repair(connection, settings, findings, actor=actor, told=told)
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """No lines of the log on what goes well: the report says it, and programs can read that."""
+    import logging
+
+    import structlog
+
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 @contextmanager
