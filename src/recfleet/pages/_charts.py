@@ -10,9 +10,15 @@ from recfleet.pages._rows import Row
 Chart = dict[str, Any]
 
 _MARKS = {
-    "first model": ("first model", "good"),
-    "promotion": ("promoted", "good"),
-    "rollback": ("rolled back", "bad"),
+    "first model": ("first model v{}", "good"),
+    "promotion": ("promoted v{}", "good"),
+    "rollback": ("rolled back to v{}", "bad"),
+}
+_MODES = {
+    ("on", "frozen"): "frozen",
+    ("frozen", "on"): "thawed",
+    ("off", "on"): "switched on",
+    ("off", "frozen"): "switched on, frozen",
 }
 
 
@@ -78,10 +84,7 @@ def tenant_charts(
         history: of the audit.
         volume: of each week, the earliest first.
     """
-    judged = sorted(
-        (night for night in nights if night["rmse_popularity"] is not None),
-        key=lambda night: (night["as_of"], night["night_id"]),
-    )
+    judged = _judged(nights)
     x = [night["as_of"].timestamp() for night in judged]
 
     def contenders(metric: str) -> Chart:
@@ -98,7 +101,8 @@ def tenant_charts(
     charts = {"rmse": contenders("rmse"), "ndcg": contenders("ndcg")}
     marks = [mark for entry in reversed(history) if (mark := _mark(entry)) is not None]
     for chart in charts.values():
-        chart["marks"] = marks
+        # What was done before the first of these nights is in the history.
+        chart["marks"] = [mark for mark in marks if x and mark["x"] >= x[0]]
     charts["volume"] = _chart(
         [row["week"].timestamp() for row in volume],
         "number",
@@ -110,16 +114,28 @@ def tenant_charts(
     return charts
 
 
+def _judged(nights: Sequence[Row]) -> list[Row]:
+    """The nights that judged somebody, by their as-of times; of those as of one time the newest.
+
+    Trials are left out: what might have been is no point of what was.
+    """
+    found = {
+        night["as_of"]: night
+        for night in sorted(nights, key=lambda night: night["night_id"])
+        if night["rmse_popularity"] is not None and not night["is_trial"]
+    }
+    return [found[as_of] for as_of in sorted(found)]
+
+
 def _mark(entry: Row) -> dict[str, Any] | None:
     """An entry of the audit as a line in the chart, at the time that the nights are placed by."""
-    at = entry["as_of"] or entry["happened_at"]
     if entry["kind"] in _MARKS:
         label, colour = _MARKS[entry["kind"]]
-        return {"x": at.timestamp(), "label": f"{label} v{entry['to_version']}", "colour": colour}
-    if entry["kind"] == "mode":
-        return {
-            "x": at.timestamp(),
-            "label": str(entry["facts"].get("to", "mode")),
-            "colour": "cold",
-        }
-    return None
+        label = label.format(entry["to_version"])
+    elif entry["kind"] == "mode":
+        mode = entry["facts"].get("to", "mode")
+        label = _MODES.get((entry["facts"].get("from"), mode), f"switched {mode}")
+        colour = "cold"
+    else:
+        return None
+    return {"x": entry["at"].timestamp(), "label": label, "colour": colour}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 NIGHTS = 120
-"""So many are in the chart."""
+"""So many are in the chart, and so many trials in the table besides."""
 _WEEKS = 52
 
 
@@ -70,7 +70,10 @@ def read_live(connection: Connection, tenant_id: str) -> Row | None:
 
 
 def read_nights(connection: Connection, tenant_id: str) -> list[Row]:
-    """The newest nights of the tenant, the newest first, with every contender's numbers."""
+    """The newest nights of the tenant, the newest first, with every contender's numbers.
+
+    Trials are counted apart, so that a long backfill crowds no real night out.
+    """
     return rows(
         connection,
         """
@@ -83,20 +86,41 @@ def read_nights(connection: Connection, tenant_id: str) -> list[Row]:
                (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
                (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
                (numbers #>> '{holdout,customers}')::int as holdout_customers
-          from ledger join night using (night_id)
-         where tenant_id = %(tenant)s order by night_id desc limit %(nights)s
+          from (select *, row_number() over (partition by is_trial order by night_id desc) as place
+                  from ledger join night using (night_id)
+                 where tenant_id = %(tenant)s) as night
+         where place <= %(nights)s order by night_id desc
         """,
         {"tenant": tenant_id, "nights": NIGHTS},
     )
 
 
 def read_history(connection: Connection, tenant_id: str) -> list[Row]:
-    """What was changed or decided, and by whom, the newest first."""
+    """What was changed or decided, and by whom, the newest first.
+
+    ``at`` is when on the nights' own clock, which need not be the wall's: of what no night did, as
+    long after the as-of time of the fleet's night before as it was after that night's beginning,
+    and not after the next night's.
+    """
     return rows(
         connection,
-        "select audit_id, happened_at, audit.kind, from_version, to_version, facts, actor, reason, "
-        "night_id, as_of from audit left join night using (night_id) "
-        "where tenant_id = %(tenant)s order by audit_id desc limit 100",
+        """
+        select audit_id, happened_at, audit.kind, from_version, to_version, facts, actor, reason,
+               night_id,
+               coalesce(night.as_of,
+                        least(former.as_of + (happened_at - former.started_at), next.as_of),
+                        happened_at) as at
+          from audit left join night using (night_id)
+          left join lateral (
+            select as_of, started_at from night
+             where kind = 'fleet' and started_at <= happened_at
+             order by started_at desc limit 1) as former on true
+          left join lateral (
+            select as_of from night
+             where kind = 'fleet' and started_at > happened_at and as_of >= former.as_of
+             order by started_at limit 1) as next on true
+         where tenant_id = %(tenant)s order by audit_id desc limit 100
+        """,
         {"tenant": tenant_id},
     )
 
@@ -119,7 +143,10 @@ def read_volume(connection: Connection, tenant_id: str) -> list[Row]:
 
 
 def read_quality(connection: Connection, tenant_id: str) -> list[Row]:
-    """The results of the last night that judged the tenant's data, the failing ones first."""
+    """The results of the last night that judged the tenant's data, the failing ones first.
+
+    Trials are left out: they looked at the data of back then.
+    """
     return rows(
         connection,
         """
@@ -128,7 +155,8 @@ def read_quality(connection: Connection, tenant_id: str) -> list[Row]:
                           and data_docs.tenant_id = quality_result.tenant_id) as has_docs
           from quality_result join night using (night_id)
          where tenant_id = %(tenant)s and night_id = (
-           select max(night_id) from quality_result where tenant_id = %(tenant)s)
+           select max(night_id) from quality_result join night using (night_id)
+            where tenant_id = %(tenant)s and not is_trial)
          order by success, array_position(array['critical', 'warning', 'info'], severity),
                   expectation
         """,

@@ -7,6 +7,9 @@ const READABLE = {
 };
 const TICKS = { ...READABLE, percent: (value) => `${Math.round(1000 * value) / 10}%`, number3: (value) => value.toFixed(3) };
 const DAY = 86400;
+const AXIS = 58;
+const ROW = 15;
+const ROWS = 4;
 
 export function drawCharts() {
   if (document.querySelector("[data-plot]") === null) return;
@@ -23,17 +26,19 @@ export function drawCharts() {
 
 function keepDrawn(place, data) {
   let plot = null;
+  let width = 0;
   const draw = () => {
     plot?.destroy();
+    width = place.clientWidth;
     plot = new window.uPlot(options(place, data), [data.x, ...data.series.map((one) => one.values)], place);
   };
   draw();
   document.addEventListener("recfleet:theme", draw);
-  new ResizeObserver(() => plot.setSize(size(place))).observe(place);
+  new ResizeObserver(() => place.clientWidth !== width && draw()).observe(place);
 }
 
-function size(place) {
-  return { width: Math.max(200, place.clientWidth), height: 190 };
+function size(place, rows) {
+  return { width: Math.max(200, place.clientWidth), height: 190 + ROW * rows };
 }
 
 function colour(name) {
@@ -45,18 +50,23 @@ function options(place, data) {
   const line = colour("line");
   const font = `12px ${getComputedStyle(document.body).fontFamily}`;
   const axis = { stroke: colour("muted"), font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-  const [first, last] = [Math.min(...data.x), Math.max(...data.x)];
+  const times = [...data.x, ...data.marks.map((one) => one.x)];
+  const range = around(Math.min(...times), Math.max(...times));
+  const width = size(place, 0).width - AXIS - 16;
+  const labels = laidOut(data.marks, range, width, font);
+  const rows = Math.max(0, ...labels.map((one) => one.row + 1));
   return {
-    ...size(place),
+    ...size(place, rows),
+    padding: [rows > 0 ? ROW * rows + 4 : null, null, null, null],
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     scales: {
-      x: { range: () => around(first, last) },
-      y: { range: (_, low, high) => (low === null ? [0, 1] : withRoom(low, high, data)) },
+      x: { range: () => range },
+      y: { range: (_, low, high) => (low === null ? [0, 1] : withRoom(low, high)) },
     },
     axes: [
-      { ...axis, space: 80, incrs: [1, 2, 7, 14, 28, 56, 91, 182, 364].map((days) => days * DAY), values: (_, marks) => marks.map(dayAndMonth) },
-      { ...axis, size: 58, values: (_, marks) => marks.map(TICKS[data.unit]) },
+      { ...axis, splits: () => someOf(data.x, (70 * (range[1] - range[0])) / width), values: (_, marks) => marks.map(dayAndMonth) },
+      { ...axis, size: AXIS, values: (_, marks) => marks.map(TICKS[data.unit]) },
     ],
     series: [
       { label: "as of", value: (_, seconds) => (seconds === null ? "–" : whole(seconds)) },
@@ -70,7 +80,7 @@ function options(place, data) {
         value: (_, value) => (value === null || value === undefined ? "–" : readable(value)),
       })),
     ],
-    hooks: { draw: [(plot) => mark(plot, data.marks, font)], setCursor: [newestUnlessPointedAt] },
+    hooks: { draw: [(plot) => mark(plot, labels, font)], setCursor: [newestUnlessPointedAt] },
   };
 }
 
@@ -87,11 +97,20 @@ function around(low, high) {
   return [low - room, high + room];
 }
 
-// Room above for what is written there, and none below zero where nothing is.
-function withRoom(low, high, data) {
+// Room below too, but none below zero where nothing is.
+function withRoom(low, high) {
   const span = high - low || Math.abs(high) / 10 || 1;
   const least = low - 0.08 * span;
-  return [low >= 0 && least < 0.04 * span ? 0 : least, high + (data.marks.length > 0 ? 0.35 : 0.1) * span];
+  return [low >= 0 && least < 0.04 * span ? 0 : least, high + 0.1 * span];
+}
+
+// Dates stand under nights, the last one always; of those that are closer than so many seconds, one.
+function someOf(times, seconds) {
+  const kept = [];
+  for (const time of times.toReversed()) {
+    if (kept.length === 0 || kept[0] - time >= seconds) kept.unshift(time);
+  }
+  return kept;
 }
 
 function dayAndMonth(seconds) {
@@ -102,26 +121,52 @@ function whole(seconds) {
   return new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 }
 
-// What was done to the tenant: a line where it happened, with its name at the top.
+// In which row above the lines each mark's name is written, so that none lies on another: the newest
+// first, and where all rows are taken, the mark is a line without a name.
+function laidOut(marks, [low, high], width, font) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = font;
+  const taken = [];
+  return marks.toReversed().map((one) => {
+    const x = ((one.x - low) / (high - low)) * width;
+    const needs = context.measureText(one.label).width + 8;
+    const isLate = x + needs > width;
+    const [from, to] = isLate ? [x - needs, x] : [x, x + needs];
+    let row = 0;
+    while (taken.some((other) => other.row === row && other.from < to && from < other.to)) row += 1;
+    if (row >= ROWS) return { ...one, row: -1 };
+    taken.push({ row, from, to });
+    return { ...one, isLate, row };
+  });
+}
+
+// What was done to the tenant: a line where it happened, with its name above.
 function mark(plot, marks, font) {
   const { ctx, bbox } = plot;
   const pixels = window.devicePixelRatio || 1;
+  const top = (row) => bbox.top - ROW * (row + 1) * pixels;
+  const placed = marks.map((one) => ({ ...one, at: Math.round(plot.valToPos(one.x, "x", true)) }));
   ctx.save();
   ctx.font = font.replace("12px", `${11 * pixels}px`);
+  ctx.textAlign = "left";
   ctx.textBaseline = "top";
-  for (const [index, one] of marks.entries()) {
-    const x = Math.round(plot.valToPos(one.x, "x", true));
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.strokeStyle = ctx.fillStyle = colour(one.colour);
-    ctx.lineWidth = pixels;
-    ctx.setLineDash([3 * pixels, 3 * pixels]);
+  ctx.lineWidth = pixels;
+  ctx.setLineDash([3 * pixels, 3 * pixels]);
+  for (const one of placed) {
+    ctx.strokeStyle = colour(one.colour);
     ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.moveTo(one.at, top(one.row));
+    ctx.lineTo(one.at, bbox.top + bbox.height);
     ctx.stroke();
-    const isLate = x > bbox.left + 0.7 * bbox.width;
-    ctx.textAlign = isLate ? "right" : "left";
-    ctx.fillText(one.label, x + (isLate ? -4 : 4) * pixels, bbox.top + (3 + 13 * (index % 3)) * pixels);
+  }
+  for (const one of placed.filter(({ row }) => row >= 0)) {
+    const width = ctx.measureText(one.label).width;
+    const left = one.isLate ? one.at - width - 4 * pixels : one.at + 4 * pixels;
+    // A line of another mark does not run through the name.
+    ctx.fillStyle = colour("raised");
+    ctx.fillRect(left - pixels, top(one.row), width + 2 * pixels, (ROW - 1) * pixels);
+    ctx.fillStyle = colour(one.colour);
+    ctx.fillText(one.label, left, top(one.row) + 2 * pixels);
   }
   ctx.restore();
 }
