@@ -244,7 +244,9 @@ def test_pages_follow_each_other_and_hold_every_tenant_once(fleet: Fleet, visit:
         address = following[1].replace("&amp;", "&") if following else ""
     assert seen == [f"shop-{number:03}" for number in range(1, 121)]
     assert address == ""
-    assert table(visit().get("/fleet?page=9").text) == []
+    past_the_last = visit().get("/fleet?sort=tenant&page=9").text
+    assert table(past_the_last) == seen[100:]
+    assert "120 tenants, page 3 of 3" in past_the_last
 
 
 MODES = ("on", "frozen", "off")
@@ -304,24 +306,42 @@ def test_search_and_filters_find_what_a_plain_loop_finds(
     assert table(page) == expected
 
 
-SORTS = ("attention", "mode", "outcome", "skill", "-skill", "lists", "-lists")
+SORTS = ("attention", "tenant", "mode", "outcome", "skill", "lists")
 
 
-@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("sort", [sign + sort for sort in SORTS for sign in ("", "-")])
 def test_every_sort_holds_all(fleet: Fleet, visit: Visit, sort: str) -> None:
     first, last = fleet.night(0), fleet.night(1)
     for number, skill in enumerate([0.1, None, 0.3, 0.2]):
         fleet.tenant(f"t{number}", mode=MODES[number % 3])
-        fleet.outcome(last, f"t{number}", "kept", skill=skill)
+        outcome = "failed" if number == 3 else "kept"
+        fleet.outcome(last, f"t{number}", outcome, skill=skill)
         fleet.live(first if number % 2 else last, f"t{number}")
     found = table(visit().get(f"/fleet?sort={sort}").text)
     assert sorted(found) == ["t0", "t1", "t2", "t3"]
     expected = {
+        "attention": ["t3", "t0", "t1", "t2"],
+        "-attention": ["t0", "t1", "t2", "t3"],
+        "tenant": ["t0", "t1", "t2", "t3"],
+        "-tenant": ["t3", "t2", "t1", "t0"],
+        "mode": ["t1", "t2", "t0", "t3"],
+        "-mode": ["t0", "t3", "t2", "t1"],
+        "outcome": ["t3", "t0", "t1", "t2"],
+        "-outcome": ["t0", "t1", "t2", "t3"],
         "skill": ["t0", "t3", "t2", "t1"],
         "-skill": ["t2", "t3", "t0", "t1"],
+        # Nothing is live of one that is off.
         "lists": ["t1", "t3", "t0", "t2"],
+        "-lists": ["t0", "t1", "t3", "t2"],
     }
-    assert found == expected.get(sort, found)
+    assert found == expected[sort]
+
+
+def test_every_column_is_sorted_the_other_way_by_a_second_click(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    for column in SORTS:
+        page = visit().get(f"/fleet?sort={column}").text
+        assert f'href="/fleet?sort=-{column}#tenants"' in page
 
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"

@@ -108,7 +108,6 @@ def fleet_page(looking: Looking) -> HTMLResponse:
         charts=fleet_charts(over_time),
         waiting=approvals.count_waiting(looking.connection),
         titles=TITLES,
-        page_rows=fleet.PAGE_ROWS,
     )
 
 
@@ -128,11 +127,23 @@ def nights_page(looking: Looking, before: int | None = None) -> HTMLResponse:
 @router.get("/nights/{night_id}")
 def night_page(looking: Looking, night_id: int) -> HTMLResponse:
     """One night."""
-    connection = looking.connection
+    connection, query = looking.connection, looking.request.query_params
+    outcomes = night.read_outcomes(connection, night_id)
+    # One that is not there is left out, as on the Fleet.
+    wanted = query.get("outcome", "")
+    wanted = wanted if wanted in outcomes else ""
+    found = outcomes[wanted] if wanted else sum(outcomes.values())
+    pages = max(1, -(-found // night.TENANT_ROWS))
+    page = min(fleet.page_number(query.get("page", "")), pages)
     return looking.page(
         "night.html",
         night=night.read_night(connection, night_id),
-        outcomes=night.read_outcomes(connection, night_id),
+        outcomes=outcomes,
+        outcome=wanted,
+        tenants=night.read_tenants(connection, night_id, wanted, page),
+        found=found,
+        page=page,
+        pages=pages,
         shards=night.read_shards(connection, night_id),
         slowest=night.read_slowest(connection, night_id),
         failed=night.read_failed(connection, night_id),

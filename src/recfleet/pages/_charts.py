@@ -39,8 +39,8 @@ def fleet_charts(nights: Sequence[Row]) -> dict[str, Chart]:
     """How the fleet did over the nights; a value is null where a night did not write it down."""
     x = [night["as_of"].timestamp() for night in nights]
 
-    def outcomes(*names: str) -> list[int]:
-        return [sum((night["outcomes"] or {}).get(name, 0) for name in names) for night in nights]
+    def outcomes(name: str) -> list[int]:
+        return [(night["outcomes"] or {}).get(name, 0) for night in nights]
 
     def mode(name: str) -> list[float | None]:
         modes = [night["modes"] or {} for night in nights]
@@ -50,19 +50,16 @@ def fleet_charts(nights: Sequence[Row]) -> dict[str, Chart]:
         return [(night["skill"] or {}).get(name) for night in nights]
 
     return {
-        "skill": _chart(
-            x,
-            "percent",
-            {
-                "share that beats popularity": ("good", skill("share_better")),
-                "median gain over popularity": ("accent", skill("median")),
-            },
+        "better": _chart(
+            x, "percent", {"share that beats popularity": ("good", skill("share_better"))}
         ),
+        "gain": _chart(x, "percent", {"median gain over popularity": ("accent", skill("median"))}),
         "outcomes": _chart(
             x,
             "number",
             {
-                "promoted": ("good", outcomes("promoted", "first model")),
+                "promoted": ("good", outcomes("promoted")),
+                "first model": ("cold", outcomes("first model")),
                 "quarantined": ("warn", outcomes("quarantined")),
                 "failed": ("bad", outcomes("failed")),
                 "rolled back": ("accent", outcomes("rolled back")),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from recfleet.pages._night import read_outcomes
 from recfleet.pages._rows import Row, one, rows
 from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
 
@@ -21,9 +22,13 @@ MODES = ("on", "frozen", "off")
 
 _SORTS = {
     "attention": "urgency nulls last, waits_until nulls last, tenant_id",
+    "-attention": "urgency desc nulls first, waits_until desc nulls first, tenant_id",
     "tenant": "tenant_id",
+    "-tenant": "tenant_id desc",
     "mode": "mode, tenant_id",
+    "-mode": "mode desc, tenant_id",
     "outcome": "outcome nulls last, tenant_id",
+    "-outcome": "outcome desc nulls last, tenant_id",
     "skill": "skill nulls last, tenant_id",
     "-skill": "skill desc nulls last, tenant_id",
     "lists": "live_as_of nulls last, tenant_id",
@@ -47,14 +52,13 @@ class Wanted:
     def of(cls, query: Mapping[str, str]) -> Wanted:
         """From an address; what it says that cannot be is left out."""
         keys = {"any", *(attention.key for attention in ATTENTION)}
-        page = query.get("page", "1")
         return cls(
             search=query.get("q", "").replace("\x00", "").strip()[:200],
             mode=_if_in(query.get("mode", ""), MODES),
             outcome=query.get("outcome", "").replace("\x00", "")[:40],
             attention=_if_in(query.get("attention", ""), keys),
             sort=_if_in(query.get("sort", ""), _SORTS) or "attention",
-            page=int(page) if page.isascii() and page.isdigit() and 0 < len(page) < 8 else 1,
+            page=page_number(query.get("page", "")),
         )
 
     @property
@@ -78,6 +82,11 @@ class Wanted:
         return "?" + urlencode({name: value for name, value in fields.items() if value})
 
 
+def page_number(text: str) -> int:
+    """The page that an address asks for, from 1."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+
+
 def _if_in(value: str, known: Any) -> str:
     return value if value in known else ""
 
@@ -89,6 +98,9 @@ class Tenants:
     rows: list[Row]
     found: int
     """Tenants that fit, on all pages."""
+    page: int
+    """The one that this is: the last one when there are fewer than was asked for."""
+    pages: int
     needy: list[Row]
     """The first of those that need a person, whatever else is wanted."""
     modes: dict[str, int]
@@ -121,7 +133,9 @@ def read_tenants(connection: Connection, wanted: Wanted) -> Tenants:
          and (%(attention)s = '' or urgency = %(urgency)s
               or (%(attention)s = 'any' and urgency is not null))
     ),
-    page as (select * from fitting order by {_SORTS[wanted.sort]} limit %(rows)s offset %(before)s),
+    page as (select * from fitting order by {_SORTS[wanted.sort]} limit %(rows)s
+             offset (select least(%(before)s, greatest(count(*) - 1, 0) / %(rows)s * %(rows)s)
+                       from fitting)),
     needy as (
       select * from standing where urgency is not null
        order by {_SORTS["attention"]} limit %(needy)s
@@ -156,9 +170,12 @@ def read_tenants(connection: Connection, wanted: Wanted) -> Tenants:
     assert found is not None  # noqa: S101 - one row, whatever there is
     tally = found["tally"]
     urgencies = {row["urgency"]: row["tenants"] for row in tally if row["urgency"] is not None}
+    pages = max(1, -(-found["found"] // PAGE_ROWS))
     return Tenants(
         rows=[_typed(row) for row in found["page"]],
         found=found["found"],
+        page=min(wanted.page, pages),
+        pages=pages,
         needy=[_typed(row) for row in found["needy"]],
         modes=_counts(tally, "mode"),
         outcomes=_counts(tally, "outcome"),
@@ -199,21 +216,8 @@ def last_night(connection: Connection) -> Row | None:
         "from night where kind = 'fleet' order by night_id desc limit 1",
     )
     if night is not None:
-        night["outcomes"] = {
-            row["outcome"]: row["tenants"]
-            for row in rows(
-                connection,
-                "select coalesce(outcome, 'under way') as outcome, count(*) as tenants "
-                "from ledger where night_id = %(night)s group by 1 order by 2 desc, 1",
-                night_id_of(night),
-            )
-        }
+        night["outcomes"] = read_outcomes(connection, night["night_id"])
     return night
-
-
-def night_id_of(night: Row) -> dict[str, Any]:
-    """The parameter of queries about that night."""
-    return {"night": night["night_id"]}
 
 
 def over_time(connection: Connection, nights: int = 60) -> list[Row]:

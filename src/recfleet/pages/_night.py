@@ -11,18 +11,29 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
 NIGHT_ROWS = 50
+TENANT_ROWS = 50
+UNDER_WAY = "under way"
+"""The outcome of those that have none yet."""
 _SLOWEST = 20
 _FAILED = 200
 STAGES = ("validate", "train_and_judge", "publish")
+
+# The nights of a backfill are opened and closed together: each took what its own shards took.
+_TIMED = """
+select night.*, began, extract(epoch from ended - began) as seconds
+  from night cross join lateral (
+    select coalesce(min(shard_run.started_at), night.started_at) as began,
+           coalesce(max(shard_run.finished_at), night.finished_at) as ended
+      from shard_run where kind = 'backfill' and shard_run.night_id = night.night_id) as own
+"""
 
 
 def read_recent(connection: Connection, before: int | None = None) -> list[Row]:
     """The newest nights of every kind, or those before a number, the newest first."""
     return rows(
         connection,
-        "select night_id, run_id, kind, is_trial, as_of, status, started_at, finished_at, "
-        "summary ->> 'sentence' as sentence, "
-        "extract(epoch from finished_at - started_at) as seconds from night "
+        "select night_id, run_id, kind, is_trial, as_of, status, began, finished_at, "  # noqa: S608
+        f"summary ->> 'sentence' as sentence, seconds from ({_TIMED}) as night "
         "where %(before)s::bigint is null or night_id < %(before)s "
         "order by night_id desc limit %(rows)s",
         {"before": before, "rows": NIGHT_ROWS},
@@ -37,9 +48,9 @@ def read_night(connection: Connection, night_id: int) -> Row:
     """
     found = one(
         connection,
-        "select *, extract(epoch from coalesce(finished_at, now()) - started_at) as seconds, "
-        "exists (select from data_docs where data_docs.night_id = night.night_id "
-        "and tenant_id is null) as has_docs from night where night_id = %(night)s",
+        "select *, exists (select from data_docs "  # noqa: S608
+        "where data_docs.night_id = night.night_id and tenant_id is null) as has_docs "
+        f"from ({_TIMED}) as night where night_id = %(night)s",
         {"night": night_id},
     )
     if found is None:
@@ -51,11 +62,36 @@ def read_outcomes(connection: Connection, night_id: int) -> dict[str, int]:
     """Outcome -> tenants, the most first; while the night runs, those under way too."""
     found = rows(
         connection,
-        "select coalesce(outcome, 'under way') as outcome, count(*) as tenants from ledger "
+        "select coalesce(outcome, %(under_way)s) as outcome, count(*) as tenants from ledger "
         "where night_id = %(night)s group by 1 order by 2 desc, 1",
-        {"night": night_id},
+        {"night": night_id, "under_way": UNDER_WAY},
     )
     return {row["outcome"]: row["tenants"] for row in found}
+
+
+def read_tenants(connection: Connection, night_id: int, outcome: str, page: int) -> list[Row]:
+    """The tenants of a night, by their ids.
+
+    Args:
+        connection: an open connection.
+        night_id: the night's number.
+        outcome: only those; empty: all.
+        page: from 1, of so many as ``TENANT_ROWS``.
+    """
+    return rows(
+        connection,
+        "select tenant_id, name, shard, outcome, verdict, held_verdict, reason from ledger "
+        "left join tenant using (tenant_id) where night_id = %(night)s "
+        "and (%(outcome)s = '' or coalesce(outcome, %(under_way)s) = %(outcome)s) "
+        "order by tenant_id limit %(rows)s offset %(before)s",
+        {
+            "night": night_id,
+            "outcome": outcome,
+            "under_way": UNDER_WAY,
+            "rows": TENANT_ROWS,
+            "before": (page - 1) * TENANT_ROWS,
+        },
+    )
 
 
 def read_shards(connection: Connection, night_id: int) -> list[Row]:
@@ -84,19 +120,26 @@ def read_shards(connection: Connection, night_id: int) -> list[Row]:
 
 
 def read_slowest(connection: Connection, night_id: int) -> list[Row]:
-    """The tenants that took longest, the longest first."""
+    """The tenants that took longest, by the sum of their own parts, the longest first.
+
+    The totals of the stages hold what was done for many at once, imports among it, and say how long
+    a tenant took only where its process was ended before it had told the parts.
+    """
     return rows(
         connection,
         """
         select tenant_id, name, shard, outcome,
                validating + training + publishing as milliseconds, validating, training, publishing
-          from (select tenant_id, shard, outcome,
-                       coalesce((timings ->> 'validate.total')::float, 0) as validating,
-                       coalesce((timings ->> 'train_and_judge.total')::float, 0) as training,
-                       coalesce((timings ->> 'publish.total')::float, 0) as publishing
-                  from ledger where night_id = %(night)s) as timed
+          from ledger cross join lateral (
+            select coalesce(sum(value::float) filter (where key ~ '^validate[.](?!total$)'),
+                            (timings ->> 'validate.total')::float, 0) as validating,
+                   coalesce(sum(value::float) filter (where key ~ '^(train|judge)[.]'),
+                            (timings ->> 'train_and_judge.total')::float, 0) as training,
+                   coalesce(sum(value::float) filter (where key ~ '^publish[.](?!total$)'),
+                            (timings ->> 'publish.total')::float, 0) as publishing
+              from jsonb_each_text(timings)) as timed
           left join tenant using (tenant_id)
-         where validating + training + publishing >= 1
+         where night_id = %(night)s and validating + training + publishing >= 1
          order by milliseconds desc, tenant_id limit %(rows)s
         """,
         {"night": night_id, "rows": _SLOWEST},

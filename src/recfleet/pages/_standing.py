@@ -91,7 +91,7 @@ select tenant.tenant_id, tenant.name, tenant.mode,
      order by night_id desc limit 1
   ) as last on true
   left join night as settled on settled.night_id = last.night_id
-  left join live_release on live_release.tenant_id = tenant.tenant_id
+  left join live_release on live_release.tenant_id = tenant.tenant_id and tenant.mode <> 'off'
   left join night as live_night on live_night.night_id = live_release.night_id
   left join champion on champion.tenant_id = tenant.tenant_id and champion.role = 'champion'
   left join lateral (

@@ -77,8 +77,8 @@ def read_nights(connection: Connection, tenant_id: str) -> list[Row]:
     return rows(
         connection,
         """
-        select night.night_id, night.as_of, night.kind, is_trial, mode, outcome, state, reason,
-               skill,
+        select night.night_id, night.as_of, night.kind, is_trial, mode, outcome, state, verdict,
+               reason, skill,
                (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
                (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
                (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,

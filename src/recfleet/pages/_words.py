@@ -30,6 +30,20 @@ def tone(word: object) -> str:
     return _TONES.get(str(word), "plain")
 
 
+_WOULD = {
+    "promote": "would have been promoted",
+    "keep": "would have kept its champion",
+    "rollback": "would have been rolled back",
+    "reject": "would have had no model",
+    "await approval": "would have awaited approval",
+}
+
+
+def would(verdict: str | None) -> str:
+    """What a trial's verdict would have led to."""
+    return _WOULD.get(verdict or "", "")
+
+
 def number(value: float | None) -> str:
     """``12,345``; a dash for nothing."""
     return "–" if value is None else f"{value:,.0f}"
@@ -97,6 +111,7 @@ def setting(value: object) -> str:
 
 FILTERS = {
     "tone": tone,
+    "would": would,
     "number": number,
     "decimals": decimals,
     "percent": percent,
