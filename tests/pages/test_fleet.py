@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from recfleet.quality import DocsPage, store_docs
 from recfleet.releases import create_partition
-from tests.nights import START, WEEK
+from tests.nights import START
 from tests.pages.conftest import Visit
 
 if TYPE_CHECKING:
@@ -430,21 +430,6 @@ def test_a_database_of_another_version_is_told_apart(fleet: Fleet, visit: Visit)
     answer = visit().get("/fleet")
     assert answer.status_code == 503
     assert "of another version" in answer.text
-
-
-def test_weeks_of_purchases_are_drawn(fleet: Fleet, visit: Visit) -> None:
-    fleet.tenant("a")
-    for week in range(3):
-        for line in range(week + 1):
-            fleet.run(
-                "insert into interaction values ('a', %s, %s, 'c', 'p', 1, 1)",
-                START + week * WEEK,
-                line,
-            )
-    page = visit().get("/tenants/a").text
-    found = re.search(r'id="chart-volume">([^<]*)<', page)
-    assert found is not None
-    assert json.loads(found[1])["series"][0]["values"] == [1, 2, 3]
 
 
 def test_data_docs_are_shown_and_can_do_nothing(

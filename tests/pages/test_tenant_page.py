@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.nights import START
+from tests.nights import START, WEEK
 from tests.pages.conftest import Visit
 from tests.pages.test_fleet import DAY, Fleet
 
@@ -138,3 +138,80 @@ def test_marks_stand_where_the_nights_stand(fleet: Fleet, visit: Visit) -> None:
         "switched on": 2 * day + half,
         "frozen": 3 * day + 37 * 2 * half,
     }
+
+
+def test_purchases_are_drawn_in_whole_weeks(fleet: Fleet, visit: Visit) -> None:
+    """Neither a first nor a last week that is only half told looks like a collapse."""
+    fleet.tenant("a")
+    # Two a day for twenty-five days, and none in the third of the last three weeks.
+    fleet.run(
+        "insert into interaction select 'a', %s - n * interval '12 hours', n, 'c' || n %% 3, 'p', "
+        "1, 1 from generate_series(0, 49) as n where n / 14 <> 1",
+        START,
+    )
+    page = visit().get("/tenants/a").text
+    drawn = chart(page, "volume")
+    assert [one["values"] for one in drawn["series"]] == [[14, 0, 14], [3, 0, 3]]
+    assert drawn["x"] == [(START - weeks * WEEK).timestamp() for weeks in (2, 1, 0)]
+    assert "Seven days to" in page
+
+    # A night since then found nothing new: that is a week without purchases.
+    fleet.outcome(fleet.night(7), "a", "kept")
+    assert chart(visit().get("/tenants/a").text, "volume")["series"][0]["values"][-2:] == [14, 0]
+
+
+def test_what_was_seen_is_written_as_what_is_expected(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    night = fleet.night(0)
+    for name, success, observed, expected in (
+        ("customers", False, 0.47619047619047616, "at most 5%"),
+        ("barely", False, 0.0500004, "at most 5%"),
+        ("usual", False, 0.123456, "at least 0.4 times"),
+        ("late", False, 23, "at most 14"),
+        ("returns", True, 0.0312345, "at most 30%"),
+        ("unknown", False, None, "known"),
+    ):
+        fleet.run(
+            "insert into quality_result values (%s, 'a', %s, 'warning', %s, %s, %s, null)",
+            night,
+            name,
+            success,
+            observed,
+            expected,
+        )
+    said = section(visit().get("/tenants/a").text, "quality")
+    assert "Observed 47.6%; expected at most 5%." in said
+    assert "Observed 5.00004%; expected at most 5%." in said
+    assert "Observed 0.123 times; expected at least 0.4 times." in said
+    assert "Observed 23; expected at most 14." in said
+    assert "Observed nothing; expected known." in said
+    assert "returns warning 3.12% at most 30%" in said
+
+
+def test_the_history_says_what_was_changed(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    many = ["p1", "p2", "p3", "p4"]
+    for kind, facts in (
+        ("mode", {"from": "on", "to": "frozen"}),
+        (
+            "policy",
+            {
+                "changes": {
+                    "minimum_gain": {"from": 0.005, "to": 0.02},
+                    "excluded_products": {"from": [], "to": many},
+                }
+            },
+        ),
+        ("backfill", {"from": "2025-12-14T00:00:00+00:00", "to": "2025-12-28T00:00:00+00:00"}),
+    ):
+        told = {**facts, "nights": 3} if kind == "backfill" else facts
+        fleet.run(
+            "insert into audit (tenant_id, kind, facts, actor, reason) "
+            "values ('a', %s, %s, 'anna', 'why')",
+            kind,
+            json.dumps(told),
+        )
+    said = section(visit().get("/tenants/a").text, "history")
+    assert "on → frozen" in said
+    assert "minimum_gain 0.005 → 0.02, excluded_products none → a list of 4" in said
+    assert "3 nights of 14 Dec 2025 to 28 Dec 2025" in said

@@ -101,10 +101,10 @@ def tenant_charts(
         # What was done before the first of these nights is in the history.
         chart["marks"] = [mark for mark in marks if x and mark["x"] >= x[0]]
     charts["volume"] = _chart(
-        [row["week"].timestamp() for row in volume],
+        [row["until"].timestamp() for row in volume],
         "number",
         {
-            "purchase lines a week": ("accent", [row["lines"] for row in volume]),
+            "purchase lines": ("accent", [row["lines"] for row in volume]),
             "customers": ("muted", [row["customers"] for row in volume]),
         },
     )

@@ -126,17 +126,35 @@ def read_history(connection: Connection, tenant_id: str) -> list[Row]:
 
 
 def read_volume(connection: Connection, tenant_id: str) -> list[Row]:
-    """Purchase lines and customers of each week of the tenant's last year, the earliest first."""
+    """Purchase lines and customers of each seven days of the last year, the earliest first.
+
+    They are counted back from the last purchase, or from the as-of time of the last night where
+    that is later, so that none of them is only half told; those within which the first purchase was
+    are left out. ``until`` is where seven days end.
+    """
     return rows(
         connection,
         """
-        select date_trunc('week', occurred_at) as week, count(*) as lines,
-               count(distinct customer_id) as customers
-          from interaction
-         where tenant_id = %(tenant)s and occurred_at >= (
-           select max(occurred_at) - %(weeks)s * interval '1 week' from interaction
-            where tenant_id = %(tenant)s)
-         group by 1 order by 1
+        with span as (
+          select min(occurred_at) as first,
+                 greatest(max(occurred_at), (
+                   select max(as_of) from ledger join night using (night_id)
+                    where tenant_id = %(tenant)s and not is_trial)) as last
+            from interaction where tenant_id = %(tenant)s),
+        counted as (
+          select floor(extract(epoch from last - occurred_at) / 604800)::int as ago,
+                 count(*) as lines, count(distinct customer_id) as customers
+            from interaction cross join span
+           where tenant_id = %(tenant)s
+             and occurred_at > last - %(weeks)s * interval '7 days' and occurred_at <= last
+           group by 1)
+        select last - ago * interval '7 days' as until,
+               coalesce(lines, 0) as lines, coalesce(customers, 0) as customers
+          from span cross join generate_series(0, %(weeks)s - 1) as ago
+          left join counted using (ago)
+         where first is not null
+           and (ago = 0 or last - (ago + 1) * interval '7 days' >= first - interval '1 day')
+         order by ago desc
         """,
         {"tenant": tenant_id, "weeks": _WEEKS},
     )

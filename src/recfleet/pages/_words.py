@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
+
+from recfleet.quality import observed_in_words
 
 _TONES = {
     "failed": "bad",
@@ -109,6 +113,30 @@ def setting(value: object) -> str:
     return "none" if value is None or value == "" else str(value)
 
 
+def observed(value: float | None, expected: str | None) -> str:
+    """A result's number, as what is expected of it is written; a dash for nothing."""
+    return "–" if value is None else observed_in_words(value, expected or "")
+
+
+def change(entry: Mapping[str, Any]) -> str:
+    """What an entry of the audit changed, from what to what; nothing where the versions say it."""
+    facts = entry["facts"]
+    if changes := facts.get("changes"):
+        return ", ".join(
+            f"{key} {_short(one['from'])} → {_short(one['to'])}" for key, one in changes.items()
+        )
+    if entry["kind"] == "backfill":
+        first, last = (datetime.fromisoformat(facts[key]) for key in ("from", "to"))
+        return f"{some(facts['nights'], 'night')} of {day(first)} to {day(last)}"
+    return f"{facts.get('from')} → {facts['to']}" if facts.get("to") else ""
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list) and len(value) > 3:
+        return f"a list of {len(value)}"
+    return setting(value)
+
+
 FILTERS = {
     "tone": tone,
     "would": would,
@@ -122,4 +150,6 @@ FILTERS = {
     "moment": moment,
     "some": some,
     "setting": setting,
+    "observed": observed,
+    "change": change,
 }

@@ -7,6 +7,7 @@ from recfleet.quality._result import Result, Severity, Validation
 from recfleet.quality._store import has_results, store_results
 from recfleet.quality._suites import Suites, load_suites
 from recfleet.quality._validate import validate
+from recfleet.quality._words import observed_in_words
 
 __all__ = [
     "COLUMNS",
@@ -19,6 +20,7 @@ __all__ = [
     "has_results",
     "load_library",
     "load_suites",
+    "observed_in_words",
     "read_docs",
     "read_profile",
     "store_docs",

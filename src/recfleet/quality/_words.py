@@ -19,6 +19,19 @@ def number(value: float, unit: Unit, *, digits: int = 3) -> str:
     return f"{text} times" if unit == "times" else text
 
 
+def observed_in_words(observed: float, expected_: str) -> str:
+    """A result's number as what is expected of it is written: beside ``at most 5%``, ``47.6%``.
+
+    Args:
+        observed: what was seen.
+        expected_: from ``expected``; the number is written so that it differs from those in it.
+    """
+    unit: Unit = "share" if "%" in expected_ else "times" if "times" in expected_ else "count"
+    named = expected_.split()
+    written = (number(observed, unit, digits=digits) for digits in range(3, 17))
+    return next((text for text in written if text.split()[0] not in named), number(observed, unit))
+
+
 def expected(type_: str, kwargs: Mapping[str, Any], unit: Unit) -> str:
     """What an expectation allows, such as ``at most 40%``."""
     if type_ == "expect_column_values_to_not_be_null":
