@@ -128,19 +128,26 @@ def read_slowest(connection: Connection, night_id: int) -> list[Row]:
     return rows(
         connection,
         """
-        select tenant_id, name, shard, outcome,
-               validating + training + publishing as milliseconds, validating, training, publishing
-          from ledger cross join lateral (
-            select coalesce(sum(value::float) filter (where key ~ '^validate[.](?!total$)'),
-                            (timings ->> 'validate.total')::float, 0) as validating,
-                   coalesce(sum(value::float) filter (where key ~ '^(train|judge)[.]'),
-                            (timings ->> 'train_and_judge.total')::float, 0) as training,
-                   coalesce(sum(value::float) filter (where key ~ '^publish[.](?!total$)'),
-                            (timings ->> 'publish.total')::float, 0) as publishing
-              from jsonb_each_text(timings)) as timed
+        select tenant_id, name, shard, outcome, milliseconds, validating, training, publishing
+          from (
+            select tenant_id, shard, outcome, timed.*,
+                   validating + training + publishing as milliseconds
+              from ledger cross join lateral (
+                select coalesce(sum(value::float) filter (where starts_with(key, 'validate.')
+                                                            and key <> 'validate.total'),
+                                (timings ->> 'validate.total')::float, 0) as validating,
+                       coalesce(sum(value::float) filter (where starts_with(key, 'train.')
+                                                             or starts_with(key, 'judge.')),
+                                (timings ->> 'train_and_judge.total')::float, 0) as training,
+                       coalesce(sum(value::float) filter (where starts_with(key, 'publish.')
+                                                            and key <> 'publish.total'),
+                                (timings ->> 'publish.total')::float, 0) as publishing
+                  from jsonb_each_text(timings)) as timed
+             where night_id = %(night)s
+             order by milliseconds desc, tenant_id limit %(rows)s) as slowest
           left join tenant using (tenant_id)
-         where night_id = %(night)s and validating + training + publishing >= 1
-         order by milliseconds desc, tenant_id limit %(rows)s
+         where milliseconds >= 1
+         order by milliseconds desc, tenant_id
         """,
         {"night": night_id, "rows": _SLOWEST},
     )
