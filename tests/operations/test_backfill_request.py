@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recfleet.errors import BadInputError
-from recfleet.operations.backfill_request import MOST_NIGHTS, read_backfill
+from recfleet.operations.backfill_request import MOST_NIGHTS, read_backfill, read_conf
 
 DATES = st.dates(date(2009, 1, 1), date(2024, 12, 31))
 
@@ -48,3 +48,12 @@ def test_what_is_left_open_in_airflows_form() -> None:
     left_open = dict.fromkeys(("step", "promote", "force", "actor", "reason"))
     assert read_backfill({**conf, **left_open}) == read_backfill(conf)
     assert read_backfill(conf).sentence() == "the night as of 2011-11-01"
+
+
+def test_only_who_wrote_a_conf_is_told_what_one_holds() -> None:
+    wrong = {"tenants": ["a"], "from": "2011-11-02", "to": "2011-11-01"}
+    with pytest.raises(BadInputError, match="the other way round") as told:
+        read_backfill(wrong)
+    assert "conf" not in str(told.value)
+    with pytest.raises(BadInputError, match=r"the other way round.*Its conf holds"):
+        read_conf(wrong)

@@ -34,7 +34,7 @@ from recfleet.fleet.ledger import (
 from recfleet.fleet.plan import Idle, Prospect, place, survey
 from recfleet.fleet.stages import PUBLISH, TRAIN_AND_JUDGE, VALIDATE
 from recfleet.fleet.supervisor import import_ahead, run_supervised
-from recfleet.operations.backfill_request import BackfillRequest, read_backfill
+from recfleet.operations.backfill_request import BackfillRequest, read_conf
 from recfleet.releases import create_partition, create_shared_partition
 from recfleet.settings import settings
 from recfleet.tenants import Tenant, get_tenants, lock_tenants
@@ -203,7 +203,7 @@ def plan_backfill(run_id: str, conf: Mapping[str, Any], *, triggered_by: str | N
     Raises:
         BadInputError, UnknownTenantError: the conf cannot be used.
     """
-    request = read_backfill(conf)
+    request = read_conf(conf)
     connection = connect(purpose="recfleet backfill plan")
     try:
         with transaction(connection):

@@ -124,8 +124,23 @@ class BackfillRequest(BaseModel):
         return f"{len(times)} nights as of {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}{every}"
 
 
-def read_backfill(conf: Mapping[str, Any]) -> BackfillRequest:
+def read_conf(conf: Mapping[str, Any]) -> BackfillRequest:
     """Read a run's conf.
+
+    Raises:
+        BadInputError: with everything that is wrong with it, and what a conf may hold.
+    """
+    try:
+        return read_backfill(conf)
+    except BadInputError as error:
+        raise BadInputError(
+            f"{error} Its conf holds tenants, from and to, and may hold step, promote, force, "
+            'actor and reason: {"tenants": ["germany"], "from": "2011-11-01", "to": "2011-11-14"}.'
+        ) from None
+
+
+def read_backfill(conf: Mapping[str, Any]) -> BackfillRequest:
+    """Read what is asked for, under the names of a conf.
 
     Raises:
         BadInputError: with everything that is wrong with it.
@@ -134,11 +149,7 @@ def read_backfill(conf: Mapping[str, Any]) -> BackfillRequest:
         return BackfillRequest.model_validate(dict(conf))
     except ValidationError as error:
         problems = "; ".join(_problem(detail) for detail in error.errors())
-        raise BadInputError(
-            f"This backfill cannot be run: {problems}. Its conf holds tenants, from and to, "
-            'and may hold step, promote, force, actor and reason: {"tenants": ["germany"], '
-            '"from": "2011-11-01", "to": "2011-11-14"}.'
-        ) from None
+        raise BadInputError(f"This backfill cannot be run: {problems}.") from None
 
 
 def _problem(detail: Any) -> str:
