@@ -7,16 +7,24 @@ that its permissions hold, is tested in a browser (``test_browser.py``).
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import uvicorn
 from starlette.requests import Request
 
 from recfleet.errors import BadInputError
+from recfleet.local import free_port
 from recfleet.pages import DAGS, LazyApp, Visitor
 from recfleet.settings import settings
+from tests.pages.browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 class Door:
@@ -85,8 +93,8 @@ Visit = Callable[..., Browser]
 
 
 @pytest.fixture
-def visit(database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
-    """A browser of whom one names."""
+def app(database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[LazyApp]:
+    """The pages over this test's database."""
     values = {
         "DATABASE_URL": database_url,
         "MLFLOW_STORE_URL": "postgresql://unused",
@@ -97,6 +105,32 @@ def visit(database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> Ite
     for name, value in values.items():
         monkeypatch.setenv(f"RECFLEET_{name}", value)
     settings.cache_clear()
-    app = LazyApp(lambda: door)
-    yield lambda person="admin": Browser(app, person)
+    yield LazyApp(lambda: door)
     settings.cache_clear()
+
+
+@pytest.fixture
+def visit(app: LazyApp) -> Visit:
+    """A browser of whom one names."""
+    return lambda person="admin": Browser(app, person)
+
+
+@pytest.fixture
+def screen(app: LazyApp) -> Iterator[Page]:
+    """A real browser's page, of who may do everything, and whose addresses are the pages'."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        with chromium() as browser:
+            context = browser.new_context(
+                base_url=f"http://127.0.0.1:{port}", extra_http_headers={"x-person": "admin"}
+            )
+            context.set_default_timeout(15_000)
+            yield context.new_page()
+    finally:
+        server.should_exit = True
+        thread.join()

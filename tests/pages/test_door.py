@@ -100,12 +100,12 @@ def test_freezing_is_done_in_the_persons_name_and_told_once(
         ("mode", "admin", "its feed broke")
     ]
     shown = browser.get(answer.headers["location"]).text
-    assert "corner-shop is frozen" in shown
+    assert "Corner Shop is frozen" in shown
     assert "its feed broke" in shown
     # The sentence is signed for who did it, so that no link puts words into the page.
-    assert "corner-shop is frozen" not in visit("viewer").get(answer.headers["location"]).text
-    said = answer.headers["location"].replace("said=", "said=x")
-    assert "corner-shop is frozen" not in browser.get(said).text
+    assert "Corner Shop is frozen" not in visit("viewer").get(answer.headers["location"]).text
+    told = answer.headers["location"].replace("told=", "told=x")
+    assert "Corner Shop is frozen" not in browser.get(told).text
 
 
 @pytest.mark.parametrize(
@@ -144,16 +144,53 @@ def test_a_form_without_a_token_or_with_anothers_is_refused(
     assert query(connection, "select mode from tenant") == [("on",)]
 
 
-def test_without_a_reason_nothing_is_done_and_the_page_says_why(
+def dialogs_open(page: str) -> list[str]:
+    return re.findall(r'<dialog id="([^"]+)"[^>]* open', page)
+
+
+def test_a_refused_action_leads_back_to_the_tenant_with_its_dialog_as_it_was_sent(
     connection: Connection, shop: str, visit: Visit
 ) -> None:
     browser = visit("admin")
-    form = {"mode": "frozen", "reason": " ", "token": token_of(browser)}
+    form = {"mode": "frozen", "reason": " ", "dialog": "freeze", "token": token_of(browser)}
     answer = browser.post("/tenants/corner-shop/mode", data=form)
-    assert answer.status_code == 422
-    assert "Say why" in answer.text
-    assert "Corner Shop" in answer.text
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/tenants/corner-shop?")
+    shown = browser.get(answer.headers["location"]).text
+    assert dialogs_open(shown) == ["freeze"]
+    assert "Say why, in a few words" in shown
     assert query(connection, "select mode from tenant") == [("on",)]
+    assert dialogs_open(visit("modes").get(answer.headers["location"]).text) == []
+
+    form = {"first": "2025-12-07", "last": "2025-12-01", "step": "3", "promote": "yes"}
+    form |= {"reason": "a <b>late</b> file", "dialog": "backfill", "token": token_of(browser)}
+    answer = browser.post("/tenants/corner-shop/backfill", data=form)
+    shown = browser.get(answer.headers["location"]).text
+    assert dialogs_open(shown) == ["backfill"]
+    assert "the other way round?" in shown
+    assert "Its conf" not in shown
+    for part in (
+        'name="first" type="date" value="2025-12-07"',
+        'name="last" type="date" value="2025-12-01"',
+        'min="1" value="3"',
+        'name="promote" value="yes" checked',
+        "required>a &lt;b&gt;late&lt;/b&gt; file</textarea>",
+    ):
+        assert part in shown
+
+
+@pytest.mark.parametrize("action", ["mode", "rollback", "backfill"])
+def test_the_address_of_an_action_leads_to_its_tenant(shop: str, visit: Visit, action: str) -> None:
+    answer = visit("viewer").get(f"/tenants/corner-shop/{action}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/tenants/corner-shop")
+
+
+def test_an_address_that_cannot_be_is_a_page_that_says_so(shop: str, visit: Visit) -> None:
+    for address in ("/nights/abc", "/nights?before=x"):
+        answer = visit().get(address)
+        assert answer.status_code == 404
+        assert "<h1>Not there</h1>" in answer.text
+        assert visit(None).get(address).status_code == 302
 
 
 def test_an_unknown_tenant_or_mode_changes_nothing(shop: str, visit: Visit) -> None:
@@ -179,16 +216,13 @@ def test_a_backfill_is_a_run_of_its_dag_in_the_persons_name(
     assert conf["tenants"] == ["corner-shop"]
     assert (conf["step"], conf["promote"], conf["reason"]) == (7, False, "a bad feed")
     assert conf["from"].startswith("2025-12-01")
-    assert "as run-1" in browser.get(answer.headers["location"]).text
+    shown = browser.get(answer.headers["location"]).text
+    assert "of Corner Shop again. <a" in shown
+    assert 'href="/dags/tenant_backfill/runs/run-1"' in shown
 
     door.refuses = True
     again = browser.post("/tenants/corner-shop/backfill", data=form)
-    assert again.status_code == 422
-    assert "it is paused" in again.text
-    form["last"] = "2025-11-01"
-    wrong = browser.post("/tenants/corner-shop/backfill", data=form)
-    assert wrong.status_code == 422
-    assert "the other way round?" in wrong.text
+    assert "it is paused" in browser.get(again.headers["location"]).text
 
 
 @pytest.mark.parametrize("page", [*PAGES, "/no-such-page", "/tenants/nobody"])

@@ -1,7 +1,9 @@
 """What a person does from the pages: the same operations as the command line's, behind a form.
 
 Who sends a form is known to Airflow, may trigger the DAG in question, and has the form from a page
-of ours; then the operation runs in that person's name, and the audit has it.
+of ours; then the operation runs in that person's name, and the audit has it. Whatever comes of it,
+an action leads back to the page with its buttons, which tells it: an address of an action is never
+looked at. Where nothing was done, the dialog is open again there, filled in as it was sent.
 """
 
 from __future__ import annotations
@@ -14,14 +16,13 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
-from recfleet.errors import BadInputError, RecfleetError
+from recfleet.errors import BadInputError, RecfleetError, UnknownTenantError
 from recfleet.operations.approvals import approve, reject
 from recfleet.operations.backfill_request import read_backfill
 from recfleet.operations.champions import roll_back
 from recfleet.operations.modes import set_mode
-from recfleet.operations.result import check_who_and_why
-from recfleet.pages._look import Look, RefusedError, airflow_of, database, look
-from recfleet.pages._show import show_approvals, show_tenant
+from recfleet.pages._look import Look, RefusedError, airflow_of, database, links_of, look
+from recfleet.pages._told import Told
 from recfleet.pages._visitor import APPROVALS, BACKFILL, MODE, ROLLBACK
 from recfleet.pages._words import some
 from recfleet.tenants import Mode, get_tenant
@@ -29,104 +30,88 @@ from recfleet.tenants import Mode, get_tenant
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
+    from recfleet.tenants import Tenant
+
 router = APIRouter()
 Looking = Annotated[Look, Depends(look)]
-Text = Annotated[str, Form()]
+
+
+class ActionForm(BaseModel):
+    """What every form of these pages sends."""
+
+    reason: str = ""
+    token: str = ""
+    dialog: str = ""
+    """The dialog that the form is in."""
+
+    def typed(self) -> dict[str, object]:
+        """What a person filled in."""
+        return self.model_dump(exclude={"token", "dialog"})
+
+
+class ModeForm(ActionForm):
+    """What the tenant is to be."""
+
+    mode: Mode
 
 
 @router.post("/tenants/{tenant_id}/mode")
-def change_mode(
-    looking: Looking,
-    tenant_id: str,
-    mode: Annotated[Mode, Form()],
-    reason: Text = "",
-    token: Text = "",
-) -> Response:
+def change_mode(looking: Looking, tenant_id: str, form: Annotated[ModeForm, Form()]) -> Response:
     """Freeze, thaw, switch off or on."""
 
-    def do(connection: Connection) -> str:
+    def do(connection: Connection, tenant: Tenant) -> Told:
         [result] = set_mode(
-            connection, [tenant_id], mode, actor=looking.visitor.name, reason=reason
+            connection,
+            [tenant_id],
+            form.mode,
+            actor=looking.visitor.name,
+            reason=form.reason,
         )
-        return result.sentence
+        return Told(said=_named(tenant, result.sentence))
 
-    return _act(looking, MODE, token, tenant_id, do)
+    return _act(looking, MODE, tenant_id, form, do)
+
+
+class RollbackForm(ActionForm):
+    """Which model is put back in force; empty: the one before."""
+
+    to_version: str = ""
 
 
 @router.post("/tenants/{tenant_id}/rollback")
-def go_back(
-    looking: Looking, tenant_id: str, to_version: Text = "", reason: Text = "", token: Text = ""
-) -> Response:
+def go_back(looking: Looking, tenant_id: str, form: Annotated[RollbackForm, Form()]) -> Response:
     """Put an earlier model back in force, with its lists."""
 
-    def do(connection: Connection) -> str:
-        if to_version and not (to_version.isascii() and to_version.isdigit()):
-            raise BadInputError(f"{to_version!r} is no number of a version.")
+    def do(connection: Connection, tenant: Tenant) -> Told:
+        version = form.to_version
+        if version and not (version.isascii() and version.isdigit()):
+            raise BadInputError(f"{version!r} is no number of a version.")
         changed = roll_back(
             connection,
             tenant_id,
-            to_version=int(to_version) if to_version else None,
+            to_version=int(version) if version else None,
             actor=looking.visitor.name,
-            reason=reason,
+            reason=form.reason,
         )
-        return changed.sentence
+        return Told(said=_named(tenant, changed.sentence))
 
-    return _act(looking, ROLLBACK, token, tenant_id, do)
-
-
-class AnswerForm(BaseModel):
-    """An answer to some of what waits for a person."""
-
-    requests: list[int] = []
-    answer: Literal["approve", "reject"]
-    reason: str = ""
-    token: str = ""
+    return _act(looking, ROLLBACK, tenant_id, form, do)
 
 
-@router.post("/approvals")
-def answer(looking: Looking, form: Annotated[AnswerForm, Form()]) -> Response:
-    """Approve or reject what is ticked."""
-    allow(looking, APPROVALS, form.token)
-    answer_all = approve if form.answer == "approve" else reject
-    try:
-        if not form.requests:
-            raise BadInputError("Tick the changes that this is the answer to.")
-        with database(readonly=False) as connection:
-            answered = answer_all(
-                connection, form.requests, actor=looking.visitor.name, reason=form.reason
-            )
-    except RecfleetError as error:
-        return show_approvals(looking, problem=str(error), status=422)
-    told = [f"{some(len(answered.done), 'change')} {_ANSWERED[form.answer]}."]
-    if len(answered.refused) == len(form.requests):
-        told = []
-    refused = " ".join(answered.refused.values())
-    if refused:
-        return show_approvals(looking, problem=refused, said=" ".join(told), status=422)
-    return back_to(looking, "/approvals", " ".join(told))
-
-
-_ANSWERED = {"approve": "approved", "reject": "rejected"}
-
-
-class BackfillForm(BaseModel):
+class BackfillForm(ActionForm):
     """Which nights to run again."""
 
     first: str = ""
     last: str = ""
     step: str = "1"
     promote: str = ""
-    reason: str = ""
-    token: str = ""
 
 
 @router.post("/tenants/{tenant_id}/backfill")
 def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, Form()]) -> Response:
     """Run past nights of one tenant again."""
 
-    def do(connection: Connection) -> str:
-        check_who_and_why(looking.visitor.name, form.reason)
-        get_tenant(connection, tenant_id)
+    def do(_: Connection, tenant: Tenant) -> Told:
         request = read_backfill(
             {
                 "tenants": [tenant_id],
@@ -138,9 +123,52 @@ def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, For
             }
         )
         run_id = airflow_of(looking.request).trigger(BACKFILL, request.conf(), looking.visitor)
-        return f"Airflow runs {request.sentence()} of {tenant_id} again, as {run_id}."
+        return Told(
+            said=f"Airflow runs {request.sentence()} of {tenant.name} again.",
+            run=links_of(looking.request).run("backfill", run_id),
+        )
 
-    return _act(looking, BACKFILL, form.token, tenant_id, do)
+    return _act(looking, BACKFILL, tenant_id, form, do)
+
+
+@router.get("/tenants/{tenant_id}/mode")
+@router.get("/tenants/{tenant_id}/rollback")
+@router.get("/tenants/{tenant_id}/backfill")
+def leave_action(looking: Looking, tenant_id: str) -> Response:
+    """Lead from the address of an action, such as one that was refused, to its page."""
+    return back_to(looking, _page_of(tenant_id))
+
+
+class AnswerForm(ActionForm):
+    """An answer to some of what waits for a person."""
+
+    requests: list[int] = []
+    answer: Literal["approve", "reject"]
+
+
+_ANSWERED = {"approve": "approved", "reject": "rejected"}
+
+
+@router.post("/approvals")
+def answer(looking: Looking, form: Annotated[AnswerForm, Form()]) -> Response:
+    """Approve or reject what is ticked."""
+    allow(looking, APPROVALS, form.token)
+    answer_all = approve if form.answer == "approve" else reject
+    try:
+        _check_reason(form)
+        if not form.requests:
+            raise BadInputError("Tick the changes that this is the answer to.")
+        with database(readonly=False) as connection:
+            answered = answer_all(
+                connection, form.requests, actor=looking.visitor.name, reason=form.reason
+            )
+    except RecfleetError as error:
+        return _ask_again(looking, "/approvals", form, str(error))
+    refused = " ".join(answered.refused.values())
+    if not answered.done:
+        return _ask_again(looking, "/approvals", form, refused)
+    said = f"{some(len(answered.done), 'change')} {_ANSWERED[form.answer]}."
+    return back_to(looking, "/approvals", Told(said=said, problem=refused))
 
 
 def allow(looking: Look, dag_id: str, token: str) -> None:
@@ -159,19 +187,49 @@ def allow(looking: Look, dag_id: str, token: str) -> None:
 
 
 def _act(
-    looking: Look, dag_id: str, token: str, tenant_id: str, do: Callable[[Connection], str]
+    looking: Look,
+    dag_id: str,
+    tenant_id: str,
+    form: ActionForm,
+    do: Callable[[Connection, Tenant], Told],
 ) -> Response:
-    """Do it, and show the tenant with what was done, or with why nothing was."""
-    allow(looking, dag_id, token)
+    """Do it, and lead to the tenant with what was done, or with why nothing was."""
+    allow(looking, dag_id, form.token)
+    path = _page_of(tenant_id)
     try:
+        _check_reason(form)
         with database(readonly=False) as connection:
-            said = do(connection)
+            told = do(connection, get_tenant(connection, tenant_id))
+    except UnknownTenantError:
+        raise  # There is no page to lead to.
     except RecfleetError as error:
-        return show_tenant(looking, tenant_id, problem=str(error), status=422)
-    return back_to(looking, f"/tenants/{quote(tenant_id, safe='')}", said)
+        return _ask_again(looking, path, form, str(error))
+    return back_to(looking, path, told)
 
 
-def back_to(looking: Look, path: str, said: str) -> RedirectResponse:
+def _page_of(tenant_id: str) -> str:
+    return f"/tenants/{quote(tenant_id, safe='')}"
+
+
+def _named(tenant: Tenant, sentence: str) -> str:
+    """An operation's sentence, which begins with the tenant's id, with its name instead."""
+    return tenant.name + sentence.removeprefix(tenant.tenant_id)
+
+
+def _check_reason(form: ActionForm) -> None:
+    if not form.reason.strip():
+        raise BadInputError("Say why, in a few words: the audit keeps the reason.")
+
+
+def _ask_again(looking: Look, path: str, form: ActionForm, problem: str) -> RedirectResponse:
+    """Lead back to a page whose dialog is open again, and tells why nothing was done."""
+    return back_to(looking, path, Told(problem=problem, dialog=form.dialog, typed=form.typed()))
+
+
+def back_to(looking: Look, path: str, told: Told | None = None) -> RedirectResponse:
     """Lead back to a page, which tells what was done; reloading it does nothing again."""
-    query = urlencode({"said": looking.tokens.sign(looking.visitor.name, said)})
-    return RedirectResponse(f"{looking.root}{path}?{query}", 303)
+    query = ""
+    if told is not None:
+        signed = looking.tokens.sign(looking.visitor.name, told.as_dict())
+        query = "?" + urlencode({"told": signed})
+    return RedirectResponse(f"{looking.root}{path}{query}", 303)

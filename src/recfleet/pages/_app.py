@@ -7,6 +7,7 @@ from typing import Annotated
 
 import psycopg2
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -223,6 +224,18 @@ def _old_schema(request: Request, _: Exception) -> Response:
     )
 
 
+def _unreadable(request: Request, _: Exception) -> Response:
+    """An address or a form with something in it that cannot be."""
+    if request.method in ("GET", "HEAD"):
+        return _say(request, 404, "Not there", "There is no such page.")
+    return _say(
+        request,
+        422,
+        "That cannot be done",
+        "The form holds something that it does not offer, and nothing was done.",
+    )
+
+
 def _http(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     if status == 404:
@@ -241,5 +254,6 @@ _ANSWERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
     psycopg2.OperationalError: _away,
     psycopg2.errors.UndefinedTable: _old_schema,
     psycopg2.errors.UndefinedColumn: _old_schema,
+    RequestValidationError: _unreadable,
     HTTPException: _http,
 }

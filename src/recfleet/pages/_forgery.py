@@ -7,7 +7,8 @@ that was made for its person and for a day's work.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _HOURS = 12
-_SECONDS_TO_TELL = 600
+_SECONDS_TO_TELL = 60
 
 
 class ForgedError(RecfleetError):
@@ -30,25 +31,25 @@ class Tokens:
 
     def __init__(self, secret: str) -> None:
         self._serializer = URLSafeTimedSerializer(secret, salt="recfleet form")
-        self._sentences = URLSafeTimedSerializer(secret, salt="recfleet sentence")
+        self._told = URLSafeTimedSerializer(secret, salt="recfleet told")
 
     def make(self, name: str) -> str:
         """A token for that person's forms."""
         token: str = self._serializer.dumps(name)
         return token
 
-    def sign(self, name: str, sentence: str) -> str:
-        """A sentence for that person that only these pages can have written."""
-        signed: str = self._sentences.dumps([name, sentence])
+    def sign(self, name: str, told: Mapping[str, Any]) -> str:
+        """What a page is to tell that person, which only these pages can have written."""
+        signed: str = self._told.dumps([name, dict(told)])
         return signed
 
-    def read(self, name: str, signed: str) -> str:
-        """The sentence, when it was signed for that person a short while ago; else nothing."""
+    def read(self, name: str, signed: str) -> dict[str, Any]:
+        """What was signed for that person a moment ago; else nothing."""
         try:
-            owner, sentence = self._sentences.loads(signed, max_age=_SECONDS_TO_TELL)
+            owner, told = self._told.loads(signed, max_age=_SECONDS_TO_TELL)
         except BadSignature:
-            return ""
-        return str(sentence) if owner == name else ""
+            return {}
+        return dict(told) if owner == name else {}
 
     def check(self, request: Request, name: str, token: str) -> None:
         """Refuse what does not come from a form that was made for that person.

@@ -18,6 +18,7 @@ from recfleet.database import connect
 from recfleet.errors import ConfigurationError, RecfleetError
 from recfleet.pages._forgery import Tokens
 from recfleet.pages._links import Links
+from recfleet.pages._told import Told
 from recfleet.pages._visitor import (
     APPROVALS,
     BACKFILL,
@@ -123,7 +124,7 @@ class Look:
     def page(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         """The page, in words and markup."""
         may = self.visitor.may_trigger
-        told = self.request.query_params.get("said", "")
+        signed = self.request.query_params.get("told", "")
         return render(
             self.request,
             template,
@@ -136,8 +137,9 @@ class Look:
                 "backfill": may(BACKFILL),
             },
             token=self.tokens.make(self.visitor.name),
-            # What was done just now, when an action led here.
-            **{"said": self.tokens.read(self.visitor.name, told), **context},
+            # Of what was done just now, when an action led here.
+            told=Told(**self.tokens.read(self.visitor.name, signed)),
+            **context,
         )
 
 

@@ -1,4 +1,4 @@
-"""Pages that are shown by more than one address: as they are, or with why nothing was done."""
+"""Pages that are put together from many queries."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from recfleet.releases import Recommended
 
 
-def show_tenant(
-    looking: Look, tenant_id: str, *, customer: str = "", problem: str = "", status: int = 200
-) -> HTMLResponse:
-    """The tenant's page, with what could not be done on top if there was something."""
+def show_tenant(looking: Look, tenant_id: str, *, customer: str = "") -> HTMLResponse:
+    """The tenant's page."""
     connection = looking.connection
     standing = tenant.read_standing(connection, tenant_id)
     nights = tenant.read_nights(connection, tenant_id)
@@ -29,7 +27,6 @@ def show_tenant(
     recommended, not_served = _customer_list(looking, tenant_id, customer)
     return looking.page(
         "tenant.html",
-        status=status,
         tenant=standing,
         models=tenant.read_models(connection, tenant_id),
         live=tenant.read_live(connection, tenant_id),
@@ -43,7 +40,6 @@ def show_tenant(
         customer=customer,
         recommended=recommended,
         not_served=not_served,
-        problem=problem,
     )
 
 
@@ -60,16 +56,11 @@ def _customer_list(
     return found, ""
 
 
-def show_approvals(
-    looking: Look, *, problem: str = "", said: str = "", status: int = 200
-) -> HTMLResponse:
-    """The page of approvals, with what could not be done on top if there was something."""
+def show_approvals(looking: Look) -> HTMLResponse:
+    """The page of approvals."""
     return looking.page(
         "approvals.html",
-        status=status,
         waiting=approvals.read_waiting(looking.connection),
         count=approvals.count_waiting(looking.connection),
         decided=approvals.read_decided(looking.connection),
-        problem=problem,
-        **({"said": said} if said else {}),
     )

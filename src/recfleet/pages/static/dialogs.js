@@ -8,10 +8,13 @@ export function openDialogs() {
       button.closest("dialog").close();
       return;
     }
-    const dialog = document.getElementById(button.dataset.opens);
-    dialog.showModal();
-    dialog.querySelector("textarea, input:not([type=hidden])")?.focus();
+    open(document.getElementById(button.dataset.opens));
   });
+  forgetWhatWasTold();
+  for (const dialog of document.querySelectorAll("dialog[data-again]")) {
+    dialog.close();
+    open(dialog);
+  }
   // One answer is enough: a second click must not send it again. The button itself belongs to what
   // is sent, so it is out of use only afterwards.
   document.addEventListener("submit", (event) => {
@@ -36,6 +39,19 @@ export function openDialogs() {
     if (all !== undefined) for (const box of boxes(all)) box.checked = event.target.checked;
     count();
   });
+}
+
+function open(dialog) {
+  dialog.showModal();
+  dialog.querySelector("textarea, select, input:not([type=hidden])")?.focus();
+}
+
+// What an action led here with is shown once: neither a reload nor a copied address tells it again.
+function forgetWhatWasTold() {
+  const here = new URL(window.location.href);
+  if (!here.searchParams.has("told")) return;
+  here.searchParams.delete("told");
+  window.history.replaceState(window.history.state, "", here);
 }
 
 function boxes(name) {

@@ -1,0 +1,45 @@
+"""What the pages' own scripts do, in a real browser; Airflow is played (``conftest.py``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recfleet.tenants import add_tenants
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+    from psycopg2.extensions import connection as Connection  # noqa: N812
+
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def shop(connection: Connection) -> str:
+    add_tenants(connection, {"corner-shop": "Corner Shop"})
+    connection.commit()
+    return "/tenants/corner-shop"
+
+
+def test_a_refused_action_is_asked_again_and_told_once(shop: str, screen: Page) -> None:
+    screen.goto(shop)
+    screen.get_by_role("button", name="Backfill").click()
+    dialog = screen.get_by_role("dialog")
+    dialog.get_by_label("From", exact=True).fill("2025-12-07")
+    dialog.get_by_label("To", exact=True).fill("2025-12-01")
+    dialog.get_by_label("Reason").fill("a late file")
+    dialog.get_by_role("button", name="Backfill").click()
+    dialog.get_by_text("the other way round?").wait_for()
+    # Modal, and at an address that can be opened again.
+    assert dialog.evaluate("(dialog) => dialog.matches(':modal')")
+    assert screen.url.endswith(shop)
+    assert dialog.get_by_label("Reason").input_value() == "a late file"
+    dialog.get_by_label("From", exact=True).fill("2025-12-01")
+    dialog.get_by_role("button", name="Backfill").click()
+    done = screen.get_by_role("status").filter(has_text="of Corner Shop again")
+    done.wait_for()
+    assert screen.url.endswith(shop)
+    screen.reload()
+    screen.get_by_role("heading", name="Corner Shop").wait_for()
+    assert done.count() == 0
