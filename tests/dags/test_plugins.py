@@ -18,6 +18,8 @@ from airflow import plugins_manager
 plugins, errors = plugins_manager._get_plugins()
 views = [view for plugin in plugins for view in plugin.external_views]
 print(json.dumps([errors, [(view["name"], view["href"]) for view in views]]))
+icons = [view.get("icon") for view in views]
+assert len(set(icons)) == len(icons), "each entry looks like itself"
 """
 
 

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
 
 
+AROUND = """
+<a href="/plugin/fleet">Fleet</a><a href="/plugin/other">Other</a>
+<iframe src="/fleet" style="width: 1200px; height: 700px"></iframe>
+<script>
+  // As the UI's navigation does: another address, and the frame stays as it is.
+  document.addEventListener("click", (event) => {
+    event.preventDefault();
+    history.pushState(null, "", event.target.href);
+  });
+</script>
+"""
+
+
 @pytest.fixture
 def shop(connection: Connection) -> str:
     add_tenants(connection, {"corner-shop": "Corner Shop"})
@@ -43,3 +56,20 @@ def test_a_refused_action_is_asked_again_and_told_once(shop: str, screen: Page) 
     screen.reload()
     screen.get_by_role("heading", name="Corner Shop").wait_for()
     assert done.count() == 0
+
+
+def test_the_entry_of_the_navigation_leads_to_the_fleet_from_everywhere(
+    shop: str, screen: Page
+) -> None:
+    screen.route("**/plugin/**", lambda route: route.fulfill(body=AROUND, content_type="text/html"))
+    screen.goto("/plugin/fleet")
+    frame = screen.frame_locator("iframe")
+    for _ in range(2):
+        frame.locator("table.tenants").get_by_role("link", name="Corner Shop").click()
+        frame.get_by_role("heading", level=1, name="Corner Shop").wait_for()
+        screen.get_by_role("link", name="Other").click()
+        screen.evaluate("history.back()")
+        screen.wait_for_url("**/plugin/fleet")
+        frame.get_by_role("heading", level=1, name="Corner Shop").wait_for()
+        screen.get_by_role("link", name="Fleet").click()
+        frame.get_by_role("heading", level=1, name="Fleet").wait_for()

@@ -1,8 +1,9 @@
 // What the pages do beyond links and forms; each part leaves a page that works without it.
 import { openDialogs } from "./dialogs.js";
 import { drawCharts } from "./charts.js";
-import { leadOutside } from "./outside.js";
+import { leadHome, leadOutside } from "./outside.js";
 
 openDialogs();
 leadOutside();
+leadHome();
 drawCharts();
