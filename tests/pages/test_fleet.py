@@ -449,9 +449,17 @@ def test_data_docs_are_shown_and_can_do_nothing(
     for address, text in ((f"/nights/{night}", "of the night"), ("/tenants/a", "of a tenant")):
         found = re.search(r'href="([^"]*data-docs[^"]*)"', visit().get(address).text)
         assert found is not None
-        docs = visit().get(found[1])
+        around = visit().get(found[1])
+        assert f'href="/nights/{night}"' in around.text
+        assert "frame-src 'self'" in around.headers["content-security-policy"]
+        frame = re.search(r'<iframe[^>]* src="([^"]+)" sandbox="allow-same-origin"', around.text)
+        assert frame is not None
+        docs = visit().get(frame[1])
         assert text in docs.text
-        assert docs.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        policy = docs.headers["content-security-policy"]
+        assert policy.startswith("sandbox allow-same-origin; default-src 'none'")
+        assert "script" not in policy
+        assert visit(None).get(frame[1]).status_code == 302
         assert visit(None).get(found[1]).status_code == 302
     # The summary names tenants' pages beside itself.
     assert 'data-docs/"' in visit().get(f"/nights/{night}").text

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.quality import DocsPage, store_docs
 from recfleet.tenants import add_tenants
 
 if TYPE_CHECKING:
@@ -73,3 +74,28 @@ def test_the_entry_of_the_navigation_leads_to_the_fleet_from_everywhere(
         frame.get_by_role("heading", level=1, name="Corner Shop").wait_for()
         screen.get_by_role("link", name="Fleet").click()
         frame.get_by_role("heading", level=1, name="Fleet").wait_for()
+
+
+def test_data_docs_are_as_long_and_dark_as_the_page_around_and_lead_it(
+    connection: Connection, shop: str, screen: Page
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into night (run_id, as_of) values ('first', now()) returning night_id"
+        )
+        [(night,)] = cursor.fetchall()
+    head = "<!DOCTYPE html><body style='margin: 0'>"
+    summary = head + "<a href='corner-shop'>Corner</a><div style='height: 3000px'></div>"
+    store_docs(connection, night, [DocsPage(None, summary), DocsPage("corner-shop", head + "Own")])
+    connection.commit()
+    screen.goto(f"/nights/{night}/data-docs/")
+    screen.evaluate("localStorage.setItem('theme', 'dark')")
+    screen.reload()
+    docs = screen.frame_locator("iframe.docs")
+    docs.locator("html[data-theme=dark]").wait_for(state="attached")
+    assert screen.locator("iframe.docs").evaluate("(frame) => frame.clientHeight") > 3000
+    docs.get_by_role("link", name="Corner").click()
+    screen.wait_for_url(f"**/nights/{night}/data-docs/corner-shop")
+    docs.get_by_text("Own").wait_for()
+    screen.get_by_role("link", name="Corner Shop").click()
+    screen.get_by_role("heading", level=1, name="Corner Shop").wait_for()

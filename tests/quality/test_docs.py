@@ -11,6 +11,7 @@ import pytest
 from recfleet.database import connect, transaction
 from recfleet.quality import (
     DocsPage,
+    Result,
     build_docs,
     load_suites,
     read_docs,
@@ -76,6 +77,28 @@ def test_a_summary_and_a_page_for_each_tenant_that_failed(
     assert '<a href="broken">broken</a>' in summary
     assert '<a href="fine">' not in summary
     assert "33.33% of 3 total rows" in summary
+
+
+def test_the_summary_has_names_and_says_a_thing_once(connection: Connection, night_id: int) -> None:
+    Shop.steady("broken").add_unusable(90, "no customer").write(connection)
+    with transaction(connection), connection.cursor() as cursor:
+        cursor.execute("insert into tenant (tenant_id, name) values ('broken', 'Broken & Sons')")
+    # The same number is past two limits.
+    suite = load_suites(SUITES).tenants
+    for name in ("customers-missing", "customers-missing-warning"):
+        column = suite.expectations[name].column
+        assert column == "share_without_customer"
+    results = [
+        Result("broken", "customers-missing", "critical", False, 0.8, "at most 60%"),
+        Result("broken", "customers-missing-warning", "warning", False, 0.8, "at most 50%"),
+    ]
+    store_results(connection, night_id, results)
+    pages = {page.tenant_id: page.html for page in build_docs(connection, night_id, AS_OF, suite)}
+    summary = pages[None]
+    assert '<a href="broken">Broken &amp; Sons</a>: 80% of the lines' in summary
+    assert "at most 60% is allowed" in summary
+    assert "at most 50% is allowed" not in summary
+    assert "<h1>Data quality of Broken &amp; Sons</h1>" in pages["broken"]
 
 
 def test_nothing_is_loaded_and_nothing_runs(connection: Connection, night_id: int) -> None:

@@ -39,20 +39,25 @@ from recfleet.pages._show import show_approvals, show_tenant
 from recfleet.pages._standing import TITLES
 from recfleet.pages._visitor import Airflow
 from recfleet.quality import read_docs
+from recfleet.tenants import get_tenant
+
+# Nothing of other hosts, no script or style that is not a file of ours, no foreign frame.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+)
 
 _HEADERS = {
-    # Nothing of other hosts, no script or style that is not a file of ours, no foreign frame.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'self'; "
-    "base-uri 'none'",
+    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
 
-# Pages of another library, with styles of their own: they are shown, and can do nothing.
+# Pages of another library, with styles of their own: they are shown, and can do nothing. They count
+# as of this origin, so that the page around can see how long one is; no script runs in them.
 _DOCS_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-    "frame-ancestors 'self'; base-uri 'none'"
+    "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "font-src data:; frame-ancestors 'self'; base-uri 'none'"
 )
 
 Looking = Annotated[Look, Depends(look)]
@@ -154,8 +159,13 @@ def night_page(looking: Looking, night_id: int) -> HTMLResponse:
 
 @router.get("/nights/{night_id}/data-docs/")
 @router.get("/nights/{night_id}/data-docs/{tenant_id}")
-def data_docs_page(looking: Looking, night_id: int, tenant_id: str | None = None) -> HTMLResponse:
-    """Great Expectations' own page on a night's data, or on a tenant that failed in it."""
+def data_docs_page(
+    looking: Looking, night_id: int, tenant_id: str | None = None, *, bare: bool = False
+) -> HTMLResponse:
+    """Great Expectations' own page on a night's data, or on a tenant that failed in it.
+
+    Bare, it is the library's page alone; else it is in a frame, with the ways back around it.
+    """
     page = read_docs(looking.connection, night_id, tenant_id)
     if page is None:
         raise BadInputError(
@@ -163,7 +173,12 @@ def data_docs_page(looking: Looking, night_id: int, tenant_id: str | None = None
             "has a summary once it is over, and a page for each tenant that failed, until they are "
             "past retention."
         )
-    return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_POLICY})
+    if bare:
+        return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_POLICY})
+    tenant = None if tenant_id is None else get_tenant(looking.connection, tenant_id)
+    framed = looking.page("docs.html", night_id=night_id, tenant=tenant)
+    framed.headers["Content-Security-Policy"] = f"{_POLICY}; frame-src 'self'"
+    return framed
 
 
 @router.get("/approvals")

@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 _SHOWN_VALUES = 20
 """Observed values of failing tenants that the summary shows of each expectation."""
 
+_GRAVE_FIRST = ("critical", "warning", "info")
+
 _FAILING = """
-select tenant_id, expectation, severity, success, observed, expected, sample
-  from quality_result
+select coalesce(name, tenant_id), tenant_id, expectation, severity, success, observed, expected,
+       sample
+  from quality_result left join tenant using (tenant_id)
  where night_id = %(night)s
    and tenant_id in (select tenant_id from quality_result
                       where night_id = %(night)s and not success)
@@ -54,6 +57,15 @@ class DocsPage:
     tenant_id: str | None
     """Whose; None: the night's summary."""
     html: str
+
+
+@dataclass(frozen=True)
+class _Failing:
+    """A tenant that failed an expectation, in the summary."""
+
+    tenant_id: str
+    name: str
+    reasons: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -82,16 +94,16 @@ def build_docs(
     """
     load_library()
     title = f"Night {night_id} as of {as_of:%Y-%m-%d %H:%M}"
-    failing: dict[str, list[str]] = {}
+    failing: list[_Failing] = []
     with connection.cursor("data_docs") as cursor:
         cursor.execute(_FAILING, {"night": night_id})
-        found = (Result(*row) for row in cursor)
-        for tenant_id, results in groupby(found, key=lambda result: result.tenant_id):
-            known = [result for result in results if result.expectation in suite.expectations]
+        found = ((name, Result(*rest)) for name, *rest in cursor)
+        for (tenant_id, name), rows in groupby(found, key=lambda row: (row[1].tenant_id, row[0])):
+            known = [result for _, result in rows if result.expectation in suite.expectations]
             wrong = [result for result in known if not result.success]
             if wrong:
-                failing[tenant_id] = [_reason(suite, result) for result in wrong]
-                yield DocsPage(tenant_id, _tenant_page(title, tenant_id, known, suite))
+                failing.append(_Failing(tenant_id, name, _reasons(suite, wrong)))
+                yield DocsPage(tenant_id, _tenant_page(title, name, known, suite))
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, (_SHOWN_VALUES, night_id))
         tallies = {name: _Tally(*rest) for name, *rest in cursor}
@@ -139,23 +151,21 @@ def read_docs(connection: Connection, night_id: int, tenant_id: str | None) -> s
     return None if row is None else gzip.decompress(bytes(row[0])).decode()
 
 
-def _tenant_page(title: str, tenant_id: str, results: Sequence[Result], suite: Suite) -> str:
-    by_name = {result.expectation: result for result in results}
+def _tenant_page(title: str, name: str, results: Sequence[Result], suite: Suite) -> str:
+    found = {result.expectation: result for result in results}
     checked = [
-        _library_result(
-            suite, name, success=by_name[name].success, result=_seen(suite, by_name[name])
-        )
-        for name in suite.expectations
-        if name in by_name
+        _library_result(suite, expectation, success=result.success, result=_seen(suite, result))
+        for expectation in suite.expectations
+        if (result := found.get(expectation)) is not None
     ]
     wrong = [_explained(suite, result) for result in results if not result.success]
-    return _render(checked, f"Data quality of {tenant_id}", title, failures=wrong)
+    return _render(checked, f"Data quality of {name}", title, failures=wrong)
 
 
 def _summary_page(
     title: str,
     tallies: Mapping[str, _Tally],
-    failing: Mapping[str, Sequence[str]],
+    failing: Sequence[_Failing],
     suite: Suite,
 ) -> str:
     checked = [
@@ -190,6 +200,14 @@ def _counted(suite: Suite, name: str, tally: _Tally) -> dict[str, Any]:
         "unexpected_percent_nonmissing": share,
         "partial_unexpected_list": values,
     }
+
+
+def _reasons(suite: Suite, wrong: Sequence[Result]) -> list[str]:
+    """A sentence for each number that is wrong, by its gravest expectation: others say it again."""
+    gravest: dict[str, Result] = {}
+    for result in sorted(wrong, key=lambda result: _GRAVE_FIRST.index(result.severity)):
+        gravest.setdefault(suite.expectations[result.expectation].column, result)
+    return [_reason(suite, result) for result in gravest.values()]
 
 
 def _reason(suite: Suite, result: Result) -> str:
@@ -258,7 +276,7 @@ def _render(
     title: str,
     *,
     failures: Sequence[Mapping[str, Any]] = (),
-    tenants: Mapping[str, Sequence[str]] | None = None,
+    tenants: Sequence[_Failing] | None = None,
 ) -> str:
     """The library's sections, in a page of our own with what it does not know."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
