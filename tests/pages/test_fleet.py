@@ -124,7 +124,7 @@ def fleet(connection: Connection) -> Fleet:
 def needy(page: str) -> list[tuple[str, str, str]]:
     """Name, reason's title and reason of those that need a person, in the page's order."""
     found = re.findall(
-        r'<a class="who"[^>]*>([^<]*)</a>\s*<span class="badge[^>]*>([^<]*)</span>'
+        r'<a class="who"[^>]*>([^<]*)</a>\s*<span class="badges"><span[^>]*>([^<]*)</span>'
         r".*?<p>([^<]*)</p>",
         page,
         flags=re.DOTALL,
@@ -463,3 +463,20 @@ def test_data_docs_are_shown_and_can_do_nothing(
         assert visit(None).get(found[1]).status_code == 302
     # The summary names tenants' pages beside itself.
     assert 'data-docs/"' in visit().get(f"/nights/{night}").text
+
+
+def test_what_waits_shows_every_number_that_was_judged_by(fleet: Fleet, visit: Visit) -> None:
+    night = fleet.night(0)
+    fleet.tenant("a")
+    fleet.outcome(night, "a", "awaiting approval", "held for a person")
+    scores = {
+        who: {"rmse": first + 0.1, "ndcg_at_10": first + 0.2, "recall_at_10": first + 0.3}
+        for who, first in (("champion", 0.0), ("challenger", 0.4), ("popularity", 0.5))
+    }
+    fleet.run("update ledger set numbers = %s", json.dumps({"contenders": scores}))
+    fleet.waits(night, "a", 5)
+    page = visit().get("/approvals").text
+    for who, of in scores.items():
+        cells = "".join(f'<td class="n">{value:.4f}</td>' for value in of.values())
+        assert f'<th scope="row">{who}</th>{cells}</tr>' in page
+    assert "<p>Held for a person</p>" in page

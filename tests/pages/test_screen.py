@@ -99,3 +99,17 @@ def test_data_docs_are_as_long_and_dark_as_the_page_around_and_lead_it(
     docs.get_by_text("Own").wait_for()
     screen.get_by_role("link", name="Corner Shop").click()
     screen.get_by_role("heading", level=1, name="Corner Shop").wait_for()
+
+
+def test_a_name_without_spaces_fits_a_phone(connection: Connection, screen: Page) -> None:
+    add_tenants(connection, {"long": "Nordrheinwestfälischer" * 4})
+    connection.commit()
+    screen.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/tenants/long", "/fleet"):
+        screen.goto(path)
+        width = screen.evaluate("document.documentElement.scrollWidth")
+        assert width == 390, path
+    # The table beside the name is in sight as well.
+    named = screen.locator("table.tenants tbody th").bounding_box()
+    assert named is not None
+    assert named["width"] < 200

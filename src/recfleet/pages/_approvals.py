@@ -14,11 +14,7 @@ _DECIDED = 50
 
 _COLUMNS = """
 select approval.*, tenant.name, as_of, ledger.reason,
-       (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
-       (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
-       (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
-       (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
-       (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
+       numbers -> 'contenders' as contenders,
        (numbers #>> '{gain,value}')::float as gain,
        (numbers #>> '{gain,low}')::float as gain_low,
        (numbers #>> '{holdout,customers}')::int as holdout_customers

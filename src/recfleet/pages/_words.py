@@ -137,7 +137,19 @@ def _short(value: object) -> str:
     return setting(value)
 
 
+def sentence(text: str) -> str:
+    """With a capital letter to begin with."""
+    return text[:1].upper() + text[1:]
+
+
+def told_of(reason: str | None, outcome: str) -> str:
+    """A reason that stands after its outcome, which it does not repeat."""
+    return sentence((reason or "").removeprefix(f"{outcome}: "))
+
+
 FILTERS = {
+    "sentence": sentence,
+    "told_of": told_of,
     "tone": tone,
     "would": would,
     "number": number,
