@@ -115,6 +115,11 @@ def policy_file() -> Path:
     return configured or Path(__file__).parents[2] / "policy.toml"
 
 
+def suites_folder(configured: Path | None) -> Path:
+    """The folder of the suites: the configured one, or ``expectations/`` of the checkout."""
+    return configured or Path(__file__).parents[2] / "expectations"
+
+
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The settings of this process, read once.

@@ -189,6 +189,8 @@ def test_a_tenant_is_found_two_clicks_from_the_navigation_and_frozen(
     ) == [("mode", "admin", "its <b>feed</b> broke", "frozen")]
     ui.reload()
     frame.get_by_role("button", name="Thaw").wait_for()
+    # The navigation's entry leads back, from wherever one went within it.
+    open_fleet(ui)
 
 
 def test_a_promotion_is_approved_and_rolled_back_and_the_lists_change(

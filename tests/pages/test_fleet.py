@@ -480,3 +480,50 @@ def test_what_waits_shows_every_number_that_was_judged_by(fleet: Fleet, visit: V
         cells = "".join(f'<td class="n">{value:.4f}</td>' for value in of.values())
         assert f'<th scope="row">{who}</th>{cells}</tr>' in page
     assert "<p>Held for a person</p>" in page
+
+
+def test_a_reason_does_not_repeat_its_outcome(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a", mode="frozen")
+    night = fleet.night(0)
+    fleet.outcome(night, "a", "frozen", "frozen: the champion is pinned", skill=0.1)
+    fleet.live(night, "a")
+    page = visit().get("/tenants/a").text
+    assert "<strong>Frozen.</strong> The champion is pinned</div>" in page
+
+
+def test_a_failing_expectation_says_what_it_means_and_what_to_do(
+    fleet: Fleet, visit: Visit
+) -> None:
+    fleet.tenant("a")
+    night = fleet.night(0)
+    fleet.outcome(night, "a", "quarantined")
+    fleet.run(
+        "insert into quality_result values "
+        "(%s, 'a', 'no-recent-line', 'warning', false, 40, 'at most 28', null)",
+        night,
+    )
+    page = visit().get("/tenants/a").text
+    assert "The tenant sold nothing for four weeks, or its feed has stopped." in page
+    assert "<strong>What to do:</strong> Ask whether the business is closed" in page
+
+
+def test_versions_to_roll_back_to_are_offered_with_how_they_were_judged(
+    fleet: Fleet, visit: Visit
+) -> None:
+    fleet.tenant("a")
+    night = fleet.night(0)
+    fleet.outcome(night, "a", "promoted")
+    fleet.live(night, "a", 3)
+    numbers = json.dumps({"contenders": {"challenger": {"rmse": 0.4711}}})
+    for kind, version in (("first model", 1), ("promotion", 2), ("promotion", 3)):
+        fleet.run(
+            "insert into audit (tenant_id, kind, actor, reason, to_version, numbers) "
+            "values ('a', %s, 'night', 'better', %s, %s)",
+            kind,
+            version,
+            numbers if version == 2 else "{}",
+        )
+    page = visit().get("/tenants/a").text
+    offered = re.findall(r'<option value="(\d+)">([^<]*)</option>', page)
+    assert [version for version, _ in offered] == ["2", "1"]
+    assert offered[0][1].endswith("RMSE then 0.4711")

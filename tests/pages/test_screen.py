@@ -113,3 +113,14 @@ def test_a_name_without_spaces_fits_a_phone(connection: Connection, screen: Page
     named = screen.locator("table.tenants tbody th").bounding_box()
     assert named is not None
     assert named["width"] < 200
+
+
+def test_the_meaning_of_a_policys_field_stands_below_its_value(
+    connection: Connection, shop: str, screen: Page
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("""update tenant set policy = '{"minimum_gain": 0.25}'""")
+    connection.commit()
+    screen.goto(shop)
+    value = screen.locator("#policy ~ dl dd")
+    assert value.inner_text().startswith("0.25\n")

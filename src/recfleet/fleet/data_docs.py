@@ -6,8 +6,7 @@ from contextlib import closing
 
 from recfleet.database import connect, transaction
 from recfleet.fleet import ledger
-from recfleet.fleet.stages.validate import suites_folder
-from recfleet.settings import settings
+from recfleet.settings import settings, suites_folder
 
 
 def document_quality(run_id: str) -> int:

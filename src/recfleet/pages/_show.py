@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from recfleet.pages import _approvals as approvals
 from recfleet.pages import _tenant as tenant
 from recfleet.pages._charts import tenant_charts
+from recfleet.quality import read_advice
 from recfleet.releases import NotServedError, look_up
+from recfleet.settings import settings, suites_folder
 
 if TYPE_CHECKING:
     from fastapi.responses import HTMLResponse
@@ -29,11 +31,13 @@ def show_tenant(looking: Look, tenant_id: str, *, customer: str = "") -> HTMLRes
         "tenant.html",
         tenant=standing,
         models=tenant.read_models(connection, tenant_id),
+        versions=tenant.read_versions(connection, tenant_id),
         live=tenant.read_live(connection, tenant_id),
         nights=nights,
         history=history,
         volume=volume,
         quality=tenant.read_quality(connection, tenant_id),
+        advice=read_advice(suites_folder(settings().suites)),
         policy=policy,
         policy_error=policy_error,
         charts=tenant_charts(nights, history, volume),

@@ -48,6 +48,22 @@ def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
     return {row["role"]: row for row in found}
 
 
+def read_versions(connection: Connection, tenant_id: str) -> list[Row]:
+    """The versions that were put in force once, the newest first, with how each was judged then."""
+    return rows(
+        connection,
+        """
+        select distinct on (to_version) to_version as version, happened_at,
+               (numbers #>> '{contenders,challenger,rmse}')::float as rmse
+          from audit
+         where tenant_id = %(tenant)s and to_version is not null
+           and audit.kind in ('first model', 'promotion')
+         order by to_version desc, audit_id
+        """,
+        {"tenant": tenant_id},
+    )
+
+
 def read_live(connection: Connection, tenant_id: str) -> Row | None:
     """The live release, with the shard that published it and that shard's place in Airflow."""
     return one(

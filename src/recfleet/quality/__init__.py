@@ -1,5 +1,6 @@
 """Data quality: the suites of ``expectations/``, run over a shard of tenants, to verdicts."""
 
+from recfleet.quality._advice import Advice, read_advice
 from recfleet.quality._docs import DocsPage, build_docs, read_docs, store_docs
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS, read_profile
@@ -11,6 +12,7 @@ from recfleet.quality._words import observed_in_words
 
 __all__ = [
     "COLUMNS",
+    "Advice",
     "DocsPage",
     "Result",
     "Severity",
@@ -21,6 +23,7 @@ __all__ = [
     "load_library",
     "load_suites",
     "observed_in_words",
+    "read_advice",
     "read_docs",
     "read_profile",
     "store_docs",

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import recfleet
 from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.settings import suites_folder
 
 if TYPE_CHECKING:
     from recfleet.quality import Validation
-
-
-def suites_folder(configured: Path | None) -> Path:
-    """The folder of the suites: the configured one, or ``expectations/`` of the checkout."""
-    return configured or Path(recfleet.__file__).parents[2] / "expectations"
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> Validation:
