@@ -200,7 +200,7 @@ def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiti
         if status != "expired":
             raise BadInputError(
                 f"Request {approval_id} no longer waits: it was {status} at "
-                f" {at:%Y-%m-%d %H:%M} by {by} ({why})."
+                f"{at:%Y-%m-%d %H:%M} by {by} ({why})."
             )
         is_late = True
     if is_late:
