@@ -5,6 +5,7 @@ from recfleet.audit._read import OnRecord, read_entries
 from recfleet.audit._words import (
     OF_BACKFILL,
     airflow_run,
+    facts_in_words,
     numbers_in_words,
     span_in_words,
     what_changed,
@@ -24,6 +25,7 @@ __all__ = [
     "airflow_run",
     "append_entries",
     "check_chain",
+    "facts_in_words",
     "numbers_in_words",
     "parse_head",
     "read_entries",

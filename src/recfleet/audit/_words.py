@@ -21,28 +21,39 @@ def what_changed(entry: OnRecord) -> str:
         former = f"version {entry.from_version} → " if entry.from_version is not None else ""
         new = entry.to_version if entry.to_version is not None else "none"
         return f"{entry.kind}: {former or 'version '}{new}"
-    if changes := entry.facts.get("changes"):
-        told = [_changed(key, change) for key, change in changes.items()]
-        return f"{entry.kind}: {', '.join(told)}"
-    if entry.kind == "backfill":
-        first, last = (_day(entry.facts[end]) for end in ("from", "to"))
-        return f"{entry.kind}: {first}" + (f" to {last}" if last != first else "")
-    if "from" in entry.facts and "to" in entry.facts:
-        return f"{entry.kind}: {_short(entry.facts['from'])} → {_short(entry.facts['to'])}"
+    if told := facts_in_words(entry.kind, entry.facts):
+        return f"{entry.kind}: {told}"
     return entry.kind
 
 
-def _changed(key: str, change: Mapping[str, Any]) -> str:
+def facts_in_words(kind: str, facts: Mapping[str, Any], *, longest: int | None = None) -> str:
+    """What an entry changed that is no version; empty: nothing.
+
+    Args:
+        kind: the entry's.
+        facts: the entry's.
+        longest: of a list that is longer only its length is told; by default all of it is.
+    """
+    if changes := facts.get("changes"):
+        return ", ".join(_changed(key, change, longest) for key, change in changes.items())
+    if kind == "backfill":
+        first, last = (_day(facts[end]) for end in ("from", "to"))
+        return first + (f" to {last}" if last != first else "")
+    if "from" in facts and "to" in facts:
+        return f"{_short(facts['from'], longest)} → {_short(facts['to'], longest)}"
+    return ""
+
+
+def _changed(key: str, change: Mapping[str, Any], longest: int | None) -> str:
     """One field of a policy: from what to what, and whose it is now where that is news."""
-    if change["from"] != change["to"]:
-        told = f"{key} {_short(change['from'])} → {_short(change['to'])}"
-    else:
-        told = f"{key} {_short(change['to'])}"
+    former, new = (_short(change[side], longest) for side in ("from", "to"))
+    is_other = change["from"] != change["to"]
+    told = f"{key} {former} → {new}" if is_other else f"{key} {new}"
     if "own" not in change:
         return told
     if not change["own"]:
         return f"{told}, the fleet's again"
-    return told if change["from"] != change["to"] else f"{told}, its own now"
+    return told if is_other else f"{told}, its own now"
 
 
 def numbers_in_words(entry: OnRecord) -> list[str]:
@@ -121,5 +132,9 @@ def _day(text: str) -> str:
     return _time(text).removesuffix(" 00:00")
 
 
-def _short(value: object) -> str:
+def _short(value: object, longest: int | None) -> str:
+    if isinstance(value, list) and longest is not None and len(value) > longest:
+        return f"a list of {len(value)}"
+    if value is None or value == []:
+        return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

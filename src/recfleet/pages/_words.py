@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from recfleet.audit import facts_in_words
 from recfleet.quality import observed_in_words
 
 _TONES = {
@@ -120,21 +121,7 @@ def observed(value: float | None, expected: str | None) -> str:
 
 def change(entry: Mapping[str, Any]) -> str:
     """What an entry of the audit changed, from what to what; nothing where the versions say it."""
-    facts = entry["facts"]
-    if changes := facts.get("changes"):
-        return ", ".join(
-            f"{key} {_short(one['from'])} → {_short(one['to'])}" for key, one in changes.items()
-        )
-    if entry["kind"] == "backfill":
-        first, last = (datetime.fromisoformat(facts[key]) for key in ("from", "to"))
-        return f"{some(facts['nights'], 'night')} of {day(first)} to {day(last)}"
-    return f"{facts.get('from')} → {facts['to']}" if facts.get("to") else ""
-
-
-def _short(value: object) -> str:
-    if isinstance(value, list) and len(value) > 3:
-        return f"a list of {len(value)}"
-    return setting(value)
+    return facts_in_words(entry["kind"], entry["facts"], longest=3)
 
 
 def sentence(text: str) -> str:
