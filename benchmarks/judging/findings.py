@@ -284,7 +284,8 @@ def replaced_within(looks: Sequence[Look], rule: Rule, nights: int) -> float:
     return _mean([any(rule(one, story[:p]) for p, one in enumerate(story)) for story in stories])
 
 
-_NO_WEEK = 10_000
+_NO_WEEK = 365
+"""More nights than a story has: nothing is ever pooled."""
 RULES: dict[str, Rule] = {
     "as it was: one night, 99% above zero, gain 0.2%": above_zero(0.99, 0.002),
     "one night, 99.9% above zero, gain 0.2%": above_zero(0.999, 0.002),
