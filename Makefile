@@ -62,7 +62,7 @@ bench-operations: $(INSTALLED_DEV) ## 400 tenants: how long a person waits for r
 bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 13 minutes
 	$(BENCH) benchmarks.judging
 
-operations: $(INSTALLED_DEV) ## what people do by day, over real purchases; RETAIL=PATH, 12 minutes
+operations: $(INSTALLED_DEV) ## what people do by day, over real purchases; RETAIL=PATH, 8 minutes
 	RECFLEET_OPERATIONS=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make operations RETAIL=PATH}" \
 		$(BIN)/pytest tests/cli/test_bad_morning.py tests/cli/test_operations.py
 

@@ -2,7 +2,7 @@
 
 The brake holds a night, people answer it in Airflow, one of them errs, the next night puts that
 right; tenants are switched, rolled back and backfilled by Airflow's command line, as the documents
-have it; and what nobody answers expires.
+have it, twice at once beside a night of the fleet; and what nobody answers expires.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def airflow(recfleet: Stack) -> Iterator[Airflow]:
         yield airflow
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_people_and_the_night(recfleet: Stack, airflow: Airflow, tmp_path: Path) -> None:
     three_countries().to_csv(tmp_path / "lines.csv", index=False)
     recfleet("ingest", str(tmp_path / "lines.csv"), "--preset", "online-retail")
@@ -56,6 +56,7 @@ def test_people_and_the_night(recfleet: Stack, airflow: Airflow, tmp_path: Path)
     _the_brake_is_answered_in_airflow(recfleet, airflow)
     _a_mistake_is_rolled_back_by_the_night(recfleet, airflow)
     _tenants_are_switched_rolled_back_and_backfilled(recfleet, airflow)
+    _backfills_wait_for_each_other_and_not_for_the_fleet(recfleet, airflow)
     _what_nobody_answers_expires(recfleet, airflow)
     _all_of_it_is_on_record(recfleet)
 
@@ -152,6 +153,32 @@ def _tenants_are_switched_rolled_back_and_backfilled(recfleet: Stack, airflow: A
         "join ledger using (night_id) join release using (night_id, tenant_id) "
         "where night.kind = 'backfill' order by 1"
     ) == [("2011-11-08", "backfilled", 2), ("2011-11-12", "backfilled", 2)], "as it was then"
+
+
+def _backfills_wait_for_each_other_and_not_for_the_fleet(recfleet: Stack, airflow: Airflow) -> None:
+    """Two people ask for days at once, for one of them both, while a night runs."""
+    one = ("tenant_backfill", {"tenants": ["germany"], "from": "2011-11-20", "to": "2011-11-21"})
+    other = ("tenant_backfill", {"tenants": ["germany"], "from": "2011-11-21", "to": "2011-11-22"})
+    night = ("nightly_fleet", {"as_of": "2011-12-10", "tenants": [BRITAIN, "germany"]})
+    airflow.trigger(one, other, night)
+
+    assert _live(recfleet, BRITAIN)[1] == "2011-12-10"
+    assert _live(recfleet, "germany")[1] == "2011-12-10"
+    runs = recfleet.query(
+        "select array_agg(night.as_of::date::text), min(started_at), max(finished_at) "
+        "from night join ledger using (night_id) "
+        "where night.as_of between '2011-11-20' and '2011-11-22' and outcome = 'backfilled' "
+        "group by backfill order by 2"
+    )
+    [(first, first_began, first_ended), (second, second_began, _)] = runs
+    assert (len(first), len(second)) == (2, 1), "the second had one of its days done"
+    assert {*first, *second} == {"2011-11-20", "2011-11-21", "2011-11-22"}
+    assert first_ended <= second_began
+    [(began, ended)] = recfleet.query(
+        "select started_at, finished_at from night where kind = 'fleet' and as_of = '2011-12-10'"
+    )
+    assert began < first_ended, "the night waited for a backfill"
+    assert first_began < ended, "a backfill waited for the night"
 
 
 def _what_nobody_answers_expires(recfleet: Stack, airflow: Airflow) -> None:
