@@ -51,7 +51,7 @@ def fleet_charts(nights: Sequence[Row]) -> dict[str, Chart]:
 
     return {
         "better": _chart(
-            x, "percent", {"share that beats popularity": ("good", skill("share_better"))}
+            x, "share", {"share that beats popularity": ("good", skill("share_better"))}
         ),
         "gain": _chart(x, "percent", {"median gain over popularity": ("accent", skill("median"))}),
         "outcomes": _chart(
@@ -66,7 +66,7 @@ def fleet_charts(nights: Sequence[Row]) -> dict[str, Chart]:
             },
         ),
         "modes": _chart(
-            x, "percent", {"frozen": ("cold", mode("frozen")), "off": ("muted", mode("off"))}
+            x, "share", {"frozen": ("cold", mode("frozen")), "off": ("muted", mode("off"))}
         ),
     }
 

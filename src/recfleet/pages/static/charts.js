@@ -1,11 +1,14 @@
 // Charts by uPlot, from the numbers that the page brings; colours are those of the page's theme.
 
+const percent = (value) => `${(100 * value).toFixed(Math.abs(value) < 0.1 ? 1 : 0)}%`;
 const READABLE = {
-  percent: (value) => `${(100 * value).toFixed(Math.abs(value) < 0.1 ? 1 : 0)}%`,
+  percent,
+  share: percent,
   number: (value) => value.toLocaleString("en"),
   number3: (value) => value.toFixed(4),
 };
-const TICKS = { ...READABLE, percent: (value) => `${Math.round(1000 * value) / 10}%`, number3: (value) => value.toFixed(3) };
+const tenths = (value) => `${Math.round(1000 * value) / 10}%`;
+const TICKS = { ...READABLE, percent: tenths, share: tenths, number3: (value) => value.toFixed(3) };
 const DAY = 86400;
 const AXIS = 58;
 const ROW = 15;
@@ -62,7 +65,7 @@ function options(place, data) {
     cursor: { drag: { x: false, y: false }, points: { size: 7 } },
     scales: {
       x: { range: () => range },
-      y: { range: (_, low, high) => (low === null ? [0, 1] : withRoom(low, high)) },
+      y: { range: (_, low, high) => (low === null ? [0, 1] : withRoom(low, high, data.unit)) },
     },
     axes: [
       { ...axis, splits: () => someOf(data.x, (70 * (range[1] - range[0])) / width), values: (_, marks) => marks.map(dayAndMonth) },
@@ -98,10 +101,16 @@ function around(low, high) {
 }
 
 // Room below too, but none below zero where nothing is.
-function withRoom(low, high) {
+function withRoom(low, high, unit) {
   const span = high - low || Math.abs(high) / 10 || 1;
-  const least = low - 0.08 * span;
-  return [low >= 0 && least < 0.04 * span ? 0 : least, high + 0.1 * span];
+  const [least, most] = [low - 0.08 * span, high + 0.1 * span];
+  if (unit === "share") return withinAll(least, most);
+  return [low >= 0 && least < 0.04 * span ? 0 : least, most];
+}
+
+// No share is above all or below none; where it hardly changes, that is to be seen.
+function withinAll(least, most) {
+  return [Math.max(0, Math.min(least, most - 0.05)), most > 1 ? 1.002 : most];
 }
 
 // Dates stand under nights, the last one always; of those that are closer than so many seconds, one.
