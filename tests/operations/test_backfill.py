@@ -239,6 +239,21 @@ def test_the_last_night_may_promote(connection: Connection, stack: Settings) -> 
     assert run_night("tonight", TURNED).outcomes == {"unchanged": 1}
 
 
+def test_what_the_last_night_would_promote_may_wait(
+    connection: Connection, stack: Settings
+) -> None:
+    shop(connection, "shop")
+    run_night("first", FIRST)
+    shop(connection, "shop", weeks=range(12, 21), shuffled=True)
+    _execute(connection, 'update tenant set policy = policy || \'{"approval": "every"}\'')
+    summary = run_backfill("range", ["shop"], TURNED, TURNED, promote=True)
+    assert summary.outcomes == {"awaiting approval": 1}
+    assert query(
+        connection,
+        "select kind, actor from audit where to_version is not null order by audit_id",
+    ) == [("first model", "scheduler"), ("awaiting approval", "tester")]
+
+
 def test_nothing_goes_back_in_time(connection: Connection, stack: Settings, turned: None) -> None:
     before = query(connection, "select * from live_release")
     run_backfill("early", ["shop"], FIRST, FIRST, promote=True)

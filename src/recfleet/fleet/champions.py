@@ -231,6 +231,8 @@ def crown(
 def who_crowns(connection: Connection, night: Night, tenant_ids: Sequence[str]) -> str:
     """Whom the audit names for a night's changes of champion: of a backfill, who asked for it.
 
+    So too for those that wait for a person.
+
     Args:
         connection: an open connection.
         night: that changes them.

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet import registry
-from recfleet.audit import SCHEDULER
 from recfleet.fleet.approvals import Request, ask
 from recfleet.fleet.champions import (
     Champion,
@@ -298,7 +297,7 @@ def _release(desk: Desk, works: list[Work[Publication]], actor: str) -> list[Ste
         if work.made.crowned
     ]
     crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=actor)
-    _ask(desk, first)
+    _ask(desk, first, actor)
     releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
     switch_live(desk.connection, releases)
     return [
@@ -361,7 +360,7 @@ def _step(made: Publication, release_id: int) -> Step:
     return Step("published", {**changes, "intent": None} if is_done else changes)
 
 
-def _ask(desk: Desk, works: list[Work[Publication]]) -> None:
+def _ask(desk: Desk, works: list[Work[Publication]], actor: str) -> None:
     """Let those changes wait for a person that decide has held."""
     requests = [request for work in works if (request := _request(desk, work))]
     ask(
@@ -369,7 +368,7 @@ def _ask(desk: Desk, works: list[Work[Publication]]) -> None:
         night_id=desk.night.night_id,
         requests=requests,
         hours=desk.settings.approval_hours,
-        actor=SCHEDULER,
+        actor=actor,
     )
 
 
