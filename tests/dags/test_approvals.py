@@ -70,3 +70,24 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: Airflow) -> None:
     run = f"/api/v2/dags/fleet_approvals/dagRuns/{question['task_instance']['dag_run_id']}"
     note = airflow.api.get(run).json()["note"]
     assert note.startswith(f"{len(others)} rejected by admin, 1 approved by admin, 1 rejected by ")
+    _an_answer_that_comes_too_late(stack, airflow, first)
+
+
+def _an_answer_that_comes_too_late(stack: Stack, airflow: Airflow, tenant: str) -> None:
+    """Nothing waits any more of what the question is about: the answer changes nothing."""
+    stack.query(
+        "update approval set status = 'waiting', decided_at = null, decided_by = null, "
+        "decision_reason = null where tenant_id = %s",
+        tenant,
+    )
+    asked = {"dag_run_id": "asked_again", "logical_date": None}
+    airflow.api.post("/api/v2/dags/fleet_approvals/dagRuns", json=asked).raise_for_status()
+    question = wait_for("question", airflow.question)
+    assert question["subject"] == "1 change of champion of all nights: approve?"
+    stack("approvals", "reject", "--tenant", tenant, "--reason", "still too early")
+    champions = stack.query("select tenant_id, version from champion")
+    assert airflow.answer(question, "Approve all") == "success"
+    assert stack.query("select tenant_id, version from champion") == champions
+    tasks = airflow.api.get("/api/v2/dags/fleet_approvals/dagRuns/asked_again/taskInstances")
+    states = {task["task_id"]: task["state"] for task in tasks.json()["task_instances"]}
+    assert states["carry_out"] == "skipped"
