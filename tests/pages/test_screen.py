@@ -44,8 +44,9 @@ def test_a_refused_action_is_asked_again_and_told_once(shop: str, screen: Page) 
     dialog.get_by_label("To", exact=True).fill("2025-12-01")
     dialog.get_by_label("Reason").fill("a late file")
     dialog.get_by_role("button", name="Backfill").click()
-    dialog.get_by_text("the other way round?").wait_for()
-    # Modal, and at an address that can be opened again.
+    dialog.get_by_text("the other way round").wait_for()
+    # Told once, in the dialog; modal, and at an address that can be opened again.
+    assert screen.get_by_role("alert").count() == 0
     assert dialog.evaluate("(dialog) => dialog.matches(':modal')")
     assert screen.url.endswith(shop)
     assert dialog.get_by_label("Reason").input_value() == "a late file"
@@ -57,6 +58,36 @@ def test_a_refused_action_is_asked_again_and_told_once(shop: str, screen: Page) 
     screen.reload()
     screen.get_by_role("heading", name="Corner Shop").wait_for()
     assert done.count() == 0
+
+
+def test_enter_on_a_box_answers_nothing(connection: Connection, shop: str, screen: Page) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("insert into night (run_id, as_of) values ('a', now()) returning night_id")
+        cursor.execute(
+            "insert into approval (tenant_id, night_id, change, version, run_id, held_by, "
+            "expires_at) values ('corner-shop', %s, 'promotion', 2, 'r', 'policy', "
+            "now() + interval '1 day')",
+            cursor.fetchone(),
+        )
+    connection.commit()
+    sent = []
+    screen.on("request", lambda request: sent.append(request.method))
+    screen.goto("/approvals")
+    box = screen.get_by_label("The change of Corner Shop")
+    box.check()
+    screen.get_by_role("button", name="Answer…").click()
+    dialog = screen.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("half a thought")
+    screen.keyboard.press("Escape")
+    box.focus()
+    screen.keyboard.press("Enter")
+    screen.get_by_role("button", name="Answer…").click()
+    dialog.get_by_role("button", name="Reject").wait_for()
+    assert "POST" not in sent
+    # Open, it answers.
+    dialog.get_by_role("button", name="Reject").click()
+    screen.get_by_role("alert").or_(screen.get_by_role("status")).first.wait_for()
+    assert "POST" in sent
 
 
 def test_the_entry_of_the_navigation_leads_to_the_fleet_from_everywhere(

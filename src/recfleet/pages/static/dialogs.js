@@ -11,9 +11,13 @@ export function openDialogs() {
     open(document.getElementById(button.dataset.opens));
   });
   forgetWhatWasTold();
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("close", () => use(dialog));
+  }
   for (const dialog of document.querySelectorAll("dialog[data-again]")) {
     dialog.close();
     open(dialog);
+    document.querySelector(`[data-told-in="${dialog.id}"]`)?.remove(); // The dialog tells it.
   }
   // One answer is enough: a second click must not send it again. The button itself belongs to what
   // is sent, so it is out of use only afterwards.
@@ -43,7 +47,13 @@ export function openDialogs() {
 
 function open(dialog) {
   dialog.showModal();
+  use(dialog);
   dialog.querySelector("textarea, select, input:not([type=hidden])")?.focus();
+}
+
+// What a closed dialog asks for is out of use, where its form is around more than the dialog.
+function use(dialog) {
+  for (const fields of dialog.querySelectorAll("fieldset")) fields.disabled = !dialog.open;
 }
 
 // What an action led here with is shown once: neither a reload nor a copied address tells it again.
