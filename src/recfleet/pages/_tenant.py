@@ -49,12 +49,18 @@ def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
 
 
 def read_versions(connection: Connection, tenant_id: str) -> list[Row]:
-    """The versions that were put in force once, the newest first, with how each was judged then."""
+    """The versions that were put in force once, the newest first, with how each was judged then.
+
+    ``left_at`` is when it was rolled back from, the last time; None: never.
+    """
     return rows(
         connection,
         """
         select distinct on (to_version) to_version as version, happened_at,
-               (numbers #>> '{contenders,challenger,rmse}')::float as rmse
+               (numbers #>> '{contenders,challenger,rmse}')::float as rmse,
+               (select max(happened_at) from audit as back
+                 where back.tenant_id = audit.tenant_id and back.kind = 'rollback'
+                   and back.from_version = audit.to_version) as left_at
           from audit
          where tenant_id = %(tenant)s and to_version is not null
            and audit.kind in ('first model', 'promotion')
