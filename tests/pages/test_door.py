@@ -167,7 +167,7 @@ def test_a_refused_action_leads_back_to_the_tenant_with_its_dialog_as_it_was_sen
     answer = browser.post("/tenants/corner-shop/backfill", data=form)
     shown = browser.get(answer.headers["location"]).text
     assert dialogs_open(shown) == ["backfill"]
-    assert "the other way round?" in shown
+    assert "the other way round" in shown
     assert "Its conf" not in shown
     for part in (
         'name="first" type="date" value="2025-12-07"',
@@ -201,6 +201,7 @@ def test_an_unknown_tenant_or_mode_changes_nothing(shop: str, visit: Visit) -> N
     missing = browser.post("/tenants/corner-shoq/mode", data=form)
     assert missing.status_code == 404
     assert "Did you mean &#39;corner-shop&#39;?" in missing.text
+    assert "<code>recfleet tenant list</code>" in browser.get("/tenants/nobody").text
 
 
 def test_a_backfill_is_a_run_of_its_dag_in_the_persons_name(

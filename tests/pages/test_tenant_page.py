@@ -214,3 +214,44 @@ def test_the_history_says_what_was_changed(fleet: Fleet, visit: Visit) -> None:
     assert "on → frozen" in said
     assert "minimum_gain 0.005 → 0.02, excluded_products none → a list of 4" in said
     assert "2025-12-14 to 2025-12-28" in said
+
+
+def test_one_goes_back_to_what_is_older(fleet: Fleet, visit: Visit) -> None:
+    night = fleet.night(0)
+    history = [(1, "first model", None), (2, "promotion", 1), (1, "rollback", 2)]
+    for tenant_id, champion in (("back", 1), ("ahead", 3)):
+        fleet.tenant(tenant_id)
+        fleet.live(night, tenant_id, champion)
+        for version, kind, former in [*history, (3, "promotion", 1)][: champion + 2]:
+            fleet.run(
+                "insert into audit (tenant_id, kind, from_version, to_version, facts, actor, "
+                "reason) values (%s, %s, %s, %s, '{}', 'anna', 'why')",
+                tenant_id,
+                kind,
+                former,
+                version,
+            )
+    assert 'id="roll-back"' not in visit().get("/tenants/back").text, "nothing is older than 1"
+    offered = re.findall(r'<option value="(\d+)">([^<]*)<', visit().get("/tenants/ahead").text)
+    assert [number for number, _ in offered] == ["2", "1"]
+    assert "; rolled back from on " in offered[0][1]
+    assert "rolled back" not in offered[1][1]
+
+
+def test_white_space_around_a_customers_id_does_not_count(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    night = fleet.night(0)
+    fleet.partition(night)
+    fleet.live(night, "a")
+    fleet.run(
+        "insert into recommendation (night_id, release_id, customer_id, products, scores, source) "
+        "select night_id, release_id, 'C1', '{p1}', '{0.5}', 'model' from release"
+    )
+    said = section(visit().get("/tenants/a?customer=%20C1%09").text, "look-up")
+    assert "The live list of C1 ." in said
+
+
+def test_what_is_off_is_told_by_its_name(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a", mode="off", name="Apple & Co")
+    said = section(visit().get("/tenants/a?customer=C1").text, "look-up")
+    assert "Apple &amp; Co is off: nothing is served" in said

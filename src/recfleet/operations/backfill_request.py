@@ -94,8 +94,8 @@ class BackfillRequest(BaseModel):
     def _is_a_range(self) -> BackfillRequest:
         if self.first > self.last:
             raise ValueError(
-                f"from {self.first:%Y-%m-%d %H:%M} is later than to {self.last:%Y-%m-%d %H:%M}: "
-                "the other way round?"
+                f"from {_day(self.first)} is later than to {_day(self.last)}: the range is the "
+                "other way round"
             )
         nights = (self.last - self.first) // timedelta(days=self.step) + 1
         if nights > MOST_NIGHTS:
@@ -150,6 +150,11 @@ def read_backfill(conf: Mapping[str, Any]) -> BackfillRequest:
     except ValidationError as error:
         problems = "; ".join(_problem(detail) for detail in error.errors())
         raise BadInputError(f"This backfill cannot be run: {problems}.") from None
+
+
+def _day(moment: datetime) -> str:
+    """A time without the clock where it is midnight."""
+    return f"{moment:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
 
 
 def _problem(detail: Any) -> str:

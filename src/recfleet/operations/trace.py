@@ -119,13 +119,15 @@ def trace(connection: Connection, tenant_id: str, customer_id: str, settings: Se
     Args:
         connection: an open connection outside any transaction.
         tenant_id: whose customer.
-        customer_id: as the tenant writes it; one that nobody knows gets the popular list.
+        customer_id: as the tenant writes it, white space around it not counted; one that nobody
+            knows gets the popular list.
         settings: where MLflow and Airflow are.
 
     Raises:
         UnknownTenantError: there is no such tenant.
         InfrastructureError: MLflow's database is away.
     """
+    customer_id = customer_id.strip()
     with transaction(connection):
         with connection.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read, read only")

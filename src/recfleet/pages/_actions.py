@@ -24,7 +24,7 @@ from recfleet.operations.modes import set_mode
 from recfleet.pages._look import Look, RefusedError, airflow_of, database, links_of, look
 from recfleet.pages._told import Told
 from recfleet.pages._visitor import APPROVALS, BACKFILL, MODE, ROLLBACK
-from recfleet.pages._words import some
+from recfleet.pages._words import by_name, some
 from recfleet.tenants import Mode, get_tenant
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _act(
     try:
         _check_reason(form)
         with database(readonly=False) as connection:
-            told = do(connection, get_tenant(connection, tenant_id))
+            told = _done(connection, get_tenant(connection, tenant_id), do)
     except UnknownTenantError:
         raise  # There is no page to lead to.
     except RecfleetError as error:
@@ -211,9 +211,15 @@ def _page_of(tenant_id: str) -> str:
     return f"/tenants/{quote(tenant_id, safe='')}"
 
 
+def _done(connection: Connection, tenant: Tenant, do: Callable[[Connection, Tenant], Told]) -> Told:
+    try:
+        return do(connection, tenant)
+    except BadInputError as error:
+        raise BadInputError(_named(tenant, str(error))) from error
+
+
 def _named(tenant: Tenant, sentence: str) -> str:
-    """An operation's sentence, which begins with the tenant's id, with its name instead."""
-    return tenant.name + sentence.removeprefix(tenant.tenant_id)
+    return by_name(tenant.tenant_id, tenant.name, sentence)
 
 
 def _check_reason(form: ActionForm) -> None:

@@ -120,7 +120,7 @@ def fleet_page(looking: Looking) -> HTMLResponse:
 @router.get("/tenants/{tenant_id}")
 def tenant_page(looking: Looking, tenant_id: str, customer: str = "") -> HTMLResponse:
     """Everything about one tenant."""
-    return show_tenant(looking, tenant_id, customer=customer)
+    return show_tenant(looking, tenant_id, customer=customer.strip())
 
 
 @router.get("/nights")

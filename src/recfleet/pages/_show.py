@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from recfleet.pages import _approvals as approvals
 from recfleet.pages import _tenant as tenant
 from recfleet.pages._charts import tenant_charts
+from recfleet.pages._words import by_name
 from recfleet.quality import read_advice
 from recfleet.releases import NotServedError, look_up
 from recfleet.settings import settings, suites_folder
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from fastapi.responses import HTMLResponse
 
     from recfleet.pages._look import Look
+    from recfleet.pages._rows import Row
     from recfleet.releases import Recommended
 
 
@@ -26,7 +28,7 @@ def show_tenant(looking: Look, tenant_id: str, *, customer: str = "") -> HTMLRes
     history = tenant.read_history(connection, tenant_id)
     volume = tenant.read_volume(connection, tenant_id)
     policy, policy_error = tenant.read_policy(connection, tenant_id)
-    recommended, not_served = _customer_list(looking, tenant_id, customer)
+    recommended, not_served = _customer_list(looking, standing, customer)
     return looking.page(
         "tenant.html",
         tenant=standing,
@@ -48,15 +50,15 @@ def show_tenant(looking: Look, tenant_id: str, *, customer: str = "") -> HTMLRes
 
 
 def _customer_list(
-    looking: Look, tenant_id: str, customer: str
+    looking: Look, standing: Row, customer: str
 ) -> tuple[list[Recommended] | None, str]:
     """The customer's live list, or why there is none; None when nobody was asked for."""
     if not customer:
         return None, ""
     try:
-        found = look_up(looking.connection, tenant_id, customer.replace("\x00", ""))
+        found = look_up(looking.connection, standing["tenant_id"], customer.replace("\x00", ""))
     except NotServedError as error:
-        return None, str(error)
+        return None, by_name(standing["tenant_id"], standing["name"], str(error))
     return found, ""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from recfleet.audit import facts_in_words
 from recfleet.quality import observed_in_words
@@ -124,6 +127,16 @@ def change(entry: Mapping[str, Any]) -> str:
     return facts_in_words(entry["kind"], entry["facts"], longest=3)
 
 
+def by_name(tenant_id: str, name: str, text: str) -> str:
+    """What an operation tells of a tenant, which begins with its id, with its name instead."""
+    return name + text.removeprefix(tenant_id) if text.startswith(tenant_id) else text
+
+
+def marked(text: str) -> Markup:
+    """A text of ours, with what is to be typed or is called so, between backticks, as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
+
+
 def sentence(text: str) -> str:
     """With a capital letter to begin with."""
     return text[:1].upper() + text[1:]
@@ -135,6 +148,7 @@ def told_of(reason: str | None, outcome: str) -> str:
 
 
 FILTERS = {
+    "marked": marked,
     "sentence": sentence,
     "told_of": told_of,
     "tone": tone,

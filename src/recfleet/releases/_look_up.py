@@ -67,7 +67,8 @@ def look_up(
     Args:
         connection: an open connection.
         tenant_id: the tenant.
-        customer_id: as the tenant writes it.
+        customer_id: as the tenant writes it; white space around it does not count, as it does not
+            where purchases are read.
         n: at most so many products; by default the whole list.
 
     Returns:
@@ -78,6 +79,7 @@ def look_up(
         NotServedError: the tenant is off, nothing was published for it yet, or its policy excludes
             the customer.
     """
+    customer_id = customer_id.strip()
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, (customer_id, _ALL if n is None else n, tenant_id))
         rows = cursor.fetchall()
