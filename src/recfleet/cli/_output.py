@@ -6,10 +6,12 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -88,7 +90,7 @@ def print_table(
         columns: their names, in order; the names are the heads.
         right: columns of numbers, set to the right.
         cut: a column of long texts: a row is then one line, and on a terminal this column is cut to
-            the room that is left.
+            the room that is left; where hardly any is, rows are of several lines.
         drop: columns to leave out where a terminal is too narrow, the first of them first.
         empty: said in place of a table without rows.
     """
@@ -97,21 +99,23 @@ def print_table(
     if not cells:
         out.print(Text(empty))
         return
-    widths = {name: max(len(line[name]) for line in [*cells, _head(name)]) for name in columns}
-    if cut and out.is_terminal:
-        widths[cut] = min(widths[cut], _LEAST_CUT)
-        columns = _fitting(columns, widths, out.width, drop)
+    widths = {name: max(cell_len(line[name]) for line in [*cells, _head(name)]) for name in columns}
+    if out.is_terminal:
+        room = _room(out.width, widths, columns, cut, drop)
+    else:
+        room = _Room(columns, widths.get(cut or ""), is_line=cut is not None)
+        out.width = max(out.width, sum(map(_taken, widths.values())) + 1)
     table = Table(title=title, title_justify="left", title_style="bold")
-    for column in columns:
+    for column in room.columns:
         table.add_column(
             column,
             justify="right" if column in right else "left",
-            overflow="ellipsis" if cut else "fold",
-            no_wrap=cut is not None,
-            min_width=widths[column] if cut and column != cut else None,
+            overflow="ellipsis" if room.is_line else "fold",
+            no_wrap=room.is_line,
+            width=room.cut if room.is_line and column == cut else None,
         )
     for line in cells:
-        table.add_row(*(Text(line[column]) for column in columns))
+        table.add_row(*(Text(line[column]) for column in room.columns))
     out.print(table)
 
 
@@ -119,16 +123,41 @@ def _head(column: str) -> dict[str, str]:
     return {column: max(column.split("\n"), key=len)}
 
 
-def _fitting(
-    columns: Sequence[str], widths: Mapping[str, int], width: int, drop: Sequence[str]
-) -> list[str]:
-    """The columns that fit side by side, each with a border and a space on either side."""
-    left = list(columns)
-    for column in drop:
-        if sum(widths[name] + 3 for name in left) + 1 <= width:
+@dataclass(frozen=True)
+class _Room:
+    """What of a table there is room for."""
+
+    columns: Sequence[str]
+    cut: int | None
+    """Signs for the column that is cut."""
+    is_line: bool
+    """Whether a row is one line; else texts go on in the next one."""
+
+
+def _room(
+    width: int,
+    widths: Mapping[str, int],
+    columns: Sequence[str],
+    cut: str | None,
+    drop: Sequence[str],
+) -> _Room:
+    """What of a table fits side by side into so many signs."""
+    if cut is None:
+        return _Room(columns, None, is_line=False)
+    others, longest = [name for name in columns if name != cut], widths[cut]
+    least = min(longest, _LEAST_CUT)
+    for column in [None, *drop]:
+        others = [name for name in others if name != column]
+        left = width - 1 - sum(_taken(widths[name]) for name in others) - _taken(0)
+        if left >= least:
             break
-        left.remove(column)
-    return left
+    kept = [name for name in columns if name == cut or name in others]
+    return _Room(kept, min(left, longest), is_line=left >= least)
+
+
+def _taken(width: int) -> int:
+    """By a column of that width, with its border and a space on either side."""
+    return width + 3
 
 
 def printable(text: str) -> str:
