@@ -253,11 +253,22 @@ def who_crowns(connection: Connection, night: Night, tenant_ids: Sequence[str]) 
 # What a model was made from is told when it is judged; whoever goes back to it, or puts it in force
 # by hand, need not know it.
 _MADE_FROM = """
-select distinct on (asked.place) asked.place, facts
-  from unnest(%s::text[], %s::integer[]) with ordinality as asked (tenant_id, version, place)
-  join audit on audit.tenant_id = asked.tenant_id and audit.to_version = asked.version
- where facts ? 'training'
- order by asked.place, audit_id desc
+with asked as (
+  select * from unnest(%s::text[], %s::integer[], %s::text[])
+    with ordinality as asked (tenant_id, version, run_id, place))
+select distinct on (place) place, facts
+  from (
+    select place, 1 as choice, audit_id as age, facts
+      from asked join audit
+        on audit.tenant_id = asked.tenant_id and audit.to_version = asked.version
+     where facts ? 'training'
+    union all
+    -- The audit tells nothing of trials: what was tried is in the night's ledger alone.
+    select place, 2, night_id, challenger
+      from asked join ledger
+        on ledger.tenant_id = asked.tenant_id and challenger ->> 'run_id' = asked.run_id
+     where challenger ? 'training') as told
+ order by place, choice, age desc
 """
 _MADE_FROM_KEYS = (
     "training",
@@ -274,11 +285,15 @@ _MADE_FROM_KEYS = (
 
 
 def _made_from(connection: Connection, items: Sequence[Coronation]) -> dict[str, dict[str, Any]]:
-    """Tenant id -> what the audit has told before of how the winner was made, if it has."""
+    """Tenant id -> what is on record of how the winner was made, if anything is."""
     with connection.cursor() as cursor:
         cursor.execute(
             _MADE_FROM,
-            ([item.tenant_id for item in items], [item.winner.version for item in items]),
+            (
+                [item.tenant_id for item in items],
+                [item.winner.version for item in items],
+                [item.winner.run_id for item in items],
+            ),
         )
         return {
             items[place - 1].tenant_id: {key: facts[key] for key in _MADE_FROM_KEYS if key in facts}
