@@ -45,7 +45,7 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     run_backfill("done", ["alpha"], AS_OF, AS_OF)
     words = ("backfill", "alpha", "thin", "--from", "2026-03-16", "--to", "2026-03-30")
     said = _run(*words, "--step", "7", "--dry-run")
-    assert "Would run 3 nights as of 2026-03-16 to 2026-03-30, every 7 days" in said
+    assert "Would run 5 of 6, tenant by tenant, of 3 nights as of 2026-03-16 to 2026-03-30" in said
     assert re.search(r"alpha +│ +2 │ +1 │ done from the same data in night 2; --force", said)
     assert re.search(r"thin +│ +3 │ +0 │", said)
     assert [row["to run"] for row in json.loads(_run(*words, "--dry-run", "--json"))] == [14, 15]
@@ -59,6 +59,12 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     )
     assert re.search(r"alpha +│ 2026-03-30 00:00 │ promote │ backfilled", said)
     assert json.loads(_run("backfill", "alpha", *once, "--json")) == {"run_id": None}
+    assert "Would run nothing of the night as of" in _run("backfill", "alpha", *once, "--dry-run")
+    # Nor is what there is nothing of, and a last night that would find nothing new.
+    long_ago = ("--from", "2001-01-01", "--to", "2001-01-02")
+    for idle in (long_ago, (*once, "--promote")):
+        assert _run("backfill", "alpha", *idle).startswith("Nothing to run: ")
+    assert query(connection, "select count(*) from night") == [(2,)]
     nobody = ("backfill", "--where", "mode=off", *once, "--json")
     assert json.loads(_run(*nobody, "--dry-run")) == []
     assert json.loads(_run(*nobody)) == {"run_id": None}
@@ -83,7 +89,7 @@ def test_another_is_waited_for_only_where_one_runs(running: list[str], words: st
     ("words", "sentence"),
     [
         (("nobody",), r"There is no tenant 'nobody'"),
-        (("alpha", "--from", "2026-03-31"), r"from 2026-03-31 00:00 is later than to 2026-03-30"),
+        (("alpha", "--from", "2026-03-31"), r"from 2026-03-31 is later than to 2026-03-30: "),
         (("alpha", "--to", "2999-01-01"), r"to: 2999-01-01 00:00 lies in the future"),
         (("alpha", "--from", "soon"), r"from: 'soon' is no date or time"),
         (("alpha", "--step", "0"), r"step: "),

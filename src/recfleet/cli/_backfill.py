@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,7 +108,7 @@ def backfill(
             _show_ahead(request, ahead, as_json=as_json)
             return
         left_out = _left_out(ahead)
-        if not any(night.is_wanted for night in ahead):
+        if not any(night.busy for night in ahead):
             _say_done(connection, request, left_out, wait=wait, as_json=as_json)
             return
         if left_out:
@@ -226,6 +226,14 @@ def _why(prospects: Sequence[Prospect]) -> str:
     )
 
 
+def _how_much(rows: Sequence[Mapping[str, Any]]) -> str:
+    """How much of what is asked for is run, before its words; empty: all of it."""
+    to_run, left_out = (sum(row[key] for row in rows) for key in ("to run", "left out"))
+    if not left_out:
+        return ""
+    return f"{to_run} of {to_run + left_out}, tenant by tenant, of " if to_run else "nothing of "
+
+
 def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_json: bool) -> None:
     """Say what would be done, tenant by tenant."""
     rows = []
@@ -244,7 +252,7 @@ def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_
         print_json(rows)
         return
     print_table(
-        f"Would run {request.sentence()}",
+        f"Would run {_how_much(rows)}{request.sentence()}",
         rows,
         ["tenant", "to run", "left out", "why"],
         right=frozenset({"to run", "left out"}),
