@@ -45,7 +45,9 @@ def _modes(connection: Connection) -> dict[str, str]:
 
 def test_modes_of_some_by_ids_file_and_condition(connection: Connection, tmp_path: Path) -> None:
     said = _run("set-mode", "t00", "frozen", "--reason", "a broken feed")
-    assert said == "t00 is frozen: it is neither trained nor promoted, and its lists go on.\n"
+    assert (
+        said == "t00 is frozen: it is neither trained nor promoted, and what lists it has go on.\n"
+    )
     ids = tmp_path / "ids"
     ids.write_text("t01\nt02 # as well\n", encoding="utf-8")
     table = _run("set-mode", "t00", "frozen", "--file", str(ids), "--reason", "the same feed")

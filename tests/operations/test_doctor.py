@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 from typer.testing import CliRunner
 
+from recfleet.audit import read_entries, what_changed
 from recfleet.cli import app
 from recfleet.database import connect
 from recfleet.fleet.plan import plan
@@ -413,10 +414,11 @@ def test_a_mode_that_was_changed_behind_the_audits_back(fleet: Connection, stack
     _mend(fleet, stack, found)
     assert query(fleet, "select reason from audit where kind = 'repair'") == [
         (
-            "It is frozen on record, and no entry of the audit made it so. The repair writes an "
-            "entry that says what is on record, so that the story goes on from there",
+            "It is frozen on record, and no entry of the audit made it so. The repair puts what is "
+            "on record into the audit, so that the story goes on from there",
         )
     ]
+    assert what_changed(read_entries(fleet, "berry")[-1]) == "repair: mode frozen"
     _change(fleet, "update tenant set mode = 'on' where tenant_id = 'berry'")
     assert "has it frozen, and on record it is on" in _found(fleet, stack)[0].what
 

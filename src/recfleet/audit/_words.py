@@ -39,6 +39,8 @@ def facts_in_words(kind: str, facts: Mapping[str, Any], *, longest: int | None =
     if kind == "backfill":
         first, last = (_day(facts[end]) for end in ("from", "to"))
         return first + (f" to {last}" if last != first else "")
+    if kind == "repair" and "mode" in facts:
+        return f"mode {facts['mode']}"
     if "from" in facts and "to" in facts:
         return f"{_short(facts['from'], longest)} → {_short(facts['to'], longest)}"
     return ""

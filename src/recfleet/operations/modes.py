@@ -33,7 +33,7 @@ TOGETHER = 50
 
 _BECOMES: dict[Mode, str] = {
     "on": "is on and trained again from the next night",
-    "frozen": "is frozen: it is neither trained nor promoted, and its lists go on",
+    "frozen": "is frozen: it is neither trained nor promoted, and what lists it has go on",
     "off": "is off: nothing is computed for it and nothing shown",
 }
 

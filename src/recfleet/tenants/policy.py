@@ -34,7 +34,7 @@ def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
     """Each name once, without spaces around it, in one order: equal sets are equal policies."""
     bare = sorted({name.strip() for name in names})
     if bare and not bare[0]:
-        raise ValueError("an empty text names nobody")
+        raise ValueError("an empty text names nothing")
     if wrong := [name for name in bare if len(name) > LONGEST_NAME]:
         raise ValueError(f"{wrong[0][:20]}… is longer than {LONGEST_NAME} characters")
     if wrong := [name for name in bare if "\x00" in name]:

@@ -12,7 +12,7 @@ from recfleet.operations.audit import (
 )
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 
-_REPAIR = "writes an entry that says what is on record, so that the story goes on from there"
+_REPAIR = "puts what is on record into the audit, so that the story goes on from there"
 
 
 def _find_champions(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
