@@ -23,6 +23,10 @@ FREEZE = {"mode": "frozen", "reason": "its feed broke"}
 @pytest.fixture
 def shop(connection: Connection) -> str:
     add_tenants(connection, {"corner-shop": "Corner Shop"})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into interaction values ('corner-shop', '2025-11-01', 1, 'c', 'p', 1, 1)"
+        )
     connection.commit()
     return "corner-shop"
 
@@ -220,6 +224,11 @@ def test_a_backfill_is_a_run_of_its_dag_in_the_persons_name(
     shown = browser.get(answer.headers["location"]).text
     assert "of Corner Shop again. <a" in shown
     assert 'href="/dags/tenant_backfill/runs/run-1"' in shown
+
+    ages_ago = {**form, "first": "1999-12-01", "last": "1999-12-02", "step": "1"}
+    refused = browser.post("/tenants/corner-shop/backfill", data=ages_ago)
+    assert "There is nothing to run: 2 of 2 nights" in browser.get(refused.headers["location"]).text
+    assert len(door.started) == 1
 
     door.refuses = True
     again = browser.post("/tenants/corner-shop/backfill", data=form)

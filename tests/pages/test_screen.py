@@ -32,6 +32,10 @@ AROUND = """
 @pytest.fixture
 def shop(connection: Connection) -> str:
     add_tenants(connection, {"corner-shop": "Corner Shop"})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into interaction values ('corner-shop', '2025-11-01', 1, 'c', 'p', 1, 1)"
+        )
     connection.commit()
     return "/tenants/corner-shop"
 

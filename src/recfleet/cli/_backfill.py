@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -24,11 +23,11 @@ from recfleet.cli._bulk import (
 )
 from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
 from recfleet.cli._output import AsJson, console, print_json, print_table, say_note
+from recfleet.operations.left_out import left_out_in_words, why_left_out
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-    from recfleet.fleet.plan import Prospect
     from recfleet.operations.backfill import BackfillNight
     from recfleet.operations.backfill_request import BackfillRequest
 
@@ -107,7 +106,7 @@ def backfill(
         if dry_run:
             _show_ahead(request, ahead, as_json=as_json)
             return
-        left_out = _left_out(ahead)
+        left_out = left_out_in_words(ahead)
         if not any(night.busy for night in ahead):
             _say_done(connection, request, left_out, wait=wait, as_json=as_json)
             return
@@ -205,27 +204,6 @@ def _look(connection: Connection, run_id: str) -> Look | None:
     )
 
 
-def _left_out(ahead: Sequence[BackfillNight]) -> str | None:
-    """How much of it is not run, and why, in a sentence; None: all of it is."""
-    prospects = [item for night in ahead for item in night.prospects]
-    idle = sum(item.idle is not None for item in prospects)
-    if not idle:
-        return None
-    return (
-        f"{idle} of {len(prospects)} nights, tenant by tenant, {'is' if idle == 1 else 'are'} "
-        f"left out: {_why(prospects)}."
-    )
-
-
-def _why(prospects: Sequence[Prospect]) -> str:
-    """Why nights are left out, the most frequent reasons first; empty: none is."""
-    reasons = Counter(item.idle.reason for item in prospects if item.idle)
-    return "; ".join(
-        reason if count == 1 else f"{reason} (and {count - 1} like it)"
-        for reason, count in reasons.most_common(3)
-    )
-
-
 def _how_much(rows: Sequence[Mapping[str, Any]]) -> str:
     """How much of what is asked for is run, before its words; empty: all of it."""
     to_run, left_out = (sum(row[key] for row in rows) for key in ("to run", "left out"))
@@ -244,7 +222,7 @@ def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_
             for item in night.prospects
             if item.tenant.tenant_id == tenant_id
         ]
-        why = _why(mine)
+        why = why_left_out(mine)
         to_run = sum(item.idle is None for item in mine)
         rows.append({"tenant": tenant_id, "to run": to_run, "left out": len(mine) - to_run,
                      "why": why or None})  # fmt: skip

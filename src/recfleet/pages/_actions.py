@@ -20,6 +20,7 @@ from recfleet.errors import BadInputError, RecfleetError, UnknownTenantError
 from recfleet.operations.approvals import approve, reject
 from recfleet.operations.backfill_request import read_backfill
 from recfleet.operations.champions import roll_back
+from recfleet.operations.left_out import left_out_in_words
 from recfleet.operations.modes import set_mode
 from recfleet.pages._look import Look, RefusedError, airflow_of, database, links_of, look
 from recfleet.pages._told import Told
@@ -30,6 +31,7 @@ from recfleet.tenants import Mode, get_tenant
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
+    from recfleet.operations.backfill_request import BackfillRequest
     from recfleet.tenants import Tenant
 
 router = APIRouter()
@@ -111,7 +113,7 @@ class BackfillForm(ActionForm):
 def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, Form()]) -> Response:
     """Run past nights of one tenant again."""
 
-    def do(_: Connection, tenant: Tenant) -> Told:
+    def do(connection: Connection, tenant: Tenant) -> Told:
         request = read_backfill(
             {
                 "tenants": [tenant_id],
@@ -122,6 +124,7 @@ def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, For
                 "reason": form.reason,
             }
         )
+        _check_there_is_something(connection, request)
         run_id = airflow_of(looking.request).trigger(BACKFILL, request.conf(), looking.visitor)
         return Told(
             said=f"Airflow runs {request.sentence()} of {tenant.name} again.",
@@ -129,6 +132,16 @@ def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, For
         )
 
     return _act(looking, BACKFILL, tenant_id, form, do)
+
+
+def _check_there_is_something(connection: Connection, request: BackfillRequest) -> None:
+    """Refuse what would run nothing at all, such as days of a mistyped year."""
+    from recfleet.operations.backfill import look_ahead
+
+    ahead = look_ahead(connection, request)
+    connection.commit()
+    if not any(night.busy for night in ahead):
+        raise BadInputError(f"There is nothing to run: {left_out_in_words(ahead)}")
 
 
 @router.get("/tenants/{tenant_id}/mode")
