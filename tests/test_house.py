@@ -48,7 +48,7 @@ ARROWS: dict[str, set[str]] = {
     # What a person does by day, over nights and rooms.
     "operations": {"als", "audit", "database", "fleet", "registry", "releases", "tenants"},
     # The pages inside the Airflow UI.
-    "pages": {"database", "operations", "quality", "registry", "releases", "tenants"},
+    "pages": {"audit", "database", "operations", "quality", "registry", "releases", "tenants"},
     # The stack on one machine.
     "local": {"database"},
     # The commands.
