@@ -292,6 +292,21 @@ def test_before_there_was_anything(connection: Connection, stack: Settings) -> N
     early = START - WEEK
     assert run_backfill("early", ["shop"], early, early).outcomes == {"no data": 1}
     assert run_backfill("again", ["shop"], early, early).nights == 0
+    # Nights were opened all the same, once, and somebody asked for them.
+    assert query(
+        connection, "select tenant_id, actor, facts -> 'nights', facts ->> 'run_id' from audit"
+    ) == [("shop", "tester", 1, "early")]
+
+
+def test_everybody_in_the_nights_is_in_the_audit(
+    connection: Connection, stack: Settings, turned: None
+) -> None:
+    """Also whom they leave as it is: the night that may promote is opened whatever there is."""
+    asked = (
+        "select tenant_id, facts -> 'nights' from audit where facts ->> 'run_id' = %s order by 1"
+    )
+    run_backfill("early", ["shop", "thin"], FIRST, FIRST, promote=True)
+    assert query(connection, asked, "early") == [("shop", 0), ("thin", 0)]
 
 
 def test_a_replay_that_was_killed_goes_on(

@@ -65,11 +65,16 @@ class BackfillNight:
         return [item for item in self.prospects if item.idle is None]
 
     @property
+    def told(self) -> list[Prospect]:
+        """Tenants for whom something is to be done, or to be said."""
+        return [
+            item for item in self.prospects if item.idle is None or item.idle.outcome != "unchanged"
+        ]
+
+    @property
     def is_wanted(self) -> bool:
         """Whether it is written: something is to be done, or to be said."""
-        return not self.is_trial or any(
-            item.idle is None or item.idle.outcome != "unchanged" for item in self.prospects
-        )
+        return not self.is_trial or bool(self.told)
 
 
 def look_ahead(connection: Connection, request: BackfillRequest) -> list[BackfillNight]:
@@ -239,8 +244,10 @@ def _write(
 ) -> None:
     """Write nights, rows of the ledger and the audit."""
     placed = place(_costs(nights))
-    busy = Counter(item.tenant.tenant_id for night in nights for item in night.busy)
-    lock_tenants(connection, busy)
+    # Who asked is told of every tenant in these nights, also where there is nothing to do for it.
+    tenant_ids = {item.tenant.tenant_id for night in nights for item in night.prospects}
+    told = Counter(item.tenant.tenant_id for night in nights for item in night.told)
+    lock_tenants(connection, tenant_ids)
     for night in nights:
         opened = open_night(
             connection,
@@ -267,11 +274,11 @@ def _write(
                     "step": request.step,
                     "promote": request.promote,
                     "force": request.force,
-                    "nights": count,
+                    "nights": told[tenant_id],
                     "run_id": run_id,
                 },
             )
-            for tenant_id, count in sorted(busy.items())
+            for tenant_id in sorted(tenant_ids)
         ],
     )
 
