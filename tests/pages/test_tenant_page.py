@@ -255,3 +255,25 @@ def test_what_is_off_is_told_by_its_name(fleet: Fleet, visit: Visit) -> None:
     fleet.tenant("a", mode="off", name="Apple & Co")
     said = section(visit().get("/tenants/a?customer=C1").text, "look-up")
     assert "Apple &amp; Co is off: nothing is served" in said
+
+
+def test_a_model_is_in_force_from_the_night_that_put_it_there(fleet: Fleet, visit: Visit) -> None:
+    """Nothing else is true of a champion that a person went back to."""
+    fleet.tenant("a")
+    promoting, by_day = fleet.night(0), fleet.night(1, "operator")
+    for role, version, night in (("previous", 1, promoting), ("champion", 2, by_day)):
+        fleet.run(
+            "insert into champion (tenant_id, role, version, run_id, model_uri, train_end, "
+            "night_id, promoted_at) values ('a', %s, %s, 'r', 'file:///m', now(), %s, %s)",
+            role,
+            version,
+            night,
+            START,
+        )
+    page = visit().get("/tenants/a").text
+    said = section(page, "models")
+    assert "In force from Airflow champion" in said
+    assert "Promoted" not in said
+    assert f"night {by_day} done by day previous" in said
+    assert 'aria-label="Airflow run that put version 1 in force"' in page
+    assert "put version 2 in force" not in page

@@ -37,7 +37,10 @@ def read_standing(connection: Connection, tenant_id: str) -> Row:
 
 
 def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
-    """Champion and previous, each with the Airflow run that made it."""
+    """Champion and previous, each with the night that put it in force, and its Airflow run.
+
+    An earlier model that was gone back to is in force from then on, not since it was made.
+    """
     found = rows(
         connection,
         "select role, version, champion.run_id, train_end, promoted_at, night.night_id, "
