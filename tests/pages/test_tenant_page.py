@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from recfleet.quality import SAMPLE_LINES
 from tests.nights import START, WEEK
 from tests.pages.conftest import Visit
 from tests.pages.test_fleet import DAY, Fleet
@@ -277,3 +278,26 @@ def test_a_model_is_in_force_from_the_night_that_put_it_there(fleet: Fleet, visi
     assert f"night {by_day} done by day previous" in said
     assert 'aria-label="Airflow run that put version 1 in force"' in page
     assert "put version 2 in force" not in page
+
+
+def test_lines_that_are_the_cause_are_not_counted_where_there_may_be_more(
+    fleet: Fleet, visit: Visit
+) -> None:
+    fleet.tenant("a")
+    night = fleet.night(0)
+    line = {"at": "2025-12-27T18:59:22+00:00", "reason": "no customer", "line": {"price": "2"}}
+    for name, lines in (("one", 1), ("few", SAMPLE_LINES - 1), ("many", SAMPLE_LINES)):
+        fleet.run(
+            "insert into quality_result "
+            "values (%s, 'a', %s, 'critical', false, 0.5, 'at most 5%%', %s)",
+            night,
+            name,
+            json.dumps([line] * lines),
+        )
+    said = section(visit().get("/tenants/a").text, "quality")
+    assert "1 line that is the cause" in said
+    assert "9 lines that are the cause" in said
+    assert "Some of the lines that are the cause: the latest 10" in said
+    # Times are written as everywhere else on the page.
+    assert "27 Dec 2025, 18:59 price 2 no customer" in said
+    assert "2025-12-27T" not in said

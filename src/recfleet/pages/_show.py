@@ -8,7 +8,7 @@ from recfleet.pages import _approvals as approvals
 from recfleet.pages import _tenant as tenant
 from recfleet.pages._charts import tenant_charts
 from recfleet.pages._words import by_name
-from recfleet.quality import read_advice
+from recfleet.quality import SAMPLE_LINES, read_advice
 from recfleet.releases import NotServedError, look_up
 from recfleet.settings import settings, suites_folder
 
@@ -39,6 +39,7 @@ def show_tenant(looking: Look, tenant_id: str, *, customer: str = "") -> HTMLRes
         history=history,
         volume=volume,
         quality=tenant.read_quality(connection, tenant_id),
+        sample_lines=SAMPLE_LINES,
         advice=read_advice(suites_folder(settings().suites)),
         policy=policy,
         policy_error=policy_error,

@@ -103,6 +103,11 @@ def moment(value: datetime | None) -> str:
     return "–" if value is None else f"{day(value)}, {value:%H:%M}"
 
 
+def instant(text: str | None) -> datetime | None:
+    """The time that a text says as JSON has it; None for nothing."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
 def some(count: int, one: str, many: str | None = None) -> str:
     """``1 tenant``, ``2 tenants``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -161,6 +166,7 @@ FILTERS = {
     "milliseconds": milliseconds,
     "day": day,
     "moment": moment,
+    "instant": instant,
     "some": some,
     "setting": setting,
     "observed": observed,

@@ -2,6 +2,7 @@
 
 from recfleet.quality._advice import Advice, read_advice
 from recfleet.quality._docs import DocsPage, build_docs, read_docs, store_docs
+from recfleet.quality._examine import SAMPLE_LINES
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS, read_profile
 from recfleet.quality._result import Result, Severity, Validation
@@ -12,6 +13,7 @@ from recfleet.quality._words import observed_in_words
 
 __all__ = [
     "COLUMNS",
+    "SAMPLE_LINES",
     "Advice",
     "DocsPage",
     "Result",
