@@ -171,6 +171,8 @@ def test_what_was_seen_is_written_as_what_is_expected(fleet: Fleet, visit: Visit
         ("late", False, 23, "at most 14"),
         ("returns", True, 0.0312345, "at most 30%"),
         ("unknown", False, None, "known"),
+        ("no-usable-line", True, 0.275, "known"),
+        ("no-recent-line", True, 0.275, "at most 28 days"),
     ):
         fleet.run(
             "insert into quality_result values (%s, 'a', %s, 'warning', %s, %s, %s, null)",
@@ -187,6 +189,8 @@ def test_what_was_seen_is_written_as_what_is_expected(fleet: Fleet, visit: Visit
     assert "Observed 23; expected at most 14." in said
     assert "Observed nothing; expected known." in said
     assert "returns warning 3.12% at most 30%" in said
+    assert "no-usable-line warning 0.275 days known" in said
+    assert "no-recent-line warning 0.275 days at most 28 days" in said
 
 
 def test_the_history_says_what_was_changed(fleet: Fleet, visit: Visit) -> None:

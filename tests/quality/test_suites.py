@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recfleet.errors import ConfigurationError
-from recfleet.quality import COLUMNS, load_suites
+from recfleet.quality import COLUMNS, load_suites, read_advice, read_units
 from tests.quality.shops import SUITES
 
 BETWEEN = "expect_column_values_to_be_between"
@@ -290,3 +290,19 @@ def test_the_library_is_not_imported_before_it_is_needed() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_units_are_those_of_the_columns() -> None:
+    units = read_units(SUITES)
+
+    assert units["no-usable-line"] == units["no-recent-line"] == "days"
+    assert units["customers-missing"] == "share"
+
+
+def test_a_page_goes_without_what_a_suite_does_not_say(folder: Path) -> None:
+    odd = [{"column": ["lines"]}, {"column": "no such"}, None]
+    _write(folder, "tenants", "no object", {}, *({"meta": {"name": "x"}, "kwargs": k} for k in odd))
+    assert (read_units(folder), read_advice(folder)) == ({}, {})
+
+    (folder / "tenants.json").write_text("[1")
+    assert (read_units(folder), read_advice(folder)) == ({}, {})

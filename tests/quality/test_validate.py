@@ -286,7 +286,7 @@ REASONS: list[tuple[str, str | None, str | None]] = [
     (
         "idle too long",
         None,
-        "The last usable purchase line is 28.5 days old; at most 28 is allowed.",
+        "The last usable purchase line is 28.5 days old; at most 28 days is allowed.",
     ),
     (
         "customers missing",

@@ -41,6 +41,16 @@ def test_bounds(kwargs: dict[str, object], text: str) -> None:
     assert _words.expected(BETWEEN, {"column": "lines"} | kwargs, "share") == text
 
 
+def test_days_are_called_days() -> None:
+    days = [_words.expected(BETWEEN, {"max_value": most}, "days") for most in (1, 28)]
+
+    assert days == ["at most 1 day", "at most 28 days"]
+    assert _words.observed_in_words(0.275, days[0]) == "0.275 days"
+    assert _words.observed_in_words(28.0004, days[1]) == "28.0004 days"
+    # What is only expected to be known does not say of what unit it is.
+    assert _words.observed_in_words(0.275, "known", "days") == "0.275 days"
+
+
 def test_other_expectations_are_named_as_they_are() -> None:
     text = _words.expected(
         "expect_column_values_to_be_in_set", {"column": "lines", "value_set": [1, 2]}, "count"

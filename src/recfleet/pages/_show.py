@@ -8,7 +8,7 @@ from recfleet.pages import _approvals as approvals
 from recfleet.pages import _tenant as tenant
 from recfleet.pages._charts import tenant_charts
 from recfleet.pages._words import by_name
-from recfleet.quality import SAMPLE_LINES, read_advice
+from recfleet.quality import SAMPLE_LINES, read_advice, read_units
 from recfleet.releases import NotServedError, look_up
 from recfleet.settings import settings, suites_folder
 
@@ -28,6 +28,7 @@ def show_tenant(looking: Look, tenant_id: str, *, customer: str = "") -> HTMLRes
     history = tenant.read_history(connection, tenant_id)
     volume = tenant.read_volume(connection, tenant_id)
     policy, policy_error = tenant.read_policy(connection, tenant_id)
+    suites = suites_folder(settings().suites)
     recommended, not_served = _customer_list(looking, standing, customer)
     return looking.page(
         "tenant.html",
@@ -40,7 +41,8 @@ def show_tenant(looking: Look, tenant_id: str, *, customer: str = "") -> HTMLRes
         volume=volume,
         quality=tenant.read_quality(connection, tenant_id),
         sample_lines=SAMPLE_LINES,
-        advice=read_advice(suites_folder(settings().suites)),
+        advice=read_advice(suites),
+        units=read_units(suites),
         policy=policy,
         policy_error=policy_error,
         charts=tenant_charts(nights, history, volume),

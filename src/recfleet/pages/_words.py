@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from recfleet.audit import facts_in_words
-from recfleet.quality import observed_in_words
+from recfleet.quality import Unit, observed_in_words
 
 _TONES = {
     "failed": "bad",
@@ -122,9 +122,9 @@ def setting(value: object) -> str:
     return "none" if value is None or value == "" else str(value)
 
 
-def observed(value: float | None, expected: str | None) -> str:
+def observed(value: float | None, expected: str | None, unit: Unit | None = None) -> str:
     """A result's number, as what is expected of it is written; a dash for nothing."""
-    return "–" if value is None else observed_in_words(value, expected or "")
+    return "–" if value is None else observed_in_words(value, expected or "", unit)
 
 
 def change(entry: Mapping[str, Any]) -> str:

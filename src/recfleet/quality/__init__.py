@@ -1,10 +1,10 @@
 """Data quality: the suites of ``expectations/``, run over a shard of tenants, to verdicts."""
 
-from recfleet.quality._advice import Advice, read_advice
+from recfleet.quality._advice import Advice, read_advice, read_units
 from recfleet.quality._docs import DocsPage, build_docs, read_docs, store_docs
 from recfleet.quality._examine import SAMPLE_LINES
 from recfleet.quality._library import load_library
-from recfleet.quality._profile import COLUMNS, read_profile
+from recfleet.quality._profile import COLUMNS, Unit, read_profile
 from recfleet.quality._result import Result, Severity, Validation
 from recfleet.quality._store import has_results, store_results
 from recfleet.quality._suites import Suites, load_suites
@@ -19,6 +19,7 @@ __all__ = [
     "Result",
     "Severity",
     "Suites",
+    "Unit",
     "Validation",
     "build_docs",
     "has_results",
@@ -28,6 +29,7 @@ __all__ = [
     "read_advice",
     "read_docs",
     "read_profile",
+    "read_units",
     "store_docs",
     "store_results",
     "validate",

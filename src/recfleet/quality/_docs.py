@@ -180,14 +180,15 @@ def _summary_page(
 
 def _seen(suite: Suite, result: Result) -> dict[str, Any]:
     unit = COLUMNS[suite.expectations[result.expectation].column].unit
-    seen = "not judged" if result.observed is None else _words.number(result.observed, unit)
+    seen = "not judged" if result.observed is None else _words.measured(result.observed, unit)
     return {"observed_value": seen}
 
 
 def _counted(suite: Suite, name: str, tally: _Tally) -> dict[str, Any]:
     unit = COLUMNS[suite.expectations[name].column].unit
     values = [
-        "unknown" if value is None else _words.number(value, unit) for value in tally.observed or ()
+        "unknown" if value is None else _words.measured(value, unit)
+        for value in tally.observed or ()
     ]
     share = 100 * tally.failed / tally.tenants
     return {

@@ -19,17 +19,33 @@ def number(value: float, unit: Unit, *, digits: int = 3) -> str:
     return f"{text} times" if unit == "times" else text
 
 
-def observed_in_words(observed: float, expected_: str) -> str:
+def measured(value: float, unit: Unit, *, digits: int = 3) -> str:
+    """The same with its unit, where no words around it say that: ``28 days``."""
+    text = number(value, unit, digits=digits)
+    if unit != "days":
+        return text
+    return f"{text} day" if text == "1" else f"{text} days"
+
+
+def observed_in_words(observed: float, expected_: str, unit: Unit | None = None) -> str:
     """A result's number as what is expected of it is written: beside ``at most 5%``, ``47.6%``.
 
     Args:
         observed: what was seen.
         expected_: from ``expected``; the number is written so that it differs from those in it.
+        unit: of the number; None: the one that ``expected_`` names.
     """
-    unit: Unit = "share" if "%" in expected_ else "times" if "times" in expected_ else "count"
+    unit = unit or _unit_of(expected_)
     named = expected_.split()
-    written = (number(observed, unit, digits=digits) for digits in range(3, 17))
-    return next((text for text in written if text.split()[0] not in named), number(observed, unit))
+    written = (measured(observed, unit, digits=digits) for digits in range(3, 17))
+    told = (text for text in written if text.split()[0] not in named)
+    return next(told, measured(observed, unit))
+
+
+def _unit_of(expected_: str) -> Unit:
+    if "%" in expected_:
+        return "share"
+    return "times" if "times" in expected_ else "days" if " day" in expected_ else "count"
 
 
 def expected(type_: str, kwargs: Mapping[str, Any], unit: Unit) -> str:
@@ -44,11 +60,11 @@ def expected(type_: str, kwargs: Mapping[str, Any], unit: Unit) -> str:
     parts = []
     if least is not None:
         parts.append(
-            f"{'more than' if kwargs.get('strict_min') else 'at least'} {number(least, unit)}"
+            f"{'more than' if kwargs.get('strict_min') else 'at least'} {measured(least, unit)}"
         )
     if most is not None:
         parts.append(
-            f"{'less than' if kwargs.get('strict_max') else 'at most'} {number(most, unit)}"
+            f"{'less than' if kwargs.get('strict_max') else 'at most'} {measured(most, unit)}"
         )
     return " and ".join(parts)
 
