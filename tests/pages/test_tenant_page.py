@@ -305,3 +305,13 @@ def test_lines_that_are_the_cause_are_not_counted_where_there_may_be_more(
     # Times are written as everywhere else on the page.
     assert "27 Dec 2025, 18:59 price 2 no customer" in said
     assert "2025-12-27T" not in said
+
+
+def test_an_empty_chart_says_what_it_waits_for(fleet: Fleet, visit: Visit) -> None:
+    """Nights of a thin tenant did run; what they did not do is judge."""
+    fleet.tenant("a")
+    fleet.outcome(fleet.night(0), "a", "too thin", "too thin to train: before the holdout it has 0")
+    page = visit().get("/tenants/a").text
+    assert section(page, "judged").count("No night has judged a model of this tenant yet.") == 2
+    assert "No purchase of this tenant is known yet." in section(page, "quality")
+    assert "has written this down" not in page
