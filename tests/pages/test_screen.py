@@ -159,3 +159,33 @@ def test_the_meaning_of_a_policys_field_stands_below_its_value(
     screen.goto(shop)
     value = screen.locator("#policy ~ dl dd")
     assert value.inner_text().startswith("0.25\n")
+
+
+_LAY_OUT = """
+async ([marks, width]) => {
+  const pages = document.querySelector("script[type=module]").src;
+  const { laidOut } = await import(new URL("charts.js", pages));
+  return laidOut(marks, [0, 100], width, "12px sans-serif").map(({ label, row }) => [label, row]);
+}
+"""
+
+
+def test_changes_of_champion_keep_their_names_where_modes_lose_theirs(
+    shop: str, screen: Page
+) -> None:
+    """More was done on one day than there are rows for names."""
+    modes = ["frozen", "thawed", "switched off", "switched on"]
+    labels = ["first model v1", "promoted v2", *modes, "rolled back to v1"]
+    marks = [
+        {"x": 50, "label": label, "colour": "cold", "is_champion": label not in modes}
+        for label in labels
+    ]
+    screen.goto(shop)
+    rows = dict(screen.evaluate(_LAY_OUT, [marks, 500]))
+    assert rows.keys() == set(labels)
+    assert {label for label, row in rows.items() if row >= 0} == {
+        "first model v1",
+        "promoted v2",
+        "rolled back to v1",
+        "switched on",
+    }

@@ -139,6 +139,8 @@ def test_marks_stand_where_the_nights_stand(fleet: Fleet, visit: Visit) -> None:
         "switched on": 2 * day + half,
         "frozen": 3 * day + 37 * 2 * half,
     }
+    champions = [mark["label"] for mark in marks if mark["is_champion"]]
+    assert champions == ["rolled back to v1"]
 
 
 def test_purchases_are_drawn_in_whole_weeks(fleet: Fleet, visit: Visit) -> None:

@@ -125,8 +125,12 @@ def _judged(nights: Sequence[Row]) -> list[Row]:
 
 
 def _mark(entry: Row) -> dict[str, Any] | None:
-    """An entry of the audit as a line in the chart, at the time that the nights are placed by."""
-    if entry["kind"] in _MARKS:
+    """An entry of the audit as a line in the chart, at the time that the nights are placed by.
+
+    Where there is no room for all names, changes of champion keep theirs.
+    """
+    is_champion = entry["kind"] in _MARKS
+    if is_champion:
         label, colour = _MARKS[entry["kind"]]
         label = label.format(entry["to_version"])
     elif entry["kind"] == "mode":
@@ -135,4 +139,9 @@ def _mark(entry: Row) -> dict[str, Any] | None:
         colour = "cold"
     else:
         return None
-    return {"x": entry["at"].timestamp(), "label": label, "colour": colour}
+    return {
+        "x": entry["at"].timestamp(),
+        "label": label,
+        "colour": colour,
+        "is_champion": is_champion,
+    }

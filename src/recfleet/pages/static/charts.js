@@ -130,13 +130,15 @@ function whole(seconds) {
   return new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 }
 
-// In which row above the lines each mark's name is written, so that none lies on another: the newest
-// first, and where all rows are taken, the mark is a line without a name.
-function laidOut(marks, [low, high], width, font) {
+// In which row above the lines each mark's name is written, so that none lies on another: changes of
+// champion first and of these the newest, and where all rows are taken, the mark is a line without a
+// name.
+export function laidOut(marks, [low, high], width, font) {
   const context = document.createElement("canvas").getContext("2d");
   context.font = font;
   const taken = [];
-  return marks.toReversed().map((one) => {
+  const ranked = marks.toReversed().sort((one, other) => other.is_champion - one.is_champion);
+  return ranked.map((one) => {
     const x = ((one.x - low) / (high - low)) * width;
     const needs = context.measureText(one.label).width + 8;
     const isLate = x + needs > width;
