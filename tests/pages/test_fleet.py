@@ -479,7 +479,7 @@ def test_what_waits_shows_every_number_that_was_judged_by(fleet: Fleet, visit: V
     for who, of in scores.items():
         cells = "".join(f'<td class="n">{value:.4f}</td>' for value in of.values())
         assert f'<th scope="row">{who}</th>{cells}</tr>' in page
-    assert "<p>Held for a person</p>" in page
+    assert "<p>Held for a person.</p>" in page
 
 
 def test_a_reason_does_not_repeat_its_outcome(fleet: Fleet, visit: Visit) -> None:
@@ -488,7 +488,7 @@ def test_a_reason_does_not_repeat_its_outcome(fleet: Fleet, visit: Visit) -> Non
     fleet.outcome(night, "a", "frozen", "frozen: the champion is pinned", skill=0.1)
     fleet.live(night, "a")
     page = visit().get("/tenants/a").text
-    assert "<strong>Frozen.</strong> The champion is pinned</div>" in page
+    assert "<strong>Frozen.</strong> The champion is pinned.</div>" in page
 
 
 def test_a_failing_expectation_says_what_it_means_and_what_to_do(

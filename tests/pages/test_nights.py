@@ -101,10 +101,15 @@ def test_the_tenants_of_a_night_are_told_in_pages(fleet: Fleet, visit: Visit) ->
 def test_a_night_by_day_says_whose_it_was(fleet: Fleet, visit: Visit) -> None:
     fleet.tenant("a", name="Teal Music")
     night = fleet.night(0, "operator")
-    fleet.outcome(night, "a", "rolled back", "by anna: it is better")
+    fleet.outcome(night, "a", "rolled back", "rollback by anna: it is better")
+    fleet.run("""update night set summary = '{"sentence": "rollback by anna"}'""")
     page = visit().get(f"/nights/{night}").text
     assert names(page) == ["Teal Music"]
-    assert "by anna: it is better" in page
+    assert ">By anna: it is better.<" in page
+    assert "<p>Rollback by anna.</p>" in page
+    assert ">Rollback by anna.<" in visit().get("/nights").text
+    # It is opened and closed in one go, whatever was done in it.
+    assert "0.0 s" not in page + visit().get("/nights").text
     assert "A person did it by day, without Airflow." in page
     assert "Slowest tenants" not in page
     assert "No shard ran" not in page

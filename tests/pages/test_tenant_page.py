@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from recfleet.pages._words import told_of
 from recfleet.quality import SAMPLE_LINES
 from tests.nights import START, WEEK
 from tests.pages.conftest import Visit
@@ -317,3 +318,41 @@ def test_an_empty_chart_says_what_it_waits_for(fleet: Fleet, visit: Visit) -> No
     assert section(page, "judged").count("No night has judged a model of this tenant yet.") == 2
     assert "No purchase of this tenant is known yet." in section(page, "quality")
     assert "has written this down" not in page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "told"),
+    [
+        (
+            "too thin",
+            "too thin to train: before the holdout it has 13 customers (at least 30)",
+            "Before the holdout it has 13 customers (at least 30).",
+        ),
+        ("rolled back", "rollback by anna: it is worse", "By anna: it is worse."),
+        ("promoted", "promote by anna: is it better?", "By anna: is it better?"),
+        ("promoted", "approval by anna: it is", "Approval by anna: it is."),
+        (
+            "switched on",
+            "switched on by anna (open again); it has",
+            "By anna (open again); it has.",
+        ),
+        ("kept", "too thin to train: it has 13", "Too thin to train: it has 13."),
+        ("kept", "The gain is too small.", "The gain is too small."),
+        ("rejected", None, ""),
+        (None, "validate is under way", "Validate is under way."),
+    ],
+)
+def test_a_reason_is_a_sentence_and_does_not_say_its_outcome_again(
+    outcome: str | None, reason: str | None, told: str
+) -> None:
+    assert told_of(reason, outcome) == told
+
+
+def test_what_became_of_the_last_night_is_told_once(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    night = fleet.night(0)
+    fleet.live(night, "a")
+    fleet.outcome(night, "a", "too thin", "too thin to train: it has 13 customers")
+    page = visit().get("/tenants/a").text
+    assert "<strong>Too thin.</strong> It has 13 customers.</div>" in page
+    assert '<td class="wide">It has 13 customers.</td>' in page

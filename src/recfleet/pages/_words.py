@@ -142,14 +142,26 @@ def marked(text: str) -> Markup:
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
-def sentence(text: str) -> str:
-    """With a capital letter to begin with."""
-    return text[:1].upper() + text[1:]
+def sentence(text: str | None) -> str:
+    """With a capital letter to begin with, and a full stop; nothing for nothing."""
+    told = (text or "").rstrip()
+    return told[:1].upper() + told[1:] + ("." if told and told[-1] not in ".!?…" else "")
 
 
-def told_of(reason: str | None, outcome: str) -> str:
+# What a reason begins with that its outcome says already.
+_SAID = {
+    "too thin": "too thin to train: ",
+    "rolled back": "rollback ",
+    "promoted": "promote ",
+    "first model": "promote ",
+    "switched on": "switched on ",
+}
+
+
+def told_of(reason: str | None, outcome: str | None) -> str:
     """A reason that stands after its outcome, which it does not repeat."""
-    return sentence((reason or "").removeprefix(f"{outcome}: "))
+    told = (reason or "").removeprefix(f"{outcome}: ")
+    return sentence(told.removeprefix(_SAID.get(outcome or "", "")))
 
 
 FILTERS = {
