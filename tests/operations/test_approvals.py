@@ -105,7 +105,12 @@ def test_approving_puts_it_in_force(held: Connection, stack: Settings) -> None:
     )
     assert query(held, LIVE) == [("shop", "model", 2)]
     assert _registry(stack).aliases("shop") == Aliases(champion=2, previous=1)
-    assert _registry(stack).get_version("shop", 2).tags["verdict"] == "approved"
+    version = _registry(stack).get_version("shop", 2)
+    assert version.tags["verdict"] == "approved"
+    assert version.description == version.tags["reason"]
+    assert version.description.startswith(
+        "Approved by ann: it looks right. Held for a person, as the policy asks (approval: every); "
+    )
     assert query(held, STORY)[2:] == [("approved", 1, 2, "ann"), ("promotion", 1, 2, "ann")]
     [(numbers,)] = query(held, "select numbers from audit where kind = 'promotion'")
     assert numbers["against"] == 1
@@ -126,7 +131,9 @@ def test_rejecting_leaves_everything_and_is_not_asked_again(
     assert reject(held, [1], actor="ann", reason="a fair was on").done == [1]
     assert query(held, LIVE) == [("shop", "model", 1)]
     assert query(held, STORY)[2:] == [("rejected", 1, 2, "ann")]
-    assert _registry(stack).get_version("shop", 2).tags["verdict"] == "rejected by a person"
+    version = _registry(stack).get_version("shop", 2)
+    assert version.tags["verdict"] == "rejected by a person"
+    assert version.description.startswith("Rejected by ann: a fair was on. Held for a person, ")
 
     run_night("nothing new", SECOND + timedelta(hours=1))
     assert outcomes(held, "nothing new") == {"shop": "unchanged"}
@@ -142,7 +149,9 @@ def test_what_nobody_answers_expires_to_reject(held: Connection, stack: Settings
     assert query(held, REQUESTS) == [("shop", "promotion", 2, 1, "policy", "expired")]
     assert query(held, STORY)[2:] == [("expired", 1, 2, "scheduler")]
     assert query(held, LIVE) == [("shop", "model", 1)]
-    assert _registry(stack).get_version("shop", 2).tags["verdict"] == "approval expired"
+    version = _registry(stack).get_version("shop", 2)
+    assert version.tags["verdict"] == "approval expired"
+    assert version.description.startswith("Approval expired: nobody answered in time. Held for ")
 
 
 @pytest.mark.parametrize("who", ["close", "housekeeping", "list"])

@@ -227,6 +227,29 @@ def test_marks_are_added_to_a_version(registry: Registry, model: AlsModel, tenan
     }
 
 
+def test_what_came_of_a_version_is_told_first_and_once(
+    registry: Registry, model: AlsModel, tenant: str
+) -> None:
+    reason = "held for a person"
+    run = log(registry, tenant, model)
+    register(registry, tenant, run, tags={"reason": reason}, description=reason)
+    for _ in range(2):
+        registry.mark_version(tenant, 1, {"verdict": "approved"}, told="Approved by ann.")
+    found = registry.get_version(tenant, 1)
+    told = "Approved by ann. Held for a person"
+    assert found.description == told
+    assert found.tags == {"tenant": tenant, "verdict": "approved", "reason": told}
+
+    # Of nothing nothing is made up, and what is too long for MLflow is cut.
+    other = log(registry, tenant, model, night="other")
+    register(registry, tenant, other, description="x" * 5000)
+    registry.mark_version(tenant, 2, {}, told="Rejected.")
+    found = registry.get_version(tenant, 2)
+    assert found.description.startswith("Rejected. Xxx")
+    assert len(found.description) == 5000
+    assert "reason" not in found.tags
+
+
 @pytest.mark.parametrize("night", [NIGHT, "it's", 'the "big" one'])
 def test_a_retried_night_finds_its_run(
     registry: Registry,

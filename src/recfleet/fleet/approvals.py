@@ -41,6 +41,14 @@ _TAGS: Mapping[str, str] = {
 }
 """How a request ended -> the verdict that MLflow shows at its version."""
 
+_TOLD: Mapping[str, str] = {
+    "approved": "Approved by {by}",
+    "rejected": "Rejected by {by}",
+    "expired": "Approval expired",
+    "overtaken": "Overtaken while it awaited approval",
+}
+"""The same in the sentence that its description begins with."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -248,10 +256,12 @@ def tell_registry(connection: Connection, settings: Settings) -> int:
     models = Registry(settings.mlflow_store_url, artifacts)
     for approval_id, tenant_id, version, status, change, decided_by, reason in untold:
         # A rollback's version was in force once; what its tags say of that stays.
-        verdict = {"verdict": _TAGS[status]} if change == "promotion" else {}
+        is_promotion = change == "promotion"
+        verdict = {"verdict": _TAGS[status]} if is_promotion else {}
         tags = {**verdict, "decided_by": decided_by, "decision_reason": reason or None}
+        told = _in_a_sentence(status, decided_by, reason) if is_promotion else ""
         try:
-            models.mark_version(tenant_id, version, tags)
+            models.mark_version(tenant_id, version, tags, told=told)
         except TenantError as error:
             log.warning("version not marked", tenant_id=tenant_id, reason=str(error))
         with transaction(connection), connection.cursor() as cursor:
@@ -259,6 +269,11 @@ def tell_registry(connection: Connection, settings: Settings) -> int:
                 "update approval set is_told = true where approval_id = %s", (approval_id,)
             )
     return len(untold)
+
+
+def _in_a_sentence(ending: str, by: str, reason: str | None) -> str:
+    told = _TOLD[ending].format(by=by) + (f": {reason}" if reason else "")
+    return told if told[-1] in ".!?…" else f"{told}."
 
 
 def count_waiting(connection: Connection, run_id: str) -> int:

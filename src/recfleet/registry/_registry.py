@@ -15,7 +15,15 @@ from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library, translated
 from recfleet.registry._names import CHAMPION, PREFIX, PREVIOUS, model_name, tenant_of
 from recfleet.registry._stores import one_transaction, open_stores
-from recfleet.registry._texts import cut, experiment_tags, model_note, numbers, run_tags, texts
+from recfleet.registry._texts import (
+    begun_with,
+    cut,
+    experiment_tags,
+    model_note,
+    numbers,
+    run_tags,
+    texts,
+)
 from recfleet.registry._together import (
     Challenger,
     Experiment,
@@ -218,8 +226,17 @@ class Registry:
                 else:
                     self._versions.set_registered_model_alias(name, alias, number)
 
-    def mark_version(self, tenant_id: str, version: int, tags: Mapping[str, object]) -> None:
-        """Add tags to a version, or change them: what became of it later.
+    def mark_version(
+        self, tenant_id: str, version: int, tags: Mapping[str, object], *, told: str = ""
+    ) -> None:
+        """Add tags to a version, or change them: what became of it later; safe to repeat.
+
+        Args:
+            tenant_id: whose.
+            version: its number.
+            tags: name -> value; those that are None are left out.
+            told: the same in a sentence, with which its description and its tag ``reason`` begin
+                from now on.
 
         Raises:
             TenantError: there is no such version.
@@ -232,6 +249,19 @@ class Registry:
             for key, value in texts(tags).items():
                 tag = ModelVersionTag(key, value)  # type: ignore[no-untyped-call]
                 self._versions.set_model_version_tag(name, version, tag)
+            if told:
+                self._begin_with(told, name, version)
+
+    def _begin_with(self, told: str, name: str, version: int) -> None:
+        from mlflow.entities.model_registry import ModelVersionTag
+
+        found = self._versions.get_model_version(name, version)
+        description = begun_with(told, found.description or "")
+        self._versions.update_model_version(name, version, description)
+        if "reason" in found.tags:
+            reason = begun_with(told, found.tags["reason"])
+            tag = ModelVersionTag("reason", reason)  # type: ignore[no-untyped-call]
+            self._versions.set_model_version_tag(name, version, tag)
 
     def restore_version(
         self,

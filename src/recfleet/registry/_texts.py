@@ -73,6 +73,13 @@ def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else cut(str(value))
 
 
+def begun_with(told: str, text: str) -> str:
+    """The text after a sentence about what came of it, once."""
+    if text.startswith(told):
+        return text
+    return cut(f"{told} {text[:1].upper()}{text[1:]}".rstrip())
+
+
 def cut(text: str) -> str:
     """The text, or as much of it as there is room for."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
