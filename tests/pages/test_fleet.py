@@ -409,7 +409,7 @@ def test_a_customers_list_is_looked_up_with_names(fleet: Fleet, visit: Visit) ->
     unknown = visit().get("/tenants/a?customer=c2").text
     assert "does not know <b>c2</b>" in unknown
     fleet.run("update tenant set mode = 'off'")
-    assert "a is off: nothing is served" in visit().get("/tenants/a?customer=c1").text
+    assert "A is off: nothing is served" in visit().get("/tenants/a?customer=c1").text
 
 
 def test_while_the_database_is_away_the_page_says_so(
