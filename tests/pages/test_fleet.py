@@ -197,6 +197,39 @@ def test_the_most_urgent_come_first_each_with_its_reason(fleet: Fleet, visit: Vi
     assert "too few customers" in reasons["C"]
 
 
+def test_what_was_answered_needs_nobody_any_more(fleet: Fleet, visit: Visit) -> None:
+    night = fleet.night(0)
+    for tenant in ("asked", "late", "refused"):
+        fleet.tenant(tenant)
+        fleet.outcome(night, tenant, "awaiting approval", "held for a person", skill=0.1)
+        fleet.live(night, tenant)
+        fleet.waits(night, tenant, -1 if tenant == "late" else 5)
+    fleet.run(
+        "update approval set status = 'rejected', decided_at = now(), decided_by = 'anna', "
+        "decision_reason = 'too small a gain' where tenant_id = 'refused'"
+    )
+
+    page = visit().get("/fleet").text
+    assert [(name, title) for name, title, _ in needy(page)] == [("Asked", "awaiting approval")]
+    assert table(visit().get("/fleet?outcome=awaiting approval").text) == ["asked"]
+    assert table(visit().get("/fleet?outcome=not approved").text) == ["late", "refused"]
+    assert "waits for a person until" in visit().get("/tenants/asked").text
+    for tenant, reason in {
+        "late": "Version 2 waited for a person: nobody answered in time",
+        "refused": "Version 2 was rejected by anna: too small a gain",
+    }.items():
+        alone = visit().get(f"/tenants/{tenant}").text
+        assert f"<strong>Not approved.</strong> {reason}</div>" in alone
+        assert 'class="badge warn">awaiting approval' not in alone.partition("Judged")[0]
+
+    # The night's outcomes stay as they were; the tile says that nothing waits of them.
+    assert "3 did that night" not in page
+    fleet.run("update approval set expires_at = now() where status = 'waiting'")
+    page = visit().get("/fleet").text
+    assert "Nobody: every tenant was served" in page
+    assert "<dt>Awaiting approval now</dt><dd>0<small>3 did that night</small></dd>" in page
+
+
 def test_a_night_that_judged_nobody_leaves_what_was_said_of_the_champion(
     fleet: Fleet, visit: Visit
 ) -> None:

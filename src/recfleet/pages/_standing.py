@@ -31,9 +31,9 @@ ATTENTION = (
     Attention(
         "awaiting-approval",
         "awaiting approval",
-        "waits_until is not null or (outcome = 'awaiting approval' and night_kind = 'fleet')",
-        "coalesce('Version ' || waiting_version || ' waits for a person until '"
-        " || to_char(waits_until, 'YYYY-MM-DD HH24:MI') || ' UTC, then it is rejected. ', '')"
+        "waits_until is not null",
+        "'Version ' || waiting_version || ' waits for a person until '"
+        " || to_char(waits_until, 'YYYY-MM-DD HH24:MI') || ' UTC, then it is rejected. '"
         " || upper(left(coalesce(reason, ''), 1)) || substr(coalesce(reason, ''), 2)",
     ),
     Attention(
@@ -75,7 +75,10 @@ TITLES = {attention.key: attention.title for attention in ATTENTION}
 # night that was no trial, of whatever kind: what a person did by day counts as well.
 _FACTS = """
 select tenant.tenant_id, tenant.name, tenant.mode,
-       last.night_id, last.outcome, settled.kind as night_kind,
+       last.night_id, settled.kind as night_kind,
+       -- What was answered, or not in time, waits no longer, whatever its night said of it.
+       case when last.outcome = 'awaiting approval' and waiting.version is null
+            then 'not approved' else last.outcome end as outcome,
        coalesce(last.skill, judged.skill) as skill,
        live_release.release_id, live_night.as_of as live_as_of,
        champion.version as champion_version,
@@ -129,7 +132,17 @@ EXPLAINED = f"""
 select standing.*, told.reason, {_reason()} as attention_reason,
        live.served_by, live.model_version, live.customers
   from chosen as standing
-  left join (select night_id, tenant_id, reason from ledger) as told
+  left join (
+    select night_id, tenant_id, case
+             when outcome = 'awaiting approval' and status = 'rejected'
+             then 'version ' || version || ' was rejected by ' || decided_by || ': '
+                  || decision_reason
+             when outcome = 'awaiting approval' and (status <> 'waiting' or expires_at <= now())
+             then 'version ' || version || ' waited for a person: '
+                  || coalesce(decision_reason, 'nobody answered in time')
+             else ledger.reason end as reason
+      from ledger left join approval using (night_id, tenant_id)
+  ) as told
     using (night_id, tenant_id)
   left join (select release_id, served_by, model_version, customers from release) as live
     using (release_id)
