@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from recfleet.cli import app
 from recfleet.errors import RecfleetError
+from recfleet.fleet.plan import plan
 from recfleet.settings import Settings
 from tests.aging import days_pass
 from tests.nights import START, WEEK, run_night, shop
@@ -131,6 +132,11 @@ def test_the_urgent_come_first(connection: Connection, fleet: None) -> None:
         cursor.execute("update ledger set outcome = 'failed' where tenant_id = 'thin'")
     shown = _run("night", "show")
     assert shown.index("thin ") < shown.index("alpha ")
+
+
+def test_a_night_of_named_tenants_is_shown_before_it_is_summed_up(fleet: None) -> None:
+    plan("named", None, AS_OF, {"tenants": ["alpha"]})
+    assert "alpha" in _run("night", "show", "named")
 
 
 def test_of_a_large_night_the_urgent_are_shown(

@@ -11,6 +11,7 @@ import psycopg2
 import pytest
 
 from recfleet.errors import BadInputError, UnknownTenantError
+from recfleet.fleet.close import close
 from recfleet.fleet.plan import plan
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
@@ -71,6 +72,32 @@ def test_a_first_model_then_nothing_new_then_a_new_taste(
         ("turning", "previous", 1),
     ]
     assert query(connection, LIVE)[-1] == ("turning", "model", 2, 120)
+
+
+def test_a_night_of_named_tenants_says_of_how_many_it_is(
+    connection: Connection, stack: Settings
+) -> None:
+    for tenant in ("asked", "other", "third"):
+        shop(connection, tenant, customers=3, weeks=range(1))
+    query(connection, "update tenant set mode = 'off' where tenant_id = 'third' returning 1")
+    connection.commit()
+    said = (
+        "select (summary ->> 'left_out')::int, summary ->> 'sentence' from night where run_id = %s"
+    )
+    conf = {"tenants": ["asked"]}
+
+    plan("named", None, START + WEEK, conf)
+    assert query(connection, said, "named") == [(1, None)]
+    assert run_night("named", START + WEEK, conf).left_out == 1
+    assert close("named").sentence().startswith("1 of 2 tenants: ")
+    assert query(connection, said, "named")[0][0] == 1
+
+    run_night("fleet", START + 2 * WEEK)
+    [(left_out, sentence)] = query(connection, said, "fleet")
+    assert left_out is None
+    assert sentence.startswith("2 tenants: ")
+    run_night("all by name", START + 3 * WEEK, {"tenants": ["asked", "other"]})
+    assert query(connection, said, "all by name")[0][0] is None
 
 
 def test_mlflow_tells_of_every_run_why(connection: Connection, stack: Settings) -> None:

@@ -45,15 +45,23 @@ class Fleet:
             mode,
         )
 
-    def night(self, day: int, kind: str = "fleet", *, is_trial: bool = False) -> int:
+    def night(
+        self,
+        day: int,
+        kind: str = "fleet",
+        *,
+        is_trial: bool = False,
+        left_out: int | None = None,
+    ) -> int:
         [(night_id,)] = self.run(
             "insert into night (run_id, as_of, status, finished_at, kind, is_trial, backfill, "
-            "summary) values (gen_random_uuid(), %s, 'done', now(), %s, %s, %s, '{}') "
+            "summary) values (gen_random_uuid(), %s, 'done', now(), %s, %s, %s, %s) "
             "returning night_id",
             START + day * DAY,
             kind,
             is_trial,
             "run" if kind == "backfill" else None,
+            json.dumps({"left_out": left_out, "outcomes": {"promoted": 1}}),
         )
         return int(night_id)
 
@@ -228,6 +236,36 @@ def test_what_was_answered_needs_nobody_any_more(fleet: Fleet, visit: Visit) -> 
     page = visit().get("/fleet").text
     assert "Nobody: every tenant was served" in page
     assert "<dt>Awaiting approval now</dt><dd>0<small>3 did that night</small></dd>" in page
+
+
+def test_a_night_of_named_tenants_is_not_taken_for_the_fleets(fleet: Fleet, visit: Visit) -> None:
+    for tenant in "abc":
+        fleet.tenant(tenant)
+    named = fleet.night(0, left_out=2)
+    fleet.outcome(named, "a", "promoted", skill=0.1)
+    fleet.live(named, "a")
+    alone = " ".join(visit().get("/fleet").text.split())
+    assert 'class="quiet">Last night, of 1 of 3 tenants</h2>' in alone
+    assert f'Last night: <a href="/nights/{named}">{named}</a>, of 1 of 3 tenants, as' in alone
+
+    whole = fleet.night(0)
+    for tenant in "abc":
+        fleet.outcome(whole, tenant, "kept", skill=0.1)
+    for tenant in "bc":
+        fleet.live(whole, tenant)
+    # So many nights of named tenants leave the lists of the others as old as they were.
+    for day in (1, 2, 3):
+        named = fleet.night(day, left_out=2)
+        fleet.outcome(named, "a", "failed", "no memory")
+
+    page = " ".join(visit().get("/fleet").text.split())
+    assert 'class="quiet">Last night</h2>' in page
+    assert '?outcome=kept#tenants">kept</a> 3</li>' in page
+    assert f'Since then night <a href="/nights/{named}">{named}</a>, of 1 of 3 tenants' in page
+    assert [(name, title) for name, title, _ in needy(page)] == [("A", "failed")]
+    drawn = re.search(r'id="chart-outcomes">(.*?)</script>', page)
+    assert drawn is not None
+    assert json.loads(drawn[1])["x"] == [START.timestamp()]
 
 
 def test_a_night_that_judged_nobody_leaves_what_was_said_of_the_champion(

@@ -224,7 +224,7 @@ def show_night(
             "--all` shows them, `recfleet tenant show TENANT` one.",
             markup=False,
         )
-    if found["summary"]:
+    if (found["summary"] or {}).get("sentence"):
         _print_summary(found["summary"])
 
 

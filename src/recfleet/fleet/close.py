@@ -43,6 +43,8 @@ class Summary:
     """How the models that are served do beside popularity on tonight's holdouts: how many were
     ``judged``, the ``share_better`` than popularity, and the ``median`` share by which their RMSE
     is below it. None: nobody was judged."""
+    left_out: int = 0
+    """Tenants of the fleet that a night of named ones was not for; those that are off apart."""
     audit_head: Head | None = None
     """The audit's last entry when the night was over: in the run's log it is out of reach of those
     who could change the audit."""
@@ -55,8 +57,10 @@ class Summary:
     def sentence(self) -> str:
         """The night in one line, for people."""
         parts = [f"{count} {outcome}" for outcome, count in self.outcomes.items()]
-        noun = "tenant" if self.tenants == 1 else "tenants"
-        return f"{self.tenants} {noun}: {', '.join(parts) or 'nothing to do'}"
+        fleet = self.tenants + self.left_out
+        count = f"{self.tenants} of {fleet}" if self.left_out else str(self.tenants)
+        noun = "tenant" if fleet == 1 else "tenants"
+        return f"{count} {noun}: {', '.join(parts) or 'nothing to do'}"
 
 
 def failed_share(outcomes: Mapping[str, int]) -> float:
@@ -135,6 +139,7 @@ def _summarize(connection: Connection, night: Night) -> Summary:
         milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts},
         modes=dict(_rows(connection, "select mode, count(*) from tenant group by mode", night)),
         skill=_skill(connection, night),
+        left_out=_left_out(connection, night),
         audit_head=read_head(connection),
     )
 
@@ -149,6 +154,15 @@ def _skill(connection: Connection, night: Night) -> dict[str, float] | None:
     if not judged:
         return None
     return {"judged": judged, "share_better": round(better / judged, 4), "median": round(median, 4)}
+
+
+def _left_out(connection: Connection, night: Night) -> int:
+    [(left_out,)] = _rows(
+        connection,
+        "select (summary ->> 'left_out')::integer from night where night_id = %(night)s",
+        night,
+    )
+    return left_out or 0
 
 
 def _rows(connection: Connection, query: str, night: Night) -> list[Any]:
@@ -171,6 +185,7 @@ def _write(connection: Connection, night: Night, summary: Summary) -> None:
                         "outcomes": summary.outcomes,
                         "modes": summary.modes,
                         "skill": summary.skill,
+                        "left_out": summary.left_out or None,
                         "failed_share": summary.failed_share,
                         "tolerated_failures": summary.tolerated_failures,
                         "import_seconds": summary.import_seconds,

@@ -191,6 +191,27 @@ def write_plan(connection: Connection, night: Night, planned: Sequence[Planned])
         )
 
 
+def write_left_out(connection: Connection, night: Night) -> None:
+    """Write down how many of the fleet's tenants a night of named ones leaves out, if it does.
+
+    It is in the night's summary from the plan on, so that nobody takes such a night for the
+    fleet's while it runs either; those that are off are in no night, and not counted.
+
+    Args:
+        connection: an open connection; the caller commits.
+        night: whose plan is written.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update night set summary = jsonb_build_object('left_out', left_out) "
+            "from (select count(*) as left_out from tenant where mode <> 'off' and not exists "
+            "(select from ledger where night_id = %(night)s "
+            "and ledger.tenant_id = tenant.tenant_id)) as counted "
+            "where night_id = %(night)s and left_out > 0",
+            {"night": night.night_id},
+        )
+
+
 def shards_with_work(connection: Connection, night: Night) -> list[int]:
     """Numbers of the shards in which a tenant has something to do, in order."""
     with connection.cursor() as cursor:

@@ -18,6 +18,7 @@ from recfleet.fleet.ledger import (
     State,
     open_night,
     shards_with_work,
+    write_left_out,
     write_plan,
 )
 from recfleet.fleet.policy_audit import audit_fleet_policy
@@ -118,6 +119,8 @@ def plan(
                 write_plan(
                     connection, night, _plan_tenants(connection, night, tenants, request.tenants)
                 )
+                if request.tenants is not None:
+                    write_left_out(connection, night)
                 audit_fleet_policy(connection, fleet_policy(), night)
         shards = shards_with_work(connection, night)
         log.info("planned", as_of=night.as_of.isoformat(), shards=len(shards))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from recfleet.pages._night import read_outcomes
 from recfleet.pages._rows import Row, one, rows
-from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
+from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING, WHOLE_FLEET
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -208,25 +208,43 @@ def _typed(row: Row) -> Row:
 
 
 def last_night(connection: Connection) -> Row | None:
-    """The newest night of the fleet, with its outcomes so far while it runs."""
+    """The newest night of the whole fleet, with its outcomes so far while it runs.
+
+    One of a few named tenants stands in only where there was no other; those that came after are
+    told of by the newest of them, ``later``.
+    """
     night = one(
         connection,
-        "select night_id, run_id, as_of, status, started_at, finished_at, summary, "
+        "select night_id, run_id, as_of, status, started_at, finished_at, summary, "  # noqa: S608
+        "(summary ->> 'left_out')::integer as left_out, "
         "extract(epoch from coalesce(finished_at, now()) - started_at) as seconds "
-        "from night where kind = 'fleet' order by night_id desc limit 1",
+        f"from night where kind = 'fleet' order by {WHOLE_FLEET} desc, night_id desc limit 1",
     )
     if night is not None:
         night["outcomes"] = read_outcomes(connection, night["night_id"])
+        night["later"] = _later(connection, night["night_id"])
     return night
 
 
+def _later(connection: Connection, night_id: int) -> Row | None:
+    """The newest night of named tenants after that night, with how many they were."""
+    return one(
+        connection,
+        "select night_id, as_of, status, (summary ->> 'left_out')::integer as left_out, "
+        "(select count(*) from ledger where ledger.night_id = night.night_id) as tenants "
+        "from night where kind = 'fleet' and night_id > %(night)s "
+        "order by night_id desc limit 1",
+        {"night": night_id},
+    )
+
+
 def over_time(connection: Connection, nights: int = 60) -> list[Row]:
-    """What the last nights of the fleet summed up to, the earliest first."""
+    """What the last nights of the whole fleet summed up to, the earliest first."""
     return rows(
         connection,
-        "select * from (select night_id, as_of, summary -> 'outcomes' as outcomes, "
+        "select * from (select night_id, as_of, summary -> 'outcomes' as outcomes, "  # noqa: S608
         "summary -> 'modes' as modes, summary -> 'skill' as skill "
-        "from night where kind = 'fleet' and status <> 'running' "
+        f"from night where {WHOLE_FLEET} and status <> 'running' "
         "order by night_id desc limit %(nights)s) as newest order by night_id",
         {"nights": nights},
     )
