@@ -282,6 +282,58 @@ def test_a_night_that_judged_nobody_leaves_what_was_said_of_the_champion(
     assert [name for name, *_ in needy(visit().get("/fleet").text)] == ["Same"]
 
 
+def test_a_change_by_day_leaves_what_a_night_said_of_the_version(
+    fleet: Fleet, visit: Visit
+) -> None:
+    first, by_day, last = fleet.night(0), fleet.night(0, "operator"), fleet.night(1)
+    skills = {"champion": -0.01, "challenger": -0.02, "previous": -0.03}
+    judged = json.dumps({"contenders": {one: {"skill": it} for one, it in skills.items()}})
+
+    def tell(
+        tenant: str, kind: str, versions: tuple[int | None, int], change: str = "", *, by_hand: bool
+    ) -> None:
+        fleet.run(
+            "insert into audit (tenant_id, kind, from_version, to_version, numbers, facts, actor, "
+            "reason) values (%s, %s, %s, %s, %s, %s, 'anna', 'better')",
+            tenant,
+            kind,
+            *versions,
+            "{}" if by_hand else judged,
+            json.dumps({"change": change} if change else {}),
+        )
+
+    in_force = {"approved": 2, "promoted": 2, "taken-back": 1, "went-back": 1, "brought": 3}
+    for tenant, version in in_force.items():
+        fleet.tenant(tenant)
+        fleet.outcome(first, tenant, "awaiting approval", skill=0.4)
+        fleet.outcome(by_day, tenant, "promoted")
+        fleet.outcome(last, tenant, "unchanged")
+        fleet.live(by_day, tenant, version)
+    tell("approved", "awaiting approval", (1, 2), "promotion", by_hand=False)
+    tell("approved", "promotion", (1, 2), by_hand=False)
+    # Of what nobody answered in time the night's word is left.
+    tell("promoted", "awaiting approval", (None, 2), "promotion", by_hand=False)
+    tell("promoted", "first model", (None, 2), by_hand=True)
+    # The night that replaced a version judged it once more.
+    tell("taken-back", "promotion", (1, 2), by_hand=False)
+    tell("taken-back", "rollback", (2, 1), by_hand=True)
+    tell("went-back", "awaiting approval", (2, 1), "rollback", by_hand=False)
+    tell("went-back", "rollback", (2, 1), by_hand=False)
+    tell("brought", "promotion", (1, 3), by_hand=True)
+
+    page = visit().get("/fleet?sort=tenant").text
+    shown = re.findall(r'<td class="n (?:bad-text)?">([^<]*)</td>', page)
+    assert dict(zip(table(page), shown, strict=True)) == {
+        "approved": "-2.0%",
+        "brought": "–",
+        "promoted": "-2.0%",
+        "taken-back": "-1.0%",
+        "went-back": "-3.0%",
+    }
+    worse = {name for name, title, _ in needy(page) if title == "worse than popularity"}
+    assert worse == {"Approved", "Promoted", "Taken-Back", "Went-Back"}
+
+
 def test_with_nobody_in_need_the_page_says_so(fleet: Fleet, visit: Visit) -> None:
     night = fleet.night(0)
     fleet.tenant("a")

@@ -82,7 +82,7 @@ select tenant.tenant_id, tenant.name, tenant.mode,
        -- What was answered, or not in time, waits no longer, whatever its night said of it.
        case when last.outcome = 'awaiting approval' and waiting.version is null
             then 'not approved' else last.outcome end as outcome,
-       coalesce(last.skill, judged.skill) as skill,
+       coalesce(last.skill, judged.skill, told.skill) as skill,
        live_release.release_id, live_night.as_of as live_as_of,
        champion.version as champion_version,
        waiting.expires_at as waits_until, waiting.version as waiting_version,
@@ -107,6 +107,20 @@ select tenant.tenant_id, tenant.name, tenant.mode,
        and ledger.night_id >= champion.night_id
      order by ledger.night_id desc limit 1
   ) as judged on true
+  left join lateral (
+    -- A person who changes the champion by day judges nobody: what the audit told of this version
+    -- last, where a night put it in force, held it, went back to it or replaced it.
+    select entry.skill from (
+      select audit_id, (numbers #>> array['contenders', case
+               when from_version = champion.version then 'champion'
+               when kind = 'rollback' or facts ->> 'change' = 'rollback' then 'previous'
+               else 'challenger' end, 'skill'])::real as skill
+        from audit
+       where last.skill is null and judged.skill is null and audit.tenant_id = tenant.tenant_id
+         and champion.version in (from_version, to_version)
+         and kind in ('first model', 'promotion', 'rollback', 'awaiting approval')) as entry
+     where entry.skill is not null order by entry.audit_id desc limit 1
+  ) as told on true
   left join approval as waiting
     on waiting.tenant_id = tenant.tenant_id and waiting.status = 'waiting'
    and waiting.expires_at > now()
