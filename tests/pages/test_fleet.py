@@ -334,6 +334,37 @@ def test_a_change_by_day_leaves_what_a_night_said_of_the_version(
     assert worse == {"Approved", "Promoted", "Taken-Back", "Went-Back"}
 
 
+def test_the_numbers_below_the_charts_are_those_that_are_drawn(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    for day, summary in enumerate(
+        (
+            {"outcomes": {"kept": 8}},
+            {"outcomes": {"kept": 8}, "modes": {"on": 8}},
+            {
+                "outcomes": {"kept": 5, "rejected": 2},
+                "modes": {"on": 7, "frozen": 1},
+                "skill": {"judged": 5, "share_better": 0.8, "median": 0.031},
+            },
+        )
+    ):
+        night = fleet.night(day)
+        fleet.run("update night set summary = %s where night_id = %s", json.dumps(summary), night)
+
+    page = visit().get("/fleet").text
+    numbers = page.partition("The numbers of these charts")[2].partition("</table>")[0]
+    shown = [
+        re.findall(r'<td class="n">([^<]*)</td>', row)
+        for row in numbers.split("<tr>")
+        if "/night" in row
+    ]
+    assert [row[-2:] for row in shown] == [["12.5%", "0.0%"], ["0.0%", "0.0%"], ["–", "–"]]
+    assert shown[0][:2] == ["80%", "3.1%"]
+    # Whom no model serves is judged as well, and is in no share.
+    assert "80%<small>of 5 judged and served by a model; median gain 3.1%</small>" in page
+    assert "<span>share of those judged and served by a model</span>" in page
+    assert "<span>median of those judged and served by a model</span>" in page
+
+
 def test_with_nobody_in_need_the_page_says_so(fleet: Fleet, visit: Visit) -> None:
     night = fleet.night(0)
     fleet.tenant("a")
