@@ -231,11 +231,11 @@ def test_what_was_answered_needs_nobody_any_more(fleet: Fleet, visit: Visit) -> 
         assert 'class="badge warn">awaiting approval' not in alone.partition("Judged")[0]
 
     # The night's outcomes stay as they were; the tile says that nothing waits of them.
-    assert "3 did that night" not in page
+    assert "none now" not in page
     fleet.run("update approval set expires_at = now() where status = 'waiting'")
     page = visit().get("/fleet").text
     assert "Nobody: every tenant was served" in page
-    assert "<dt>Awaiting approval now</dt><dd>0<small>3 did that night</small></dd>" in page
+    assert "<dt>Awaiting approval</dt><dd>0<small>3 that night, none now</small></dd>" in page
 
 
 def test_a_night_of_named_tenants_is_not_taken_for_the_fleets(fleet: Fleet, visit: Visit) -> None:
