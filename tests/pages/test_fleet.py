@@ -227,7 +227,7 @@ def test_what_was_answered_needs_nobody_any_more(fleet: Fleet, visit: Visit) -> 
         "refused": "Version 2 was rejected by anna: too small a gain",
     }.items():
         alone = visit().get(f"/tenants/{tenant}").text
-        assert f"<strong>Not approved.</strong> {reason}</div>" in alone
+        assert f"<strong>Not approved.</strong> {reason}.</div>" in alone
         assert 'class="badge warn">awaiting approval' not in alone.partition("Judged")[0]
 
     # The night's outcomes stay as they were; the tile says that nothing waits of them.
