@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recfleet.pages._words import told_of
+from recfleet.pages._words import by_name, told_of
 from recfleet.quality import SAMPLE_LINES
 from tests.nights import START, WEEK
 from tests.pages.conftest import Visit
@@ -257,6 +257,12 @@ def test_white_space_around_a_customers_id_does_not_count(fleet: Fleet, visit: V
     )
     said = section(visit().get("/tenants/a?customer=%20C1%09").text, "look-up")
     assert "The live list of C1 ." in said
+
+
+def test_a_tenant_is_named_only_where_its_id_stands() -> None:
+    assert by_name("al", "Al & Co", "al: it is frozen") == "Al & Co: it is frozen"
+    for other in ("already frozen", "al-2 is frozen", "it is al"):
+        assert by_name("al", "Al & Co", other) == other
 
 
 def test_what_is_off_is_told_by_its_name(fleet: Fleet, visit: Visit) -> None:

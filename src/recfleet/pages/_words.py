@@ -134,7 +134,8 @@ def change(entry: Mapping[str, Any]) -> str:
 
 def by_name(tenant_id: str, name: str, text: str) -> str:
     """What an operation tells of a tenant, which begins with its id, with its name instead."""
-    return name + text.removeprefix(tenant_id) if text.startswith(tenant_id) else text
+    # An id may be how another word begins.
+    return re.sub(rf"^{re.escape(tenant_id)}(?![\w-])", lambda _: name, text)
 
 
 def marked(text: str) -> Markup:
