@@ -21,10 +21,12 @@ from recfleet.errors import BadInputError
 from recfleet.local import free_port
 from recfleet.pages import DAGS, LazyApp, Visitor
 from recfleet.settings import settings
+from recfleet.tenants import add_tenants
 from tests.pages.browser import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 class Door:
@@ -107,6 +109,18 @@ def app(database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> Itera
     settings.cache_clear()
     yield LazyApp(lambda: door)
     settings.cache_clear()
+
+
+@pytest.fixture
+def shop(connection: Connection) -> str:
+    """A tenant that has sold something."""
+    add_tenants(connection, {"corner-shop": "Corner Shop"})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into interaction values ('corner-shop', '2025-11-01', 1, 'c', 'p', 1, 1)"
+        )
+    connection.commit()
+    return "corner-shop"
 
 
 @pytest.fixture

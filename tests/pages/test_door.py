@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recfleet.tenants import add_tenants
 from tests.nights import query
 from tests.pages.conftest import Browser, Door, Visit
 
@@ -18,17 +17,6 @@ pytestmark = pytest.mark.postgres
 
 PAGES = ("/fleet", "/tenants/corner-shop", "/nights", "/approvals")
 FREEZE = {"mode": "frozen", "reason": "its feed broke"}
-
-
-@pytest.fixture
-def shop(connection: Connection) -> str:
-    add_tenants(connection, {"corner-shop": "Corner Shop"})
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into interaction values ('corner-shop', '2025-11-01', 1, 'c', 'p', 1, 1)"
-        )
-    connection.commit()
-    return "corner-shop"
 
 
 def token_of(browser: Browser, page: str = "/tenants/corner-shop") -> str:

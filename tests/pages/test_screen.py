@@ -29,19 +29,8 @@ AROUND = """
 """
 
 
-@pytest.fixture
-def shop(connection: Connection) -> str:
-    add_tenants(connection, {"corner-shop": "Corner Shop"})
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into interaction values ('corner-shop', '2025-11-01', 1, 'c', 'p', 1, 1)"
-        )
-    connection.commit()
-    return "/tenants/corner-shop"
-
-
 def test_a_refused_action_is_asked_again_and_told_once(shop: str, screen: Page) -> None:
-    screen.goto(shop)
+    screen.goto(f"/tenants/{shop}")
     screen.get_by_role("button", name="Backfill").click()
     dialog = screen.get_by_role("dialog")
     dialog.get_by_label("From", exact=True).fill("2025-12-07")
@@ -52,13 +41,13 @@ def test_a_refused_action_is_asked_again_and_told_once(shop: str, screen: Page) 
     # Told once, in the dialog; modal, and at an address that can be opened again.
     assert screen.get_by_role("alert").count() == 0
     assert dialog.evaluate("(dialog) => dialog.matches(':modal')")
-    assert screen.url.endswith(shop)
+    assert screen.url.endswith(f"/tenants/{shop}")
     assert dialog.get_by_label("Reason").input_value() == "a late file"
     dialog.get_by_label("From", exact=True).fill("2025-12-01")
     dialog.get_by_role("button", name="Backfill").click()
     done = screen.get_by_role("status").filter(has_text="of Corner Shop again")
     done.wait_for()
-    assert screen.url.endswith(shop)
+    assert screen.url.endswith(f"/tenants/{shop}")
     screen.reload()
     screen.get_by_role("heading", name="Corner Shop").wait_for()
     assert done.count() == 0
@@ -156,7 +145,7 @@ def test_the_meaning_of_a_policys_field_stands_below_its_value(
     with connection.cursor() as cursor:
         cursor.execute("""update tenant set policy = '{"minimum_gain": 0.25}'""")
     connection.commit()
-    screen.goto(shop)
+    screen.goto(f"/tenants/{shop}")
     value = screen.locator("#policy ~ dl dd")
     assert value.inner_text().startswith("0.25\n")
 
@@ -180,7 +169,7 @@ def test_changes_of_champion_keep_their_names_where_modes_lose_theirs(
         {"x": 50, "label": label, "colour": "cold", "is_champion": label not in modes}
         for label in labels
     ]
-    screen.goto(shop)
+    screen.goto(f"/tenants/{shop}")
     rows = dict(screen.evaluate(_LAY_OUT, [marks, 500]))
     assert rows.keys() == set(labels)
     assert {label for label, row in rows.items() if row >= 0} == {
