@@ -20,7 +20,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg2
 import structlog
@@ -28,14 +27,11 @@ from tests.aging import artifact_folder, days_pass
 from tests.nights import START, run_night
 
 from benchmarks._home import bench_home, machine, point_settings, spread
-from recfleet.database import connect, migrate
+from recfleet.database import Connection, connect, migrate
 from recfleet.fleet.housekeeping import PARTS, keep_house
 from recfleet.local import PostgresServer
 from recfleet.registry import upgrade_store
 from recfleet.settings import Settings
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _HISTORY = 45
 """Days of purchases before the first night."""

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg2
 import structlog
@@ -26,7 +25,7 @@ from tests.stacks import MAIN
 
 from benchmarks._home import bench_home, machine, point_settings
 from recfleet.audit import Entry, append_entries
-from recfleet.database import connect, migrate
+from recfleet.database import Connection, connect, migrate
 from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.operations.doctor import examine, repair
@@ -34,9 +33,6 @@ from recfleet.operations.modes import set_mode
 from recfleet.registry import upgrade_store
 from recfleet.settings import Settings, settings
 from recfleet.tenants import Mode
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 POLICY = '{"recipe": {"factors": 16}, "minimum_gain": 0, "cooldown_days": 0}'
 

@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from benchmarks._home import bench_home, machine, point_settings
-from recfleet.database import connect, migrate
+from recfleet.database import Connection, connect, migrate
 from recfleet.pages import LazyApp, Visitor
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
     from starlette.requests import Request
 
 PROMISED_MS = {4_000: 200, 40_000: 500}

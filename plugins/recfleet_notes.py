@@ -11,9 +11,10 @@ from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from sqlalchemy.orm import object_session
 
+from recfleet.database import Connection
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from recfleet.database import Connection
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.operations.backfill import (
     BackfillSummary,
@@ -16,9 +17,6 @@ from recfleet.operations.backfill import (
     replay,
 )
 from tests.nights import query
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 def run_backfill(

@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
+
 # Before numpy is imported anywhere: one thread each, or fits on few cores fight and forks hang.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,7 +26,6 @@ from recfleet.local import PostgresServer, free_port
 from recfleet.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from recfleet.database import copy_rows
+from recfleet.database import Connection, copy_rows
 from recfleet.fleet.close import Summary, close
 from recfleet.fleet.decide import decide
 from recfleet.fleet.plan import plan
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.tenants import add_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """Monday of the first week."""

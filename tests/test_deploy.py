@@ -13,17 +13,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 import boto3
 import psycopg2
 import pytest
 from psycopg2 import sql
 
+from recfleet.database import Connection
 from recfleet.local import PostgresServer, free_port
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 

@@ -30,16 +30,16 @@ COMMON = {"errors", "settings"}
 ARROWS: dict[str, set[str]] = {
     # What a night is made of: these know one another only where their work needs it.
     "database": set(),
-    "audit": set(),
+    "audit": {"database"},
     "als": set(),
     "popularity": set(),
-    "tenants": {"als"},  # a tenant's policy holds its recipe
+    "tenants": {"als", "database"},  # a tenant's policy holds its recipe
     "interactions": {"als", "database", "tenants"},  # a matrix is made by a recipe's signal
     "synthetic": {"database", "interactions", "tenants"},
     "quality": {"database"},
     "judging": {"als", "interactions", "popularity", "tenants"},
-    "registry": {"als", "tenants"},
-    "releases": {"als", "interactions", "popularity", "tenants"},
+    "registry": {"als", "database", "tenants"},
+    "releases": {"als", "database", "interactions", "popularity", "tenants"},
     # The night itself.
     "fleet": {
         "als", "audit", "database", "interactions", "judging", "quality", "registry", "releases",

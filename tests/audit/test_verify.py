@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -12,13 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recfleet.audit import Entry, append_entries, parse_head, read_entries, read_head
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.errors import BadInputError
 from recfleet.operations.audit import verify
 from tests.nights import query
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

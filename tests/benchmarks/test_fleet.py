@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from benchmarks.fleet import report
@@ -12,12 +11,10 @@ from benchmarks.fleet.bare_limit import bare_limit
 from benchmarks.fleet.giant import add_giant
 from benchmarks.fleet.night import Measured, parts
 
+from recfleet.database import Connection
 from recfleet.settings import Settings
 from recfleet.synthetic import FIRST_DAY
 from tests.nights import START, WEEK, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from benchmarks.operations import (
     make_fleet,
@@ -13,11 +11,9 @@ from benchmarks.operations import (
     measure_rollbacks,
 )
 
+from recfleet.database import Connection
 from recfleet.settings import Settings, settings
 from tests.nights import query
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
 

@@ -14,14 +14,11 @@ import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 
-from recfleet.database import connect
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
+from recfleet.database import Connection, connect
 
 # One statement, so one moment: the lists of some of a tenant's customers, with what their release
 # says of them and with the champion on record.

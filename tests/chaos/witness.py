@@ -6,16 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # Every change of a tenant's state, as it is committed: what was rolled back leaves no trace.
 _INSTALL = """

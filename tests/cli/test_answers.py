@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
@@ -12,11 +11,9 @@ from typer.testing import CliRunner
 from recfleet.cli import _main as command_line
 from recfleet.cli import app
 from recfleet.cli._actor import actor
+from recfleet.database import Connection
 from recfleet.settings import Settings
 from tests.nights import START, WEEK, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import getpass
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import typer
 
 from recfleet.cli._actor import actor
 from recfleet.cli._bulk import ASKS_ABOVE, ask, choose, show_results
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.result import Result, check_who_and_why
 from recfleet.tenants import add_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 @pytest.mark.postgres

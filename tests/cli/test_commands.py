@@ -6,20 +6,17 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 from recfleet.cli import app
+from recfleet.database import Connection
 from recfleet.errors import RecfleetError
 from recfleet.fleet.plan import plan
 from recfleet.settings import Settings
 from tests.aging import days_pass
 from tests.nights import START, WEEK, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

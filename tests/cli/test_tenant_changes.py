@@ -7,19 +7,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 from recfleet.cli import app
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.settings import Settings
 from recfleet.tenants import add_tenants
 from tests.nights import query
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.settings import Settings
 from tests.backfills import nights
 from tests.dags.conftest import RunPython
 from tests.dags.test_whole_night import RUN
 from tests.nights import START, WEEK, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.quality import read_docs
 from recfleet.settings import Settings
 from tests.aging import days_pass
 from tests.dags.conftest import RunPython
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.airflow, pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
 

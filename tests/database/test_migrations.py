@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
 from alembic import command
 from alembic.config import Config
 
-from recfleet.database import connect, migrate
+from recfleet.database import Connection, connect, migrate
 from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.releases import create_partition
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.fleet.ledger import Night, Planned, open_night, write_plan
 from recfleet.settings import settings
 from recfleet.tenants import add_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 TENANTS = ("apple", "berry", "cherry")
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.fleet.champions import Champion
 from recfleet.fleet.evidence import Standing, read_standings
 from recfleet.fleet.ledger import Night, TenantNight
@@ -15,9 +16,6 @@ from recfleet.judging import Evidence
 from recfleet.settings import Settings
 from recfleet.tenants import Policy
 from tests.nights import START, WEEK, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

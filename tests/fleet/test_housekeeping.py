@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.fleet.housekeeping import PARTS, Part, keep_house
 from recfleet.fleet.old_models import Needed, old_runs, old_versions
 from recfleet.registry import Aliases, ArtifactStore, OldRun, OldVersion, Registry
@@ -22,9 +22,6 @@ from recfleet.settings import Settings, settings
 from tests import nights
 from tests.aging import artifact_folder, days_pass
 from tests.nights import START, WEEK, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
 from recfleet.fleet.plan import plan
@@ -20,9 +20,6 @@ from recfleet.releases import NotServedError, look_up
 from recfleet.settings import Settings
 from recfleet.tenants import Mode
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.fleet.close import close
 from recfleet.fleet.plan import plan
@@ -18,9 +18,6 @@ from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
 from recfleet.als import AlsModel, Factors, load_model
 from recfleet.als._fold_in import solve_in_factors
+from recfleet.database import Connection
 from recfleet.fleet.stages.train import train
 from recfleet.interactions import InteractionLog, active_products, read_log
 from recfleet.interactions.catalogue import read_discontinued
@@ -20,9 +21,6 @@ from recfleet.settings import Settings
 from recfleet.synthetic import UNTIL, World, seed
 from recfleet.tenants import Policy
 from tests.nights import query, run_night
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

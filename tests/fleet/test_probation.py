@@ -6,11 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from recfleet.als import Recipe
+from recfleet.database import Connection
 from recfleet.fleet.champions import get_champions
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
@@ -26,9 +27,6 @@ from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from recfleet.tenants import Mode, Policy
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
 
 from recfleet import als, quality, registry
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.errors import InfrastructureError
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
@@ -27,9 +26,6 @@ from recfleet.local import PostgresServer
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -10,20 +10,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 import pytest
 
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.errors import TenantError
 from recfleet.fleet.ledger import Night, Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage, run_stage
 from recfleet.fleet.stopwatch import Stopwatch
 from tests.fleet.conftest import TENANTS
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

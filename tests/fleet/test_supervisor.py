@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -18,6 +17,7 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, InfrastructureError
 from recfleet.fleet.ledger import Night, Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage, Work
@@ -26,9 +26,6 @@ from recfleet.fleet.supervisor import run_supervised
 from recfleet.settings import settings
 from tests.fleet.conftest import TENANTS
 from tests.nights import query
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
@@ -18,9 +18,6 @@ from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -8,12 +8,9 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.interactions import ColumnMapping
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 HEADER = ("shop", "client", "item", "name", "when", "units", "worth")

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
-from recfleet.database import copy_rows
+from recfleet.database import Connection, copy_rows
 from recfleet.interactions import active_products, read_catalogue, read_discontinued, read_log
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

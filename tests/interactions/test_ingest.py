@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from openpyxl import Workbook
 from pyarrow import parquet
 
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.errors import BadInputError
 from recfleet.interactions import (
     NO_TENANT,
@@ -29,9 +29,6 @@ from recfleet.interactions import (
 from recfleet.interactions.unusable import count_unusable, read_unusable
 from recfleet.tenants import add_tenants, get_tenant, list_tenants
 from tests.interactions._files import HEADER, MAPPING, NOW, Row, at, interactions, rows, write_csv
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,11 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recfleet.als.recipe import Signal
-from recfleet.database import copy_rows
+from recfleet.database import Connection, copy_rows
 from recfleet.interactions.log import InteractionLog, microseconds, read_log
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 Line = tuple[int, int, int, float, float]  # customer, product, hour, quantity, amount

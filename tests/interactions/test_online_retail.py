@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.interactions import ONLINE_RETAIL, Batch, clean, ingest, read_log
 from tests.interactions._files import NOW, at, rows
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 VARIABLE = "RECFLEET_ONLINE_RETAIL"
 BESIDE = Path(__file__).parents[3] / "shared/data/online-retail/online_retail.csv.gz"

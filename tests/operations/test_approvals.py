@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.fleet.housekeeping import keep_house
 from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.champions import promote
@@ -14,9 +15,6 @@ from recfleet.operations.questions import carry_out, put_question, tell_answers_
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

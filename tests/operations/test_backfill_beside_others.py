@@ -7,19 +7,16 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.fleet.housekeeping import keep_house
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from tests.aging import days_pass
 from tests.backfills import nights, run_backfill
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

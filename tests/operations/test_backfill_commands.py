@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from unittest.mock import create_autospec
 
 import pytest
@@ -14,13 +13,11 @@ from typer.testing import CliRunner
 from recfleet.cli import app
 from recfleet.cli._airflow import AirflowClient
 from recfleet.cli._follow import Watched, _waits_for
+from recfleet.database import Connection
 from recfleet.errors import RecfleetError
 from recfleet.settings import Settings
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

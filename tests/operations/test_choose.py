@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.fleet.ledger import Planned, open_night, write_plan
 from recfleet.operations.choose import FIELDS, choose_tenants, parse_condition
 from recfleet.tenants import add_tenants
 from tests.nights import START
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

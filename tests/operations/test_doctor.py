@@ -9,7 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -17,7 +16,7 @@ from typer.testing import CliRunner
 
 from recfleet.audit import read_entries, what_changed
 from recfleet.cli import app
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.fleet.plan import plan
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
@@ -29,9 +28,6 @@ from recfleet.settings import Settings, settings
 from recfleet.tenants import lock_tenants
 from tests.aging import artifact_folder, days_pass
 from tests.nights import START, WEEK, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -30,6 +30,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from recfleet.database import Connection
 from recfleet.errors import RecfleetError
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
@@ -48,8 +49,6 @@ from tests.backfills import run_backfill
 from tests.nights import START, WEEK, shop
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.tenants import Mode
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]

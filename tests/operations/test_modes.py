@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
@@ -16,9 +16,6 @@ from recfleet.releases import NotServedError, look_up
 from recfleet.settings import Settings
 from recfleet.tenants import Mode, add_tenants
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recfleet.audit import read_entries, what_changed
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.fleet.plan import plan
 from recfleet.operations.policies import (
@@ -26,9 +27,6 @@ from recfleet.tenants import Policy, add_tenants, get_tenant
 from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, policy_fields
 from tests.nights import START, query
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 NAME = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=6).filter(
     lambda name: "," not in name and not name.startswith("[")

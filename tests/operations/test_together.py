@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as rules
 from hypothesis import strategies as st
 
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.errors import RecfleetError
 from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.audit import verify
@@ -24,9 +24,6 @@ from recfleet.operations.modes import set_mode
 from recfleet.settings import Settings
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, run_night, shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
 

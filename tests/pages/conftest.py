@@ -17,6 +17,7 @@ import pytest
 import uvicorn
 from starlette.requests import Request
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.local import free_port
 from recfleet.pages import DAGS, LazyApp, Visitor
@@ -26,7 +27,6 @@ from tests.pages.browser import chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 class Door:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recfleet.database import Connection
 from recfleet.quality import DocsPage, store_docs
 from recfleet.releases import create_partition
 from tests.nights import START
 from tests.pages.conftest import Visit
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

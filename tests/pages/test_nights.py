@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from tests.pages.conftest import Visit
 from tests.pages.test_fleet import Fleet
 from tests.pages.test_tenant_page import chart, section
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.quality import DocsPage, store_docs
 from recfleet.tenants import add_tenants
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
 

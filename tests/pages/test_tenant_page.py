@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.pages._words import by_name, told_of
 from recfleet.quality import SAMPLE_LINES
 from tests.nights import START, WEEK
 from tests.pages.conftest import Visit
 from tests.pages.test_fleet import DAY, Fleet
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

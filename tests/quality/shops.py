@@ -6,12 +6,9 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from recfleet.database import copy_rows
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
+from recfleet.database import Connection, copy_rows
 
 AS_OF = datetime(2025, 6, 2, tzinfo=UTC)
 SUITES = Path(__file__).parents[2] / "expectations"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
 
 import pytest
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.quality import (
     DocsPage,
     Result,
@@ -20,9 +19,6 @@ from recfleet.quality import (
     validate,
 )
 from tests.quality.shops import AS_OF, SUITES, Shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -4,18 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recfleet.database import Connection
 from recfleet.quality import COLUMNS, read_profile
 from tests.quality.shops import AS_OF, DAY, Shop, Unusable, Usable
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.quality import Result, store_results, validate
 from tests.quality.shops import AS_OF, SUITES, Shop
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.quality import Validation, validate
 from recfleet.synthetic import (
     DEMO_TENANTS,
@@ -20,9 +20,6 @@ from recfleet.synthetic import (
     seed,
 )
 from tests.quality.shops import SUITES
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

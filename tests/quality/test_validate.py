@@ -5,16 +5,13 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from recfleet.database import Connection
 from recfleet.errors import ConfigurationError
 from recfleet.quality import Result, Validation, validate
 from tests.quality.shops import AS_OF, DAY, LINES_A_DAY, SUITES, Shop, Unusable, Usable
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.als import Factors
+from recfleet.database import Connection
 from recfleet.interactions.log import InteractionLog
 from recfleet.releases import Check, Draft, Lists, create_partition, stage_releases
 from recfleet.tenants import add_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 AS_OF = datetime(2024, 5, 1, tzinfo=UTC)
 PASSED = [Check("finite scores", True, "all of them")]

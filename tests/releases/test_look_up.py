@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import UnknownTenantError
 from recfleet.releases import NotServedError, Recommended, look_up, switch_live
 from recfleet.releases._look_up import _QUERY
@@ -22,9 +22,6 @@ from tests.releases._worlds import (
     random_lists,
     stage,
 )
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from recfleet.cli._recommend import register
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import UnknownTenantError
 from recfleet.releases import NotServedError, switch_live
 from recfleet.settings import settings
 from tests.releases._worlds import add_night, lists_of, make_champion, stage
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -14,7 +14,7 @@ import numpy as np
 import psycopg2
 import pytest
 
-from recfleet.database import connect, copy_rows, transaction
+from recfleet.database import Connection, connect, copy_rows, transaction
 from recfleet.errors import TenantError
 from recfleet.releases import Check, Lists, create_partition, kept_release, switch_live
 from recfleet.releases._wire import copy_lists
@@ -23,7 +23,6 @@ from tests.releases._worlds import add_night, lists_of, make_champion, random_li
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

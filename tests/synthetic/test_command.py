@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from recfleet.cli import main
 from recfleet.cli._seed import seed_demo
+from recfleet.database import Connection
 from recfleet.settings import settings
 from recfleet.synthetic import find_fleet
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

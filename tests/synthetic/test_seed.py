@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.errors import BadInputError
 from recfleet.interactions import read_catalogue, read_log
 from recfleet.synthetic import (
@@ -22,9 +22,6 @@ from recfleet.synthetic import (
 )
 from recfleet.tenants import list_tenants
 from tests.synthetic.logs import make_log, midnight, of_size
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 pytestmark = pytest.mark.postgres
 

@@ -6,19 +6,17 @@ import json
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recfleet.database import Connection
 from recfleet.errors import ConfigurationError
 from recfleet.tenants import Policy, add_tenants, check_tenants, fleet_policy, get_tenant
 from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, merge, policy_fields
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 FILE = Path(__file__).parents[2] / "policy.toml"
 

@@ -12,12 +12,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _PAGE = 5_000
 _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{16,64})")

@@ -12,12 +12,11 @@ import typer
 from recfleet.cli import _bulk
 from recfleet.cli._actor import actor
 from recfleet.cli._output import AsJson, print_json, print_table, progress
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.operations.result import Result
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.operations.approvals import Answered
 
 Row = dict[str, Any]

@@ -23,11 +23,10 @@ from recfleet.cli._bulk import (
 )
 from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
 from recfleet.cli._output import AsJson, console, print_json, print_table, say_note
+from recfleet.database import Connection
 from recfleet.operations.left_out import left_out_in_words, why_left_out
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.operations.backfill import BackfillNight
     from recfleet.operations.backfill_request import BackfillRequest
 

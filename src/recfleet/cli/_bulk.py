@@ -11,11 +11,10 @@ import typer
 from rich.text import Text
 
 from recfleet.cli._output import console, print_table
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.operations.result import Result
 
 ASKS_ABOVE = 20

@@ -5,16 +5,14 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from recfleet.cli._output import console
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, RecfleetError
 from recfleet.fleet.report import finished_night
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 ONLINE_RETAIL_NIGHTS = (
     datetime(2011, 11, 25, tzinfo=UTC),

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from recfleet.cli._output import AsJson, console, print_json, printable
+from recfleet.database import Connection
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
     from rich.progress import Progress
 
     from recfleet.operations.doctor import Examined, Finding, Repaired

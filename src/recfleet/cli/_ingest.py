@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
     from recfleet.interactions import ColumnMapping, IngestReport
     from recfleet.interactions import Progress as FileProgress

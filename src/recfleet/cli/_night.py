@@ -10,11 +10,10 @@ import typer
 
 from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
 from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.database import Connection
 from recfleet.fleet.ledger import NightKind
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.cli._airflow import AirflowClient
 
 DAG_ID = "nightly_fleet"

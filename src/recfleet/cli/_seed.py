@@ -11,12 +11,11 @@ import typer
 from rich.console import Console
 
 from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
     from recfleet.synthetic import Fleet, SeededTenant, SeedReport, World
 

@@ -6,9 +6,10 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from recfleet.database._connection import Connection
+
 if TYPE_CHECKING:
     import pyarrow as pa
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import psycopg2
+from psycopg2 import extensions
 
 from recfleet.settings import settings
 
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
+Connection = extensions.connection
+"""An open connection to a database; one name for it in the whole house."""
+
+Cursor = extensions.cursor
+"""What runs statements on it."""
 
 
 def connect(url: str | None = None, *, purpose: str = "recfleet") -> Connection:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from recfleet.database import Connection
 from recfleet.fleet.champions import get_champion
 from recfleet.registry import Registry
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 def point_aliases(connection: Connection, models: Registry, tenant_id: str) -> None:

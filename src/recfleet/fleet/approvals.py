@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import structlog
 from psycopg2.extras import execute_values
 
 from recfleet.audit import SCHEDULER, Entry, append_entries
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.fleet.ledger import HeldBy
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import Settings
 from recfleet.tenants import lock_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = structlog.get_logger(__name__)
 

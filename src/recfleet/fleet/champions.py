@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg2.extras import execute_values
 
 from recfleet.audit import SCHEDULER, Entry, Kind, append_entries
+from recfleet.database import Connection
 from recfleet.fleet.approvals import end_waiting
 from recfleet.fleet.ledger import Night
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ import structlog
 from psycopg2.extras import Json
 
 from recfleet.audit import Head, read_head
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import approvals, ledger
 from recfleet.fleet.mend import take_back_promotions
 from recfleet.settings import settings
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.fleet.ledger import Night
 
 log = structlog.get_logger(__name__)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import ledger
 from recfleet.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.fleet.ledger import Night
 
 log = structlog.get_logger(__name__)

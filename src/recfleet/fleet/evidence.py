@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.fleet.champions import Champion, champions_since
 from recfleet.fleet.ledger import Night, TenantNight
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.judging import Evidence
 
 

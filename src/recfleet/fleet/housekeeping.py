@@ -11,16 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import approvals, old_models, old_records
 from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
 from recfleet.releases import drop_old_lists
 from recfleet.settings import Settings, settings
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _STUCK = timedelta(days=2)
 """A night that has been running for so long is mentioned; what it made stays."""

@@ -7,17 +7,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from psycopg2.extras import execute_values
 from pydantic import ValidationError
 
+from recfleet.database import Connection
 from recfleet.errors import InfrastructureError
 from recfleet.tenants import Mode, Policy
 from recfleet.tenants.fields import problems
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 State = Literal["planned", "validated", "judged", "published", "quarantined", "failed", "unchanged"]
 Outcome = Literal[

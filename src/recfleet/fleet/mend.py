@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.fleet.aliases import point_aliases
 from recfleet.fleet.rollbacks import take_back_rollback
@@ -21,8 +21,6 @@ from recfleet.settings import Settings
 from recfleet.tenants import lock_tenants
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.fleet.ledger import Night
 
 log = structlog.get_logger(__name__)

@@ -13,14 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.fleet.old_records import running_nights
 from recfleet.registry import OldRun, OldVersion, Retention
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _AT_ONCE = 200
 """Versions or runs of so many are deleted while their tenants' locks are held; a second at most."""

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.releases import WANTED_RELEASES
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _QUALITY = {
     "rows of quality_result": "delete from quality_result where night_id = %(night)s",

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.fleet.ledger import (
     Night,
     Outcome,
@@ -27,9 +27,6 @@ from recfleet.fleet.shards import cut_shards, estimate_milliseconds
 from recfleet.releases import create_partition
 from recfleet.settings import settings
 from recfleet.tenants import Tenant, fleet_policy, get_tenants, list_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = structlog.get_logger(__name__)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recfleet.audit import SCHEDULER, Entry, append_entries
+from recfleet.database import Connection
 from recfleet.tenants import Policy
 from recfleet.tenants.fields import flatten
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.fleet.ledger import Night
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import Champion
 from recfleet.fleet.stopwatch import Stopwatch
@@ -14,7 +15,6 @@ from recfleet.tenants import Policy
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
     from recfleet.als import AlsModel
     from recfleet.interactions.log import InteractionLog

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.fleet.champions import Champion, champions_since, previous_of
 from recfleet.fleet.evidence import Standing
 from recfleet.fleet.ledger import Night, TenantNight
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.judging import Evidence, Probation
 
 LONGEST_DAYS_A_NIGHT = 7

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg2.extras import RealDictCursor
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.fleet.ledger import NightKind
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 Row = dict[str, Any]
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.fleet.aliases import point_aliases
 from recfleet.fleet.champions import get_champion
 from recfleet.registry import Registry
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _MARKS = ("rolled_back_at", "rolled_back_to", "rolled_back_why")
 

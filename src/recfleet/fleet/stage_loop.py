@@ -15,21 +15,18 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import psycopg2
 import psycopg2.extras
 import structlog
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.errors import InfrastructureError, TenantError
 from recfleet.fleet import ledger
 from recfleet.fleet.ledger import Night, State, Step, TenantNight
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.settings import Settings, settings
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.interactions._batch import Batch
 from recfleet.interactions._csv import read_csv
 from recfleet.interactions._excel import read_excel
@@ -19,9 +18,6 @@ from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import check_readable, clean
 from recfleet.interactions.mapping import ColumnMapping
 from recfleet.tenants import tenant_names
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, LiteralString
+from typing import LiteralString
 
 import numpy as np
 import pyarrow as pa
 from psycopg2.extras import Json
 from pyarrow import csv
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned
 from recfleet.tenants import add_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _STAGING = """
 set local work_mem = '64MB';

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recfleet.database import Connection
 from recfleet.interactions.log import InteractionLog, microseconds
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.als.recipe import Signal
-from recfleet.database import read_arrow
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
+from recfleet.database import Connection, read_arrow
 
 _SCHEMA = pa.schema(
     [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2.extras import RealDictCursor
 
 from recfleet.audit import append_entries
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, RecfleetError
 from recfleet.fleet import approvals
 from recfleet.operations.champions import (
@@ -26,7 +26,6 @@ from recfleet.tenants import lock_tenants
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 Row = dict[str, Any]
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recfleet.audit import Chain, Fault, Head, OnRecord, check_chain, read_entries
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.tenants import Mode, get_tenant
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # The version that a tenant's last entry about its champion names, beside the one on record. A
 # repair that goes on from what is on record is such an entry, also where that is none.

@@ -18,7 +18,7 @@ import structlog
 from psycopg2.extras import RealDictCursor
 
 from recfleet.audit import OF_BACKFILL, Entry, append_entries
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.errors import BadInputError
 from recfleet.fleet.champions import champions_of
 from recfleet.fleet.close import close, failed_share
@@ -40,8 +40,6 @@ from recfleet.settings import settings
 from recfleet.tenants import Tenant, get_tenants, lock_tenants
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.fleet.stage_loop import ShardSummary
 
 log = structlog.get_logger(__name__)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg2.extras import Json
 
+from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import Champion
 from recfleet.fleet.ledger import Night, Outcome, open_night
@@ -16,9 +17,6 @@ from recfleet.fleet.press import press_lists, read_purchases
 from recfleet.registry import ArtifactStore
 from recfleet.releases import Draft, create_partition, stage_releases
 from recfleet.tenants import Policy, Tenant
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 BASIS = "by day"
 """What the ledger has as basis of such a night: no night's is equal, so the next one publishes."""

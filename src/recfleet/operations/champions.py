@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
 from recfleet.audit import Entry
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, RecfleetError, TenantError
 from recfleet.fleet.champions import Champion, Coronation, crown, get_champion
 from recfleet.fleet.ledger import Night, Outcome
@@ -39,9 +39,6 @@ from recfleet.registry import ArtifactStore, KnownVersion, find_versions
 from recfleet.releases import kept_release, switch_live
 from recfleet.settings import Settings, settings
 from recfleet.tenants import Tenant, get_tenant, lock_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 log = structlog.get_logger(__name__)
 

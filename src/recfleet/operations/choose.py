@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.fleet.ledger import Outcome
 from recfleet.releases import ServedBy
 from recfleet.tenants import Mode, check_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 Comparison = Literal["=", "!=", "~"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recfleet.audit import Entry, append_entries
+from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.champions import get_champion
 from recfleet.fleet.ledger import Night
@@ -24,9 +25,6 @@ from recfleet.registry import ArtifactStore
 from recfleet.releases import switch_live
 from recfleet.settings import settings
 from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 TOGETHER = 50
 """Tenants that are switched in one transaction, and locked for as long."""

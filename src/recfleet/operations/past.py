@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.fleet.old_models import tried_runs
 from recfleet.registry import KnownVersion
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 TRIAL = "a backfill's trial"
 

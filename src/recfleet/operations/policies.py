@@ -8,19 +8,17 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from recfleet.audit import Entry, append_entries
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.operations.result import Result, check_who_and_why
 from recfleet.tenants import Policy, check_tenants, fleet_policy, lock_tenants
 from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, policy_fields, problems
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 TOGETHER = 100
 """Tenants that are changed in one transaction, and locked for as long."""

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError
 from recfleet.fleet.report import find_night, trio
 from recfleet.operations.approvals import Answered, approve, list_waiting, reject
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.operations.approvals import Row
 
 Answer = Literal["all", "named", "none"]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from psycopg2.extras import RealDictCursor
 
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.registry import run_page, version_page
 from recfleet.settings import Settings
 from recfleet.tenants import Mode, get_tenant
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _DAGS = {"fleet": "nightly_fleet", "backfill": "tenant_backfill"}
 """Kind of night -> the DAG that runs such nights."""

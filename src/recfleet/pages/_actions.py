@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError, RecfleetError, UnknownTenantError
 from recfleet.operations.approvals import approve, reject
 from recfleet.operations.backfill_request import read_backfill
@@ -29,8 +30,6 @@ from recfleet.pages._words import by_name, some
 from recfleet.tenants import Mode, get_tenant
 
 if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
     from recfleet.operations.backfill_request import BackfillRequest
     from recfleet.tenants import Tenant
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from recfleet.database import Connection
 from recfleet.pages._rows import Row, rows
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _ROWS = 200
 _DECIDED = 50

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
+from recfleet.database import Connection
 from recfleet.pages._night import read_outcomes
 from recfleet.pages._rows import Row, one, rows
 from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING, WHOLE_FLEET
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 PAGE_ROWS = 50
 NEEDY_ROWS = 10

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from psycopg2.extensions import make_dsn
 
-from recfleet.database import connect
+from recfleet.database import Connection, connect
 from recfleet.errors import ConfigurationError, RecfleetError
 from recfleet.pages._forgery import Tokens
 from recfleet.pages._links import Links
@@ -31,9 +31,6 @@ from recfleet.pages._visitor import (
 )
 from recfleet.pages._words import FILTERS
 from recfleet.settings import settings
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 HERE = Path(__file__).parent
 _SECONDS_TO_CONNECT = 5

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.pages._rows import Row, one, rows
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 NIGHT_ROWS = 50
 TENANT_ROWS = 50

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from recfleet.database import Connection
 from recfleet.operations.policies import explain_policy
 from recfleet.pages._rows import Row, one, rows
 from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
 from recfleet.tenants import get_tenant
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 NIGHTS = 120
 """So many are in the chart, and so many trials in the table besides."""

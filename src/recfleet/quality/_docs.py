@@ -16,6 +16,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from recfleet.database import Connection
 from recfleet.quality import _words
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         ExpectationSuiteValidationResult,
         ExpectationValidationResult,
     )
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _SHOWN_VALUES = 20
 """Observed values of failing tenants that the summary shows of each expectation."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recfleet.database import read_arrow
+from recfleet.database import Connection, read_arrow
 from recfleet.quality._clock import Clock
 from recfleet.quality._library import failing_rows
 from recfleet.quality._profile import WINDOW_WEEKS
@@ -21,7 +21,6 @@ from recfleet.quality._suites import LINE_COLUMNS, Suite
 
 if TYPE_CHECKING:
     import pandas as pd
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 SAMPLE_LINES = 10
 """Lines shown for each failure."""

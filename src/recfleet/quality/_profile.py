@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.database import read_arrow
+from recfleet.database import Connection, read_arrow
 
 if TYPE_CHECKING:
     import pandas as pd
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 Unit = Literal["count", "share", "days", "times"]
 Floats = NDArray[np.float64]

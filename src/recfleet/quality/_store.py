@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from recfleet.database import copy_rows
+from recfleet.database import Connection, copy_rows
 from recfleet.quality._result import Result
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _COLUMNS = (
     "night_id", "tenant_id", "expectation", "severity", "success", "observed", "expected", "sample",

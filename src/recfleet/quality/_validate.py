@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recfleet.database import Connection
 from recfleet.quality import _words
 from recfleet.quality._clock import Clock
 from recfleet.quality._examine import Suspect, examine
@@ -21,7 +22,6 @@ from recfleet.quality._suites import Suite, load_suites
 
 if TYPE_CHECKING:
     import pandas as pd
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 
 def validate(

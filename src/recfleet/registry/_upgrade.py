@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
+from recfleet.database import Connection
 from recfleet.errors import ConfigurationError
 from recfleet.registry._library import away, driver_url, load_library, plain_url, translated
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _LOCK = 4_107_623_991
 """Any number, the same for everybody: who holds it is upgrading."""

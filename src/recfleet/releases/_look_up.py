@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from recfleet.database import Connection
 from recfleet.errors import RecfleetError
 from recfleet.tenants import check_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 # One statement, and so one moment: the release and the list are of each other.
 _QUERY = """

@@ -18,16 +18,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import psycopg2
 from psycopg2 import sql
 
+from recfleet.database import Connection, Cursor
 from recfleet.releases._partition import LOCK, NIGHTS_OF_PARTITIONS
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 _MERGED = "recommendation_kept_"
 _MERGED_PATTERN = f"^{_MERGED}[0-9]+$"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from psycopg2 import sql
 
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
+from recfleet.database import Connection
 
 LOCK = "pg_advisory_xact_lock(hashtext('recfleet recommendation partitions'), 0)"
 """Whoever changes which partitions there are holds it until its transaction ends."""

@@ -6,18 +6,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from psycopg2.extras import execute_values
 
+from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.releases._check import Check
 from recfleet.releases._lists import Lists
 from recfleet.releases._wire import copy_lists
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 ServedBy = Literal["model", "popularity"]
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from psycopg2.extras import execute_values
 
+from recfleet.database import Connection
 from recfleet.errors import TenantError
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _SWITCH = """
 insert into live_release (tenant_id, release_id, night_id) values %s

@@ -11,17 +11,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from psycopg2.extensions import encodings
 
+from recfleet.database import Connection, Cursor
 from recfleet.releases._lists import Lists
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-    from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 _COPY = (
     "copy recommendation (night_id, release_id, customer_id, products, scores, source) "

@@ -6,15 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.synthetic.world import World
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _SOURCE = "synthetic tenants "
 

@@ -11,18 +11,14 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
 
-from recfleet.database import connect, transaction
+from recfleet.database import Connection, connect, transaction
 from recfleet.errors import BadInputError
 from recfleet.synthetic._fleet import begin_ingest, check_same_world, end_ingest, find_fleet
 from recfleet.synthetic._traits import Traits, traits
 from recfleet.synthetic._write import Writer, Written
 from recfleet.synthetic.world import UNTIL, WEEKS, World
 from recfleet.tenants import add_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 Progress = Callable[[int, int], None]
 """Called with the interactions written so far, about, and those to be written in all, about."""

@@ -7,10 +7,10 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recfleet.database import Connection
 from recfleet.interactions import Cleaned, Loader
 from recfleet.synthetic._days import Lines, draw_lines, expected_lines
 from recfleet.synthetic._files import clean_broken_day
@@ -19,9 +19,6 @@ from recfleet.synthetic._market import Market
 from recfleet.synthetic._traits import Traits
 from recfleet.synthetic._words import product_categories, product_names
 from recfleet.synthetic.world import World
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 _COLUMNS = (
     "tenant_id", "occurred_at", "line_hash", "customer_id", "product_id", "quantity", "amount",

@@ -6,18 +6,16 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from recfleet.database import Connection
 from recfleet.errors import UnknownTenantError
 from recfleet.tenants._slug import check_tenant_id
 from recfleet.tenants.defaults import fleet_policy, in_force
 from recfleet.tenants.fields import problems
 from recfleet.tenants.policy import Policy
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 Mode = Literal["on", "frozen", "off"]
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import structlog
 
 from recfleet import registry
+from recfleet.database import Connection
 from recfleet.fleet.approvals import Request, ask
 from recfleet.fleet.champions import (
     Champion,
@@ -41,10 +41,6 @@ from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.registry import ArtifactStore, Promotion, Registry
 from recfleet.tenants import Mode, Policy, get_modes, lock_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
-
 
 log = structlog.get_logger(__name__)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from recfleet.audit import Entry, append_entries
-from recfleet.database import transaction
+from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
 from recfleet.operations.doctor._audit import AUDIT, MODES
@@ -20,9 +19,6 @@ from recfleet.operations.doctor._nights import INTENTS, NIGHTS
 from recfleet.registry import ArtifactStore
 from recfleet.settings import Settings
 from recfleet.tenants import lock_tenants
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 CHECKS = (NIGHTS, INTENTS, AUDIT, MODES, VERSIONS, ALIASES, FILES, APPROVALS, OVERTAKEN, LISTS)
 """In the order in which they are repaired: what a later one finds may be gone with an earlier."""

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from recfleet.database import Connection
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import Settings
 from recfleet.tenants import Mode
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import connection as Connection  # noqa: N812
 
 Told = Callable[[int, int], None]
 """Is told how many of how many have been looked at."""
