@@ -75,9 +75,9 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     """Do what was answered, in the name of who answered."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.fleet.approvals import expire
     from recfleet.operations.questions import carry_out as do
     from recfleet.operations.questions import tell_answers
+    from recfleet.record.approvals import expire
 
     [option] = answered["chosen_options"]
     user, given = answered["responded_by_user"], answered["params_input"] or {}

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recfleet.interactions.log import InteractionLog
+from recfleet.models.log import InteractionLog
 
 VARIABLE = "RECFLEET_ONLINE_RETAIL"
 STORY = [

@@ -31,29 +31,32 @@ ARROWS: dict[str, set[str]] = {
     # What a night is made of: these know one another only where their work needs it.
     "database": set(),
     "audit": {"database"},
-    "als": set(),
-    "popularity": set(),
-    "tenants": {"als", "database"},  # a tenant's policy holds its recipe
-    "interactions": {"als", "database", "tenants"},  # a matrix is made by a recipe's signal
+    "statistics": set(),
+    "models": set(),
+    "tenants": {"database", "models"},  # a tenant's policy holds its recipe
+    "interactions": {"database", "models", "tenants"},  # what is read is what models are made from
     "synthetic": {"database", "interactions", "tenants"},
     "quality": {"database"},
-    "judging": {"als", "interactions", "popularity", "tenants"},
-    "registry": {"als", "database", "tenants"},
-    "releases": {"als", "database", "interactions", "popularity", "tenants"},
+    "judging": {"models", "statistics", "tenants"},
+    "registry": {"database", "models", "tenants"},
+    "releases": {"database", "models", "tenants"},
+    "record": {"audit", "database", "registry", "tenants"},
     # The night itself.
     "fleet": {
-        "als", "audit", "database", "interactions", "judging", "quality", "registry", "releases",
-        "tenants",
+        "audit", "database", "interactions", "judging", "models", "quality", "record", "registry",
+        "releases", "tenants",
     },
     # What a person does by day, over nights and rooms.
-    "operations": {"als", "audit", "database", "fleet", "registry", "releases", "tenants"},
+    "operations": {
+        "audit", "database", "fleet", "models", "record", "registry", "releases", "tenants",
+    },
     # The pages inside the Airflow UI.
     "pages": {"audit", "database", "operations", "quality", "registry", "releases", "tenants"},
     # The stack on one machine.
     "local": {"database"},
     # The commands.
     "cli": {
-        "audit", "database", "fleet", "interactions", "local", "operations", "releases",
+        "audit", "database", "fleet", "interactions", "local", "operations", "record", "releases",
         "synthetic", "tenants",
     },
 }  # fmt: skip
@@ -62,7 +65,7 @@ ARROWS: dict[str, set[str]] = {
 HEAVY: dict[str, set[str]] = {
     "airflow": set(),
     "great_expectations": {"quality"},
-    "implicit": {"als"},
+    "implicit": {"models"},
     "mlflow": {"registry"},
     "pandas": {"quality", "registry"},
 }
@@ -99,7 +102,7 @@ def _walk(node: ast.AST, *, at_top: bool) -> Iterator[Import]:
             yield from (Import(name.name, child.lineno, at_top) for name in child.names)
         elif isinstance(child, ast.ImportFrom):
             yield Import(child.module or "", child.lineno, at_top)
-            # `from recfleet import als` names its room second.
+            # `from recfleet.models import als` names its room second.
             if child.module == "recfleet":
                 for name in child.names:
                     yield Import(f"recfleet.{name.name}", child.lineno, at_top)
@@ -350,9 +353,7 @@ def test_every_table_and_view_is_in_the_architecture() -> None:
 def test_paths_that_are_named_are_there() -> None:
     for name in ("CONTRIBUTING.md", "docs/architecture.md"):
         page = (CHECKOUT / name).read_text(encoding="utf-8")
-        for path in re.findall(
-            r"`((?:fleet|judging|quality|registry|releases|als)/[\w./]*)`", page
-        ):
+        for path in re.findall(rf"`((?:{'|'.join(ARROWS)})/[\w./]*)`", page):
             assert (SOURCE / path).exists(), f"{name} names {path}"
         for path in re.findall(r"`((?:src|dags|deploy|expectations|tests)/[\w./]*)`", page):
             known = (CHECKOUT / path).exists() or path.endswith("test_few_products.py")

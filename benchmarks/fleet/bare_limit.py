@@ -67,8 +67,8 @@ def _shares(tenant_ids: Sequence[str], as_of: datetime, processes: int) -> list[
 def _work(
     tenant_ids: Sequence[str], as_of: datetime, barrier: Barrier, answers: Queue[float]
 ) -> None:
-    from recfleet.als import load_library
     from recfleet.database import connect
+    from recfleet.models.als import load_library
 
     load_library()
     with closing(connect()) as connection:
@@ -81,8 +81,8 @@ def _work(
 
 
 def _matrix(connection: Any, tenant_id: str, as_of: datetime) -> csr_matrix:
-    from recfleet.als import Recipe
     from recfleet.interactions import read_log
+    from recfleet.models.recipe import Recipe
 
     recipe = Recipe()
     log = read_log(connection, tenant_id, as_of)
@@ -98,9 +98,9 @@ def fit_and_recommend(matrix: csr_matrix) -> None:
     """Implicit's own fit and recommend, by the default recipe, on one thread."""
     from implicit.cpu.als import AlternatingLeastSquares
 
-    from recfleet.als import Recipe
-    from recfleet.als._fit import capped_factors, scaled_penalty
-    from recfleet.als._threads import one_thread
+    from recfleet.models.als._fit import capped_factors, scaled_penalty
+    from recfleet.models.als._threads import one_thread
+    from recfleet.models.recipe import Recipe
 
     recipe = Recipe()
     with one_thread():

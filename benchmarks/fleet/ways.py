@@ -21,11 +21,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from tests.registry.plainly import Plainly
 
-from recfleet.als import AlsModel, Recipe, dump_model, fit, load_library
-from recfleet.als._fold_in import solve, solve_in_factors
 from recfleet.database import connect, migrate
 from recfleet.interactions import read_log
 from recfleet.local import PostgresServer, free_port
+from recfleet.models.als import AlsModel, dump_model, fit, load_library
+from recfleet.models.als._fold_in import solve, solve_in_factors
+from recfleet.models.recipe import Recipe
 from recfleet.registry import ArtifactStore, Challenger, Promotion, Registry, upgrade_store
 from recfleet.synthetic import UNTIL, World, seed
 

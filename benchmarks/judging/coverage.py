@@ -12,7 +12,7 @@ from benchmarks.judging.story import Story
 from benchmarks.judging.tenants import Tenant
 from benchmarks.judging.trials import FIRST, drifting
 from recfleet.judging import Score, compare, score
-from recfleet.judging._bootstrap import resampled_means
+from recfleet.statistics._bootstrap import resampled_means
 
 LEVELS = (0.95, 0.995)
 _RESAMPLES = 10_000

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.judging.tenants import Tenant
-from recfleet.interactions.log import microseconds
+from recfleet.models.log import microseconds
 
 WRONG_SHARE = 0.1
 """Of the lines, by default, given to customers who did not buy them."""

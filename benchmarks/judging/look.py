@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from recfleet.judging import Comparison, Estimate, Evidence, pool, rule
+from recfleet.judging import Comparison, Evidence, pool, rule
 from recfleet.judging._probation import weigh_trial
+from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmarks.judging.look import Look
 from benchmarks.judging.tenants import Tenant
-from recfleet.als import AlsModel, Factors
-from recfleet.interactions.log import InteractionLog
 from recfleet.judging import Holdout, compare, score, score_popularity
 from recfleet.judging._rmse import squared_errors
+from recfleet.models.als import AlsModel, Factors
+from recfleet.models.log import InteractionLog
 
 
 @dataclass

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, time
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Factors, Recipe, fit, fold_in
-from recfleet.interactions.log import InteractionLog, microseconds
 from recfleet.judging import Holdout
+from recfleet.models.als import AlsModel, Factors, fit, fold_in
+from recfleet.models.log import InteractionLog, microseconds
+from recfleet.models.recipe import Recipe
 from recfleet.synthetic import World
 from recfleet.synthetic._days import Lines, draw_lines
 from recfleet.synthetic._ids import customer_ids, product_ids

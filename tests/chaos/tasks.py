@@ -23,16 +23,17 @@ from typing import Any
 import psycopg2
 import tqdm.auto
 
-from recfleet import als, quality, registry
+from recfleet import quality, registry
 from recfleet.errors import InfrastructureError
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
-from recfleet.fleet.ledger import TenantNight
 from recfleet.fleet.plan import plan
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stages import STAGES
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.fleet.supervisor import run_supervised
+from recfleet.models import als
+from recfleet.record.ledger import TenantNight
 from tests.chaos.world import Occasion
 
 WELL, TROUBLE, WRONG = 0, 3, 4

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection
-from recfleet.fleet.champions import Champion
 from recfleet.fleet.evidence import Standing, read_standings
-from recfleet.fleet.ledger import Night, TenantNight
 from recfleet.judging import Evidence
+from recfleet.record.champions import Champion
+from recfleet.record.ledger import Night, TenantNight
 from recfleet.settings import Settings
 from recfleet.tenants import Policy
 from tests.nights import START, WEEK, query, run_night, shop

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recfleet.als import AlsModel, Factors, load_model
-from recfleet.als._fold_in import solve_in_factors
 from recfleet.database import Connection
 from recfleet.fleet.stages.train import train
 from recfleet.interactions import InteractionLog, active_products, read_log
 from recfleet.interactions.catalogue import read_discontinued
 from recfleet.judging import Holdout, Score, judge, score, score_popularity
+from recfleet.models.als import AlsModel, Factors, load_model
+from recfleet.models.als._fold_in import solve_in_factors
 from recfleet.registry import ArtifactStore
 from recfleet.releases._make import lists_from_factors
 from recfleet.settings import Settings

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from recfleet.als import Recipe
 from recfleet.database import Connection
-from recfleet.fleet.champions import get_champions
 from recfleet.fleet.close import close
 from recfleet.fleet.decide import decide
 from recfleet.fleet.evidence import read_standings
-from recfleet.fleet.ledger import Night, TenantNight
 from recfleet.fleet.plan import plan
 from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.judging import Evidence
+from recfleet.models.recipe import Recipe
 from recfleet.operations.approvals import approve
+from recfleet.record.champions import get_champions
+from recfleet.record.ledger import Night, TenantNight
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from recfleet.tenants import Mode, Policy

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from recfleet import als, quality, registry
+from recfleet import quality, registry
 from recfleet.database import Connection, connect
 from recfleet.errors import InfrastructureError
 from recfleet.fleet.close import close
@@ -23,6 +23,7 @@ from recfleet.fleet.plan import plan
 from recfleet.fleet.stages import STAGES
 from recfleet.fleet.supervisor import run_supervised
 from recfleet.local import PostgresServer
+from recfleet.models import als
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als import Factors
 from recfleet.judging import Holdout
+from recfleet.models.als import Factors
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 

@@ -22,8 +22,8 @@ from benchmarks.judging.story import Story
 from benchmarks.judging.tenants import Tenant
 from benchmarks.judging.trials import FIRST, QUICK, TRIALS, steady
 
-from recfleet.interactions.log import microseconds
 from recfleet.judging import Evidence, Probation, judge, score, score_popularity
+from recfleet.models.log import microseconds
 from recfleet.tenants import Policy
 
 

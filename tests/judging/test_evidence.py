@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recfleet.als import Recipe
-from recfleet.judging import Estimate, Evidence, Score, flatten, judge, pool
+from recfleet.judging import Evidence, Score, flatten, judge, pool
 from recfleet.judging._evidence import mean_gain
+from recfleet.models.recipe import Recipe
+from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
 from tests.judging.test_verdict import holdout
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recfleet.errors import TenantError
-from recfleet.interactions.log import InteractionLog, microseconds
 from recfleet.judging import Holdout, check_no_leak
+from recfleet.models.log import InteractionLog, microseconds
 from tests.judging._twins import holdout_of
 
 AS_OF = datetime(2024, 3, 15, tzinfo=UTC)

@@ -12,17 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from recfleet.judging import (
-    Comparison,
-    Estimate,
-    Evidence,
-    Probation,
-    Score,
-    Verdict,
-    flatten,
-    judge,
-)
+from recfleet.judging import Comparison, Evidence, Probation, Score, Verdict, flatten, judge
 from recfleet.judging._probation import weigh_trial
+from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
 from tests.judging.test_verdict import holdout, scored
 

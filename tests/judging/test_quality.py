@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recfleet.als import fit, fold_in
 from recfleet.judging import Holdout, judge, score, score_popularity
+from recfleet.models.als import fit, fold_in
 from recfleet.tenants import Policy
 from tests.online_retail import VARIABLE, OnlineRetail, online_retail_path
 

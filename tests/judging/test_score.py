@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recfleet.als import Factors
 from recfleet.errors import TenantError
 from recfleet.judging import Score, _ranking, _rmse, score, score_popularity
+from recfleet.models.als import Factors
 from tests.judging import _twins as twins
 from tests.judging._twins import holdout_of, some_factors, some_holdout
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recfleet.judging import Holdout, Score, compare, flatten, judge, needed_gain
-from recfleet.judging import _bootstrap as bootstrap
-from recfleet.judging._bootstrap import resampled_means
+from recfleet.statistics import _bootstrap as bootstrap
+from recfleet.statistics._bootstrap import resampled_means
 from recfleet.tenants import Policy
 from tests.judging._twins import holdout_of
 

@@ -12,8 +12,9 @@ import pytest
 from moto.server import ThreadedMotoServer
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Recipe, fit
 from recfleet.local import PostgresServer
+from recfleet.models.als import AlsModel, fit
+from recfleet.models.recipe import Recipe
 from recfleet.registry import ArtifactStore, Registry
 
 BUCKET = "models"

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Factors, dump_model, fold_in, rank
 from recfleet.errors import TenantError
+from recfleet.models.als import AlsModel, Factors, dump_model, fold_in, rank
 from recfleet.registry import ArtifactStore, Registry, load_library, model_folder
 from recfleet.registry._folder import mlmodel_text
 from tests.registry.writing import log, register

@@ -9,9 +9,9 @@ from urllib.request import url2pathname
 
 import pytest
 
-from recfleet.als import AlsModel, dump_model, load_model
 from recfleet.errors import BadInputError, ConfigurationError, InfrastructureError, TenantError
 from recfleet.local import PostgresServer, free_port
+from recfleet.models.als import AlsModel, dump_model, load_model
 from recfleet.registry import (
     Aliases,
     ArtifactStore,

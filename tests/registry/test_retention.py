@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from recfleet.als import AlsModel
+from recfleet.models.als import AlsModel
 from recfleet.registry import (
     ArtifactStore,
     LoggedRun,

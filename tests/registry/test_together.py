@@ -10,8 +10,8 @@ from urllib.request import url2pathname
 import psycopg2
 import pytest
 
-from recfleet.als import AlsModel, dump_model
 from recfleet.errors import ConfigurationError, InfrastructureError, TenantError
+from recfleet.models.als import AlsModel, dump_model
 from recfleet.registry import (
     Aliases,
     ArtifactStore,

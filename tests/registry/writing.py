@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from recfleet.als import AlsModel, dump_model
+from recfleet.models.als import AlsModel, dump_model
 from recfleet.registry import Challenger, LoggedRun, Promotion, Registry
 
 AS_OF = datetime(2011, 12, 10, tzinfo=UTC)

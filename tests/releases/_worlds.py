@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.als import Factors
 from recfleet.database import Connection
-from recfleet.interactions.log import InteractionLog
+from recfleet.models.als import Factors
+from recfleet.models.log import InteractionLog
 from recfleet.releases import Check, Draft, Lists, create_partition, stage_releases
 from recfleet.tenants import add_tenants
 

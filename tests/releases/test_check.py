@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recfleet.als import Recipe
-from recfleet.interactions.log import InteractionLog
+from recfleet.models.log import InteractionLog
+from recfleet.models.recipe import Recipe
 from recfleet.releases import Check, Lists, check_lists
 from recfleet.releases._make import exclude_customers, lists_from_factors
 from tests.releases._worlds import log_of, random_factors, random_log

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recfleet.als import Factors, Recipe, fit
-from recfleet.interactions.log import InteractionLog
-from recfleet.popularity import product_popularity
+from recfleet.models.als import Factors, fit
+from recfleet.models.log import InteractionLog
+from recfleet.models.popularity import product_popularity
+from recfleet.models.recipe import Recipe
 from recfleet.releases import _make, check_lists, make_lists
 from recfleet.releases._make import exclude_customers, lists_from_factors
 from tests.releases._worlds import as_dict, log_of, random_factors, random_log

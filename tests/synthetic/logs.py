@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 
 from recfleet.interactions import InteractionLog
-from recfleet.interactions.log import microseconds
+from recfleet.models.log import microseconds
 from recfleet.synthetic import Traits, World
 from recfleet.synthetic._days import draw_lines
 from recfleet.synthetic._ids import customer_ids, product_ids

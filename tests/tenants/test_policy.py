@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
-from recfleet.als import fit
-from recfleet.als.recipe import LARGEST_ALPHA, Recipe
+from recfleet.models.als import fit
+from recfleet.models.recipe import LARGEST_ALPHA, Recipe
 from recfleet.tenants import Policy
 from recfleet.tenants.fields import policy_fields, problems
 from recfleet.tenants.policy import AS_GOOD_AS_EVER

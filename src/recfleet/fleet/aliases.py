@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recfleet.database import Connection
-from recfleet.fleet.champions import get_champion
+from recfleet.record.champions import get_champion
 from recfleet.registry import Registry
 
 

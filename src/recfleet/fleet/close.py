@@ -11,12 +11,12 @@ from psycopg2.extras import Json
 
 from recfleet.audit import Head, read_head
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet import approvals, ledger
 from recfleet.fleet.mend import take_back_promotions
+from recfleet.record import approvals, ledger
 from recfleet.settings import settings
 
 if TYPE_CHECKING:
-    from recfleet.fleet.ledger import Night
+    from recfleet.record.ledger import Night
 
 log = structlog.get_logger(__name__)
 

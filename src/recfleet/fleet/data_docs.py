@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from recfleet.database import connect, transaction
-from recfleet.fleet import ledger
+from recfleet.record import ledger
 from recfleet.settings import settings, suites_folder
 
 

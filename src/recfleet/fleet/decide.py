@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet import ledger
+from recfleet.record import ledger
 from recfleet.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from recfleet.fleet.ledger import Night
+    from recfleet.record.ledger import Night
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
-from recfleet.fleet.champions import Champion, champions_since
-from recfleet.fleet.ledger import Night, TenantNight
+from recfleet.record.champions import Champion, champions_since
+from recfleet.record.ledger import Night, TenantNight
 
 if TYPE_CHECKING:
     from recfleet.judging import Evidence

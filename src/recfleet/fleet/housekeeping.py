@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet import approvals, old_models, old_records
+from recfleet.fleet import old_models, old_records
+from recfleet.record import approvals
 from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
 from recfleet.releases import drop_old_lists
 from recfleet.settings import Settings, settings

@@ -21,7 +21,7 @@ from recfleet.settings import Settings
 from recfleet.tenants import lock_tenants
 
 if TYPE_CHECKING:
-    from recfleet.fleet.ledger import Night
+    from recfleet.record.ledger import Night
 
 log = structlog.get_logger(__name__)
 

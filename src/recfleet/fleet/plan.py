@@ -11,7 +11,10 @@ from typing import Any
 import structlog
 
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet.ledger import (
+from recfleet.fleet.policy_audit import audit_fleet_policy
+from recfleet.fleet.request import read_request
+from recfleet.fleet.shards import cut_shards, estimate_milliseconds
+from recfleet.record.ledger import (
     Night,
     Outcome,
     Planned,
@@ -21,9 +24,6 @@ from recfleet.fleet.ledger import (
     write_left_out,
     write_plan,
 )
-from recfleet.fleet.policy_audit import audit_fleet_policy
-from recfleet.fleet.request import read_request
-from recfleet.fleet.shards import cut_shards, estimate_milliseconds
 from recfleet.releases import create_partition
 from recfleet.settings import settings
 from recfleet.tenants import Tenant, fleet_policy, get_tenants, list_tenants

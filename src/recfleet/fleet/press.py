@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion
 from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.record.champions import Champion
 from recfleet.registry import ArtifactStore
 from recfleet.tenants import Policy
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from recfleet.als import AlsModel
-    from recfleet.interactions.log import InteractionLog
+    from recfleet.models.als import AlsModel
+    from recfleet.models.log import InteractionLog
     from recfleet.releases import Check, Lists
 
 
@@ -72,7 +72,7 @@ def press_lists(
         TenantError: the model cannot be loaded, or the lists may not be shown to anybody; with what
             is wrong with them.
     """
-    from recfleet.als import load_model
+    from recfleet.models.als import load_model
     from recfleet.releases import check_lists, make_lists
 
     watch = watch or Stopwatch()

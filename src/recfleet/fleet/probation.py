@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
-from recfleet.fleet.champions import Champion, champions_since, previous_of
 from recfleet.fleet.evidence import Standing
-from recfleet.fleet.ledger import Night, TenantNight
+from recfleet.record.champions import Champion, champions_since, previous_of
+from recfleet.record.ledger import Night, TenantNight
 
 if TYPE_CHECKING:
     from recfleet.judging import Evidence, Probation

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from recfleet.database import Connection
 from recfleet.fleet.aliases import point_aliases
-from recfleet.fleet.champions import get_champion
+from recfleet.record.champions import get_champion
 from recfleet.registry import Registry
 
 _MARKS = ("rolled_back_at", "rolled_back_to", "rolled_back_why")

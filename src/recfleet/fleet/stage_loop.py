@@ -23,9 +23,9 @@ import structlog
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.errors import InfrastructureError, TenantError
-from recfleet.fleet import ledger
-from recfleet.fleet.ledger import Night, State, Step, TenantNight
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.record import ledger
+from recfleet.record.ledger import Night, State, Step, TenantNight
 from recfleet.settings import Settings, settings
 
 log = structlog.get_logger(__name__)

@@ -33,11 +33,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import structlog
 from psycopg2.extras import Json
 
-from recfleet import als, quality, registry
+from recfleet import quality, registry
 from recfleet.database import connect, transaction
 from recfleet.errors import InfrastructureError
-from recfleet.fleet import ledger
-from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.stage_loop import (
     Desk,
     Onlooker,
@@ -49,6 +47,9 @@ from recfleet.fleet.stage_loop import (
     too_much_memory,
 )
 from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.models import als
+from recfleet.record import ledger
+from recfleet.record.ledger import Step, TenantNight
 from recfleet.settings import settings
 from recfleet.tenants import Policy
 

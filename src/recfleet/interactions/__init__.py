@@ -11,8 +11,9 @@ from recfleet.interactions.catalogue import (
     read_discontinued,
 )
 from recfleet.interactions.clean import NO_TENANT, REASONS, Cleaned, clean
-from recfleet.interactions.log import InteractionLog, read_log
+from recfleet.interactions.log import read_log
 from recfleet.interactions.mapping import ONLINE_RETAIL, PRESETS, ColumnMapping
+from recfleet.models.log import InteractionLog
 
 __all__ = [
     "NO_TENANT",

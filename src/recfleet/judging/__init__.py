@@ -1,7 +1,6 @@
 """Judging: how good each contender would have been on the holdout, and what follows from it."""
 
 from recfleet.judging._compare import Comparison, compare
-from recfleet.judging._estimate import Estimate
 from recfleet.judging._evidence import Evidence, Pooled, pool
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._leak import LeakError, check_no_leak
@@ -12,7 +11,6 @@ from recfleet.judging._verdict import Verdict, flatten, judge, too_few
 
 __all__ = [
     "Comparison",
-    "Estimate",
     "Evidence",
     "Holdout",
     "LeakError",

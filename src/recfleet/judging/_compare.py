@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.judging._bootstrap import resampled_means
-from recfleet.judging._estimate import Estimate
 from recfleet.judging._score import Score
+from recfleet.statistics import Estimate, resampled_means
 
 
 @dataclass(frozen=True)

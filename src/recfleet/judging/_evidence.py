@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recfleet.judging._estimate import Estimate
+from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
 
 

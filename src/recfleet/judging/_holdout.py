@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als import Signal
-from recfleet.interactions.log import InteractionLog
+from recfleet.models.log import InteractionLog
+from recfleet.models.recipe import Signal
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.als import top_k
 from recfleet.judging._holdout import Holdout
+from recfleet.models.als import top_k
 
 CUTOFF = 10
 _CHUNK_SCORES = 4_000_000

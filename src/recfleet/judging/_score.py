@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.als import Factors
 from recfleet.errors import TenantError
-from recfleet.judging._estimate import Estimate
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._ranking import hits, ndcg, recall
 from recfleet.judging._rmse import squared_errors
-from recfleet.popularity import product_popularity
+from recfleet.models.als import Factors
+from recfleet.models.popularity import product_popularity
+from recfleet.statistics import Estimate
 
 
 @dataclass(frozen=True, eq=False)

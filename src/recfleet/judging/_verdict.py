@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from recfleet.judging._compare import Comparison, compare
-from recfleet.judging._estimate import Estimate
 from recfleet.judging._evidence import Evidence, Pooled, pool
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._probation import Probation, behind_previous, try_champion
 from recfleet.judging._rule import needed_gain, rule
 from recfleet.judging._score import Score
+from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
 
 Kind = Literal["promote", "keep", "rollback", "reject"]

@@ -11,7 +11,6 @@ from psycopg2.extras import RealDictCursor
 from recfleet.audit import append_entries
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, RecfleetError
-from recfleet.fleet import approvals
 from recfleet.operations.champions import (
     ByHand,
     Case,
@@ -20,6 +19,7 @@ from recfleet.operations.champions import (
     said,
 )
 from recfleet.operations.result import check_who_and_why
+from recfleet.record import approvals
 from recfleet.settings import settings
 from recfleet.tenants import lock_tenants
 

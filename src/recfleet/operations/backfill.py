@@ -20,10 +20,14 @@ from psycopg2.extras import RealDictCursor
 from recfleet.audit import OF_BACKFILL, Entry, append_entries
 from recfleet.database import Connection, connect, transaction
 from recfleet.errors import BadInputError
-from recfleet.fleet.champions import champions_of
 from recfleet.fleet.close import close, failed_share
 from recfleet.fleet.decide import decide
-from recfleet.fleet.ledger import (
+from recfleet.fleet.plan import Idle, Prospect, place, survey
+from recfleet.fleet.stages import PUBLISH, TRAIN_AND_JUDGE, VALIDATE
+from recfleet.fleet.supervisor import import_ahead, run_supervised
+from recfleet.operations.backfill_request import BackfillRequest, read_conf
+from recfleet.record.champions import champions_of
+from recfleet.record.ledger import (
     FINAL_STATES,
     Night,
     nights_of_backfill,
@@ -31,10 +35,6 @@ from recfleet.fleet.ledger import (
     shards_with_work,
     write_plan,
 )
-from recfleet.fleet.plan import Idle, Prospect, place, survey
-from recfleet.fleet.stages import PUBLISH, TRAIN_AND_JUDGE, VALIDATE
-from recfleet.fleet.supervisor import import_ahead, run_supervised
-from recfleet.operations.backfill_request import BackfillRequest, read_conf
 from recfleet.releases import create_partition, create_shared_partition
 from recfleet.settings import settings
 from recfleet.tenants import Tenant, get_tenants, lock_tenants

@@ -11,9 +11,9 @@ from psycopg2.extras import Json
 
 from recfleet.database import Connection
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion
-from recfleet.fleet.ledger import Night, Outcome, open_night
 from recfleet.fleet.press import press_lists, read_purchases
+from recfleet.record.champions import Champion
+from recfleet.record.ledger import Night, Outcome, open_night
 from recfleet.registry import ArtifactStore
 from recfleet.releases import Draft, create_partition, stage_releases
 from recfleet.tenants import Policy, Tenant

@@ -22,8 +22,6 @@ import structlog
 from recfleet.audit import Entry
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, RecfleetError, TenantError
-from recfleet.fleet.champions import Champion, Coronation, crown, get_champion
-from recfleet.fleet.ledger import Night, Outcome
 from recfleet.fleet.mend import take_back_promotions
 from recfleet.operations.by_day import (
     close_operator_night,
@@ -35,6 +33,8 @@ from recfleet.operations.by_day import (
 )
 from recfleet.operations.past import gone_back, remarks
 from recfleet.operations.result import Result, check_who_and_why
+from recfleet.record.champions import Champion, Coronation, crown, get_champion
+from recfleet.record.ledger import Night, Outcome
 from recfleet.registry import ArtifactStore, KnownVersion, find_versions
 from recfleet.releases import kept_release, switch_live
 from recfleet.settings import Settings, settings
@@ -213,7 +213,7 @@ class ByHand:
 
     def _load(self, case: Case, version: int) -> Champion:
         """The version, once its files are seen to be whole."""
-        from recfleet.als import load_model
+        from recfleet.models.als import load_model
 
         known = case.versions[version]
         model = load_model(self._artifacts.read(known.model_uri))

@@ -10,8 +10,6 @@ from typing import Any
 from recfleet.audit import Entry, append_entries
 from recfleet.database import Connection
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import get_champion
-from recfleet.fleet.ledger import Night
 from recfleet.operations.by_day import (
     close_operator_night,
     honours,
@@ -21,6 +19,8 @@ from recfleet.operations.by_day import (
     tenant_time,
 )
 from recfleet.operations.result import Result, check_who_and_why
+from recfleet.record.champions import get_champion
+from recfleet.record.ledger import Night
 from recfleet.registry import ArtifactStore
 from recfleet.releases import switch_live
 from recfleet.settings import settings

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Factors, fold_in, load_model, rank
-from recfleet.als.recipe import Signal
+from recfleet.models.als import AlsModel, Factors, fold_in, load_model, rank
+from recfleet.models.recipe import Signal
 
 if TYPE_CHECKING:
     import pandas as pd

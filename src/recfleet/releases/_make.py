@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Factors, Recipe, fold_in, rank
-from recfleet.interactions.log import InteractionLog
-from recfleet.popularity import product_popularity
+from recfleet.models.als import AlsModel, Factors, fold_in, rank
+from recfleet.models.log import InteractionLog
+from recfleet.models.popularity import product_popularity
+from recfleet.models.recipe import Recipe
 from recfleet.releases._lists import Lists
 
 _CHUNK_CELLS = 4_000_000

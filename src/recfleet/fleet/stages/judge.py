@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion
 from recfleet.fleet.evidence import Standing
 from recfleet.fleet.probation import OnProbation
+from recfleet.record.champions import Champion
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
-    from recfleet.als import AlsModel
-    from recfleet.interactions.log import InteractionLog
     from recfleet.judging import Holdout, Probation, Score, Verdict
+    from recfleet.models.als import AlsModel
+    from recfleet.models.log import InteractionLog
     from recfleet.tenants import Policy
 
 log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ def load_champion(
     A champion whose files are gone or damaged can be neither judged nor served. The challenger then
     has to beat popularity, as a first model does; or the tenant would be stuck with nothing.
     """
-    from recfleet.als import load_model
+    from recfleet.models.als import load_model
 
     if on_record is None:
         return None, None
@@ -85,7 +85,7 @@ def score_previous(
         interactions: it is folded in from.
         artifacts: where it is.
     """
-    from recfleet.als import load_model
+    from recfleet.models.als import load_model
 
     try:
         previous = load_model(artifacts.read(on_probation.previous.model_uri))
@@ -144,8 +144,8 @@ def _score_as_served(
     who: str, model: AlsModel, holdout: Holdout, interactions: InteractionLog
 ) -> Score:
     """A model's score, folded in from what its own recipe makes of the history."""
-    from recfleet.als import fold_in
     from recfleet.judging import check_no_leak, score
+    from recfleet.models.als import fold_in
 
     check_no_leak(model.train_end, holdout.start, who=who)
     history = interactions.matrix(model.recipe.signal, before=holdout.start)

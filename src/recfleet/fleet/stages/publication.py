@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion
-from recfleet.fleet.ledger import Outcome, TenantNight
 from recfleet.fleet.press import press_lists
 from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.record.champions import Champion
+from recfleet.record.ledger import Outcome, TenantNight
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from recfleet.interactions.log import InteractionLog
+    from recfleet.models.log import InteractionLog
     from recfleet.releases import Check, Lists
 
 log = structlog.get_logger(__name__)

@@ -20,8 +20,15 @@ import structlog
 
 from recfleet import registry
 from recfleet.database import Connection
-from recfleet.fleet.approvals import Request, ask
-from recfleet.fleet.champions import (
+from recfleet.fleet.press import read_purchases
+from recfleet.fleet.rollbacks import roll_back_in_mlflow
+from recfleet.fleet.stage_loop import Desk, Stage, Work
+from recfleet.fleet.stages.judge import number_tags
+from recfleet.fleet.stages.publication import Press, Publication
+from recfleet.fleet.stages.train_and_judge import describe
+from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.record.approvals import Request, ask
+from recfleet.record.champions import (
     Champion,
     Coronation,
     champions_of,
@@ -31,14 +38,7 @@ from recfleet.fleet.champions import (
     previous_of,
     who_crowns,
 )
-from recfleet.fleet.ledger import Step, TenantNight, record_all
-from recfleet.fleet.press import read_purchases
-from recfleet.fleet.rollbacks import roll_back_in_mlflow
-from recfleet.fleet.stage_loop import Desk, Stage, Work
-from recfleet.fleet.stages.judge import number_tags
-from recfleet.fleet.stages.publication import Press, Publication
-from recfleet.fleet.stages.train_and_judge import describe
-from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.record.ledger import Step, TenantNight, record_all
 from recfleet.registry import ArtifactStore, Promotion, Registry
 from recfleet.tenants import Mode, Policy, get_modes, lock_tenants
 
@@ -70,7 +70,7 @@ class _Tools:
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
-    from recfleet import als
+    from recfleet.models import als
 
     desk.import_seconds["implicit"] = als.load_library()
     tenant_ids = [row.tenant_id for row in rows]

@@ -15,8 +15,8 @@ from recfleet.tenants import Policy
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from recfleet.als import AlsModel
-    from recfleet.interactions.log import InteractionLog
+    from recfleet.models.als import AlsModel
+    from recfleet.models.log import InteractionLog
 
 
 def train(
@@ -33,7 +33,7 @@ def train(
     Raises:
         TenantError: the model could not be fitted.
     """
-    from recfleet.als import fit
+    from recfleet.models.als import fit
 
     seed = zlib.crc32(f"{log.tenant_id} {log.as_of.isoformat()}".encode())
     ids = (log.customer_ids, log.product_ids)

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING, Any
 from recfleet import registry
 from recfleet.audit import airflow_run
 from recfleet.errors import ThinError
-from recfleet.fleet.champions import Champion, champions_of
 from recfleet.fleet.evidence import Standing, read_standings
-from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import load_champion, score_contenders, score_previous, weigh
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.record.champions import Champion, champions_of
+from recfleet.record.ledger import Step, TenantNight
 from recfleet.registry import ArtifactStore, Challenger, Registry, code_version
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from recfleet.interactions.log import InteractionLog
     from recfleet.judging import Holdout, Verdict
+    from recfleet.models.log import InteractionLog
 
 TOGETHER = 32
 """Tenants whose runs are logged in one transaction of MLflow's database."""
@@ -68,7 +68,7 @@ class _Judged:
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
-    from recfleet import als
+    from recfleet.models import als
 
     desk.import_seconds["implicit"] = als.load_library()
     tenant_ids = [row.tenant_id for row in rows]
@@ -149,7 +149,7 @@ def _unjudged(case: _Case) -> Step:
 
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
-    from recfleet.als import dump_model
+    from recfleet.models.als import dump_model
 
     row, watch, holdout = case.row, case.watch, case.holdout
     with watch.part("train.fit"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recfleet.fleet.ledger import Step, TenantNight
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.record.ledger import Step, TenantNight
 from recfleet.settings import suites_folder
 
 if TYPE_CHECKING:

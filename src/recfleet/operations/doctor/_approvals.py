@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from recfleet.audit import SCHEDULER, append_entries
-from recfleet.fleet.approvals import end_waiting, expire, tell_registry
 from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.record.approvals import end_waiting, expire, tell_registry
 
 # Each night's end, each answer and each look at what waits ends what is late and tells MLflow.
 _LATE = "1 day"

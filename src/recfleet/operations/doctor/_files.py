@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from recfleet.errors import BadInputError, TenantError
-from recfleet.fleet.champions import get_champion
 from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.record.champions import get_champion
 from recfleet.registry import CHAMPION, PREVIOUS
 
 _SAMPLED = 10
@@ -52,7 +52,7 @@ def _is_sampled(tenant_id: str, today: int) -> bool:
 
 def _trouble(tools: Tools, model_uri: str) -> str | None:
     """What is wrong with a model's files, in words; None: every checksum is right."""
-    from recfleet.als import load_model
+    from recfleet.models.als import load_model
 
     try:
         load_model(tools.artifacts.read(model_uri))

@@ -9,7 +9,6 @@ from typing import Any
 from psycopg2.extras import RealDictCursor
 
 from recfleet.errors import TenantError
-from recfleet.fleet.champions import Champion, get_champion
 from recfleet.operations.by_day import (
     close_operator_night,
     open_operator_night,
@@ -18,6 +17,7 @@ from recfleet.operations.by_day import (
     tenant_time,
 )
 from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.record.champions import Champion, get_champion
 from recfleet.releases import kept_release, switch_live
 from recfleet.tenants import Tenant, get_tenant
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from recfleet.fleet.close import close
-from recfleet.fleet.ledger import FINAL_STATES, Night, get_night
 from recfleet.fleet.mend import take_back_promotions
 from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.record.ledger import FINAL_STATES, Night, get_night
 
 _QUIET = "6 hours"
 """A night that is at work writes every few seconds, and one whose task is tried again within

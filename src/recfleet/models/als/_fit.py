@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als._model import AlsModel
-from recfleet.als._openmp import provide_openmp
-from recfleet.als._threads import one_thread
-from recfleet.als.recipe import Recipe
 from recfleet.errors import TenantError
+from recfleet.models.als._model import AlsModel
+from recfleet.models.als._openmp import provide_openmp
+from recfleet.models.als._threads import one_thread
+from recfleet.models.recipe import Recipe
 
 
 def fit(

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als import Factors, rank, top_k
-from recfleet.als import _rank as rank_module
+from recfleet.models.als import Factors, rank, top_k
+from recfleet.models.als import _rank as rank_module
 
 
 def twin(

@@ -11,8 +11,8 @@ from psycopg2.extras import execute_values
 
 from recfleet.audit import SCHEDULER, Entry, Kind, append_entries
 from recfleet.database import Connection
-from recfleet.fleet.approvals import end_waiting
-from recfleet.fleet.ledger import Night
+from recfleet.record.approvals import end_waiting
+from recfleet.record.ledger import Night
 
 
 @dataclass(frozen=True)

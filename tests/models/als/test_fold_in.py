@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Factors, Recipe, fold_in
-from recfleet.als._fold_in import solve, solve_in_factors
 from recfleet.errors import TenantError
-from tests.als._worlds import fitted, purchases, text_ids
+from recfleet.models.als import AlsModel, Factors, fold_in
+from recfleet.models.als._fold_in import solve, solve_in_factors
+from recfleet.models.recipe import Recipe
+from tests.models.als._worlds import fitted, purchases, text_ids
 
 
 def solved(

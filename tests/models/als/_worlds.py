@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Recipe, fit
+from recfleet.models.als import AlsModel, fit
+from recfleet.models.recipe import Recipe
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recfleet.als import AlsModel, Recipe, fit
-from recfleet.als._fit import scaled_penalty
 from recfleet.errors import TenantError
-from tests.als._worlds import START, fitted, purchases, text_ids
+from recfleet.models.als import AlsModel, fit
+from recfleet.models.als._fit import scaled_penalty
+from recfleet.models.recipe import Recipe
+from tests.models.als._worlds import START, fitted, purchases, text_ids
 
 
 def objective(model: AlsModel, matrix: csr_matrix) -> float:

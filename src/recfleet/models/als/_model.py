@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.als.recipe import Recipe
+from recfleet.models.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from recfleet.als._model import AlsModel
-from recfleet.als.recipe import Recipe
 from recfleet.errors import TenantError
+from recfleet.models.als._model import AlsModel
+from recfleet.models.recipe import Recipe
 
 FORMAT = 1
 _HEAD = "model.json"

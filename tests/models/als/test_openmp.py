@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 BUNDLED_FIRST = """
-from recfleet.als._openmp import load_bundled, provide_openmp
+from recfleet.models.als._openmp import load_bundled, provide_openmp
 load_bundled()
 provide_openmp()
 import implicit.cpu.als

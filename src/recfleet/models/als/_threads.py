@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
-from recfleet.als._openmp import provide_openmp
+from recfleet.models.als._openmp import provide_openmp
 
 
 @lru_cache(maxsize=1)

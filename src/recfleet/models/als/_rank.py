@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.als._factors import Factors
-from recfleet.als._threads import one_thread
-from recfleet.als._top_k import top_k
+from recfleet.models.als._factors import Factors
+from recfleet.models.als._threads import one_thread
+from recfleet.models.als._top_k import top_k
 
 _CHUNK_SCORES = 4_000_000
 """Scores held at once: 16 MB, and about as much again while the best are found."""

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from recfleet.als import Recipe, dump_model, load_model
 from recfleet.errors import TenantError
-from tests.als._worlds import START, fitted, purchases
+from recfleet.models.als import dump_model, load_model
+from recfleet.models.recipe import Recipe
+from tests.models.als._worlds import START, fitted, purchases
 
 
 def test_a_model_comes_back_as_it_was() -> None:

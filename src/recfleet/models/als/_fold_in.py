@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csc_matrix, csr_matrix
 
-from recfleet.als._factors import Factors
-from recfleet.als._model import AlsModel
-from recfleet.als._openmp import provide_openmp
-from recfleet.als._threads import one_thread
 from recfleet.errors import TenantError
+from recfleet.models.als._factors import Factors
+from recfleet.models.als._model import AlsModel
+from recfleet.models.als._openmp import provide_openmp
+from recfleet.models.als._threads import one_thread
 
 _LEAST_FACTORS = 36
 """Shorter vectors are solved as fast by implicit, which needs no arrays to be gathered."""

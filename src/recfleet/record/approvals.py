@@ -17,7 +17,7 @@ from psycopg2.extras import execute_values
 from recfleet.audit import SCHEDULER, Entry, append_entries
 from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
-from recfleet.fleet.ledger import HeldBy
+from recfleet.record.ledger import HeldBy
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import Settings
 from recfleet.tenants import lock_tenants
