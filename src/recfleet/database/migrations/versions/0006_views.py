@@ -1,0 +1,15 @@
+"""What a room reads of tables that are another's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Create the views."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text())

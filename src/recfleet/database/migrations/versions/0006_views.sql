@@ -1,0 +1,229 @@
+-- Each table belongs to one room of the code, and only that room names it. These views are what the
+-- others read: the tables with what is asked of them most often beside it. All are plain joins, so
+-- that the planner sees through them. Where a key guarantees the row, the join is a left one: it
+-- finds the same rows, and is left out when nothing is read from it.
+
+-- Tenants -------------------------------------------------------------------------------------------
+
+-- The tenants that there are, without their policies.
+create view recfleet.roster as
+select tenant_id,
+       name,
+       mode,
+       mode <> 'off' as is_served
+  from recfleet.tenant;
+
+-- Products ------------------------------------------------------------------------------------------
+
+create view recfleet.catalogue as
+select tenant_id,
+       product_id,
+       name,
+       category,
+       discontinued_at,
+       discontinued_at is null as is_sold
+  from recfleet.product;
+
+-- Nights --------------------------------------------------------------------------------------------
+
+create view recfleet.night_overview as
+select night_id,
+       run_id,
+       logical_date,
+       as_of,
+       kind,
+       is_trial,
+       backfill,
+       status,
+       started_at,
+       finished_at,
+       coalesce(backfill, run_id) as airflow_run,   -- unless it was by day
+       summary,
+       summary ->> 'sentence' as sentence,
+       (summary ->> 'left_out')::integer as left_out,
+       -- Not of a few named tenants alone.
+       kind = 'fleet' and summary ->> 'left_out' is null as is_of_fleet
+  from recfleet.night;
+
+-- A tenant's row of the ledger beside the night that it is of.
+create view recfleet.tenant_night as
+select ledger.tenant_id,
+       ledger.night_id,
+       ledger.mode,
+       ledger.policy,
+       ledger.shard,
+       ledger.estimated_ms,
+       ledger.basis,
+       ledger.state,
+       ledger.verdict,
+       ledger.held_by,
+       ledger.held_verdict,
+       ledger.outcome,
+       ledger.reason,
+       ledger.numbers,
+       ledger.skill,
+       ledger.challenger,
+       ledger.intent,
+       ledger.release_id,
+       ledger.timings,
+       ledger.updated_at,
+       night.run_id,
+       night.as_of,
+       night.kind,
+       night.is_trial,
+       night.backfill,
+       night.status,
+       night.started_at,
+       night.finished_at,
+       coalesce(night.backfill, night.run_id) as airflow_run,
+       night.kind = 'fleet' and night.summary ->> 'left_out' is null as is_of_fleet
+  from recfleet.ledger
+  left join recfleet.night on night.night_id = ledger.night_id;
+
+-- One attempt of a shard's task.
+create view recfleet.shard_task as
+select night_id,
+       stage,
+       shard,
+       attempt,
+       started_at,
+       finished_at,
+       finished_at is null as is_running,
+       extract(epoch from coalesce(finished_at, now()) - started_at)::float as seconds,
+       tenants,
+       failed,
+       import_seconds,
+       overhead_seconds,
+       peak_mb
+  from recfleet.shard_run;
+
+-- Champions -----------------------------------------------------------------------------------------
+
+-- A tenant's champion, with the model before it beside it.
+create view recfleet.in_force as
+select champion.tenant_id,
+       champion.version,
+       champion.run_id,
+       champion.model_uri,
+       champion.train_end,
+       champion.night_id,
+       champion.promoted_at,
+       coalesce(night.as_of, champion.promoted_at) as since, -- on the nights' own clock
+       previous.version as previous_version,
+       previous.run_id as previous_run_id,
+       previous.model_uri as previous_model_uri,
+       previous.train_end as previous_train_end,
+       previous.night_id as previous_night_id,
+       previous.promoted_at as previous_promoted_at
+  from recfleet.champion
+  left join recfleet.champion as previous
+    on previous.tenant_id = champion.tenant_id and previous.role = 'previous'
+  left join recfleet.night on night.night_id = champion.night_id
+ where champion.role = 'champion';
+
+-- A change of champion that waits for a person, or waited.
+create view recfleet.approval_request as
+select approval.approval_id,
+       approval.tenant_id,
+       approval.night_id,
+       approval.change,
+       approval.version,
+       approval.run_id,
+       approval.against,
+       approval.held_by,
+       approval.status,
+       -- A request that has expired is not answered any more, though it may say for a while that it
+       -- waits.
+       approval.status = 'waiting' and approval.expires_at > now() as is_open,
+       approval.requested_at,
+       approval.expires_at,
+       approval.decided_at,
+       approval.decided_by,
+       approval.decision_reason,
+       night.as_of,
+       night.run_id as night_run_id
+  from recfleet.approval
+  left join recfleet.night on night.night_id = approval.night_id;
+
+-- The audit -----------------------------------------------------------------------------------------
+
+-- The audit as people read it, without its chain.
+create view recfleet.history as
+select audit_id,
+       happened_at,
+       tenant_id,
+       night_id,
+       kind,
+       kind in ('first model', 'promotion', 'rollback') as is_coronation,
+       from_version,
+       to_version,
+       numbers,
+       facts,
+       actor,
+       reason
+  from recfleet.audit;
+
+-- Data quality --------------------------------------------------------------------------------------
+
+-- A tenant under one expectation in one night.
+create view recfleet.quality_finding as
+select quality_result.night_id,
+       quality_result.tenant_id,
+       quality_result.expectation,
+       quality_result.severity,
+       quality_result.success,
+       quality_result.observed,
+       quality_result.expected,
+       quality_result.sample,
+       data_docs.night_id is not null as has_docs  -- a page of Data Docs about the tenant's night
+  from recfleet.quality_result
+  left join recfleet.data_docs
+    on data_docs.night_id = quality_result.night_id
+   and data_docs.tenant_id = quality_result.tenant_id;
+
+-- Releases ------------------------------------------------------------------------------------------
+
+-- A release beside its night, and what came of its checks.
+create view recfleet.release_overview as
+select release.release_id,
+       release.tenant_id,
+       release.night_id,
+       release.as_of,
+       release.served_by,
+       release.model_version,
+       release.run_id,
+       release.fingerprint,
+       release.customers,
+       release.from_model,
+       release.checks,
+       release.checks = '[]' as is_unchecked,
+       release.checks @> '[{"passed": false}]' as has_failed,
+       release.created_at,
+       night.kind,
+       night.is_trial,
+       coalesce(night.backfill, night.run_id) as airflow_run
+  from recfleet.release
+  left join recfleet.night on night.night_id = release.night_id;
+
+-- What a tenant's customers are served now, unless the tenant is off.
+create view recfleet.live as
+select live_release.tenant_id,
+       live_release.release_id,
+       live_release.night_id,
+       live_release.switched_at,
+       release.as_of,
+       release.served_by,
+       release.model_version,
+       release.run_id,
+       release.fingerprint,
+       release.customers,
+       release.from_model,
+       release.popular_products,
+       release.popular_scores,
+       release.checks,
+       release.created_at,
+       night.kind,
+       coalesce(night.backfill, night.run_id) as airflow_run
+  from recfleet.live_release
+  left join recfleet.release on release.release_id = live_release.release_id
+  left join recfleet.night on night.night_id = live_release.night_id;
