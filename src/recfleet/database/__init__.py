@@ -1,7 +1,19 @@
-"""recfleet's database: connections, migrations, bulk reads and writes."""
+"""recfleet's database: connections, migrations, rows, bulk reads and writes."""
 
 from recfleet.database._bulk import copy_rows, read_arrow
 from recfleet.database._connection import Connection, Cursor, connect, transaction
 from recfleet.database._migrate import migrate
+from recfleet.database._rows import Row, read_row, read_rows
 
-__all__ = ["Connection", "Cursor", "connect", "copy_rows", "migrate", "read_arrow", "transaction"]
+__all__ = [
+    "Connection",
+    "Cursor",
+    "Row",
+    "connect",
+    "copy_rows",
+    "migrate",
+    "read_arrow",
+    "read_row",
+    "read_rows",
+    "transaction",
+]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from recfleet.database import Connection
-from recfleet.pages._rows import Row, rows
+from recfleet.database import Connection, Row, read_rows
 
 _ROWS = 200
 _DECIDED = 50
@@ -23,7 +22,7 @@ select approval.*, tenant.name, as_of, ledger.reason,
 
 def read_waiting(connection: Connection) -> list[Row]:
     """What waits, the soonest to expire first."""
-    return rows(
+    return read_rows(
         connection,
         f"{_COLUMNS} where approval.status = 'waiting' and expires_at > now() "
         "order by expires_at, tenant_id limit %(rows)s",
@@ -33,7 +32,7 @@ def read_waiting(connection: Connection) -> list[Row]:
 
 def count_waiting(connection: Connection) -> int:
     """How many wait."""
-    [row] = rows(
+    [row] = read_rows(
         connection,
         "select count(*) as waiting from approval where status = 'waiting' and expires_at > now()",
     )
@@ -42,7 +41,7 @@ def count_waiting(connection: Connection) -> int:
 
 def read_decided(connection: Connection) -> list[Row]:
     """What was decided last, by whom and why."""
-    return rows(
+    return read_rows(
         connection,
         f"{_COLUMNS} where approval.status <> 'waiting' "
         "order by decided_at desc, approval_id desc limit %(rows)s",

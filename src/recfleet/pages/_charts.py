@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recfleet.pages._rows import Row
+from recfleet.database import Row
 
 Chart = dict[str, Any]
 

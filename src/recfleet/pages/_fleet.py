@@ -8,9 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from recfleet.database import Connection
+from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.pages._night import read_outcomes
-from recfleet.pages._rows import Row, one, rows
 from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING, WHOLE_FLEET
 
 PAGE_ROWS = 50
@@ -150,7 +149,7 @@ def read_tenants(connection: Connection, wanted: Wanted) -> Tenants:
               from ({EXPLAINED}) as explained where part = 'needy') as needy,
            (select coalesce(jsonb_agg(to_jsonb(tally)), '[]') from tally) as tally
     """  # noqa: S608 - made of this room's own words; what people wrote are parameters
-    found = one(
+    found = read_row(
         connection,
         text,
         {
@@ -211,7 +210,7 @@ def last_night(connection: Connection) -> Row | None:
     One of a few named tenants stands in only where there was no other; those that came after are
     told of by the newest of them, ``later``.
     """
-    night = one(
+    night = read_row(
         connection,
         "select night_id, run_id, as_of, status, started_at, finished_at, summary, "  # noqa: S608
         "(summary ->> 'left_out')::integer as left_out, "
@@ -226,7 +225,7 @@ def last_night(connection: Connection) -> Row | None:
 
 def _later(connection: Connection, night_id: int) -> Row | None:
     """The newest night of named tenants after that night, with how many they were."""
-    return one(
+    return read_row(
         connection,
         "select night_id, as_of, status, (summary ->> 'left_out')::integer as left_out, "
         "(select count(*) from ledger where ledger.night_id = night.night_id) as tenants "
@@ -238,7 +237,7 @@ def _later(connection: Connection, night_id: int) -> Row | None:
 
 def over_time(connection: Connection, nights: int = 60) -> list[Row]:
     """What the last nights of the whole fleet summed up to, the earliest first."""
-    return rows(
+    return read_rows(
         connection,
         "select * from (select night_id, as_of, summary -> 'outcomes' as outcomes, "  # noqa: S608
         "summary -> 'modes' as modes, summary -> 'skill' as skill "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from recfleet.database import Connection
+from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.errors import BadInputError
-from recfleet.pages._rows import Row, one, rows
 
 NIGHT_ROWS = 50
 TENANT_ROWS = 50
@@ -26,7 +25,7 @@ select night.*, began, extract(epoch from ended - began) as seconds
 
 def read_recent(connection: Connection, before: int | None = None) -> list[Row]:
     """The newest nights of every kind, or those before a number, the newest first."""
-    return rows(
+    return read_rows(
         connection,
         "select night_id, run_id, kind, is_trial, as_of, status, began, finished_at, "  # noqa: S608
         f"summary ->> 'sentence' as sentence, seconds from ({_TIMED}) as night "
@@ -42,7 +41,7 @@ def read_night(connection: Connection, night_id: int) -> Row:
     Raises:
         BadInputError: there is none of that number.
     """
-    found = one(
+    found = read_row(
         connection,
         "select *, exists (select from data_docs "  # noqa: S608
         "where data_docs.night_id = night.night_id and tenant_id is null) as has_docs "
@@ -56,7 +55,7 @@ def read_night(connection: Connection, night_id: int) -> Row:
 
 def read_outcomes(connection: Connection, night_id: int) -> dict[str, int]:
     """Outcome -> tenants, the most first; while the night runs, those under way too."""
-    found = rows(
+    found = read_rows(
         connection,
         "select coalesce(outcome, %(under_way)s) as outcome, count(*) as tenants from ledger "
         "where night_id = %(night)s group by 1 order by 2 desc, 1",
@@ -74,7 +73,7 @@ def read_tenants(connection: Connection, night_id: int, outcome: str, page: int)
         outcome: only those; empty: all.
         page: from 1, of so many as ``TENANT_ROWS``.
     """
-    return rows(
+    return read_rows(
         connection,
         "select tenant_id, name, shard, outcome, verdict, held_verdict, reason from ledger "
         "left join tenant using (tenant_id) where night_id = %(night)s "
@@ -95,7 +94,7 @@ def read_shards(connection: Connection, night_id: int) -> list[Row]:
 
     ``start`` and ``end`` are shares of the time from the first task's start to the last one's end.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         select stage, shard, attempt, started_at, finished_at, tenants, failed, import_seconds,
@@ -121,7 +120,7 @@ def read_slowest(connection: Connection, night_id: int) -> list[Row]:
     The totals of the stages hold what was done for many at once, imports among it, and say how long
     a tenant took only where its process was ended before it had told the parts.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         select tenant_id, name, shard, outcome, milliseconds, validating, training, publishing
@@ -151,7 +150,7 @@ def read_slowest(connection: Connection, night_id: int) -> list[Row]:
 
 def read_failed(connection: Connection, night_id: int) -> list[Row]:
     """The tenants that failed or were quarantined, with the reason."""
-    return rows(
+    return read_rows(
         connection,
         "select tenant_id, name, shard, outcome, ledger.reason from ledger "
         "left join tenant using (tenant_id) where night_id = %(night)s "
@@ -166,7 +165,7 @@ def read_costs(connection: Connection, night_id: int) -> list[Row]:
 
     The totals of the stages hold the parts, and are left out.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         select key as part, count(*) as tenants, avg(value::float) as mean_ms,

@@ -15,8 +15,8 @@ from recfleet.settings import settings, suites_folder
 if TYPE_CHECKING:
     from fastapi.responses import HTMLResponse
 
+    from recfleet.database import Row
     from recfleet.pages._look import Look
-    from recfleet.pages._rows import Row
     from recfleet.releases import Recommended
 
 

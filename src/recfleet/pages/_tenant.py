@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from recfleet.database import Connection
+from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.operations.policies import explain_policy
-from recfleet.pages._rows import Row, one, rows
 from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
 from recfleet.tenants import get_tenant
 
@@ -19,7 +18,7 @@ def read_standing(connection: Connection, tenant_id: str) -> Row:
     Raises:
         UnknownTenantError: there is no such tenant.
     """
-    found = one(
+    found = read_row(
         connection,
         f"with chosen as (select * from ({STANDING}) as standing "  # noqa: S608
         f"where tenant_id = %(tenant)s) {EXPLAINED}",
@@ -37,7 +36,7 @@ def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
 
     An earlier model that was gone back to is in force from then on, not since it was made.
     """
-    found = rows(
+    found = read_rows(
         connection,
         "select role, version, champion.run_id, train_end, promoted_at, night.night_id, "
         "night.kind, coalesce(night.backfill, night.run_id) as airflow_run, as_of from champion "
@@ -52,7 +51,7 @@ def read_versions(connection: Connection, tenant_id: str) -> list[Row]:
 
     ``left_at`` is when it was rolled back from, the last time; None: never.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         select distinct on (to_version) to_version as version, happened_at,
@@ -71,7 +70,7 @@ def read_versions(connection: Connection, tenant_id: str) -> list[Row]:
 
 def read_live(connection: Connection, tenant_id: str) -> Row | None:
     """The live release, with the shard that published it and that shard's place in Airflow."""
-    return one(
+    return read_row(
         connection,
         """
         select release.*, switched_at, night.kind, ledger.shard,
@@ -95,7 +94,7 @@ def read_nights(connection: Connection, tenant_id: str) -> list[Row]:
 
     Trials are counted apart, so that a long backfill crowds no real night out.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         select night.night_id, night.as_of, night.kind, is_trial, mode, outcome, state, verdict,
@@ -123,7 +122,7 @@ def read_history(connection: Connection, tenant_id: str) -> list[Row]:
     long after the as-of time of the fleet's night before as it was after that night's beginning,
     and not after the next night's.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         select audit_id, happened_at, audit.kind, from_version, to_version, facts, actor, reason,
@@ -153,7 +152,7 @@ def read_volume(connection: Connection, tenant_id: str) -> list[Row]:
     that is later, so that none of them is only half told; those within which the first purchase was
     are left out. ``until`` is where seven days end.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         with span as (
@@ -186,7 +185,7 @@ def read_quality(connection: Connection, tenant_id: str) -> list[Row]:
 
     Trials are left out: they looked at the data of back then.
     """
-    return rows(
+    return read_rows(
         connection,
         """
         select night_id, as_of, expectation, severity, success, observed, expected, sample,
