@@ -20,14 +20,14 @@ class Recipe(BaseModel):
     )
 
     factors: int = Field(default=128, ge=1, le=1024)
-    """Length of a customer's and a product's vector; the data may cap it."""
+    """Length of a customer's and a product's vector; little data may lower it."""
 
     regularization: float = Field(default=0.45, ge=0, le=10)
-    """Weight of the vectors' squared length against the error, relative to the data: at 1 a
-    direction of taste is given up when it is no stronger than chance would make it."""
+    """Weight of the vectors' squared length against the error, relative to the data: at 1 the fit
+    drops every direction of taste no stronger than chance."""
 
     alpha: float = Field(default=10.0, gt=0, le=LARGEST_ALPHA)
-    """Weight of one unit of signal, against 1 for what was not bought."""
+    """Weight of one unit of signal; a product that was not bought has weight 1."""
 
     iterations: int = Field(default=15, ge=1, le=200)
     """Alternations of the least squares."""
@@ -42,4 +42,4 @@ class Recipe(BaseModel):
     """Products in a customer's list."""
 
     repeat_purchases: bool = False
-    """Whether what a customer already bought may be recommended again."""
+    """Whether products the customer already bought may be recommended again."""

@@ -57,49 +57,52 @@ class Policy(BaseModel):
     """The hyper-parameters."""
 
     minimum_customers: int = Field(default=30, ge=2, le=MOST_AT_LEAST)
-    """Customers with a purchase before the holdout, below which a tenant is too thin to train."""
+    """Fewest customers with a purchase before the holdout. A tenant with fewer is too thin to
+    train."""
 
     minimum_products: int = Field(default=20, ge=2, le=MOST_AT_LEAST)
-    """Products bought before the holdout, below which a tenant is too thin to train."""
+    """Fewest products bought before the holdout. A tenant with fewer is too thin to train."""
 
     minimum_pairs: int = Field(default=200, ge=1, le=MOST_AT_LEAST)
-    """Pairs of customer and product bought before the holdout, below which it is too thin."""
+    """Fewest pairs of customer and product bought before the holdout. A tenant with fewer is too
+    thin to train."""
 
     minimum_holdout_customers: int = Field(default=20, ge=2, le=MOST_AT_LEAST)
-    """Customers to judge by, below which numbers do not promote."""
+    """Fewest customers to judge by. With fewer, no model is promoted."""
 
     minimum_skill: float = Field(default=0.002, ge=0, lt=1)
-    """Share by which a first model's RMSE must be below popularity's, besides being surely below
-    it."""
+    """Share by which a first model's RMSE must be below popularity's. It must surely be below it as
+    well."""
 
     minimum_gain: float = Field(default=0.005, ge=0, lt=1)
     """Share by which a challenger's RMSE must surely be below the champion's: the lower bound of
-    the gain is held against it."""
+    the gain must reach it."""
 
     confidence: float = Field(default=0.995, gt=0.5, lt=1)
-    """Level of the one-sided bounds of one night."""
+    """Confidence level of the one-sided bounds of one night."""
 
     cooldown_days: float = Field(default=14, ge=0, le=AS_GOOD_AS_EVER)
-    """Days after a change of champion in which another change needs more."""
+    """Days after a change of champion in which the next change needs a larger gain."""
 
     cooldown_gain: float = Field(default=0.01, ge=0, lt=1)
-    """What the minimum gain is in those days."""
+    """The minimum gain during the cooldown."""
 
     pooled_confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    """Level of the one-sided bound of the mean gain of some nights over the same champion."""
+    """Confidence level of the one-sided bound of the mean gain of several nights over the same
+    champion."""
 
     pooled_days: int = Field(default=7, ge=1, le=365)
-    """Nights of as many days are pooled, tonight's the last."""
+    """Days whose nights are pooled; tonight is the last."""
 
     pooled_nights: int = Field(default=5, ge=2, le=365)
-    """Nights that pooling takes, tonight among them."""
+    """Fewest nights needed for pooling, tonight included."""
 
     probation_nights: int = Field(default=7, ge=0, le=AS_GOOD_AS_EVER)
-    """Nights after its promotion in which a champion is held against the one before it, and gives
-    way to that when it is surely worse; 0: none."""
+    """Nights of probation after a promotion: the champion is judged against the one before it, and
+    is rolled back when it is surely worse; 0: no probation."""
 
     approval: Approval = "none"
-    """Which promotions wait for a person: none, every one, or the first model alone."""
+    """Which promotions wait for a person: none, every one, or only the first model."""
 
     excluded_products: Names = ()
     """Products that are never recommended."""
@@ -108,13 +111,14 @@ class Policy(BaseModel):
     """Categories of the catalogue whose products are never recommended."""
 
     excluded_customers: Names = ()
-    """Customers who get no recommendation; what they bought is learned from as before."""
+    """Customers who get no recommendation; the model still learns from their purchases."""
 
     inactive_after_days: int = Field(default=180, ge=1, le=AS_GOOD_AS_EVER)
-    """A product that nobody bought for this long is taken as discontinued."""
+    """Days without a purchase after which a product counts as discontinued."""
 
     minimum_coverage: float = Field(default=0.9, ge=0, le=1)
-    """Share of customers that must have a list, or the release is not switched to."""
+    """Least share of customers with a list. A release that covers fewer does not go live."""
 
     time_budget_seconds: float = Field(default=600, gt=0, le=LONGEST_STAGE)
-    """Seconds that one stage may work on the tenant, after which it is ended and has failed."""
+    """Seconds that one stage may work on the tenant. After that the stage is stopped and the
+    tenant's night has failed."""
