@@ -1,4 +1,4 @@
-# What a newcomer does; `make` alone lists it.
+# What a newcomer runs; `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
 .ONESHELL:
@@ -13,30 +13,30 @@ BENCH := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m
 INSTALLED := .venv/installed
 INSTALLED_DEV := .venv/installed-dev
 
-# Which interpreter makes .venv (by default the first that fits), and which file the demo reads.
+# The interpreter for .venv (default: the first that fits), and the file that the demo reads.
 PYTHON ?=
 DATA ?=
-# Which file `make operations` reads.
+# The file that `make operations` reads.
 export RETAIL ?=
-# How often `make chaos` kills each kind of process, and for how many minutes at most.
+# How often `make chaos` kills each kind of process, and its longest duration in minutes.
 KILLS ?= 100
 MINUTES ?= 40
 SEED ?=
-# How many stories `make interleavings` tells.
+# The number of stories that `make interleavings` tries.
 STORIES ?= 200
-# As it was given: neither make nor the shell reads anything into it.
+# Unexpanded, so that neither make nor the shell interprets the path.
 export DATA := $(value DATA)
 UPGRADE ?=
 
 .PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations operations chaos interleavings up down status lock clean
 
-help: ## list the targets
+help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
-demo: $(INSTALLED) ## three nights on this machine; DATA=PATH for the UCI Online Retail file
+demo: $(INSTALLED) ## run three nights on this machine; DATA=PATH for the UCI Online Retail file
 	$(BIN)/recfleet demo $${DATA:+--data "$$DATA"}
 
-test: lint ## install what tests need, check style and types, run the tests
+test: lint ## install what the tests need, check style and types, run the tests
 	$(BIN)/pytest -n 2
 
 lint: $(INSTALLED_DEV) ## check style and types only
@@ -44,63 +44,63 @@ lint: $(INSTALLED_DEV) ## check style and types only
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(INSTALLED_DEV) ## measure the fleet's night (about an hour; docs/benchmarks.md)
+bench: $(INSTALLED_DEV) ## measure the fleet's night, see docs/benchmarks.md; about an hour
 	$(BIN)/python -m benchmarks.fleet all $${TENANTS:+--tenants "$$TENANTS"}
 
-bench-registry: $(INSTALLED_DEV) ## 4,000 models of 100 runs: how fast MLflow's pages answer; 5 minutes
+bench-registry: $(INSTALLED_DEV) ## measure MLflow's pages with 4,000 models of 100 runs; 5 minutes
 	$(BENCH) benchmarks.registry
 
-bench-housekeeping: $(INSTALLED_DEV) ## fifty nights of 200 tenants: does anything still grow; 8 minutes
+bench-housekeeping: $(INSTALLED_DEV) ## run fifty nights of 200 tenants, check that no table keeps growing; 8 minutes
 	$(BENCH) benchmarks.housekeeping
 
-bench-pages: $(INSTALLED_DEV) ## 4,000 and 40,000 tenants: how fast the Fleet page answers; 3 minutes
+bench-pages: $(INSTALLED_DEV) ## measure the Fleet page with 4,000 and 40,000 tenants; 3 minutes
 	$(BENCH) benchmarks.pages
 
-bench-operations: $(INSTALLED_DEV) ## 400 tenants: how long a person waits for rollback, modes, doctor, audit; 3 minutes
+bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
 	$(BENCH) benchmarks.operations
 
-bench-judging: $(INSTALLED_DEV) ## how right the judge is, into docs/judging.md; 13 minutes
+bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write docs/judging.md; 13 minutes
 	$(BENCH) benchmarks.judging
 
-operations: $(INSTALLED_DEV) ## what people do by day, over real purchases; RETAIL=PATH, 8 minutes
+operations: $(INSTALLED_DEV) ## test what people do by day, over real purchases; RETAIL=PATH, 8 minutes
 	RECFLEET_OPERATIONS=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make operations RETAIL=PATH}" \
 		$(BIN)/pytest tests/cli/test_bad_morning.py tests/cli/test_operations.py
 
-chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres in nights; KILLS, MINUTES, SEED
+chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres during nights; KILLS, MINUTES, SEED
 	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
 
-interleavings: $(INSTALLED_DEV) ## people and nights in many orders: does the doctor agree; STORIES, a second or two each
+interleavings: $(INSTALLED_DEV) ## mix people's changes and nights in many orders, ask the doctor; STORIES, 1-2 s each
 	RECFLEET_INTERLEAVINGS='$(STORIES)' nice -n 15 $(BIN)/pytest tests/operations/test_interleavings.py -q --timeout 0
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up
 
-down: ## stop what demo and up started; all data stays
+down: ## stop what demo and up started; keep all data
 	if [ -x $(BIN)/recfleet ]; then $(BIN)/recfleet down; else echo 'Nothing was running.'; fi
 
 status: $(INSTALLED) ## show what runs, where, and its log
 	$(BIN)/recfleet status || [ $$? -eq 1 ]
 
-venv: $(INSTALLED) ## make .venv from requirements.lock; PYTHON=PATH chooses the interpreter
+venv: $(INSTALLED) ## create .venv from requirements.lock; PYTHON=PATH chooses the interpreter
 
-lock: $(INSTALLED) ## bring requirements.lock up to pyproject.toml; UPGRADE=1 for newer versions
+lock: $(INSTALLED) ## update requirements.lock from pyproject.toml; UPGRADE=1 for newer versions
 	$(BIN)/uv pip compile pyproject.toml --quiet $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 \
 		--all-extras --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 		--output-file requirements.lock
 
-clean: down ## stop everything, then remove .venv and .recfleet with all data in it
-	echo 'Removing .venv and .recfleet, with every database and model in it.'
+clean: down ## stop everything, then delete .venv and .recfleet with all its data
+	echo 'Deleting .venv and .recfleet, with every database and model in it.'
 	rm -rf .venv .recfleet
 
 fits = -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
 
 comma := ,
 
-# uv reads the lock in seconds. Where it cannot reach an index (a mirror that only pip is told
-# of), pip does the same, slowly.
+# uv installs the lock in seconds. If it cannot reach an index (for example, a mirror configured
+# for pip only), pip does the same, slowly.
 define install
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -c requirements.lock -e '$(1)' || {
-		echo 'uv could not install it; trying pip, which takes some minutes.'
+		echo 'uv could not install the packages; trying pip, which takes some minutes.'
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 			-c requirements.lock -e '$(1)'
 	}
@@ -118,24 +118,24 @@ $(INSTALLED): pyproject.toml requirements.lock
 	fi
 	if ! $(BIN)/python $(fits) || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then
 		if [ -z "$$python" ]; then
-			echo 'Python 3.11 or 3.12 is needed and neither was found; name one with PYTHON=PATH.' >&2
+			echo 'recfleet needs Python 3.11 or 3.12, and found neither; name one with PYTHON=PATH.' >&2
 			exit 2
 		fi
 		if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then
-			echo "$$python cannot make environments: its venv and ensurepip are missing." >&2
-			echo 'On Debian and Ubuntu the package python3-venv brings them.' >&2
+			echo "$$python cannot create environments: its modules venv and ensurepip are missing." >&2
+			echo 'On Debian and Ubuntu, install the package python3-venv.' >&2
 			exit 2
 		fi
-		echo "Making .venv with $$("$$python" --version)."
+		echo "Creating .venv with $$("$$python" --version)."
 		rm -rf .venv
 		"$$python" -m venv .venv
 	fi
-	echo 'Installing what requirements.lock lists into .venv; the first time takes minutes.'
+	echo 'Installing the packages of requirements.lock into .venv; the first time takes minutes.'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock uv
 	$(call install,.)
 	touch $@
 
-# The pages are tested in a browser, which is no Python package.
+# The tests of the pages need a browser, which pip cannot install.
 browser = for name in "$${RECFLEET_CHROMIUM:-}" chromium chromium-browser google-chrome chrome; do \
 		if [ -n "$$name" ] && command -v "$$name" >/dev/null; then found=yes; fi; \
 	done; [ -n "$${found:-}" ]
@@ -148,6 +148,6 @@ $(INSTALLED_DEV): $(INSTALLED)
 			echo 'Installing Chromium from the system'"'"'s packages, for the tests of the pages.'
 			{ apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 || true
 		fi
-		$(browser) || echo 'There is no Chromium: the pages are not tested in a browser (on Debian: apt-get install chromium).'
+		$(browser) || echo 'Chromium is missing: the browser tests of the pages will be skipped (on Debian: apt-get install chromium).'
 	fi
 	touch $@

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Airflow's API server and pages, with the one person of the environment able to log in.
+# Airflow's API server and pages, with a login for the person named in the environment.
 set -eu
 
-# Airflow reads passwords from a file only; it is on a tmpfs, and gone with the container.
+# Airflow reads passwords from a file only. The file is on a tmpfs, so it goes with the container.
 umask 077
 python - <<'PYTHON'
 import json

@@ -1,7 +1,7 @@
-"""Exit with 0 when a service says it is well: ``healthy.py URL [COMPONENT]``.
+"""Exit with 0 when a service reports that it is healthy: ``healthy.py URL [COMPONENT]``.
 
-With a component, the answer is Airflow's health report, and the component's part of it counts.
-Asking over HTTP costs nothing beside starting Airflow's command line every half minute.
+With a component, the address is Airflow's health report, and only that component's part counts.
+An HTTP request is far cheaper than starting Airflow's command line every half minute.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from urllib.request import urlopen
 
 
 def is_healthy(url: str, component: str | None = None) -> bool:
-    """Whether the address answers and, when named, the component's heartbeat is recent."""
+    """Whether the address answers and the component, if named, has a recent heartbeat."""
     try:
         with urlopen(url, timeout=10) as answer:  # noqa: S310 - the address is in the compose file
             report = answer.read()

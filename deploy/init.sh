@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that must be there before the first service starts; safe to run at every start.
+# Prepares the databases and the bucket before the first service starts; safe at every start.
 set -eu
 
 airflow db migrate

@@ -1,4 +1,4 @@
-"""Make the bucket that ``RECFLEET_ARTIFACT_ROOT`` names, when it is not there."""
+"""Create the bucket of ``RECFLEET_ARTIFACT_ROOT`` if it is missing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from botocore.exceptions import ClientError
 
 
 def make_bucket(root: str, endpoint_url: str | None) -> bool:
-    """Make the bucket of an address ``s3://bucket/prefix``; True when it was missing."""
+    """Create the bucket of an address ``s3://bucket/prefix``; True if it was missing."""
     place = urlsplit(root)
     if place.scheme != "s3":
-        sys.exit(f"RECFLEET_ARTIFACT_ROOT is {root!r}; workers on many machines need s3://…")
+        sys.exit(
+            f"RECFLEET_ARTIFACT_ROOT is {root!r}. Workers on several machines share no disk: set it "
+            "to an address that begins with s3://."
+        )
     store = boto3.client("s3", endpoint_url=endpoint_url)
     try:
         store.head_bucket(Bucket=place.netloc)
@@ -30,4 +33,4 @@ if __name__ == "__main__":
     made = make_bucket(
         os.environ["RECFLEET_ARTIFACT_ROOT"], os.environ.get("RECFLEET_ARTIFACT_ENDPOINT_URL")
     )
-    print("The bucket is made." if made else "The bucket is there.")
+    print("Created the bucket." if made else "The bucket exists already.")

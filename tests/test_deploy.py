@@ -62,7 +62,7 @@ def test_make_env_never_writes_over_a_file(tmp_path: Path, monkeypatch: pytest.M
 
     script.main()
     first = (tmp_path / ".env").read_text(encoding="utf-8")
-    with pytest.raises(SystemExit, match="is there already"):
+    with pytest.raises(SystemExit, match="exists already"):
         script.main()
 
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600

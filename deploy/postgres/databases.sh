@@ -1,6 +1,6 @@
 #!/bin/sh
-# One database and one owner each for Airflow, MLflow and recfleet: Postgres runs this once, when its
-# volume is empty. MLflow and Airflow would overwrite each other's alembic_version in one database.
+# Airflow, MLflow and recfleet each get a database and an owner. Postgres runs this once, when its
+# volume is empty. In one database, MLflow and Airflow would overwrite each other's alembic_version.
 set -eu
 
 create() {
