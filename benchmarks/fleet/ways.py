@@ -104,22 +104,22 @@ def _mlflow(server: PostgresServer, models: list[AlsModel]) -> None:
                     Promotion(one.tenant_id, run.run_id, run.model_uri, one.tags, "", None)
                 )
 
-        def together() -> None:
+        def batched() -> None:
             night = next(nights)
             for start in range(0, len(models), 32):
-                some = [
-                    _challenger(f"together-{number}", model)
+                batch = [
+                    _challenger(f"batched-{number}", model)
                     for number, model in enumerate(models[start : start + 32], start)
                 ]
-                runs = registry.log_challengers(some, night=f"{night}", as_of=AS_OF)
+                runs = registry.log_challengers(batch, night=f"{night}", as_of=AS_OF)
                 registry.promote(
                     [
                         Promotion(one.tenant_id, run.run_id, run.model_uri, one.tags, "", None)
-                        for one, run in zip(some, runs, strict=True)
+                        for one, run in zip(batch, runs, strict=True)
                     ]
                 )
 
-        _compare("logging and promoting in MLflow", plain, together, len(models))
+        _compare("logging and promoting in MLflow", plain, batched, len(models))
 
 
 def _challenger(tenant_id: str, model: AlsModel) -> Challenger:

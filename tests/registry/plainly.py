@@ -1,4 +1,4 @@
-"""MLflow's own client, one tenant after the other: what is written together is held against it."""
+"""MLflow's own client, one tenant after the other: the twin of what is written in batches."""
 
 from __future__ import annotations
 

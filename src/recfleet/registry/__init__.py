@@ -7,15 +7,17 @@ from recfleet.registry._library import load_library
 from recfleet.registry._links import model_page, run_page, version_page
 from recfleet.registry._look_up import KnownVersion, find_versions
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
-from recfleet.registry._registry import Aliases, LoggedRun, ModelVersion, Registry
+from recfleet.registry._registry import Registry
 from recfleet.registry._retention import OldRun, OldVersion, Retention
+from recfleet.registry._runs import Challenger, LoggedRun
 from recfleet.registry._survey import Surveyed, survey
-from recfleet.registry._together import Challenger, Promotion
 from recfleet.registry._upgrade import (
     add_indexes,
     rebuild_bloated_indexes,
     upgrade_store,
 )
+from recfleet.registry._version_rows import Promotion
+from recfleet.registry._versions import Aliases, ModelVersion
 
 __all__ = [
     "CHAMPION",

@@ -1,7 +1,7 @@
 """A tenant's versions, read without importing MLflow.
 
 Importing it takes seconds, which is longer than a person who rolls back should have to wait. Only
-read: what is written goes through MLflow's own tables, see ``_together`` and ``_registry``.
+read: ``_versions`` writes, through MLflow's own tables.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from recfleet.registry._artifacts import ArtifactStore
+from recfleet.registry._batches import batches
 from recfleet.registry._library import load_library, translated
 from recfleet.registry._names import PREFIX, tenant_of
 from recfleet.registry._stores import open_stores
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
-_AT_ONCE = 500
-_FOLDERS_AT_ONCE = 100
+_BATCH = 500
+_BATCH_OF_FOLDERS = 100
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -173,8 +174,8 @@ class Retention:
 
         alias: Any = SqlRegisteredModelAlias
         deleted = 0
-        for some in _pieces(versions, _AT_ONCE):
-            keys = {(item.workspace, PREFIX + item.tenant_id, item.version) for item in some}
+        for batch in batches(versions, _BATCH):
+            keys = {(item.workspace, PREFIX + item.tenant_id, item.version) for item in batch}
             with translated(), self._versions.ManagedSessionMaker(read_only=False) as session:
                 named = session.execute(
                     select(alias.workspace, alias.name, alias.version).where(
@@ -200,10 +201,10 @@ class Retention:
 
         table: Table = SqlRun.__table__
         deleted = 0
-        for some in _pieces(runs, _AT_ONCE):
-            keys = {(item.run_id,) for item in some}
+        for batch in batches(runs, _BATCH):
+            keys = {(item.run_id,) for item in batch}
             with translated(), self._runs.ManagedSessionMaker(read_only=False) as session:
-                _delete_attached(session, [item.run_id for item in some])
+                _delete_attached(session, [item.run_id for item in batch])
                 deleted += _delete_rows(session, [table.c.run_uuid], keys)
         return deleted
 
@@ -235,10 +236,10 @@ class Retention:
             InfrastructureError: the database or the artifact store is away.
         """
         tenants = [name for name in self._artifacts.list("") if name.startswith(PREFIX)]
-        for some in _pieces(tenants, _FOLDERS_AT_ONCE):
-            folders = {name: self._artifacts.list(name) for name in some}
-            known = self._run_ids(some)
-            for name in some:
+        for batch in batches(tenants, _BATCH_OF_FOLDERS):
+            folders = {name: self._artifacts.list(name) for name in batch}
+            known = self._run_ids(batch)
+            for name in batch:
                 if name not in known:
                     continue
                 for folder in folders[name]:
@@ -278,10 +279,6 @@ def _is_runs(folder: str) -> bool:
 
 def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def _pieces(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _delete_attached(session: Session, run_ids: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -56,3 +57,8 @@ def one_transaction(store: Any) -> Iterator[None]:
             yield
         finally:
             store.ManagedSessionMaker = make
+
+
+def milliseconds_now() -> int:
+    """Milliseconds since 1970, which is how MLflow keeps times."""
+    return int(time.time() * 1000)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recfleet.registry._together import Challenger
+    from recfleet.registry._runs import Challenger
 
 _LONGEST = 5000
 """Characters that MLflow's tables have room for, in the narrowest of their columns for prose."""

@@ -1,4 +1,4 @@
-"""What is written for many tenants at once is what MLflow writes for each, to every column."""
+"""What is written for a batch of tenants is what MLflow writes for each, to every column."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ def test_every_column_is_as_mlflow_writes_it(
     plain = plainly.log(_challenger(one, model), night=NIGHT, as_of=AS_OF)
     version = plainly.promote(_promotion(one, plain))
     plainly.point(one, version, previous=1)  # as if there had been one before it
-    together, _ = _log(registry, _challenger(other, model), _challenger(third, model))
+    batched, _ = _log(registry, _challenger(other, model), _challenger(third, model))
     for previous in (None, 1):
-        assert registry.promote([_promotion(other, together, previous)]) == [1]
+        assert registry.promote([_promotion(other, batched, previous)]) == [1]
     expected, got = (
         _rows(store_url, one, plain.run_id),
-        _rows(store_url, other, together.run_id),
+        _rows(store_url, other, batched.run_id),
     )
     for table, rows in expected.items():
         assert got[table] == rows, table

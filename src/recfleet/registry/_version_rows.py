@@ -1,43 +1,19 @@
-"""Many tenants' runs and versions written together, in a few statements.
+"""Registered models, versions and aliases as rows of MLflow's tables, a batch of tenants at once.
 
-MLflow's stores write one run at a time, object by object, with a dozen statements for each: for
-thousands of tenants that is most of a night. What is written here is the same rows, through the
-same tables as MLflow's own models declare them; ``tests/registry/test_together.py`` holds every
-column equal to what MLflow writes.
+For the same reason as in ``_run_rows``, and held equal to what MLflow writes by the same test.
 """
 
 from __future__ import annotations
 
-import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from recfleet.errors import TenantError
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name
+from recfleet.registry._stores import milliseconds_now
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Challenger:
-    """A challenger to be logged."""
-
-    tenant_id: str
-    train_end: datetime
-    """The model has seen nothing at or after this time."""
-    files: Mapping[str, bytes]
-    """The model, as ``als.dump_model`` gives it."""
-    params: Mapping[str, object]
-    """The recipe."""
-    metrics: Mapping[str, float | None]
-    """Names that all tenants share; those that are None or not a number are left out."""
-    tags: Mapping[str, object]
-    """What a person asks when browsing, besides tenant, night, as-of and train end."""
-    description: str = ""
-    """In words, shown above the run."""
 
 
 @dataclass(frozen=True)
@@ -55,170 +31,6 @@ class Promotion:
     """The version to roll back to; None: there is none."""
     in_force: bool = True
     """Whether the aliases move to it; False for one that awaits approval."""
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A tenant's experiment."""
-
-    experiment_id: str
-    artifact_location: str
-    """Where its runs keep their files."""
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """A run that is about to be written."""
-
-    run_id: str
-    experiment_id: int
-    artifact_uri: str
-    name: str
-    user: str
-    started: int
-    """Milliseconds since 1970."""
-    params: Mapping[str, str]
-    metrics: Mapping[str, float]
-    tags: Mapping[str, str]
-
-
-def new_run_id() -> str:
-    """An id as MLflow makes them."""
-    return uuid.uuid4().hex
-
-
-def find_experiments(session: Any, names: Sequence[str]) -> dict[str, Experiment]:
-    """Name -> experiment, of those of these that are there and not deleted."""
-    from mlflow.entities import LifecycleStage
-    from sqlalchemy import select
-
-    tables = _run_tables()
-    found = session.execute(
-        select(
-            tables.SqlExperiment.name,
-            tables.SqlExperiment.experiment_id,
-            tables.SqlExperiment.artifact_location,
-        ).where(
-            tables.SqlExperiment.name.in_(names),
-            tables.SqlExperiment.lifecycle_stage == LifecycleStage.ACTIVE,
-        )
-    )
-    return {name: Experiment(str(number), location) for name, number, location in found}
-
-
-def make_experiments(
-    session: Any, locations: Mapping[str, str], tags: Mapping[str, Row]
-) -> dict[str, Experiment]:
-    """Make the experiments that are not there yet.
-
-    Args:
-        session: of MLflow's run store.
-        locations: name -> where its runs keep their files.
-        tags: name -> the experiment's tags.
-
-    Returns:
-        Name -> experiment, of those that were made.
-    """
-    from sqlalchemy import insert
-    from sqlalchemy.dialects import postgresql
-
-    tables = _run_tables()
-    now = _now()
-    statement = (
-        postgresql.insert(tables.SqlExperiment)
-        .on_conflict_do_nothing()
-        .returning(tables.SqlExperiment.name, tables.SqlExperiment.experiment_id)
-    )
-    rows = [
-        {
-            "name": name,
-            "artifact_location": location,
-            "creation_time": now,
-            "last_update_time": now,
-        }
-        for name, location in locations.items()
-    ]
-    made: dict[str, int] = dict(session.execute(statement, rows).all())
-    tag_rows = [
-        {"experiment_id": made[name], "key": key, "value": value}
-        for name in made
-        for key, value in tags[name].items()
-    ]
-    if tag_rows:
-        session.execute(insert(tables.SqlExperimentTag), tag_rows)
-    return {name: Experiment(str(number), locations[name]) for name, number in made.items()}
-
-
-def insert_runs(session: Any, runs: Sequence[RunRow]) -> None:
-    """Write finished runs with their tags, params and metrics."""
-    from mlflow.entities import LifecycleStage, RunStatus, SourceType
-    from sqlalchemy import insert
-
-    tables = _run_tables()
-    ended = _now()
-    session.execute(
-        insert(tables.SqlRun),
-        [
-            {
-                "run_uuid": run.run_id,
-                "name": run.name,
-                "artifact_uri": run.artifact_uri,
-                "experiment_id": run.experiment_id,
-                "source_type": SourceType.to_string(SourceType.UNKNOWN),
-                "source_name": "",
-                "entry_point_name": "",
-                "user_id": run.user,
-                "status": RunStatus.to_string(RunStatus.FINISHED),
-                "start_time": run.started,
-                "end_time": ended,
-                "source_version": "",
-                "lifecycle_stage": LifecycleStage.ACTIVE,
-            }
-            for run in runs
-        ],
-    )
-    tags = [_pair(run, key, value) for run in runs for key, value in run.tags.items()]
-    params = [_pair(run, key, value) for run in runs for key, value in run.params.items()]
-    metrics = [
-        {**_pair(run, key, value), "timestamp": run.started, "step": 0, "is_nan": False}
-        for run in runs
-        for key, value in run.metrics.items()
-    ]
-    for table, rows in (
-        (tables.SqlTag, tags),
-        (tables.SqlParam, params),
-        (tables.SqlMetric, metrics),
-        (tables.SqlLatestMetric, metrics),
-    ):
-        if rows:
-            session.execute(insert(table), rows)
-
-
-def find_runs(
-    session: Any, experiment_ids: Sequence[int], night: str
-) -> dict[int, tuple[str, str]]:
-    """The runs of a night that an earlier attempt has logged.
-
-    Returns:
-        Experiment id -> run id and artifact address.
-    """
-    from mlflow.entities import LifecycleStage, RunStatus
-    from sqlalchemy import select
-
-    tables = _run_tables()
-    found = session.execute(
-        select(tables.SqlRun.experiment_id, tables.SqlRun.run_uuid, tables.SqlRun.artifact_uri)
-        .join(tables.SqlTag, tables.SqlTag.run_uuid == tables.SqlRun.run_uuid)
-        .where(
-            tables.SqlRun.experiment_id.in_(experiment_ids),
-            tables.SqlRun.status == RunStatus.to_string(RunStatus.FINISHED),
-            tables.SqlRun.lifecycle_stage == LifecycleStage.ACTIVE,
-            tables.SqlTag.key == "night",
-            tables.SqlTag.value == night,
-        )
-        .order_by(tables.SqlRun.start_time)
-    )
-    return {int(experiment): (run_id, uri) for experiment, run_id, uri in found}
 
 
 def insert_versions(
@@ -246,8 +58,8 @@ def insert_versions(
     """
     from sqlalchemy import insert
 
-    tables = _version_tables()
-    now = _now()
+    tables = _tables()
+    now = milliseconds_now()
     names = {model_name(promotion.tenant_id): promotion for promotion in promotions}
     last = _lock_models(session, names, models, now)
     crowned = {name: promotion for name, promotion in names.items() if promotion.in_force}
@@ -298,8 +110,8 @@ def put_version_back(session: Any, name: str, version: int, found: Promotion, mo
     from mlflow.entities.model_registry.model_version_stages import STAGE_NONE
     from sqlalchemy.dialects import postgresql
 
-    tables = _version_tables()
-    now = _now()
+    tables = _tables()
+    now = milliseconds_now()
     _lock_models(session, {name: found}, {found.tenant_id: model}, now)
     columns = {
         "last_updated_time": now,
@@ -338,7 +150,7 @@ def _lock_models(
     from sqlalchemy import func, insert, select, update
     from sqlalchemy.dialects import postgresql
 
-    tables = _version_tables()
+    tables = _tables()
     held = select(tables.SqlRegisteredModel.name).where(tables.SqlRegisteredModel.name.in_(names))
     held = held.order_by(tables.SqlRegisteredModel.name).with_for_update()
     missing = sorted(names.keys() - set(session.scalars(held)))
@@ -379,7 +191,7 @@ def _known_versions(session: Any, names: Mapping[str, Promotion]) -> dict[str, i
     """The versions that the promotions' runs have already."""
     from sqlalchemy import select
 
-    tables = _version_tables()
+    tables = _tables()
     found = session.execute(
         select(
             tables.SqlModelVersion.name,
@@ -398,7 +210,7 @@ def _known_versions(session: Any, names: Mapping[str, Promotion]) -> dict[str, i
 def _check_previous(session: Any, names: Mapping[str, Promotion]) -> None:
     from sqlalchemy import select, tuple_
 
-    tables = _version_tables()
+    tables = _tables()
     wanted = {
         (name, promotion.previous)
         for name, promotion in names.items()
@@ -430,7 +242,7 @@ def _point_aliases(
     from sqlalchemy import delete
     from sqlalchemy.dialects import postgresql
 
-    tables = _version_tables()
+    tables = _tables()
     rows = [{"name": name, "alias": CHAMPION, "version": versions[name]} for name in names]
     rows += [
         {"name": name, "alias": PREVIOUS, "version": promotion.previous}
@@ -455,23 +267,8 @@ def _point_aliases(
         )
 
 
-def _run_tables() -> Any:
-    """MLflow's own declarations of its tables of runs."""
-    import mlflow.store.tracking.dbmodels.models as tables
-
-    return tables
-
-
-def _version_tables() -> Any:
+def _tables() -> Any:
     """MLflow's own declarations of its tables of versions."""
     import mlflow.store.model_registry.dbmodels.models as tables
 
     return tables
-
-
-def _pair(run: RunRow, key: str, value: object) -> Row:
-    return {"run_uuid": run.run_id, "key": key, "value": value}
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
