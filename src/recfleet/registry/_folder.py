@@ -33,7 +33,7 @@ def model_folder(files: Mapping[str, bytes]) -> dict[str, bytes]:
     """The files of a registered model, in the order they are to be written.
 
     Args:
-        files: as ``als.dump_model`` gives them.
+        files: the model's, name -> bytes.
 
     Returns:
         These and ``MLmodel``, with ``model.json``, which has the others' checksums, last. Equal
