@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recfleet.cli import _bulk
+from recfleet.cli import _selection
 from recfleet.cli._actor import actor
 from recfleet.cli._output import AsJson, print_json, print_table, progress
 from recfleet.database import Connection
@@ -77,12 +77,12 @@ def list_command(as_json: AsJson = False) -> None:
 def approve_command(
     ids: Ids = None,
     *,
-    reason: _bulk.Reason,
+    reason: _selection.Reason,
     every: Every = False,
     tenant: Tenant = None,
     night: Night = None,
-    dry_run: _bulk.DryRun = False,
-    yes: _bulk.Yes = False,
+    dry_run: _selection.DryRun = False,
+    yes: _selection.Yes = False,
 ) -> None:
     """Put in force what waits: each tenant's new model and its lists, at once.
 
@@ -110,12 +110,12 @@ def approve_command(
 def reject_command(
     ids: Ids = None,
     *,
-    reason: _bulk.Reason,
+    reason: _selection.Reason,
     every: Every = False,
     tenant: Tenant = None,
     night: Night = None,
-    dry_run: _bulk.DryRun = False,
-    yes: _bulk.Yes = False,
+    dry_run: _selection.DryRun = False,
+    yes: _selection.Yes = False,
 ) -> None:
     """Refuse what waits: the old champions stay, and nothing is judged again until data is new."""
     from recfleet.operations.approvals import reject
@@ -147,14 +147,14 @@ def _answer(
     with closing(connect(purpose=f"recfleet {verb.lower()}")) as connection:
         rows = _chosen(connection, meant)
         yes = meant.yes or meant.dry_run
-        _bulk.ask(len(rows), f"{verb} {len(rows)} changes of champion", yes=yes)
+        _selection.ask(len(rows), f"{verb} {len(rows)} changes of champion", yes=yes)
         answered = carry_out(connection, rows)
     if meant.dry_run:
         _show_foreseen(verb, rows, answered)
         return
     changed = {change.tenant_id: change.sentence for change in answered.changed}
     title = f"{verb}: {len(rows)} change{'' if len(rows) == 1 else 's'} of champion"
-    _bulk.show_results(title, [_result(row, answered, changed) for row in rows])
+    _selection.show_results(title, [_result(row, answered, changed) for row in rows])
 
 
 def _show_foreseen(verb: str, rows: Sequence[Row], answered: Answered) -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recfleet.cli._actor import actor
-from recfleet.cli._bulk import (
+from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
+from recfleet.cli._output import AsJson, console, print_json, print_table, say_note
+from recfleet.cli._selection import (
     DryRun,
     File,
     Tenants,
@@ -21,8 +23,6 @@ from recfleet.cli._bulk import (
     count_tenants,
     say_nobody,
 )
-from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
-from recfleet.cli._output import AsJson, console, print_json, print_table, say_note
 from recfleet.database import Connection
 from recfleet.operations.left_out import left_out_in_words, why_left_out
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from recfleet.cli import _bulk
+from recfleet.cli import _selection
 from recfleet.cli._actor import actor
 from recfleet.cli._output import console, progress, say_note
 
@@ -27,9 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback_command(
-    tenants: _bulk.Tenants = None,
+    tenants: _selection.Tenants = None,
     *,
-    reason: _bulk.Reason,
+    reason: _selection.Reason,
     to_version: Annotated[
         int | None,
         typer.Option(
@@ -37,10 +37,10 @@ def rollback_command(
             help="Version of the tenant's model. By default the one before the champion.",
         ),
     ] = None,
-    file: _bulk.File = None,
-    where: _bulk.Where = None,
-    dry_run: _bulk.DryRun = False,
-    yes: _bulk.Yes = False,
+    file: _selection.File = None,
+    where: _selection.Where = None,
+    dry_run: _selection.DryRun = False,
+    yes: _selection.Yes = False,
 ) -> None:
     """Put a tenant's earlier model back in force, with its lists.
 
@@ -59,16 +59,16 @@ def rollback_command(
 
 
 def promote_command(
-    tenants: _bulk.Tenants = None,
+    tenants: _selection.Tenants = None,
     *,
-    reason: _bulk.Reason,
+    reason: _selection.Reason,
     version: Annotated[
         int, typer.Option(metavar="N", help="Version of the tenant's model; see MLflow.")
     ],
-    file: _bulk.File = None,
-    where: _bulk.Where = None,
-    dry_run: _bulk.DryRun = False,
-    yes: _bulk.Yes = False,
+    file: _selection.File = None,
+    where: _selection.Where = None,
+    dry_run: _selection.DryRun = False,
+    yes: _selection.Yes = False,
 ) -> None:
     """Put a version of a tenant's model in force, with its lists.
 
@@ -100,13 +100,15 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
     from recfleet.operations.champions import change_all
 
     with closing(connect(purpose=f"recfleet {what}")) as connection:
-        tenants = _bulk.choose(connection, chosen.tenants, file=chosen.file, where=chosen.where)
+        tenants = _selection.choose(
+            connection, chosen.tenants, file=chosen.file, where=chosen.where
+        )
         connection.commit()
         if not tenants:
-            _bulk.say_nobody()
+            _selection.say_nobody()
             return
         yes = chosen.yes or chosen.dry_run
-        _bulk.ask(len(tenants), f"{_VERBS[what]} {len(tenants)} tenants", yes=yes)
+        _selection.ask(len(tenants), f"{_VERBS[what]} {len(tenants)} tenants", yes=yes)
         with progress(what, len(tenants)) as advance:
             results, trouble = change_all(
                 connection,
@@ -124,8 +126,8 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
             "`recfleet doctor --repair`, brings them to what is on record."
         )
     if len(results) > 1 or results[0].status == "failed":
-        title = f"{_VERBS[what]}: {_bulk.count_tenants(len(results))}"
-        _bulk.show_results(title, results, dry_run=chosen.dry_run)
+        title = f"{_VERBS[what]}: {_selection.count_tenants(len(results))}"
+        _selection.show_results(title, results, dry_run=chosen.dry_run)
 
 
 def _tell(result: Result, advance: Callable[[], None], *, is_only: bool) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated, get_args
 import typer
 
 from recfleet.cli._actor import actor
-from recfleet.cli._bulk import (
+from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.cli._selection import (
     DryRun,
     File,
     Reason,
@@ -20,7 +21,6 @@ from recfleet.cli._bulk import (
     say_nobody,
     show_results,
 )
-from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.errors import BadInputError
 
 tenant = typer.Typer(

@@ -1,7 +1,7 @@
-"""recfleet's database: connections, migrations, rows, bulk reads and writes."""
+"""recfleet's database: connections, migrations, rows, COPY."""
 
-from recfleet.database._bulk import copy_rows, read_arrow
 from recfleet.database._connection import Connection, Cursor, connect, transaction
+from recfleet.database._copy import copy_rows, read_arrow
 from recfleet.database._migrate import migrate
 from recfleet.database._rows import Row, read_row, read_rows
 

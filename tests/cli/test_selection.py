@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from recfleet.cli._actor import actor
-from recfleet.cli._bulk import ASKS_ABOVE, ask, choose, show_results
+from recfleet.cli._selection import ASKS_ABOVE, ask, choose, show_results
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.result import Result, check_who_and_why
