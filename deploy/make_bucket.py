@@ -15,8 +15,8 @@ def make_bucket(root: str, endpoint_url: str | None) -> bool:
     place = urlsplit(root)
     if place.scheme != "s3":
         sys.exit(
-            f"RECFLEET_ARTIFACT_ROOT is {root!r}. Workers on several machines share no disk: set it "
-            "to an address that begins with s3://."
+            f"RECFLEET_ARTIFACT_ROOT is {root!r}. Workers on several machines share no disk: set "
+            "it to an address that begins with s3://."
         )
     store = boto3.client("s3", endpoint_url=endpoint_url)
     try:
