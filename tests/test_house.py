@@ -1,4 +1,4 @@
-"""The house: which room may know which, and which door each heavy library comes in by.
+"""The house: which room may know which, whose each table is, and by which door libraries come in.
 
 When a test here fails, either an import is in the wrong room, or the house has changed: then
 change the table, ``docs/architecture.md`` and the code in one commit, and say why.
@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from recfleet.quality import COLUMNS
+from tests.tables_named import names_in, tables_named
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
@@ -39,8 +40,9 @@ ARROWS: dict[str, set[str]] = {
     "quality": {"database"},
     "judging": {"models", "statistics", "tenants"},
     "registry": {"database", "models", "tenants"},
-    "releases": {"database", "models", "tenants"},
     "record": {"audit", "database", "registry", "tenants"},
+    # A release is of a night, and live with the champion: its views say of which.
+    "releases": {"audit", "database", "models", "record", "tenants"},
     # The night itself.
     "fleet": {
         "audit", "database", "interactions", "judging", "models", "quality", "record", "registry",
@@ -60,6 +62,148 @@ ARROWS: dict[str, set[str]] = {
         "synthetic", "tenants",
     },
 }  # fmt: skip
+
+# Room -> its tables, which no other room's SQL names.
+TABLES: dict[str, set[str]] = {
+    "tenants": {"tenant"},
+    "interactions": {"ingest", "interaction", "product", "unusable_line"},
+    "record": {"approval", "champion", "ledger", "night", "shard_run"},
+    "audit": {"audit"},
+    "quality": {"data_docs", "quality_result"},
+    "releases": {"live_release", "recommendation", "release"},
+}
+
+# Room -> its views, for the rooms that may know it to read.
+VIEWS: dict[str, set[str]] = {
+    "tenants": {"roster"},
+    "interactions": {"catalogue"},
+    "record": {"approval_request", "in_force", "night_overview", "shard_task", "tenant_night"},
+    "audit": {"history", "promotion"},
+    "quality": {"quality_finding"},
+    "releases": {
+        "live", "live_excluded", "live_origin", "live_popular", "live_recommendation",
+        "release_overview",
+    },
+}  # fmt: skip
+
+# File -> tables and views that it names and should not: this list only shrinks.
+LEFT_OVER: dict[str, set[str]] = {
+    "src/recfleet/fleet/close.py": {"ledger", "night", "shard_run", "tenant"},
+    "src/recfleet/fleet/decide.py": {"champion", "ledger"},
+    "src/recfleet/fleet/evidence.py": {"ledger", "night"},
+    "src/recfleet/fleet/housekeeping.py": {"night"},
+    "src/recfleet/fleet/mend.py": {"ledger"},
+    "src/recfleet/fleet/old_models.py": {
+        "approval",
+        "audit",
+        "champion",
+        "ledger",
+        "night",
+        "release",
+    },
+    "src/recfleet/fleet/old_records.py": {
+        "approval",
+        "audit",
+        "champion",
+        "data_docs",
+        "ledger",
+        "night",
+        "quality_result",
+        "release",
+        "shard_run",
+    },
+    "src/recfleet/fleet/plan.py": {
+        "approval",
+        "interaction",
+        "ledger",
+        "live_release",
+        "product",
+        "release",
+        "unusable_line",
+    },
+    "src/recfleet/fleet/policy_audit.py": {"audit"},
+    "src/recfleet/fleet/probation.py": {"ledger", "night"},
+    "src/recfleet/fleet/report.py": {
+        "champion",
+        "interaction",
+        "ledger",
+        "live_release",
+        "night",
+        "quality_result",
+        "release",
+        "tenant",
+        "unusable_line",
+    },
+    "src/recfleet/fleet/stage_loop.py": {"shard_run"},
+    "src/recfleet/fleet/stages/publish.py": {"live_release", "release"},
+    "src/recfleet/fleet/supervisor.py": {"shard_run"},
+    "src/recfleet/interactions/_load.py": {"tenant"},
+    "src/recfleet/operations/approvals.py": {"approval", "ledger", "night"},
+    "src/recfleet/operations/audit.py": {"audit", "champion", "tenant"},
+    "src/recfleet/operations/backfill.py": {"ledger", "night", "release"},
+    "src/recfleet/operations/by_day.py": {"ledger", "live_release", "night", "release"},
+    "src/recfleet/operations/champions.py": {"ledger", "night", "release"},
+    "src/recfleet/operations/choose.py": {"ledger", "live_release", "night", "release", "tenant"},
+    "src/recfleet/operations/doctor/_approvals.py": {"approval", "champion"},
+    "src/recfleet/operations/doctor/_examine.py": {"champion", "tenant"},
+    "src/recfleet/operations/doctor/_files.py": {"approval", "champion", "ledger"},
+    "src/recfleet/operations/doctor/_lists.py": {
+        "audit",
+        "champion",
+        "ledger",
+        "live_release",
+        "recommendation",
+        "release",
+        "tenant",
+    },
+    "src/recfleet/operations/doctor/_models.py": {"approval", "champion", "ledger"},
+    "src/recfleet/operations/doctor/_nights.py": {"ledger", "night", "shard_run"},
+    "src/recfleet/operations/modes.py": {
+        "ledger",
+        "live_release",
+        "recommendation",
+        "release",
+        "tenant",
+    },
+    "src/recfleet/operations/past.py": {"audit", "ledger", "night"},
+    "src/recfleet/operations/policies.py": {"tenant"},
+    "src/recfleet/operations/questions.py": {"approval"},
+    "src/recfleet/operations/trace.py": {"recommendation", "release"},
+    "src/recfleet/pages/_approvals.py": {"approval", "ledger", "night", "tenant"},
+    "src/recfleet/pages/_fleet.py": {"ledger", "night"},
+    "src/recfleet/pages/_night.py": {"data_docs", "ledger", "night", "shard_run", "tenant"},
+    "src/recfleet/pages/_standing.py": {
+        "approval",
+        "audit",
+        "champion",
+        "ledger",
+        "live_release",
+        "night",
+        "release",
+        "tenant",
+    },
+    "src/recfleet/pages/_tenant.py": {
+        "audit",
+        "champion",
+        "data_docs",
+        "interaction",
+        "ledger",
+        "live_release",
+        "night",
+        "quality_result",
+        "release",
+    },
+    "src/recfleet/quality/_docs.py": {"tenant"},
+    "src/recfleet/quality/_examine.py": {"interaction", "unusable_line"},
+    "src/recfleet/quality/_profile.py": {"interaction", "unusable_line"},
+    "src/recfleet/record/champions.py": {"audit"},
+    "src/recfleet/record/ledger.py": {"tenant"},
+    "src/recfleet/releases/_look_up.py": {"product", "tenant"},
+    "src/recfleet/releases/_old_lists.py": {"champion", "night"},
+    "src/recfleet/releases/_switch.py": {"night"},
+    "src/recfleet/synthetic/_fleet.py": {"ingest"},
+    "src/recfleet/synthetic/_write.py": {"interaction", "product"},
+}
 
 # What takes long to import -> the rooms that may import it, inside functions only.
 HEAVY: dict[str, set[str]] = {
@@ -165,6 +309,8 @@ def test_every_arrow_is_walked() -> None:
         for found in _imports(path):
             if found.module.startswith("recfleet.") and _room(path) in walked:
                 walked[_room(path)].add(found.module.split(".")[1])
+    for room, owner in _read_by_sql():
+        walked[room].add(owner)
 
     idle = {
         room: sorted(known - walked[room]) for room, known in ARROWS.items() if known - walked[room]
@@ -184,6 +330,98 @@ def test_what_is_private_to_a_room_stays_there() -> None:
     ]
 
     assert wrong == []
+
+
+# --- Tables ---------------------------------------------------------------------------------------
+
+MIGRATIONS = SOURCE / "database" / "migrations"
+OWNER_OF_TABLE = {table: room for room, tables in TABLES.items() for table in tables}
+OWNER_OF_VIEW = {view: room for room, views in VIEWS.items() for view in views}
+
+
+def test_every_table_has_a_room() -> None:
+    made: dict[str, set[str]] = {"table": set(), "view": set()}
+    for statement in _migrations():
+        for verb, what, name in re.findall(
+            r"\b(create|drop) (table|view) recfleet\.(\w+)", statement
+        ):
+            made[what] = made[what] | {name} if verb == "create" else made[what] - {name}
+
+    assert made["table"] == set(OWNER_OF_TABLE)
+    assert made["view"] == set(OWNER_OF_VIEW)
+
+
+def test_only_its_room_names_a_table() -> None:
+    """Who is not the owner calls one of the owner's functions, or reads one of its views."""
+    wrong: dict[str, set[str]] = {}
+    for path, line, name in _named_in_sql():
+        if _may_name(_room_of(path), name):
+            continue
+        file = str(path.relative_to(CHECKOUT))
+        if name in LEFT_OVER.get(file, set()):
+            wrong.setdefault("left over", set()).add(f"{file} {name}")
+        else:
+            wrong.setdefault("new", set()).add(f"{file}:{line} names {name}")
+
+    known = {f"{file} {name}" for file, names in LEFT_OVER.items() for name in names}
+    assert sorted(wrong.get("new", set())) == []
+    assert known - wrong.get("left over", set()) == set(), "is in order now: take it from the list"
+
+
+def test_a_view_reads_what_its_room_may_know() -> None:
+    wrong = [
+        f"{view} of {room} reads {name}"
+        for view, room, name in _read_by_views()
+        if not ({OWNER_OF_TABLE[name]} <= {room} | ARROWS[room])
+    ]
+
+    assert wrong == []
+
+
+def _may_name(room: str, name: str) -> bool:
+    if name in OWNER_OF_TABLE:
+        return OWNER_OF_TABLE[name] == room
+    return OWNER_OF_VIEW[name] in {room} | ARROWS.get(room, set())
+
+
+def _named_in_sql() -> Iterator[tuple[Path, int, str]]:
+    """File, line and name, of every table or view that SQL outside the migrations names."""
+    for folder in (SOURCE, CHECKOUT / "dags", CHECKOUT / "plugins"):
+        for path in sorted(folder.rglob("*.py")):
+            if MIGRATIONS not in path.parents:
+                for line, name in tables_named(path):
+                    if name in OWNER_OF_TABLE or name in OWNER_OF_VIEW:
+                        yield path, line, name
+
+
+def _room_of(path: Path) -> str:
+    return _room(path) if SOURCE in path.parents else path.relative_to(CHECKOUT).parts[0]
+
+
+def _read_by_sql() -> Iterator[tuple[str, str]]:
+    """Room, and the room whose view it reads, or whose table its view reads."""
+    for path, _, name in _named_in_sql():
+        if name in OWNER_OF_VIEW and _room_of(path) in ARROWS:
+            yield _room_of(path), OWNER_OF_VIEW[name]
+    for _, room, name in _read_by_views():
+        yield room, OWNER_OF_TABLE[name]
+
+
+def _read_by_views() -> Iterator[tuple[str, str, str]]:
+    """View, its room, and a table that it is made from, as the migrations left it."""
+    for statement in _migrations():
+        view = re.search(r"create view recfleet\.(\w+) as\b", statement)
+        if view and view[1] in OWNER_OF_VIEW:
+            for _, name in names_in(statement[view.end() :]):
+                if name in OWNER_OF_TABLE:
+                    yield view[1], OWNER_OF_VIEW[view[1]], name
+
+
+def _migrations() -> list[str]:
+    """The statements of the migrations, in their order; those in quotes fall apart."""
+    files = [*MIGRATIONS.rglob("0*.py"), *MIGRATIONS.rglob("0*.sql")]
+    texts = [path.read_text(encoding="utf-8") for path in sorted(files)]
+    return [statement for text in texts for statement in text.split(";")]
 
 
 # --- Heavy libraries ------------------------------------------------------------------------------
