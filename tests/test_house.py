@@ -77,7 +77,10 @@ TABLES: dict[str, set[str]] = {
 VIEWS: dict[str, set[str]] = {
     "tenants": {"roster"},
     "interactions": {"catalogue"},
-    "record": {"approval_request", "in_force", "night_overview", "shard_task", "tenant_night"},
+    "record": {
+        "approval_request", "in_force", "model_on_record", "night_overview", "shard_task",
+        "tenant_night",
+    },
     "audit": {"history", "promotion"},
     "quality": {"quality_finding"},
     "releases": {

@@ -1,7 +1,7 @@
 -- Each table belongs to one room of the code, and only that room names it. These views are what the
 -- others read: the tables with what is asked of them most often beside it. All are plain joins, so
 -- that the planner sees through them. Where a key guarantees the row, the join is a left one: it
--- finds the same rows, and is left out when nothing is read from it.
+-- finds the same rows, and is left out when nothing is read from it. So is a count in a column.
 
 -- Tenants -------------------------------------------------------------------------------------------
 
@@ -140,10 +140,32 @@ select approval.approval_id,
        approval.decided_at,
        approval.decided_by,
        approval.decision_reason,
+       approval.is_told,
        night.as_of,
        night.run_id as night_run_id
   from recfleet.approval
   left join recfleet.night on night.night_id = approval.night_id;
+
+-- Every model that is in force or may come to be: roles champion, previous and waiting.
+create view recfleet.model_on_record as
+select tenant_id, role, version, run_id, model_uri, train_end, night_id
+  from recfleet.champion
+ union all
+select approval.tenant_id,
+       'waiting',
+       approval.version,
+       approval.run_id,
+       challenger.model_uri,                        -- null: its night no longer knows
+       challenger.train_end,
+       approval.night_id
+  from recfleet.approval
+  left join lateral (
+    select ledger.challenger ->> 'model_uri' as model_uri,
+           (ledger.challenger ->> 'train_end')::timestamptz as train_end
+      from recfleet.ledger
+     where ledger.night_id = approval.night_id and ledger.tenant_id = approval.tenant_id
+       and ledger.challenger ->> 'run_id' = approval.run_id) as challenger on true
+ where approval.status = 'waiting';
 
 -- The audit -----------------------------------------------------------------------------------------
 
@@ -198,6 +220,9 @@ select release.release_id,
        release.checks,
        release.checks = '[]' as is_unchecked,
        release.checks @> '[{"passed": false}]' as has_failed,
+       (select count(*) from recfleet.recommendation
+         where recommendation.night_id = release.night_id
+           and recommendation.release_id = release.release_id) as written, -- lists that there are
        release.created_at,
        night.kind,
        night.is_trial,
@@ -222,6 +247,9 @@ select live_release.tenant_id,
        release.popular_scores,
        release.checks,
        release.created_at,
+       (select count(*) from recfleet.recommendation
+         where recommendation.night_id = live_release.night_id
+           and recommendation.release_id = live_release.release_id) as written,
        night.kind,
        coalesce(night.backfill, night.run_id) as airflow_run
   from recfleet.live_release
