@@ -30,7 +30,8 @@ def roll_back() -> str:
     """Roll back one tenant after the other."""
     from recfleet.database import connect
     from recfleet.errors import RecfleetError
-    from recfleet.operations.champions import change_all, rollback_to
+    from recfleet.operations.champion_choice import rollback_to
+    from recfleet.operations.champions import change_all
     from recfleet.operations.choose import choose_tenants
 
     context: Any = get_current_context()

@@ -11,7 +11,8 @@ from recfleet.audit import read_entries, what_changed, where_it_came_from
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.backfill import backfill_sentence, plan_backfill, replay
-from recfleet.operations.champions import change_all, promotion_of
+from recfleet.operations.champion_choice import promotion_of
+from recfleet.operations.champions import change_all
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
 from tests.backfills import nights, run_backfill

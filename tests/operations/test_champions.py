@@ -10,8 +10,9 @@ import pytest
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, InfrastructureError, UnknownTenantError
-from recfleet.operations import champions
-from recfleet.operations.champions import promote, roll_back
+from recfleet.operations import champion_changes
+from recfleet.operations.champion_choice import rollback_to
+from recfleet.operations.champions import change_all, promote, roll_back
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings
 from tests.nights import START, WEEK, query, run_night, shop
@@ -223,7 +224,7 @@ def test_one_that_died_before_mlflow_followed_is_finished_not_undone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(champions, "take_back_promotions", die)
+        patch.setattr(champion_changes, "take_back_promotions", die)
         with pytest.raises(KeyboardInterrupt):
             roll_back(turned, "turning", **WHO)
     assert query(turned, LIVE) == [(1, FIRST, 1, 120)]
@@ -250,10 +251,8 @@ def test_without_mlflow_nothing_is_changed_but_what_is_live_stays_live(
     def away(*_: object) -> None:
         raise InfrastructureError("MLflow's database does not answer.")
 
-    monkeypatch.setattr(champions, "take_back_promotions", away)
-    results, trouble = champions.change_all(
-        turned, "rollback", ["turning"], champions.rollback_to(None), **WHO
-    )
+    monkeypatch.setattr(champion_changes, "take_back_promotions", away)
+    results, trouble = change_all(turned, "rollback", ["turning"], rollback_to(None), **WHO)
     assert [result.status for result in results] == ["done"]
     assert trouble == "MLflow's database does not answer."
     assert query(turned, LIVE) == [(1, FIRST, 1, 120)]
@@ -263,30 +262,24 @@ def test_of_several_each_ones_trouble_is_its_own(turned: Connection) -> None:
     shop(turned, "single", seed=2, weeks=range(20))
     run_night("another", SECOND, {"tenants": ["single"]})
 
-    foreseen, _ = champions.change_all(
-        turned, "rollback", ["single", "turning"], champions.rollback_to(None), dry_run=True, **WHO
+    foreseen, _ = change_all(
+        turned, "rollback", ["single", "turning"], rollback_to(None), dry_run=True, **WHO
     )
     assert [result.status for result in foreseen] == ["failed", "done"]
     assert foreseen[1].sentence == (
         "turning: version 1 would be in force instead of version 2; its lists are kept, and would "
         "be live at once."
     )
-    results, _ = champions.change_all(
-        turned, "rollback", ["single", "turning"], champions.rollback_to(None), **WHO
-    )
+    results, _ = change_all(turned, "rollback", ["single", "turning"], rollback_to(None), **WHO)
     assert [(result.tenant_id, result.status) for result in results] == [
         ("single", "failed"),
         ("turning", "done"),
     ]
     # One that broke off is asked for again.
-    again, _ = champions.change_all(
-        turned, "rollback", ["single", "turning"], champions.rollback_to(None), **WHO
-    )
+    again, _ = change_all(turned, "rollback", ["single", "turning"], rollback_to(None), **WHO)
     assert [result.status for result in again] == ["failed", "unchanged"]
     assert again[1].sentence.startswith("turning: It went back to version 1 already, at ")
-    by_version, _ = champions.change_all(
-        turned, "rollback", ["single", "turning"], champions.rollback_to(1), **WHO
-    )
+    by_version, _ = change_all(turned, "rollback", ["single", "turning"], rollback_to(1), **WHO)
     assert [result.status for result in by_version] == ["failed", "unchanged"]
     assert query(
         turned, "select tenant_id, version from champion where role = 'champion' order by 1"

@@ -62,9 +62,9 @@ DEATHS = (
     "recfleet.releases.switch_live",
     "recfleet.fleet.stages.publish.crown",
     "recfleet.fleet.close.take_back_promotions",
-    "recfleet.operations.champions.take_back_promotions",
-    "recfleet.operations.champions.crown",
-    "recfleet.operations.champions.switch_live",
+    "recfleet.operations.champion_changes.take_back_promotions",
+    "recfleet.operations.champion_changes.crown",
+    "recfleet.operations.champion_changes.switch_live",
 )
 """Where a process may die: before it has done what is called there."""
 

@@ -16,7 +16,7 @@ from recfleet.cli._output import console, progress, say_note
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recfleet.operations.champions import Case, Choice
+    from recfleet.operations.champion_choice import Case, Choice
     from recfleet.operations.result import Result
 
 
@@ -52,7 +52,7 @@ def rollback_command(
     The same as the DAG tenant_rollback. Exit code 2: a tenant's could not be done, nothing of it
     was changed.
     """
-    from recfleet.operations.champions import rollback_to
+    from recfleet.operations.champion_choice import rollback_to
 
     chosen = _Chosen(tenants, file, where, dry_run, yes)
     _change("rollback", rollback_to(to_version), reason, chosen)
@@ -75,7 +75,7 @@ def promote_command(
     The champion until then becomes the previous one, to which `recfleet rollback` goes back. What
     a night holds for a person is answered with `recfleet approvals`.
     """
-    from recfleet.operations.champions import promotion_of
+    from recfleet.operations.champion_choice import promotion_of
 
     chosen = _Chosen(tenants, file, where, dry_run, yes)
     _change("promote", promotion_of(version), reason, chosen)

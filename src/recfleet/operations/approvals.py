@@ -11,14 +11,9 @@ from psycopg2.extras import RealDictCursor
 from recfleet.audit import append_entries
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, RecfleetError
-from recfleet.operations.champions import (
-    ByHand,
-    Case,
-    Changed,
-    Choice,
-    said,
-)
-from recfleet.operations.result import check_who_and_why
+from recfleet.operations.champion_changes import ChampionChanges, Changed
+from recfleet.operations.champion_choice import Case, Choice
+from recfleet.operations.result import check_who_and_why, errors_of
 from recfleet.record import approvals
 from recfleet.settings import settings
 from recfleet.tenants import lock_tenants
@@ -99,14 +94,14 @@ def approve(
     """
     answered = Answered()
     approvals.expire(connection)
-    with ByHand(connection, "approval", actor=actor, reason=reason) as hand:
+    with ChampionChanges(connection, "approval", actor=actor, reason=reason) as changes:
         for approval_id in dict.fromkeys(approval_ids):
             try:
-                tenant_id, choose = _approval(connection, hand, approval_id)
+                tenant_id, choose = _approval(connection, changes, approval_id)
                 if dry_run:
-                    hand.foresee(tenant_id, choose)
+                    changes.foresee(tenant_id, choose)
                 else:
-                    answered.changed.append(hand.change(tenant_id, choose))
+                    answered.changed.append(changes.change(tenant_id, choose))
                 answered.done.append(approval_id)
             except InfrastructureError:
                 raise
@@ -145,7 +140,7 @@ def reject(
         try:
             with transaction(connection):
                 tenant_id = _tenant_of(connection, approval_id)
-                with said(tenant_id):
+                with errors_of(tenant_id):
                     _waiting(connection, tenant_id, approval_id)
                 if not dry_run:
                     _reject(connection, tenant_id, approval_id, actor.strip(), reason.strip())
@@ -222,9 +217,9 @@ def _reject(
 
 
 def _approval(
-    connection: Connection, hand: ByHand, approval_id: int
+    connection: Connection, changes: ChampionChanges, approval_id: int
 ) -> tuple[str, Callable[[Case], Choice]]:
-    """Whose champion a request changes, and the choice of it, for ``ByHand.change``."""
+    """Whose champion a request changes, and the choice of it, for ``ChampionChanges.change``."""
     with transaction(connection):
         tenant_id = _tenant_of(connection, approval_id)
 
@@ -242,8 +237,8 @@ def _approval(
                 connection,
                 [tenant_id],
                 "approved",
-                actor=hand.actor,
-                reason=hand.reason,
+                actor=changes.actor,
+                reason=changes.reason,
                 only=[approval_id],
             ),
         )

@@ -10,11 +10,11 @@ from typing import Any
 from recfleet.audit import Entry, append_entries
 from recfleet.database import Connection
 from recfleet.errors import TenantError
-from recfleet.operations.by_day import (
+from recfleet.operations.operator_night import (
     close_operator_night,
     honours,
     open_operator_night,
-    record_by_day,
+    record_by_operator,
     stage_now,
     tenant_time,
 )
@@ -232,7 +232,7 @@ def _publish(desk: _Desk, tenant: Tenant, night: Night, why: str) -> str:
     release_id, whose = _stage(desk, tenant, night)
     switch_live(desk.connection, {tenant.tenant_id: release_id})
     shown = f"{why}, so {whose} as of {night.as_of:%Y-%m-%d %H:%M} are shown until the next night"
-    record_by_day(
+    record_by_operator(
         desk.connection,
         night,
         tenant,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from recfleet.errors import BadInputError
+from recfleet.errors import BadInputError, TenantError
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,19 @@ def check_who_and_why(actor: str, reason: str) -> None:
         raise BadInputError("Nobody is named who does this: the audit keeps who did what.")
     if not reason.strip():
         raise BadInputError("Say why, in a few words (--reason): the audit keeps the reason.")
+
+
+@contextmanager
+def errors_of(tenant_id: str) -> Iterator[None]:
+    """Let errors in the block name the tenant, and say that nothing was changed.
+
+    Raises:
+        BadInputError: in place of one of the block's, or of a ``TenantError``.
+    """
+    try:
+        yield
+    except BadInputError as error:
+        raise type(error)(f"{tenant_id}: {error}") from error
+    except TenantError as error:
+        what = str(error).rstrip(".")
+        raise BadInputError(f"{tenant_id}: {what}. Nothing was changed.") from error

@@ -9,14 +9,14 @@ from typing import Any
 from psycopg2.extras import RealDictCursor
 
 from recfleet.errors import TenantError
-from recfleet.operations.by_day import (
+from recfleet.operations.doctor._finding import Check, Finding, Tools
+from recfleet.operations.operator_night import (
     close_operator_night,
     open_operator_night,
-    record_by_day,
+    record_by_operator,
     stage_now,
     tenant_time,
 )
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record.champions import Champion, get_champion
 from recfleet.releases import kept_release, switch_live
 from recfleet.tenants import Tenant, get_tenant
@@ -141,7 +141,7 @@ def _publish(tools: Tools, tenant: Tenant, champion: Champion | None, what: str)
         night = open_operator_night(connection, "repair", as_of)
         release_id = stage_now(connection, night, tenant, champion, tools.artifacts)
         switch_live(connection, {tenant.tenant_id: release_id})
-        record_by_day(
+        record_by_operator(
             connection,
             night,
             tenant,

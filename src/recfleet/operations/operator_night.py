@@ -123,7 +123,7 @@ def stage_now(
     return stage_releases(connection, night.night_id, [draft])[0]
 
 
-def record_by_day(
+def record_by_operator(
     connection: Connection,
     night: Night,
     tenant: Tenant,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from recfleet.database import Connection
 from recfleet.fleet.old_models import tried_runs
@@ -11,7 +11,7 @@ from recfleet.registry import KnownVersion
 TRIAL = "a backfill's trial"
 
 # The rollback that made the champion on record, where no night of the fleet came after it.
-_GONE_BACK = """
+_LAST_ROLLBACK = """
 select to_version, happened_at, actor, reason
   from (select * from audit where tenant_id = %(tenant)s
            and kind in ('first model', 'promotion', 'rollback')
@@ -23,7 +23,7 @@ select to_version, happened_at, actor, reason
 """
 
 
-def remarks(
+def remarks_on(
     connection: Connection, tenant_id: str, versions: Sequence[KnownVersion]
 ) -> dict[int, str]:
     """Version -> what to know of it before it is put in force; of those of which there is that.
@@ -46,10 +46,15 @@ def remarks(
     }
 
 
-def gone_back(connection: Connection, tenant_id: str) -> str | None:
+def with_remark(version: int, remarks: Mapping[int, str]) -> str:
+    """A version for a sentence, with what to know of it if there is anything."""
+    return f"{version} ({remarks[version]})" if version in remarks else str(version)
+
+
+def last_rollback_in_words(connection: Connection, tenant_id: str) -> str | None:
     """Who has rolled the tenant back since its last night of the fleet, in words; None: nobody."""
     with connection.cursor() as cursor:
-        cursor.execute(_GONE_BACK, {"tenant": tenant_id})
+        cursor.execute(_LAST_ROLLBACK, {"tenant": tenant_id})
         row = cursor.fetchone()
     if row is None:
         return None

@@ -1,0 +1,125 @@
+"""Which version of a tenant's model a person chooses, and why it cannot be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recfleet.audit import Entry
+from recfleet.database import Connection
+from recfleet.errors import BadInputError
+from recfleet.operations.version_history import last_rollback_in_words, remarks_on, with_remark
+from recfleet.record.champions import Champion
+from recfleet.record.ledger import Outcome
+from recfleet.registry import KnownVersion
+from recfleet.tenants import Tenant
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tenant whose lock is held, and what there is to choose from."""
+
+    connection: Connection = field(repr=False)
+    """To look its past up."""
+    tenant: Tenant
+    champion: Champion | None
+    previous: Champion | None
+    versions: Mapping[int, KnownVersion]
+    """All that MLflow has of it."""
+
+    def listed(self, *, older: bool = False) -> str:
+        """The versions besides the champion, for a sentence, with what to know of them.
+
+        Args:
+            older: only those that can be gone back to.
+        """
+        champion = self.champion.version if self.champion else None
+        others = [
+            known
+            for known in self.versions.values()
+            if champion is None
+            or (known.version < champion if older else known.version != champion)
+        ]
+        known_of = remarks_on(self.connection, self.tenant.tenant_id, others)
+        return ", ".join(with_remark(it.version, known_of) for it in others) or "none"
+
+    def last_rollback(self) -> str | None:
+        """Who has rolled it back since its last night, in words; None: nobody."""
+        return last_rollback_in_words(self.connection, self.tenant.tenant_id)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be put in force, and how it is written down."""
+
+    version: int
+    outcome: Outcome
+    is_rollback: bool = False
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    first: Callable[[], list[Entry]] = list
+    """Done in the same transaction, before the champion changes; returns what the audit says of
+    it."""
+
+
+def rollback_to(to_version: int | None) -> Callable[[Case], Choice]:
+    """The choice of ``roll_back``, for ``ChampionChanges.change``."""
+
+    def choose(case: Case) -> Choice:
+        if case.champion is None:
+            raise BadInputError("It has no model in force, so there is nothing to go back from.")
+        if to_version is not None:
+            version = to_version
+        elif case.previous is not None:
+            version = case.previous.version
+        else:
+            raise _without_previous(case, case.champion)
+        if version == case.champion.version and (done := case.last_rollback()):
+            raise RolledBackAlreadyError(f"{done}.")
+        _check_version(case, version)
+        if version > case.champion.version:
+            raise BadInputError(
+                f"Version {version} is newer than its champion, version {case.champion.version}: "
+                "`recfleet promote` puts it in force."
+            )
+        return Choice(version, "rolled back", is_rollback=True)
+
+    return choose
+
+
+class RolledBackAlreadyError(BadInputError):
+    """The tenant was rolled back already since its last night."""
+
+
+def _without_previous(case: Case, champion: Champion) -> BadInputError:
+    """Why a tenant cannot go back, and to what it still could."""
+    older = case.listed(older=True)
+    there_are = (
+        "There is no older one." if older == "none" else f"Name one with --to-version: {older}."
+    )
+    if done := case.last_rollback():
+        return RolledBackAlreadyError(f"{done}, and has no previous version since. {there_are}")
+    return BadInputError(
+        "It has no previous version to go back to, its champion is version "
+        f"{champion.version}. {there_are}"
+    )
+
+
+def promotion_of(version: int) -> Callable[[Case], Choice]:
+    """The choice of ``promote``, for ``ChampionChanges.change``."""
+
+    def choose(case: Case) -> Choice:
+        _check_version(case, version)
+        return Choice(version, "promoted" if case.champion else "first model")
+
+    return choose
+
+
+def _check_version(case: Case, version: int) -> None:
+    if case.champion and case.champion.version == version:
+        raise BadInputError(f"Version {version} is its champion already.")
+    if version not in case.versions:
+        raise BadInputError(
+            f"It has no version {version}. Besides the champion there are: {case.listed()}."
+        )
