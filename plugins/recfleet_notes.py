@@ -57,7 +57,7 @@ def _of_night(connection: Connection, dag_run: DagRun) -> str | None:
 
 
 def _of_backfill(connection: Connection, dag_run: DagRun) -> str | None:
-    from recfleet.operations.backfill import backfill_sentence
+    from recfleet.operations.backfill_results import backfill_sentence
 
     return backfill_sentence(connection, dag_run.run_id)
 

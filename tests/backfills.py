@@ -8,8 +8,8 @@ from typing import Any
 
 from recfleet.database import Connection
 from recfleet.fleet.stage_loop import run_stage
-from recfleet.operations.backfill import (
-    BackfillSummary,
+from recfleet.operations.backfill_results import BackfillSummary
+from recfleet.operations.backfill_tasks import (
     close_backfill,
     decide_backfill,
     plan_backfill,

@@ -10,7 +10,8 @@ import pytest
 from recfleet.audit import read_entries, what_changed, where_it_came_from
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
-from recfleet.operations.backfill import backfill_sentence, plan_backfill, replay
+from recfleet.operations.backfill_results import backfill_sentence
+from recfleet.operations.backfill_tasks import plan_backfill, replay
 from recfleet.operations.champion_choice import promotion_of
 from recfleet.operations.champions import change_all
 from recfleet.registry import Aliases, ArtifactStore, Registry

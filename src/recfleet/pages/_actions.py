@@ -19,9 +19,9 @@ from pydantic import BaseModel
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, RecfleetError, UnknownTenantError
 from recfleet.operations.approvals import approve, reject
+from recfleet.operations.backfill_left_out import left_out_in_words
 from recfleet.operations.backfill_request import read_backfill
 from recfleet.operations.champions import roll_back
-from recfleet.operations.left_out import left_out_in_words
 from recfleet.operations.modes import set_mode
 from recfleet.pages._look import Look, RefusedError, airflow_of, database, links_of, look
 from recfleet.pages._told import Told
@@ -135,7 +135,7 @@ def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, For
 
 def _check_there_is_something(connection: Connection, request: BackfillRequest) -> None:
     """Refuse what would run nothing at all, such as days of a mistyped year."""
-    from recfleet.operations.backfill import look_ahead
+    from recfleet.operations.backfill_preview import look_ahead
 
     ahead = look_ahead(connection, request)
     connection.commit()

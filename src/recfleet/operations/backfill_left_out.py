@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recfleet.fleet.plan import Prospect
-    from recfleet.operations.backfill import BackfillNight
+    from recfleet.operations.backfill_preview import BackfillNight
 
 
 def left_out_in_words(ahead: Sequence[BackfillNight]) -> str | None:

@@ -1,0 +1,151 @@
+"""What a backfill would do, night by night and tenant by tenant, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from recfleet.database import Connection
+from recfleet.errors import BadInputError
+from recfleet.fleet.plan import Idle, Prospect, survey
+from recfleet.operations.backfill_request import BackfillRequest
+from recfleet.record.champions import champions_of
+from recfleet.record.ledger import Night
+from recfleet.tenants import Tenant, get_tenants
+
+_OFF = Idle("unchanged", "it is off: nothing is computed for it")
+
+
+@dataclass(frozen=True)
+class BackfillNight:
+    """One night of a backfill, before it is written."""
+
+    as_of: datetime
+    is_trial: bool
+    prospects: list[Prospect]
+
+    @property
+    def busy(self) -> list[Prospect]:
+        """Tenants for whom something is to be done."""
+        return [item for item in self.prospects if item.idle is None]
+
+    @property
+    def recorded(self) -> list[Prospect]:
+        """Tenants for whom something is to be done, or a reason is to be recorded."""
+        return [
+            item for item in self.prospects if item.idle is None or item.idle.outcome != "unchanged"
+        ]
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is written: something is to be done, or to be recorded."""
+        return not self.is_trial or bool(self.recorded)
+
+
+def look_ahead(connection: Connection, request: BackfillRequest) -> list[BackfillNight]:
+    """What a backfill would do, night by night; nothing is written.
+
+    Args:
+        connection: an open connection.
+        request: what is asked for.
+
+    Raises:
+        UnknownTenantError: a tenant is not there.
+        BadInputError: all tenants are off, or one is frozen and promotion is asked for.
+    """
+    tenants = get_tenants(connection, request.tenants)
+    _refuse(tenants, request)
+    times = request.as_of_times()
+    return [
+        _look_at(connection, tenants, as_of, request, is_last=as_of == times[-1]) for as_of in times
+    ]
+
+
+def _refuse(tenants: Sequence[Tenant], request: BackfillRequest) -> None:
+    if all(tenant.mode == "off" for tenant in tenants):
+        raise BadInputError(
+            f"{_named(tenants)} {'is' if len(tenants) == 1 else 'are'} off, and nothing is "
+            "computed for who is off: `recfleet tenant set-mode` switches tenants on."
+        )
+    frozen = [tenant for tenant in tenants if tenant.mode == "frozen"]
+    if request.promote and frozen:
+        raise BadInputError(
+            f"{_named(frozen)} {'is' if len(frozen) == 1 else 'are'} frozen, and who is frozen "
+            "keeps its champion: thaw with `recfleet tenant set-mode`, or backfill without "
+            "promotion."
+        )
+
+
+def _named(tenants: Sequence[Tenant]) -> str:
+    names = [tenant.tenant_id for tenant in tenants[:5]]
+    more = len(tenants) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _look_at(
+    connection: Connection,
+    tenants: Sequence[Tenant],
+    as_of: datetime,
+    request: BackfillRequest,
+    *,
+    is_last: bool,
+) -> BackfillNight:
+    is_trial = not (request.promote and is_last)
+    found = survey(connection, tenants, as_of, is_trial=is_trial, is_named=request.force)
+    if is_trial:
+        found = _as_trials(connection, found, as_of, is_forced=request.force)
+    else:
+        found = [_with_way_out(item) for item in found]
+    found = [replace(item, idle=_OFF) if item.tenant.mode == "off" else item for item in found]
+    return BackfillNight(as_of, is_trial, found)
+
+
+def _with_way_out(item: Prospect) -> Prospect:
+    """The same; where it is idle for want of anything new, with what judges it all the same."""
+    why = item.idle
+    if why is None or not why.unless_named:
+        return item
+    return replace(item, idle=replace(why, reason=f"{why.reason}; --force judges it all the same"))
+
+
+def _as_trials(
+    connection: Connection, found: Sequence[Prospect], as_of: datetime, *, is_forced: bool
+) -> list[Prospect]:
+    """The same with the champion of that time in the basis; idle, who was done from that basis."""
+    tenant_ids = [item.tenant.tenant_id for item in found]
+    night = Night(0, "", as_of, "backfill", is_trial=True)
+    champions = champions_of(connection, night, tenant_ids)
+    with_champion = []
+    for item in found:
+        champion = champions.get(item.tenant.tenant_id)
+        version = champion.version if champion else "none"
+        with_champion.append(replace(item, basis=f"{item.basis} champion={version}"))
+    done = {} if is_forced else _done_nights(connection, with_champion, as_of)
+    return [
+        replace(item, idle=_done_already(done[item.tenant.tenant_id]))
+        if item.tenant.tenant_id in done and (item.idle is None or item.idle.outcome == "no data")
+        else item
+        for item in with_champion
+    ]
+
+
+def _done_already(night_id: int) -> Idle:
+    return Idle("unchanged", f"done from the same data in night {night_id}; --force does it again")
+
+
+def _done_nights(
+    connection: Connection, found: Sequence[Prospect], as_of: datetime
+) -> dict[str, int]:
+    """Tenant id -> the trial as of that time that came to its end from this very basis."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, max(night_id) "
+            "from unnest(%s::text[], %s::text[]) as asked (tenant_id, basis) "
+            "join ledger using (tenant_id, basis) join night using (night_id) "
+            "where night.as_of = %s and kind = 'backfill' and is_trial "
+            "and (state = 'published' or outcome = 'no data') "
+            "group by tenant_id",
+            ([item.tenant.tenant_id for item in found], [item.basis for item in found], as_of),
+        )
+        return dict(cursor.fetchall())
