@@ -98,8 +98,8 @@ _PARTS = (
 _PAGES = {
     "the Fleet as it opens": "/fleet",
     "… a search": "/fleet?q=number+12",
-    "… who was kept, the best first, page 7": "/fleet?outcome=kept&sort=-skill&page=7",
-    "… who needs a person, oldest lists first": "/fleet?attention=any&sort=lists",
+    "… kept tenants, the best first, page 7": "/fleet?outcome=kept&sort=-skill&page=7",
+    "… tenants that need a person, oldest lists first": "/fleet?attention=any&sort=lists",
     "a tenant": "/tenants/shop-00123",
     "a night": "/nights/{night}",
 }

@@ -52,7 +52,7 @@ def _machine() -> str:
 
 
 def _night(tenants: int) -> dict[str, Any]:
-    """The first night and the following beside the bare limit, and one task a tenant."""
+    """The first night and the following beside the bare limit, and one task per tenant."""
     _seed(tenants, FIRST_NIGHT)
     first = _beside_the_bare_limit(FIRST_NIGHT)
     following = FIRST_NIGHT + timedelta(days=1)

@@ -68,7 +68,7 @@ def _each(kept: Kept) -> list[str]:
     """One task a tenant, beside the following night."""
     rows, costs = [], []
     for title, night in (
-        ("one mapped task a tenant", kept["one_task_each"]),
+        ("one mapped task per tenant", kept["one_task_each"]),
         ("recfleet, the following night", kept["following"]["night"]),
     ):
         costs.append(night["seconds"] / night["tenants"])

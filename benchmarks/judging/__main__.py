@@ -1,12 +1,12 @@
-"""Run the benchmark of the judge, or draw its tables and picture anew from what was kept.
+"""Run the benchmark of the judge, or redraw its tables and picture from the kept results.
 
     python -m benchmarks.judging                   # all of it
-    python -m benchmarks.judging null probation    # these trials, with what was kept of the others
-    python -m benchmarks.judging --redraw          # nothing is run
-    python -m benchmarks.judging --quick           # a little of everything, printed only
+    python -m benchmarks.judging null probation    # these trials; kept results for the others
+    python -m benchmarks.judging --redraw          # runs nothing
+    python -m benchmarks.judging --quick           # a little of everything, only printed
 
-What was seen is kept in docs/judging/, a file for each trial, and tables and picture go to
-docs/judging.md. Ends with 1 when a demand is not met.
+The results are kept in docs/judging/, one file per trial; tables and picture go to
+docs/judging.md. Exits with 1 when a demand is not met.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def demand_table(found: Sequence[Demand]) -> Iterator[str]:
 
 def coverage_table(found: Iterator[Coverage]) -> Iterator[str]:
     """How often the truth is below the bound."""
-    yield "| customers | level | draws | missed | by the plain quantile | expected |"
+    yield "| customers | level | draws | missed | missed by the plain quantile | expected |"
     yield "|---|---|---|---|---|---|"
     for one in found:
         yield (

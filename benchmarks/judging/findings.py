@@ -1,4 +1,4 @@
-"""What the looks say: the demands, and the tables that the choice of the rule rests on."""
+"""What the looks show: the demands, and the tables behind the choice of the rule."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _probation_demands(looks: Sequence[Look], back: Rule) -> list[Demand]:
         ),
         Demand("probation, bad", asked, f"{share:.0%} of {len(bad)}", share >= 0.95)
         if bad
-        else Demand("probation, bad", asked, "no champion was so bad", met=True),
+        else Demand("probation, bad", asked, "no champion was that bad", met=True),
     ]
 
 
@@ -187,9 +187,9 @@ def backs(looks: Sequence[Look]) -> Iterator[str]:
     """What other rules would have done with the champions on probation."""
     yield from _head(
         "rule",
-        "as good, rolled back per 1,000",
+        "as good as previous, rolled back per 1,000",
         "a month newer",
-        "bad, ≥ 150: within 3, 7",
+        "bad, ≥ 150 customers: within 3, 7",
         "40 to 149",
         "under 40",
     )
@@ -287,7 +287,7 @@ def replaced_within(looks: Sequence[Look], rule: Rule, nights: int) -> float:
 _NO_WEEK = 365
 """More nights than a story has: nothing is ever pooled."""
 RULES: dict[str, Rule] = {
-    "as it was: one night, 99% above zero, gain 0.2%": above_zero(0.99, 0.002),
+    "former rule: one night, 99% above zero, gain 0.2%": above_zero(0.99, 0.002),
     "one night, 99.9% above zero, gain 0.2%": above_zero(0.999, 0.002),
     "one night, 99.5% above zero, gain 1.5%": above_zero(0.995, 0.015),
     "one night, 99.5% above 0.5%, no cooldown": by_policy(
@@ -311,11 +311,11 @@ def rules(looks: Sequence[Look]) -> Iterator[str]:
     """What other rules would have done: damaged promoted, declines replaced, sound replaced."""
     yield from _head(
         "rule",
-        "damaged promoted",
-        "declined, ≥ 150: first night, five",
+        "damaged challengers promoted",
+        "declined, ≥ 150 customers: first night, five",
         "40 to 149",
         "under 40",
-        "sound replaced in 7 nights",
+        "sound champions replaced in 7 nights",
         "14",
         "30",
     )
@@ -439,7 +439,7 @@ def damaged(looks: Sequence[Look]) -> Iterator[str]:
         "mean gain",
         "largest",
         "promoted",
-        "as it was",
+        "by the former rule",
     )
     bad = [look for look in looks if look.trial == "damage" and look.data != "sound"]
     for data in dict.fromkeys(look.data for look in bad):
