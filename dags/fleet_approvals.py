@@ -52,7 +52,7 @@ def put_question(params: dict[str, Any] | None = None) -> dict[str, Any]:
     """List what waits."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.operations.questions import put_question as put
+    from recfleet.operations import put_question as put
 
     try:
         with closing(connect(purpose="recfleet approvals")) as connection:
@@ -75,8 +75,8 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     """Do what was answered, in the name of who answered."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.operations.questions import carry_out as do
-    from recfleet.operations.questions import tell_answers
+    from recfleet.operations import carry_out as do
+    from recfleet.operations import tell_answers
     from recfleet.record.approvals import expire
 
     [option] = answered["chosen_options"]

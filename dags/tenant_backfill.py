@@ -65,7 +65,7 @@ def _count(number: int, noun: str) -> str:
 @task
 def plan() -> list[int]:
     """Write the nights, pack the tenants into shards."""
-    from recfleet.operations.backfill_tasks import plan_backfill
+    from recfleet.operations import plan_backfill
 
     context: Any = get_current_context()
     run = context["dag_run"]
@@ -79,7 +79,7 @@ def plan() -> list[int]:
 @task(map_index_template="{{ shard_name }}")
 def replay(shard: int) -> None:
     """Work the shard through the nights, in order."""
-    from recfleet.operations.backfill_tasks import replay as replay_shard
+    from recfleet.operations import replay_backfill
 
     context: Any = get_current_context()
 
@@ -90,13 +90,13 @@ def replay(shard: int) -> None:
     name_task(0, 0)
     attempt = context["ti"].try_number
     run_id = context["dag_run"].run_id
-    _or_fail(lambda: replay_shard(run_id, shard, attempt=attempt, on_start=name_task))
+    _or_fail(lambda: replay_backfill(run_id, shard, attempt=attempt, on_start=name_task))
 
 
 @task(trigger_rule="all_done")
 def decide() -> list[int]:
     """See all verdicts of the night that may promote, before anything is changed."""
-    from recfleet.operations.backfill_tasks import decide_backfill
+    from recfleet.operations import decide_backfill
 
     context: Any = get_current_context()
     return decide_backfill(context["dag_run"].run_id)
@@ -105,7 +105,7 @@ def decide() -> list[int]:
 @task(map_index_template="{{ shard_name }}")
 def publish(shard: int) -> None:
     """Publish the night that may promote."""
-    from recfleet.operations.backfill_tasks import publish_backfill
+    from recfleet.operations import publish_backfill
 
     context: Any = get_current_context()
 
@@ -125,7 +125,7 @@ def close(shards: list[int] | None) -> str:
     Args:
         shards: from plan; None: it failed.
     """
-    from recfleet.operations.backfill_tasks import close_backfill
+    from recfleet.operations import close_backfill
 
     if shards is None:
         raise AirflowFailException("The backfill was not planned: see the log of the task plan")

@@ -30,9 +30,7 @@ def roll_back() -> str:
     """Roll back one tenant after the other."""
     from recfleet.database import connect
     from recfleet.errors import RecfleetError
-    from recfleet.operations.champion_choice import rollback_to
-    from recfleet.operations.champions import change_all
-    from recfleet.operations.choose import choose_tenants
+    from recfleet.operations import change_all, choose_tenants, rollback_to
 
     context: Any = get_current_context()
     given = context["params"]

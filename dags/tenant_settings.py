@@ -54,7 +54,7 @@ def _carry_out(operate: Callable[..., list[Any]]) -> None:
     """Do it with the tenants that the run names, and tell what was done with each."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.operations.choose import choose_tenants, parse_condition
+    from recfleet.operations import choose_tenants, parse_condition
 
     context: Any = get_current_context()
     given = context["params"]
@@ -78,17 +78,17 @@ def _carry_out(operate: Callable[..., list[Any]]) -> None:
 @task
 def set_mode() -> None:
     """Switch the tenants."""
-    from recfleet.operations import modes
+    from recfleet.operations import set_mode as switch
 
     context: Any = get_current_context()
     mode = context["params"]["mode"]
-    _carry_out(lambda connection, chosen, **why: modes.set_mode(connection, chosen, mode, **why))
+    _carry_out(lambda connection, chosen, **why: switch(connection, chosen, mode, **why))
 
 
 @task
 def set_policy() -> None:
     """Change the tenants' policies."""
-    from recfleet.operations.policies import parse_changes, set_policies
+    from recfleet.operations import parse_changes, set_policies
 
     context: Any = get_current_context()
     asked = context["params"]["changes"]

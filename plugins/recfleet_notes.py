@@ -57,13 +57,13 @@ def _of_night(connection: Connection, dag_run: DagRun) -> str | None:
 
 
 def _of_backfill(connection: Connection, dag_run: DagRun) -> str | None:
-    from recfleet.operations.backfill_results import backfill_sentence
+    from recfleet.operations import backfill_sentence
 
     return backfill_sentence(connection, dag_run.run_id)
 
 
 def _of_approvals(connection: Connection, dag_run: DagRun) -> str | None:
-    from recfleet.operations.questions import tell_answers_of
+    from recfleet.operations import tell_answers_of
 
     night = (dag_run.conf or {}).get("night")
     return tell_answers_of(connection, night) if night else None

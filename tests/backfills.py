@@ -14,7 +14,7 @@ from recfleet.operations.backfill_tasks import (
     decide_backfill,
     plan_backfill,
     publish_backfill,
-    replay,
+    replay_backfill,
 )
 from tests.nights import query
 
@@ -30,7 +30,7 @@ def run_backfill(
         **conf,
     }
     for shard in plan_backfill(run_id, asked, triggered_by="tester"):
-        replay(run_id, shard, run_stage=run_stage)
+        replay_backfill(run_id, shard, run_stage=run_stage)
     for shard in decide_backfill(run_id):
         publish_backfill(run_id, shard, run_stage=run_stage)
     return close_backfill(run_id)

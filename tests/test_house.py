@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
 
 # Everybody may know these: they know nobody (settings knows errors).
-COMMON = {"errors", "settings"}
+COMMON = {"errors", "faces", "settings"}
 
 # Room -> the rooms that it may know.
 ARROWS: dict[str, set[str]] = {
@@ -226,7 +228,9 @@ BRINGS_NOTHING_OF = {
     "recfleet.errors": LIGHTER,
     "recfleet.settings": LIGHTER,
     "recfleet.database": LIGHTER,
-    **{f"recfleet.{room}": LIGHT for room in ARROWS if room != "database"},
+    # Their names are imported when they are asked for.
+    "recfleet.operations": LIGHTER,
+    **{f"recfleet.{room}": LIGHT for room in ARROWS if room not in ("database", "operations")},
     "recfleet.fleet.stages": LIGHT,
 }
 
@@ -522,9 +526,10 @@ def test_every_face_says_what_it_is_and_what_it_shows() -> None:
         docstring = ast.get_docstring(tree)
         assert docstring, f"{path.relative_to(CHECKOUT)} has no docstring"
 
+        typed = [node.body for node in tree.body if isinstance(node, ast.If) and _typing_only(node)]
         imported = {
             name.asname or name.name
-            for node in tree.body
+            for node in [*tree.body, *chain(*typed)]
             if isinstance(node, ast.ImportFrom) and node.module != "__future__"
             for name in node.names
         }
@@ -538,6 +543,13 @@ def test_every_face_says_what_it_is_and_what_it_shows() -> None:
             }
             assert "__all__" in assigned, f"{path.relative_to(CHECKOUT)} has no __all__"
             assert imported >= set(assigned["__all__"]) - {"__version__"}
+
+
+@pytest.mark.parametrize("room", sorted(ARROWS))
+def test_a_face_shows_what_it_says(room: str) -> None:
+    face = import_module(f"recfleet.{room}")
+
+    assert [name for name in getattr(face, "__all__", []) if not hasattr(face, name)] == []
 
 
 def test_every_file_says_what_it_is_for() -> None:

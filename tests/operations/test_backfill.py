@@ -11,7 +11,7 @@ from recfleet.audit import read_entries, what_changed, where_it_came_from
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.backfill_results import backfill_sentence
-from recfleet.operations.backfill_tasks import plan_backfill, replay
+from recfleet.operations.backfill_tasks import plan_backfill, replay_backfill
 from recfleet.operations.champion_choice import promotion_of
 from recfleet.operations.champions import change_all
 from recfleet.registry import Aliases, ArtifactStore, Registry
@@ -326,13 +326,13 @@ def test_a_replay_that_was_killed_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr("recfleet.releases.stage_releases", die)
         with pytest.raises(KeyboardInterrupt):
-            replay("killed", shard, run_stage=run_stage)
+            replay_backfill("killed", shard, run_stage=run_stage)
     seen: list[tuple[int, int]] = []
     [shard] = plan_backfill("killed", conf, triggered_by=None)
-    replay(
+    replay_backfill(
         "killed", shard, attempt=2, run_stage=run_stage, on_start=lambda *size: seen.append(size)
     )
-    replay("killed", shard, run_stage=run_stage, on_start=lambda *size: seen.append(size))
+    replay_backfill("killed", shard, run_stage=run_stage, on_start=lambda *size: seen.append(size))
 
     assert seen == [(1, 2), (0, 0)]
     found = nights(connection, "killed", "shop")

@@ -14,10 +14,10 @@ from recfleet.cli._actor import actor
 from recfleet.cli._output import AsJson, print_json, print_table, progress
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
-from recfleet.operations.result import Result
+from recfleet.operations import Result
 
 if TYPE_CHECKING:
-    from recfleet.operations.approvals import Answered
+    from recfleet.operations import Answered
 
 Row = dict[str, Any]
 
@@ -63,7 +63,7 @@ def list_command(as_json: AsJson = False) -> None:
     many champions at once, which is more likely a broken feed than progress.
     """
     from recfleet.database import connect
-    from recfleet.operations.approvals import list_waiting
+    from recfleet.operations import list_waiting
 
     with closing(connect()) as connection:
         rows = list_waiting(connection)
@@ -89,7 +89,7 @@ def approve_command(
     Exit code 2: some could not be, such as one that has expired, or whose champion is no longer the
     one it was judged against; nothing of those was changed.
     """
-    from recfleet.operations.approvals import approve
+    from recfleet.operations import approve
 
     def carry_out(connection: Connection, rows: Sequence[Row]) -> Answered:
         with progress("approving", len(rows)) as on_each:
@@ -118,7 +118,7 @@ def reject_command(
     yes: _selection.Yes = False,
 ) -> None:
     """Refuse what waits: the old champions stay, and nothing is judged again until data is new."""
-    from recfleet.operations.approvals import reject
+    from recfleet.operations import reject
 
     def carry_out(connection: Connection, rows: Sequence[Row]) -> Answered:
         numbers = [row["approval_id"] for row in rows]
@@ -186,7 +186,7 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
         UnknownTenantError: there is no such tenant.
     """
     from recfleet.fleet.report import find_night
-    from recfleet.operations.approvals import list_waiting
+    from recfleet.operations import list_waiting
     from recfleet.tenants import check_tenants
 
     if sum(map(bool, (meant.ids, meant.tenants, meant.night, meant.every))) != 1:

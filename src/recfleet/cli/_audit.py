@@ -17,7 +17,7 @@ from recfleet.cli._output import AsJson, console, print_json, printable
 
 if TYPE_CHECKING:
     from recfleet.audit import Chain, OnRecord
-    from recfleet.operations.trace import Model, Trace
+    from recfleet.operations import Model, Trace
 
 _TOLD_FAULTS = 20
 
@@ -65,7 +65,7 @@ def tenant_command(
     The word `tenant` may be left out.
     """
     from recfleet.database import connect
-    from recfleet.operations.audit import tell_story
+    from recfleet.operations import tell_story
 
     with closing(connect()) as connection:
         entries = tell_story(connection, tenant_id, limit=limit)
@@ -140,7 +140,7 @@ def verify_command(
     """
     from recfleet.audit import parse_head
     from recfleet.database import connect
-    from recfleet.operations.audit import verify
+    from recfleet.operations import verify
 
     noted = parse_head(head) if head else None
     with (
@@ -198,11 +198,11 @@ def trace_command(
     why. In SQL: the view live_origin, a row for each tenant.
     """
     from recfleet.database import connect
-    from recfleet.operations.trace import trace
+    from recfleet.operations import trace_list
     from recfleet.settings import settings
 
     with closing(connect()) as connection:
-        found = trace(connection, tenant_id, customer_id, settings())
+        found = trace_list(connection, tenant_id, customer_id, settings())
     if as_json:
         print_json(asdict(found))
         return

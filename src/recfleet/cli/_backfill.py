@@ -24,11 +24,10 @@ from recfleet.cli._selection import (
     say_nobody,
 )
 from recfleet.database import Connection
-from recfleet.operations.backfill_left_out import left_out_in_words, why_left_out
+from recfleet.operations import left_out_in_words, why_left_out
 
 if TYPE_CHECKING:
-    from recfleet.operations.backfill_preview import BackfillNight
-    from recfleet.operations.backfill_request import BackfillRequest
+    from recfleet.operations import BackfillNight, BackfillRequest
 
 DAG_ID = "tenant_backfill"
 _LISTED = 100
@@ -91,7 +90,7 @@ def backfill(
     well; 1: it failed.
     """
     from recfleet.database import connect
-    from recfleet.operations.backfill_preview import look_ahead
+    from recfleet.operations import look_ahead
 
     with closing(connect()) as connection:
         tenant_ids = choose(connection, tenant, file=file, where=where)
@@ -121,7 +120,7 @@ def backfill(
 
 
 def _request(given: dict[str, Any]) -> BackfillRequest:
-    from recfleet.operations.backfill_request import read_backfill
+    from recfleet.operations import read_backfill
 
     return read_backfill({**given, "actor": actor()})
 
@@ -129,7 +128,7 @@ def _request(given: dict[str, Any]) -> BackfillRequest:
 def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_json: bool) -> bool:
     """Trigger the DAG and, where asked to, watch it; whether all went well so far."""
     from recfleet.cli._airflow import AirflowClient
-    from recfleet.operations.backfill_results import backfilled_nights
+    from recfleet.operations import backfilled_nights
     from recfleet.settings import settings
 
     command = "recfleet night list --kind backfill"
@@ -163,7 +162,7 @@ def _say_done(
     as_json: bool,
 ) -> None:
     """Say that there is nothing to run and, where it is waited for, what was found before."""
-    from recfleet.operations.backfill_results import backfilled_nights
+    from recfleet.operations import backfilled_nights
 
     if not as_json:
         console().print(f"Nothing to run: {left_out}", markup=False)
@@ -189,7 +188,7 @@ def _show_end(
 
 
 def _look(connection: Connection, run_id: str) -> Look | None:
-    from recfleet.operations.backfill_results import backfill_progress
+    from recfleet.operations import backfill_progress
 
     progress = backfill_progress(connection, run_id)
     if not progress.nights:

@@ -16,8 +16,7 @@ from recfleet.cli._output import console, progress, say_note
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recfleet.operations.champion_choice import Case, Choice
-    from recfleet.operations.result import Result
+    from recfleet.operations import Case, Choice, Result
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +51,7 @@ def rollback_command(
     The same as the DAG tenant_rollback. Exit code 2: a tenant's could not be done, nothing of it
     was changed.
     """
-    from recfleet.operations.champion_choice import rollback_to
+    from recfleet.operations import rollback_to
 
     chosen = _Chosen(tenants, file, where, dry_run, yes)
     _change("rollback", rollback_to(to_version), reason, chosen)
@@ -75,7 +74,7 @@ def promote_command(
     The champion until then becomes the previous one, to which `recfleet rollback` goes back. What
     a night holds for a person is answered with `recfleet approvals`.
     """
-    from recfleet.operations.champion_choice import promotion_of
+    from recfleet.operations import promotion_of
 
     chosen = _Chosen(tenants, file, where, dry_run, yes)
     _change("promote", promotion_of(version), reason, chosen)
@@ -97,7 +96,7 @@ _VERBS = {"rollback": "Roll back", "promote": "Promote"}
 
 def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _Chosen) -> None:
     from recfleet.database import connect
-    from recfleet.operations.champions import change_all
+    from recfleet.operations import change_all
 
     with closing(connect(purpose=f"recfleet {what}")) as connection:
         tenants = _selection.choose(

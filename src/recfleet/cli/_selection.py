@@ -15,7 +15,7 @@ from recfleet.database import Connection
 from recfleet.errors import BadInputError
 
 if TYPE_CHECKING:
-    from recfleet.operations.result import Result
+    from recfleet.operations import Result
 
 ASKS_ABOVE = 20
 """More tenants than this are touched only when the person says so."""
@@ -75,7 +75,7 @@ def choose(
         BadInputError: the file cannot be read, a condition is none, or nobody is meant.
         UnknownTenantError: some of them are not there; names all of those.
     """
-    from recfleet.operations.choose import choose_tenants, parse_condition
+    from recfleet.operations import choose_tenants, parse_condition
 
     conditions = [parse_condition(text) for text in where or ()]
     named = [*(tenant_ids or ()), *(_read_ids(file) if file is not None else ())]

@@ -125,7 +125,7 @@ def set_mode_command(
     For instance: recfleet tenant set-mode germany france frozen --reason "broken feed"
     """
     from recfleet.database import connect
-    from recfleet.operations.modes import set_mode
+    from recfleet.operations import set_mode
     from recfleet.tenants import Mode
 
     *tenant_ids, last = words
@@ -179,7 +179,7 @@ def set_command(
     For instance: recfleet tenant set germany excluded_products+=22423 --reason "recalled"
     """
     from recfleet.database import connect
-    from recfleet.operations.policies import left_over_keys, parse_changes, set_policies
+    from recfleet.operations import left_over_keys, parse_changes, set_policies
 
     tenant_ids = [word for word in words or () if "=" not in word]
     assignments = [word for word in words or () if "=" in word]
@@ -213,7 +213,7 @@ def policy_command(
     policy.toml says otherwise than the default, and default elsewhere.
     """
     from recfleet.database import connect
-    from recfleet.operations.policies import explain_policy
+    from recfleet.operations import explain_policy
 
     with closing(connect()) as connection:
         rows = explain_policy(connection, tenant_id)

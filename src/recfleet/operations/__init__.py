@@ -1,1 +1,115 @@
-"""What a person does by day: modes, policies, rollback, approval, backfill, audit, repair."""
+"""What a person does by day: answer, change, switch, run again, look up, and mend.
+
+- ``champions``: roll a tenant back, or promote a version of one's choice. ``champion_choice`` says
+  which version may be chosen, ``champion_changes`` puts it in force, and ``version_history`` knows
+  what is to be known of a version before.
+- ``approvals``: answer changes of champion that wait; ``questions`` is how a night asks in Airflow.
+- ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
+- ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
+  ``backfill_results``: run nights of the past again, from what is asked for to what became of it.
+- ``audit``, ``trace``: verify the audit, tell a tenant's story, and lead from a list to its origin.
+- ``doctor``: a face of its own; finds what disagrees between Postgres, MLflow and the artifact
+  store, and repairs it.
+- ``choose``: the tenants that are meant. ``result``: what each operation says of each of them.
+  ``operator_night``: how what a person does is on record where nights are.
+
+The names are imported when they are first asked for: the command line and Airflow's plugins read
+this face at each start.
+"""
+
+from typing import TYPE_CHECKING
+
+from recfleet.faces import import_on_demand
+
+if TYPE_CHECKING:
+    from recfleet.operations.approvals import Answered, approve, list_waiting, reject
+    from recfleet.operations.audit import tell_story, verify
+    from recfleet.operations.backfill_left_out import left_out_in_words, why_left_out
+    from recfleet.operations.backfill_preview import BackfillNight, look_ahead
+    from recfleet.operations.backfill_request import BackfillRequest, read_backfill
+    from recfleet.operations.backfill_results import (
+        BackfillProgress,
+        BackfillSummary,
+        backfill_progress,
+        backfill_sentence,
+        backfilled_nights,
+    )
+    from recfleet.operations.backfill_tasks import (
+        close_backfill,
+        decide_backfill,
+        plan_backfill,
+        publish_backfill,
+        replay_backfill,
+    )
+    from recfleet.operations.champion_changes import Changed
+    from recfleet.operations.champion_choice import Case, Choice, promotion_of, rollback_to
+    from recfleet.operations.champions import change_all, promote, roll_back
+    from recfleet.operations.choose import choose_tenants, parse_condition
+    from recfleet.operations.modes import set_mode
+    from recfleet.operations.policies import (
+        explain_policy,
+        left_over_keys,
+        parse_changes,
+        set_policies,
+    )
+    from recfleet.operations.questions import (
+        Question,
+        carry_out,
+        put_question,
+        tell_answers,
+        tell_answers_of,
+    )
+    from recfleet.operations.result import Result
+    from recfleet.operations.trace import Model, Trace, airflow_page, trace_list
+else:
+    __getattr__ = import_on_demand(__name__, __file__)
+
+__all__ = [
+    "Answered",
+    "BackfillNight",
+    "BackfillProgress",
+    "BackfillRequest",
+    "BackfillSummary",
+    "Case",
+    "Changed",
+    "Choice",
+    "Model",
+    "Question",
+    "Result",
+    "Trace",
+    "airflow_page",
+    "approve",
+    "backfill_progress",
+    "backfill_sentence",
+    "backfilled_nights",
+    "carry_out",
+    "change_all",
+    "choose_tenants",
+    "close_backfill",
+    "decide_backfill",
+    "explain_policy",
+    "left_out_in_words",
+    "left_over_keys",
+    "list_waiting",
+    "look_ahead",
+    "parse_changes",
+    "parse_condition",
+    "plan_backfill",
+    "promote",
+    "promotion_of",
+    "publish_backfill",
+    "put_question",
+    "read_backfill",
+    "reject",
+    "replay_backfill",
+    "roll_back",
+    "rollback_to",
+    "set_mode",
+    "set_policies",
+    "tell_answers",
+    "tell_answers_of",
+    "tell_story",
+    "trace_list",
+    "verify",
+    "why_left_out",
+]

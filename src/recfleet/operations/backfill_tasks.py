@@ -58,7 +58,7 @@ def plan_backfill(run_id: str, conf: Mapping[str, Any], *, triggered_by: str | N
         triggered_by: the Airflow user; None: the run was not triggered by anybody who is known.
 
     Returns:
-        The numbers of the shards that have work; each is worked through by ``replay``.
+        The numbers of the shards that have work; each is worked through by ``replay_backfill``.
 
     Raises:
         BadInputError, UnknownTenantError: the conf cannot be used.
@@ -147,7 +147,7 @@ def _costs(nights: Sequence[BackfillNight]) -> dict[str, float]:
     return dict(costs)
 
 
-def replay(
+def replay_backfill(
     run_id: str,
     shard: int,
     *,
@@ -229,7 +229,7 @@ def publish_backfill(
     on_start: Callable[[int], None] = lambda _: None,
     run_stage: RunStage = run_supervised,
 ) -> None:
-    """Publish a shard in the night that may promote, as tonight's would be; as ``replay`` else."""
+    """Publish a shard in the night that may promote; its arguments are ``replay_backfill``'s."""
     night = _promoting(run_id)
     if night is not None:
         run_stage(PUBLISH, night.run_id, shard, attempt=attempt, on_start=on_start)

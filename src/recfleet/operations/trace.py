@@ -110,7 +110,9 @@ class Trace:
     """None: the tenant is served popularity."""
 
 
-def trace(connection: Connection, tenant_id: str, customer_id: str, settings: Settings) -> Trace:
+def trace_list(
+    connection: Connection, tenant_id: str, customer_id: str, settings: Settings
+) -> Trace:
     """Follow a customer's live list back to where it came from.
 
     Args:

@@ -18,11 +18,14 @@ from pydantic import BaseModel
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, RecfleetError, UnknownTenantError
-from recfleet.operations.approvals import approve, reject
-from recfleet.operations.backfill_left_out import left_out_in_words
-from recfleet.operations.backfill_request import read_backfill
-from recfleet.operations.champions import roll_back
-from recfleet.operations.modes import set_mode
+from recfleet.operations import (
+    approve,
+    left_out_in_words,
+    read_backfill,
+    reject,
+    roll_back,
+    set_mode,
+)
 from recfleet.pages._look import Look, RefusedError, airflow_of, database, links_of, look
 from recfleet.pages._told import Told
 from recfleet.pages._visitor import APPROVALS, BACKFILL, MODE, ROLLBACK
@@ -30,7 +33,7 @@ from recfleet.pages._words import by_name, some
 from recfleet.tenants import Mode, get_tenant
 
 if TYPE_CHECKING:
-    from recfleet.operations.backfill_request import BackfillRequest
+    from recfleet.operations import BackfillRequest
     from recfleet.tenants import Tenant
 
 router = APIRouter()
@@ -135,7 +138,7 @@ def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, For
 
 def _check_there_is_something(connection: Connection, request: BackfillRequest) -> None:
     """Refuse what would run nothing at all, such as days of a mistyped year."""
-    from recfleet.operations.backfill_preview import look_ahead
+    from recfleet.operations import look_ahead
 
     ahead = look_ahead(connection, request)
     connection.commit()

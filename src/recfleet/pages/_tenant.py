@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recfleet.database import Connection, Row, read_row, read_rows
-from recfleet.operations.policies import explain_policy
+from recfleet.operations import explain_policy
 from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
 from recfleet.tenants import get_tenant
 
