@@ -77,13 +77,13 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.operations import carry_out as do
     from recfleet.operations import tell_answers
-    from recfleet.record.approvals import expire
+    from recfleet.record import expire_requests
 
     [option] = answered["chosen_options"]
     user, given = answered["responded_by_user"], answered["params_input"] or {}
     with closing(connect(purpose="recfleet approvals")) as connection:
         if user is None:
-            return f"nobody answered in time: {expire(connection)} requests have expired"
+            return f"nobody answered in time: {expire_requests(connection)} requests have expired"
         try:
             done = do(
                 connection,

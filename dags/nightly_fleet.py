@@ -129,7 +129,7 @@ def ask_people() -> None:
     from airflow.sdk.exceptions import DagRunTriggerException
 
     from recfleet.database import connect
-    from recfleet.record.approvals import count_waiting
+    from recfleet.record import count_waiting
 
     context: Any = get_current_context()
     run_id = context["dag_run"].run_id

@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "quality": {"database"},
     "judging": {"models", "statistics", "tenants"},
     "registry": {"database", "models", "tenants"},
-    "record": {"audit", "database", "registry", "tenants"},
+    "record": {"audit", "database", "tenants"},
     # A release is of a night, and live with the champion: its views say of which.
     "releases": {"audit", "database", "models", "record", "tenants"},
     # The night itself.
@@ -97,7 +97,6 @@ LEFT_OVER: dict[str, set[str]] = {
     "src/recfleet/fleet/decide.py": {"champion", "ledger"},
     "src/recfleet/fleet/evidence.py": {"ledger", "night"},
     "src/recfleet/fleet/housekeeping.py": {"night"},
-    "src/recfleet/fleet/mend.py": {"ledger"},
     "src/recfleet/fleet/old_models.py": {
         "approval",
         "audit",
@@ -203,8 +202,6 @@ LEFT_OVER: dict[str, set[str]] = {
     "src/recfleet/quality/_docs.py": {"tenant"},
     "src/recfleet/quality/_examine.py": {"interaction", "unusable_line"},
     "src/recfleet/quality/_profile.py": {"interaction", "unusable_line"},
-    "src/recfleet/record/champions.py": {"audit"},
-    "src/recfleet/record/ledger.py": {"tenant"},
     "src/recfleet/releases/_look_up.py": {"product", "tenant"},
     "src/recfleet/releases/_old_lists.py": {"champion", "night"},
     "src/recfleet/releases/_switch.py": {"night"},

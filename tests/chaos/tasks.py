@@ -33,7 +33,7 @@ from recfleet.fleet.stages import STAGES
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.fleet.supervisor import run_supervised
 from recfleet.models import als
-from recfleet.record.ledger import TenantNight
+from recfleet.record import TenantNight
 from tests.chaos.world import Occasion
 
 WELL, TROUBLE, WRONG = 0, 3, 4

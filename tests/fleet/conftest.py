@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recfleet.database import Connection
-from recfleet.record.ledger import Night, Planned, open_night, write_plan
+from recfleet.record import Night, Planned, open_night, write_plan
 from recfleet.settings import settings
 from recfleet.tenants import add_tenants
 

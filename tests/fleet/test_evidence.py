@@ -11,8 +11,7 @@ import pytest
 from recfleet.database import Connection
 from recfleet.fleet.evidence import Standing, read_standings
 from recfleet.judging import Evidence
-from recfleet.record.champions import Champion
-from recfleet.record.ledger import Night, TenantNight
+from recfleet.record import Champion, Night, TenantNight
 from recfleet.settings import Settings
 from recfleet.tenants import Policy
 from tests.nights import START, WEEK, query, run_night, shop

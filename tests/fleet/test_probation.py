@@ -21,8 +21,7 @@ from recfleet.fleet.stages import STAGES
 from recfleet.judging import Evidence
 from recfleet.models.recipe import Recipe
 from recfleet.operations.approvals import approve
-from recfleet.record.champions import get_champions
-from recfleet.record.ledger import Night, TenantNight
+from recfleet.record import Night, TenantNight, get_champions
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings
 from recfleet.tenants import Mode, Policy

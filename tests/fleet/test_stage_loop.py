@@ -19,7 +19,7 @@ from recfleet.database import Connection, connect
 from recfleet.errors import TenantError
 from recfleet.fleet.stage_loop import Desk, Stage, run_stage
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.record.ledger import Night, Step, TenantNight
+from recfleet.record import Night, Step, TenantNight
 from tests.fleet.conftest import TENANTS
 
 pytestmark = pytest.mark.postgres
@@ -147,7 +147,7 @@ def test_a_second_runner_waits_for_the_ghost_of_the_first(
 
 _VICTIM = """
 import os, time
-from recfleet.record.ledger import Step
+from recfleet.record import Step
 from recfleet.fleet.stage_loop import Stage, run_stage
 def work(desk, row, prepared, watch):
     if row.tenant_id == "berry":

@@ -22,7 +22,7 @@ from recfleet.errors import BadInputError, InfrastructureError
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.fleet.supervisor import run_supervised
-from recfleet.record.ledger import Night, Step, TenantNight
+from recfleet.record import Night, Step, TenantNight
 from recfleet.settings import settings
 from tests.fleet.conftest import TENANTS
 from tests.nights import query
@@ -268,7 +268,7 @@ def test_what_is_nobodys_trouble_comes_out_as_it_is(
 
 _VICTIM = """
 import os, time
-from recfleet.record.ledger import Step
+from recfleet.record import Step
 from recfleet.fleet.stage_loop import Stage
 from recfleet.fleet.supervisor import run_supervised
 def work(desk, row, prepared, watch):

@@ -224,7 +224,7 @@ def test_one_that_died_before_mlflow_followed_is_finished_not_undone(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(champion_changes, "take_back_promotions", die)
+        patch.setattr(champion_changes, "mend_intents", die)
         with pytest.raises(KeyboardInterrupt):
             roll_back(turned, "turning", **WHO)
     assert query(turned, LIVE) == [(1, FIRST, 1, 120)]
@@ -251,7 +251,7 @@ def test_without_mlflow_nothing_is_changed_but_what_is_live_stays_live(
     def away(*_: object) -> None:
         raise InfrastructureError("MLflow's database does not answer.")
 
-    monkeypatch.setattr(champion_changes, "take_back_promotions", away)
+    monkeypatch.setattr(champion_changes, "mend_intents", away)
     results, trouble = change_all(turned, "rollback", ["turning"], rollback_to(None), **WHO)
     assert [result.status for result in results] == ["done"]
     assert trouble == "MLflow's database does not answer."

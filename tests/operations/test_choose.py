@@ -9,7 +9,7 @@ import pytest
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.choose import FIELDS, choose_tenants, parse_condition
-from recfleet.record.ledger import Planned, open_night, write_plan
+from recfleet.record import Planned, open_night, write_plan
 from recfleet.tenants import add_tenants
 from tests.nights import START
 

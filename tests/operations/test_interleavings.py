@@ -61,8 +61,8 @@ DEATHS = (
     "recfleet.releases.stage_releases",
     "recfleet.releases.switch_live",
     "recfleet.fleet.stages.publish.crown",
-    "recfleet.fleet.close.take_back_promotions",
-    "recfleet.operations.champion_changes.take_back_promotions",
+    "recfleet.fleet.close.mend_intents",
+    "recfleet.operations.champion_changes.mend_intents",
     "recfleet.operations.champion_changes.crown",
     "recfleet.operations.champion_changes.switch_live",
 )

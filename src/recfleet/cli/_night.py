@@ -11,7 +11,7 @@ import typer
 from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
 from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
-from recfleet.record.ledger import NightKind
+from recfleet.record import NightKind
 
 if TYPE_CHECKING:
     from recfleet.cli._airflow import AirflowClient

@@ -11,12 +11,13 @@ from psycopg2.extras import Json
 
 from recfleet.audit import Head, read_head
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet.mend import take_back_promotions
-from recfleet.record import approvals, ledger
+from recfleet.fleet.answers import tell_registry
+from recfleet.fleet.intents import mend_intents
+from recfleet.record import FINAL_STATES, expire_requests, get_night
 from recfleet.settings import settings
 
 if TYPE_CHECKING:
-    from recfleet.record.ledger import Night
+    from recfleet.record import Night
 
 log = structlog.get_logger(__name__)
 
@@ -75,14 +76,14 @@ def close(run_id: str) -> Summary:
     """Sum up the night, once everything else has ended; safe to run again."""
     connection = connect(purpose="recfleet close")
     try:
-        night = ledger.get_night(connection, run_id)
+        night = get_night(connection, run_id)
         with transaction(connection):
             _fail_unfinished(connection, night)
             summary = _summarize(connection, night)
             _write(connection, night, summary)
-        approvals.expire(connection)
-        take_back_promotions(connection, night, settings())
-        approvals.tell_registry(connection, settings())
+        expire_requests(connection)
+        mend_intents(connection, night, settings())
+        tell_registry(connection, settings())
         log.info(summary.sentence())
         log.info(f"the audit's head: {summary.audit_head or 'no entry yet'}")
         return summary
@@ -100,7 +101,7 @@ def _fail_unfinished(connection: Connection, night: Night) -> None:
             "else 'trained and judged' end "
             "|| ': its shard''s task failed, see the log of the Airflow run', state = 'failed' "
             "where night_id = %s and state <> all(%s)",
-            (night.night_id, list(ledger.FINAL_STATES)),
+            (night.night_id, list(FINAL_STATES)),
         )
 
 

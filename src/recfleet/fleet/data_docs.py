@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from recfleet.database import connect, transaction
-from recfleet.record import ledger
+from recfleet.record import get_night
 from recfleet.settings import settings, suites_folder
 
 
@@ -27,7 +27,7 @@ def document_quality(run_id: str) -> int:
 
     purpose = "recfleet data docs"
     with closing(connect(purpose=purpose)) as reader, closing(connect(purpose=purpose)) as writer:
-        night = ledger.get_night(reader, run_id)
+        night = get_night(reader, run_id)
         if not quality.has_results(reader, night.night_id):
             return 0  # Importing Great Expectations takes seconds.
         suite = quality.load_suites(suites_folder(settings().suites)).tenants

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet.database import Connection, connect, transaction
-from recfleet.record import ledger
+from recfleet.record import get_night
 from recfleet.settings import Settings, settings
 
 if TYPE_CHECKING:
-    from recfleet.record.ledger import Night
+    from recfleet.record import Night
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ def decide(run_id: str) -> FleetVerdicts:
     """
     connection = connect(purpose="recfleet decide")
     try:
-        night = ledger.get_night(connection, run_id)
+        night = get_night(connection, run_id)
         with transaction(connection):
             verdicts = _count(connection, night)
             if verdicts.is_suspicious(settings().brake_share, settings().brake_least):

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
-from recfleet.record.champions import Champion, champions_since
-from recfleet.record.ledger import Night, TenantNight
+from recfleet.record import Champion, Night, TenantNight, champions_since
 
 if TYPE_CHECKING:
     from recfleet.judging import Evidence

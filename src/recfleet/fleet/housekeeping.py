@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import old_models, old_records
-from recfleet.record import approvals
+from recfleet.record import expire_requests
 from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
 from recfleet.releases import drop_old_lists
 from recfleet.settings import Settings, settings
@@ -121,7 +121,7 @@ def _stuck(house: _House) -> list[tuple[int, datetime]]:
 def _models(house: _House) -> Part:
     """Delete old versions, then old runs that no version is made from, and tidy up behind them."""
     if not house.dry_run:
-        approvals.expire(house.connection)  # What waits in vain keeps its version no longer.
+        expire_requests(house.connection)  # What waits in vain keeps its version no longer.
     with _retention(house) as retention:
         clearing = old_models.Clearing(
             house.connection,

@@ -14,7 +14,7 @@ from recfleet.database import Connection, connect, transaction
 from recfleet.fleet.policy_audit import audit_fleet_policy
 from recfleet.fleet.request import read_request
 from recfleet.fleet.shards import cut_shards, estimate_milliseconds
-from recfleet.record.ledger import (
+from recfleet.record import (
     Night,
     Outcome,
     Planned,

@@ -10,7 +10,7 @@ from recfleet.tenants import Policy
 from recfleet.tenants.fields import flatten
 
 if TYPE_CHECKING:
-    from recfleet.record.ledger import Night
+    from recfleet.record import Night
 
 
 def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.record.champions import Champion
+from recfleet.record import Champion
 from recfleet.registry import ArtifactStore
 from recfleet.tenants import Policy
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
 from recfleet.fleet.evidence import Standing
-from recfleet.record.champions import Champion, champions_since, previous_of
-from recfleet.record.ledger import Night, TenantNight
+from recfleet.record import Champion, Night, TenantNight, champions_since, previous_of
 
 if TYPE_CHECKING:
     from recfleet.judging import Evidence, Probation

@@ -10,7 +10,7 @@ from psycopg2.extras import RealDictCursor
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
-from recfleet.record.ledger import NightKind
+from recfleet.record import NightKind
 
 Row = dict[str, Any]
 

@@ -24,8 +24,15 @@ import structlog
 from recfleet.database import Connection, connect, transaction
 from recfleet.errors import InfrastructureError, TenantError
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
-from recfleet.record import ledger
-from recfleet.record.ledger import Night, State, Step, TenantNight
+from recfleet.record import (
+    Night,
+    State,
+    Step,
+    TenantNight,
+    get_night,
+    record_steps,
+    rows_in_state,
+)
 from recfleet.settings import Settings, settings
 
 log = structlog.get_logger(__name__)
@@ -145,11 +152,11 @@ def run_stage(
     onlooker = onlooker or Onlooker()
     connection = connect(purpose=f"recfleet {stage.name} shard {shard}")
     try:
-        night = ledger.get_night(connection, run_id)
+        night = get_night(connection, run_id)
         with alone(connection, night, shard, stage.name):
             begun = _was_begun(connection, night, shard, stage.name)
             desk = Desk(night, connection, settings(), retried=begun)
-            rows = ledger.rows_in_state(connection, night, shard, stage.takes)
+            rows = rows_in_state(connection, night, shard, stage.takes)
             if onlooker.only is not None:
                 rows = [row for row in rows if row.tenant_id in onlooker.only]
             on_start(len(rows))
@@ -275,7 +282,7 @@ def _end_together(
         made = dict(zip((work.row.tenant_id for work in unfinished), finished, strict=True))
         steps = [made.get(work.row.tenant_id, work.made) for work in works]
         with _overhead(desk, "ledger"):
-            ledger.record_all(
+            record_steps(
                 desk.connection,
                 desk.night,
                 [

@@ -48,8 +48,7 @@ from recfleet.fleet.stage_loop import (
 )
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.models import als
-from recfleet.record import ledger
-from recfleet.record.ledger import Step, TenantNight
+from recfleet.record import Step, TenantNight, get_night, record_step, rows_in_state
 from recfleet.settings import settings
 from recfleet.tenants import Policy
 
@@ -345,14 +344,14 @@ class _Supervisor:
             watch.add(f"{stage.name}.total", (time.monotonic() - child.since) * 1000)
         reason = f"{stage.name}: {self._why(child, tenant_id)}"
         with closing(connect(purpose=f"recfleet {stage.name} shard {self._shard}")) as connection:
-            night = ledger.get_night(connection, self._run_id)
+            night = get_night(connection, self._run_id)
             # What the child had begun with Postgres is over when its lock is free.
             with alone(connection, night, self._shard, stage.name), transaction(connection):
-                rows = ledger.rows_in_state(connection, night, self._shard, stage.takes)
+                rows = rows_in_state(connection, night, self._shard, stage.takes)
                 if all(row.tenant_id != tenant_id for row in rows):
                     return
                 step = Step("failed", {"outcome": "failed", "reason": reason})
-                ledger.record(connection, night, tenant_id, step, watch.timings(), was=stage.takes)
+                record_step(connection, night, tenant_id, step, watch.timings(), was=stage.takes)
         self._done += 1
         self._failed += 1
         log.warning(f"{stage.name} failed", tenant_id=tenant_id, reason=reason)
@@ -381,7 +380,7 @@ class _Supervisor:
         """Write what all children cost together, over what the last one wrote of itself."""
         peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         with closing(connect(purpose=f"recfleet {self._stage.name}")) as connection:
-            night = ledger.get_night(connection, self._run_id)
+            night = get_night(connection, self._run_id)
             with transaction(connection), connection.cursor() as cursor:
                 cursor.execute(
                     "update shard_run set tenants = %s, failed = %s, import_seconds = %s, "

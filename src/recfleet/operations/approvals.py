@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from psycopg2.extras import RealDictCursor
 
 from recfleet.audit import append_entries
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, RecfleetError
+from recfleet.fleet.answers import tell_registry
 from recfleet.operations.champion_changes import ChampionChanges, Changed
 from recfleet.operations.champion_choice import Case, Choice
 from recfleet.operations.result import check_who_and_why, errors_of
-from recfleet.record import approvals
+from recfleet.record import end_waiting, expire_requests
 from recfleet.settings import settings
 from recfleet.tenants import lock_tenants
+
+log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +64,7 @@ def list_waiting(connection: Connection) -> list[Row]:
 
     What nobody has answered in time expires now, and is not among it.
     """
-    approvals.expire(connection)
+    expire_requests(connection)
     with transaction(connection), connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(_LIST)
         return [dict(row) for row in cursor]
@@ -93,7 +97,7 @@ def approve(
         InfrastructureError: a service is away; what is done is done.
     """
     answered = Answered()
-    approvals.expire(connection)
+    expire_requests(connection)
     with ChampionChanges(connection, "approval", actor=actor, reason=reason) as changes:
         for approval_id in dict.fromkeys(approval_ids):
             try:
@@ -135,7 +139,7 @@ def reject(
     """
     check_who_and_why(actor, reason)
     answered = Answered()
-    approvals.expire(connection)
+    expire_requests(connection)
     for approval_id in dict.fromkeys(approval_ids):
         try:
             with transaction(connection):
@@ -210,7 +214,7 @@ def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiti
 def _reject(
     connection: Connection, tenant_id: str, approval_id: int, actor: str, reason: str
 ) -> None:
-    entries = approvals.end_waiting(
+    entries = end_waiting(
         connection, [tenant_id], "rejected", actor=actor, reason=reason, only=[approval_id]
     )
     append_entries(connection, entries)
@@ -233,7 +237,7 @@ def _approval(
             is_rollback=is_rollback,
             numbers=found.numbers,
             facts={**found.facts, "approval_id": approval_id},
-            first=lambda: approvals.end_waiting(
+            first=lambda: end_waiting(
                 connection,
                 [tenant_id],
                 "approved",
@@ -270,6 +274,6 @@ def _named(version: int | None) -> str:
 def _tell(connection: Connection) -> None:
     """Write the answers at the versions in MLflow, now or at the close of the next night."""
     try:
-        approvals.tell_registry(connection, settings())
+        tell_registry(connection, settings())
     except InfrastructureError as error:
-        approvals.log.warning("MLflow has not been told yet", reason=str(error))
+        log.warning("MLflow has not been told yet", reason=str(error))

@@ -10,8 +10,7 @@ from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.fleet.plan import Idle, Prospect, survey
 from recfleet.operations.backfill_request import BackfillRequest
-from recfleet.record.champions import champions_of
-from recfleet.record.ledger import Night
+from recfleet.record import Night, champions_of
 from recfleet.tenants import Tenant, get_tenants
 
 _OFF = Idle("unchanged", "it is off: nothing is computed for it")

@@ -24,7 +24,7 @@ from recfleet.fleet.supervisor import import_ahead, run_supervised
 from recfleet.operations.backfill_preview import BackfillNight, look_ahead
 from recfleet.operations.backfill_request import BackfillRequest, read_conf
 from recfleet.operations.backfill_results import BackfillSummary, sum_up
-from recfleet.record.ledger import (
+from recfleet.record import (
     Night,
     nights_of_backfill,
     open_night,

@@ -6,7 +6,7 @@ other way round: champion, live release, audit and ledger change in one transact
 which is the authority, under the tenant's lock from choosing the version until the commit; what is
 left to do is in the ledger as an intent, ``follow``. Then MLflow's aliases follow. A process that
 dies before the commit has changed nothing; one that dies after it leaves an intent, by which the
-close of the next night brings the aliases to what is on record (``fleet.mend``), never back.
+close of the next night brings the aliases to what is on record (``fleet.intents``), never back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import structlog
 
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, RecfleetError
-from recfleet.fleet.mend import take_back_promotions
+from recfleet.fleet.intents import mend_intents
 from recfleet.operations.champion_choice import Case, Choice
 from recfleet.operations.operator_night import (
     close_operator_night,
@@ -31,8 +31,7 @@ from recfleet.operations.operator_night import (
 )
 from recfleet.operations.result import check_who_and_why, errors_of
 from recfleet.operations.version_history import remarks_on, with_remark
-from recfleet.record.champions import Champion, Coronation, crown, get_champion
-from recfleet.record.ledger import Night
+from recfleet.record import Champion, Coronation, Follow, Night, crown, get_champion
 from recfleet.registry import ArtifactStore, find_versions
 from recfleet.releases import kept_release, switch_live
 from recfleet.settings import Settings, settings
@@ -191,7 +190,7 @@ class ChampionChanges:
             outcome=choice.outcome,
             reason=f"{self._what} by {self.actor}: {self.reason}",
             release_id=release_id,
-            intent={"follow": self._marks(case, choice, winner)},
+            intent=Follow(marks=self._marks(case, choice, winner)),
         )
         crown(
             connection,
@@ -251,7 +250,7 @@ class ChampionChanges:
     def _let_mlflow_follow(self, night: Night) -> None:
         # The change is live: an error here would read as if nothing had been changed.
         try:
-            take_back_promotions(self._connection, night, self._settings)
+            mend_intents(self._connection, night, self._settings)
         except RecfleetError as error:
             self.trouble = str(error)
             log.warning("MLflow has not followed yet", reason=str(error))

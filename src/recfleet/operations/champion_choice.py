@@ -10,8 +10,7 @@ from recfleet.audit import Entry
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.operations.version_history import last_rollback_in_words, remarks_on, with_remark
-from recfleet.record.champions import Champion
-from recfleet.record.ledger import Outcome
+from recfleet.record import Champion, Outcome
 from recfleet.registry import KnownVersion
 from recfleet.tenants import Tenant
 

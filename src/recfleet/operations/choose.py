@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
-from recfleet.record.ledger import Outcome
+from recfleet.record import Outcome
 from recfleet.releases import ServedBy
 from recfleet.tenants import Mode, check_tenants
 

@@ -19,8 +19,7 @@ from recfleet.operations.operator_night import (
     tenant_time,
 )
 from recfleet.operations.result import Result, check_who_and_why
-from recfleet.record.champions import get_champion
-from recfleet.record.ledger import Night
+from recfleet.record import Night, get_champion
 from recfleet.registry import ArtifactStore
 from recfleet.releases import switch_live
 from recfleet.settings import settings

@@ -12,8 +12,7 @@ from psycopg2.extras import Json
 from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.press import press_lists, read_purchases
-from recfleet.record.champions import Champion
-from recfleet.record.ledger import Night, Outcome, open_night
+from recfleet.record import Champion, Intent, Night, Outcome, intent_json, open_night
 from recfleet.registry import ArtifactStore
 from recfleet.releases import Draft, create_partition, stage_releases
 from recfleet.tenants import Policy, Tenant
@@ -131,7 +130,7 @@ def record_by_operator(
     outcome: Outcome,
     reason: str,
     release_id: int | None,
-    intent: Mapping[str, Any] | None = None,
+    intent: Intent | None = None,
 ) -> None:
     """Write a tenant's row of the ledger for what was done by day; the caller commits.
 
@@ -142,7 +141,7 @@ def record_by_operator(
         outcome: what became of it.
         reason: in words, with who did it.
         release_id: what is live from now on.
-        intent: what is still to be done once this is committed, see ``fleet.mend``.
+        intent: what is still to be done once this is committed, see ``fleet.intents``.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -161,6 +160,6 @@ def record_by_operator(
                 outcome,
                 reason,
                 release_id,
-                None if intent is None else Json(dict(intent)),
+                None if intent is None else intent_json(intent),
             ),
         )

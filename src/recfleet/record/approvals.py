@@ -11,18 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import structlog
 from psycopg2.extras import execute_values
 
 from recfleet.audit import SCHEDULER, Entry, append_entries
 from recfleet.database import Connection, transaction
-from recfleet.errors import TenantError
 from recfleet.record.ledger import HeldBy
-from recfleet.registry import ArtifactStore, Registry
-from recfleet.settings import Settings
 from recfleet.tenants import lock_tenants
-
-log = structlog.get_logger(__name__)
 
 Change = Literal["promotion", "rollback"]
 Ending = Literal["approved", "rejected", "expired", "overtaken"]
@@ -30,25 +24,9 @@ Ending = Literal["approved", "rejected", "expired", "overtaken"]
 _AT_ONCE = 500
 """Requests that are ended in one transaction: each takes its tenant's lock."""
 
-_TAGS: Mapping[str, str] = {
-    "approved": "approved",
-    "rejected": "rejected by a person",
-    "expired": "approval expired",
-    "overtaken": "overtaken while it awaited approval",
-}
-"""How a request ended -> the verdict that MLflow shows at its version."""
-
-_TOLD: Mapping[str, str] = {
-    "approved": "Approved by {by}",
-    "rejected": "Rejected by {by}",
-    "expired": "Approval expired",
-    "overtaken": "Overtaken while it awaited approval",
-}
-"""The same in the sentence that its description begins with."""
-
 
 @dataclass(frozen=True)
-class Request:
+class ApprovalRequest:
     """A change of champion that is to wait for a person."""
 
     tenant_id: str
@@ -68,11 +46,11 @@ class Request:
     """What the audit keeps of the model."""
 
 
-def ask(
+def ask_for_approval(
     connection: Connection,
     *,
     night_id: int,
-    requests: Sequence[Request],
+    requests: Sequence[ApprovalRequest],
     hours: float,
     actor: str,
 ) -> None:
@@ -197,7 +175,7 @@ def end_waiting(
     ]
 
 
-def expire(connection: Connection) -> int:
+def expire_requests(connection: Connection) -> int:
     """End what nobody has answered in time, as if it had been rejected; commits.
 
     Returns:
@@ -229,50 +207,6 @@ def expire(connection: Connection) -> int:
             return expired
 
 
-def tell_registry(connection: Connection, settings: Settings) -> int:
-    """Write at the versions in MLflow what became of those that waited; safe to repeat.
-
-    MLflow is not imported when there is nothing to tell.
-
-    Returns:
-        How many versions were told of.
-
-    Raises:
-        InfrastructureError: MLflow's database is away; another call goes on from there.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select approval_id, tenant_id, version, status, change, decided_by, decision_reason "
-            "from approval where status <> 'waiting' and not is_told order by approval_id"
-        )
-        untold = cursor.fetchall()
-    connection.commit()
-    if not untold:
-        return 0
-    artifacts = ArtifactStore(settings.artifact_root, settings.artifact_endpoint_url)
-    models = Registry(settings.mlflow_store_url, artifacts)
-    for approval_id, tenant_id, version, status, change, decided_by, reason in untold:
-        # A rollback's version was in force once; what its tags say of that stays.
-        is_promotion = change == "promotion"
-        verdict = {"verdict": _TAGS[status]} if is_promotion else {}
-        tags = {**verdict, "decided_by": decided_by, "decision_reason": reason or None}
-        told = _in_a_sentence(status, decided_by, reason) if is_promotion else ""
-        try:
-            models.mark_version(tenant_id, version, tags, told=told)
-        except TenantError as error:
-            log.warning("version not marked", tenant_id=tenant_id, reason=str(error))
-        with transaction(connection), connection.cursor() as cursor:
-            cursor.execute(
-                "update approval set is_told = true where approval_id = %s", (approval_id,)
-            )
-    return len(untold)
-
-
-def _in_a_sentence(ending: str, by: str, reason: str | None) -> str:
-    told = _TOLD[ending].format(by=by) + (f": {reason}" if reason else "")
-    return told if told[-1] in ".!?…" else f"{told}."
-
-
 def count_waiting(connection: Connection, run_id: str) -> int:
     """How many changes of that Airflow run's night wait for a person."""
     with connection.cursor() as cursor:
@@ -284,3 +218,35 @@ def count_waiting(connection: Connection, run_id: str) -> int:
         [(waiting,)] = cursor.fetchall()
     connection.commit()
     return int(waiting)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A request that has ended, of which MLflow does not know yet."""
+
+    approval_id: int
+    tenant_id: str
+    version: int
+    ending: Ending
+    change: Change
+    decided_by: str
+    decision_reason: str | None
+
+
+def read_untold(connection: Connection) -> list[Ended]:
+    """Requests that have ended, and whose versions in MLflow do not say so yet; the oldest first.
+
+    The caller ends the transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select approval_id, tenant_id, version, status, change, decided_by, decision_reason "
+            "from approval where status <> 'waiting' and not is_told order by approval_id"
+        )
+        return [Ended(*row) for row in cursor]
+
+
+def mark_told(connection: Connection, approval_id: int) -> None:
+    """Note that the version in MLflow says how its request ended; the caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("update approval set is_told = true where approval_id = %s", (approval_id,))

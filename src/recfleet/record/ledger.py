@@ -6,14 +6,15 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Literal
 
-from psycopg2.extras import execute_values
+from psycopg2.extras import RealDictCursor, execute_values
 from pydantic import ValidationError
 
 from recfleet.database import Connection
 from recfleet.errors import InfrastructureError
+from recfleet.record.intents import Intent, intent_json, read_intent
+from recfleet.record.nights import Night
 from recfleet.tenants import Mode, Policy
 from recfleet.tenants.fields import problems
 
@@ -36,21 +37,7 @@ Outcome = Literal[
     "switched on",
 ]
 HeldBy = Literal["policy", "brake"]
-NightKind = Literal["fleet", "backfill", "operator"]
-_NIGHT = "night_id, run_id, as_of, kind, is_trial"
 FINAL_STATES: tuple[State, ...] = ("published", "quarantined", "failed", "unchanged")
-
-
-@dataclass(frozen=True)
-class Night:
-    """One nightly run, a night of the past that is run again, or what a person did by day."""
-
-    night_id: int
-    run_id: str
-    as_of: datetime
-    kind: NightKind = "fleet"
-    is_trial: bool = False
-    """Whether it changes neither champions nor live releases."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +66,7 @@ class TenantNight:
     reason: str | None
     numbers: dict[str, Any] | None
     challenger: dict[str, Any] | None
-    intent: dict[str, Any] | None
+    intent: Intent | None
     estimated_ms: float = 0.0
     held_by: HeldBy | None = None
     """What made the change of champion wait for a person; None: nothing did."""
@@ -96,71 +83,6 @@ class Step:
 
     state: State
     changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-def open_night(
-    connection: Connection,
-    run_id: str,
-    logical_date: datetime | None,
-    as_of: datetime,
-    *,
-    kind: NightKind = "fleet",
-    is_trial: bool = False,
-    backfill: str | None = None,
-) -> Night:
-    """The night of that run, begun if it is not there yet.
-
-    Args:
-        connection: an open connection; the caller commits.
-        run_id: of the Airflow run, or another name that no other night has.
-        logical_date: of the run; None for one without.
-        as_of: the night sees nothing later.
-        kind: why there is this night.
-        is_trial: whether it changes neither champions nor live releases.
-        backfill: of a night of that kind: the Airflow run of all its nights.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into night (run_id, logical_date, as_of, kind, is_trial, backfill) "  # noqa: S608
-            "values (%s, %s, %s, %s, %s, %s) "
-            "on conflict (run_id) do update set status = 'running', finished_at = null "
-            f"returning {_NIGHT}",
-            (run_id, logical_date, as_of, kind, is_trial, backfill),
-        )
-        return Night(*_one(cursor))
-
-
-def get_night(connection: Connection, run_id: str) -> Night:
-    """The night of that Airflow run.
-
-    Raises:
-        LookupError: plan has not written it.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(f"select {_NIGHT} from night where run_id = %s", (run_id,))  # noqa: S608
-        return Night(*_one(cursor))
-
-
-def nights_of_backfill(connection: Connection, run_id: str) -> list[Night]:
-    """The nights of a backfill, by their as-of times.
-
-    Args:
-        connection: an open connection.
-        run_id: of the backfill's Airflow run.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"select {_NIGHT} from night where backfill = %s order by as_of",  # noqa: S608
-            (run_id,),
-        )
-        return [Night(*row) for row in cursor]
-
-
-def _one(cursor: Any) -> tuple[Any, ...]:
-    row: tuple[Any, ...] | None = cursor.fetchone()
-    if row is None:
-        raise LookupError("plan has not written this night")
-    return row
 
 
 def write_plan(connection: Connection, night: Night, planned: Sequence[Planned]) -> None:
@@ -189,27 +111,6 @@ def write_plan(connection: Connection, night: Night, planned: Sequence[Planned])
         )
 
 
-def write_left_out(connection: Connection, night: Night) -> None:
-    """Write down how many of the fleet's tenants a night of named ones leaves out, if it does.
-
-    It is in the night's summary from the plan on, so that nobody takes such a night for the
-    fleet's while it runs either; those that are off are in no night, and not counted.
-
-    Args:
-        connection: an open connection; the caller commits.
-        night: whose plan is written.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update night set summary = jsonb_build_object('left_out', left_out) "
-            "from (select count(*) as left_out from tenant where mode <> 'off' and not exists "
-            "(select from ledger where night_id = %(night)s "
-            "and ledger.tenant_id = tenant.tenant_id)) as counted "
-            "where night_id = %(night)s and left_out > 0",
-            {"night": night.night_id},
-        )
-
-
 def shards_with_work(connection: Connection, night: Night) -> list[int]:
     """Numbers of the shards in which a tenant has something to do, in order."""
     with connection.cursor() as cursor:
@@ -225,7 +126,7 @@ def rows_in_state(
     connection: Connection, night: Night, shard: int, state: State
 ) -> list[TenantNight]:
     """The shard's tenants in that state, the dearest first."""
-    with connection.cursor() as cursor:
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(
             "select tenant_id, mode, policy, verdict, reason, numbers, challenger, intent, "
             "estimated_ms, held_by, held_verdict "
@@ -233,15 +134,17 @@ def rows_in_state(
             "order by estimated_ms desc, tenant_id",
             (night.night_id, shard, state),
         )
-        return [_tenant_night(*row) for row in cursor]
+        return [_tenant_night(row) for row in cursor]
 
 
-def _tenant_night(tenant_id: str, mode: Mode, policy: dict[str, Any], *rest: Any) -> TenantNight:
+def _tenant_night(row: Mapping[str, Any]) -> TenantNight:
+    intent = row["intent"] and read_intent(row["intent"])
+    found = TenantNight(**{**row, "policy": Policy(), "intent": intent})
     try:
-        return TenantNight(tenant_id, mode, Policy.model_validate(policy), *rest)
+        return replace(found, policy=Policy.model_validate(row["policy"]))
     except ValidationError as error:
         trouble = f"the policy that it was planned by cannot be used: {'; '.join(problems(error))}"
-        return replace(TenantNight(tenant_id, mode, Policy(), *rest), policy_error=trouble)
+        return replace(found, policy_error=trouble)
 
 
 _COLUMN_TYPES = {
@@ -255,7 +158,7 @@ _COLUMN_TYPES = {
 }
 
 
-def record(
+def record_step(
     connection: Connection,
     night: Night,
     tenant_id: str,
@@ -264,11 +167,11 @@ def record(
     *,
     was: State,
 ) -> None:
-    """Write what a stage made of a tenant's night; see ``record_all``."""
-    record_all(connection, night, [(tenant_id, step, timings)], was=was)
+    """Write what a stage made of a tenant's night; see ``record_steps``."""
+    record_steps(connection, night, [(tenant_id, step, timings)], was=was)
 
 
-def record_all(
+def record_steps(
     connection: Connection,
     night: Night,
     steps: Sequence[tuple[str, Step, Mapping[str, float]]],
@@ -336,4 +239,6 @@ def _record_alike(
 
 
 def _plain(column: str, value: Any) -> Any:
+    if column == "intent" and value is not None:
+        return intent_json(value)
     return json.dumps(value) if _COLUMN_TYPES[column] == "jsonb" and value is not None else value

@@ -11,7 +11,7 @@ import structlog
 from recfleet.errors import TenantError
 from recfleet.fleet.evidence import Standing
 from recfleet.fleet.probation import OnProbation
-from recfleet.record.champions import Champion
+from recfleet.record import Champion
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ import structlog
 from recfleet.errors import TenantError
 from recfleet.fleet.press import press_lists
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.record.champions import Champion
-from recfleet.record.ledger import Outcome, TenantNight
+from recfleet.record import Champion, Outcome, TenantNight
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:

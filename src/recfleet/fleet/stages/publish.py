@@ -20,17 +20,21 @@ import structlog
 
 from recfleet import registry
 from recfleet.database import Connection
+from recfleet.fleet.intents import carry_out_promotions, carry_out_rollbacks
 from recfleet.fleet.press import read_purchases
-from recfleet.fleet.rollbacks import roll_back_in_mlflow
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import number_tags
 from recfleet.fleet.stages.publication import Press, Publication
 from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
-from recfleet.record.approvals import Request, ask
-from recfleet.record.champions import (
+from recfleet.record import (
+    ApprovalRequest,
     Champion,
     Coronation,
+    RollBack,
+    Step,
+    TenantNight,
+    ask_for_approval,
     champions_of,
     crown,
     get_champion,
@@ -38,7 +42,6 @@ from recfleet.record.champions import (
     previous_of,
     who_crowns,
 )
-from recfleet.record.ledger import Step, TenantNight, record_all
 from recfleet.registry import ArtifactStore, Promotion, Registry
 from recfleet.tenants import Mode, Policy, get_modes, lock_tenants
 
@@ -197,8 +200,12 @@ def _register(desk: Desk, tools: _Tools, new: list[Work[Publication]]) -> dict[s
     Returns:
         Tenant id -> the challenger with its version.
     """
-    _write_intents(desk, new)
-    versions = tools.registry(desk).promote([_promotion(desk, work) for work in new])
+    versions = carry_out_promotions(
+        desk.connection,
+        desk.night,
+        tools.registry(desk),
+        [_promotion(desk, work) for work in new],
+    )
     return {
         work.row.tenant_id: replace(_challenger(work.made), version=version)
         for work, version in zip(new, versions, strict=True)
@@ -207,34 +214,18 @@ def _register(desk: Desk, tools: _Tools, new: list[Work[Publication]]) -> dict[s
 
 def _roll_back(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> None:
     """Point the aliases at the models before, and mark the champions until now, intent first."""
-    _write_intents(desk, works)
-    for work in works:
-        champion = work.made.champion
-        assert champion is not None  # noqa: S101 - who is rolled back was champion
-        roll_back_in_mlflow(
-            tools.registry(desk),
-            work.row.tenant_id,
-            from_version=champion.version,
-            to_version=_model(work.made).version,
-            at=desk.night.as_of,
-            reason=work.made.reason or "",
-        )
+    carry_out_rollbacks(
+        desk.connection,
+        desk.night,
+        tools.registry(desk),
+        {work.row.tenant_id: _rollback(work.made) for work in works},
+        {work.row.tenant_id: work.made.reason or "" for work in works},
+    )
 
 
-def _write_intents(desk: Desk, works: list[Work[Publication]]) -> None:
-    """Commit what is about to be done in MLflow, so that it can be finished or taken back."""
-    begun: list[tuple[str, Step, Mapping[str, float]]] = [
-        (work.row.tenant_id, Step("judged", {"intent": _intent(work.made)}), {}) for work in works
-    ]
-    record_all(desk.connection, desk.night, begun, was="judged")
-    desk.connection.commit()
-
-
-def _intent(made: Publication) -> dict[str, object]:
-    former = made.champion.version if made.champion else None
-    if made.is_rollback:
-        return {"rollback": _model(made).version, "from_version": former}
-    return {"promote": _challenger(made).run_id, "from_version": former}
+def _rollback(made: Publication) -> RollBack:
+    assert made.champion is not None  # noqa: S101 - who is rolled back was champion
+    return RollBack(version=_model(made).version, from_version=made.champion.version)
 
 
 def _promotion(desk: Desk, work: Work[Publication]) -> Promotion:
@@ -359,7 +350,7 @@ def _step(made: Publication, release_id: int) -> Step:
 def _ask(desk: Desk, works: list[Work[Publication]], actor: str) -> None:
     """Let those changes wait for a person that decide has held."""
     requests = [request for work in works if (request := _request(desk, work))]
-    ask(
+    ask_for_approval(
         desk.connection,
         night_id=desk.night.night_id,
         requests=requests,
@@ -368,7 +359,7 @@ def _ask(desk: Desk, works: list[Work[Publication]], actor: str) -> None:
     )
 
 
-def _request(desk: Desk, work: Work[Publication]) -> Request | None:
+def _request(desk: Desk, work: Work[Publication]) -> ApprovalRequest | None:
     row, made = work.row, work.made
     if row.held_by is None or made.outcome != "awaiting approval":
         return None
@@ -377,7 +368,7 @@ def _request(desk: Desk, work: Work[Publication]) -> Request | None:
         model = get_champion(desk.connection, row.tenant_id, "previous")
     if model is None:
         return None
-    return Request(
+    return ApprovalRequest(
         tenant_id=row.tenant_id,
         change="rollback" if row.held_verdict == "rollback" else "promotion",
         version=model.version,

@@ -20,8 +20,7 @@ from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import load_champion, score_contenders, score_previous, weigh
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
-from recfleet.record.champions import Champion, champions_of
-from recfleet.record.ledger import Step, TenantNight
+from recfleet.record import Champion, Step, TenantNight, champions_of
 from recfleet.registry import ArtifactStore, Challenger, Registry, code_version
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.record.ledger import Step, TenantNight
+from recfleet.record import Step, TenantNight
 from recfleet.settings import suites_folder
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from recfleet.audit import SCHEDULER, append_entries
+from recfleet.fleet.answers import tell_registry
 from recfleet.operations.doctor._finding import Check, Finding, Tools
-from recfleet.record.approvals import end_waiting, expire, tell_registry
+from recfleet.record import end_waiting, expire_requests
 
 # Each night's end, each answer and each look at what waits ends what is late and tells MLflow.
 _LATE = "1 day"
@@ -60,7 +61,7 @@ def _find_late(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Fin
 
 
 def _end_late(tools: Tools, _: Finding) -> None:
-    expire(tools.connection)
+    expire_requests(tools.connection)
     tell_registry(tools.connection, tools.settings)
 
 

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from recfleet.errors import BadInputError, TenantError
 from recfleet.operations.doctor._finding import Check, Finding, Tools
-from recfleet.record.champions import get_champion
+from recfleet.record import get_champion
 from recfleet.registry import CHAMPION, PREVIOUS
 
 _SAMPLED = 10

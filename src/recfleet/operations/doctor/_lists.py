@@ -17,7 +17,7 @@ from recfleet.operations.operator_night import (
     stage_now,
     tenant_time,
 )
-from recfleet.record.champions import Champion, get_champion
+from recfleet.record import Champion, get_champion
 from recfleet.releases import kept_release, switch_live
 from recfleet.tenants import Tenant, get_tenant
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from recfleet.errors import TenantError
-from recfleet.fleet.aliases import point_aliases
+from recfleet.fleet.intents import point_aliases
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.registry import CHAMPION, PREVIOUS, Surveyed, survey
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from recfleet.fleet.close import close
-from recfleet.fleet.mend import take_back_promotions
+from recfleet.fleet.intents import mend_intents
 from recfleet.operations.doctor._finding import Check, Finding, Tools
-from recfleet.record.ledger import FINAL_STATES, Night, get_night
+from recfleet.record import FINAL_STATES, Night, get_night
 
 _QUIET = "6 hours"
 """A night that is at work writes every few seconds, and one whose task is tried again within
@@ -101,7 +101,7 @@ def _find_intents(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[
 
 
 def _take_back(tools: Tools, finding: Finding) -> None:
-    take_back_promotions(tools.connection, _night(tools, finding), tools.settings)
+    mend_intents(tools.connection, _night(tools, finding), tools.settings)
 
 
 def _night(tools: Tools, finding: Finding) -> Night:

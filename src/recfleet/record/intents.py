@@ -1,0 +1,126 @@
+"""Intents: changes of champion that were begun in MLflow or on record, and not done in both.
+
+The ledger keeps the intent of a tenant's night until the change is done. There are three kinds: a
+night promotes or rolls back, which moves MLflow first; a person's change is on record first, and
+MLflow follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from recfleet.database import Connection
+from recfleet.record.nights import Night
+
+# A promotion takes milliseconds; one that was begun so long ago is nobody's any more.
+_ABANDONED = "1 hour"
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def _named(name: str) -> Any:
+    """A field that the ledger has under a name that says the kind."""
+    return Field(validation_alias=name, serialization_alias=name)
+
+
+class Promote(_Stored):
+    """A night registers a challenger, and points the aliases at it where it is in force."""
+
+    run_id: str = _named("promote")
+    """The challenger's, by which its version is found again."""
+
+    from_version: int | None = None
+    """The champion until then; None: there was none."""
+
+
+class RollBack(_Stored):
+    """A night puts the model before the champion in force again."""
+
+    version: int = _named("rollback")
+    """The one that becomes champion again."""
+
+    from_version: int
+    """The champion until then."""
+
+
+class Follow(_Stored):
+    """MLflow is to follow what a person has changed on record."""
+
+    marks: dict[int, dict[str, str]] = _named("follow")
+    """Version -> the tags that say what became of it."""
+
+
+Intent = Promote | RollBack | Follow
+
+_INTENT: TypeAdapter[Intent] = TypeAdapter(Intent)
+
+
+def read_intent(stored: Any) -> Intent:
+    """An intent from what the ledger keeps of it, as it comes out of JSON."""
+    return _INTENT.validate_python(stored)
+
+
+def intent_json(intent: Intent) -> str:
+    """An intent as the ledger keeps it."""
+    return intent.model_dump_json(by_alias=True)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A change of champion that was begun, and whose end is not on record."""
+
+    night_id: int
+    tenant_id: str
+    intent: Intent
+
+
+def begun_changes(connection: Connection, night: Night) -> list[Begun]:
+    """Changes with an intent: of this night, and of nights that nobody has gone on with.
+
+    Args:
+        connection: an open connection; the caller ends the transaction.
+        night: whose publishing is over.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select night_id, tenant_id, intent from ledger "
+            "where intent is not null and (night_id = %s or updated_at < now() - %s::interval) "
+            "order by night_id, tenant_id",
+            (night.night_id, _ABANDONED),
+        )
+        return [
+            Begun(night_id, tenant_id, read_intent(intent))
+            for night_id, tenant_id, intent in cursor
+        ]
+
+
+def is_change_under_way(connection: Connection, tenant_id: str, *, besides: int) -> bool:
+    """Whether another night is promoting or rolling back the tenant at this time.
+
+    Args:
+        connection: an open connection.
+        tenant_id: whose champion.
+        besides: the number of the night that is not meant.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from ledger where tenant_id = %s and night_id <> %s "
+            "and intent ?| array['promote', 'rollback'] and updated_at >= now() - %s::interval)",
+            (tenant_id, besides, _ABANDONED),
+        )
+        [(is_under_way,)] = cursor.fetchall()
+    return bool(is_under_way)
+
+
+def clear_intent(connection: Connection, begun: Begun) -> None:
+    """Note that a change has come to its end; the caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update ledger set intent = null where night_id = %s and tenant_id = %s",
+            (begun.night_id, begun.tenant_id),
+        )

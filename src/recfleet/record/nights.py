@@ -1,0 +1,110 @@
+"""Nights: beginning one, finding one, and what is written of it as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from recfleet.database import Connection
+
+NightKind = Literal["fleet", "backfill", "operator"]
+_NIGHT = "night_id, run_id, as_of, kind, is_trial"
+
+
+@dataclass(frozen=True)
+class Night:
+    """One nightly run, a night of the past that is run again, or what a person did by day."""
+
+    night_id: int
+    run_id: str
+    as_of: datetime
+    kind: NightKind = "fleet"
+    is_trial: bool = False
+    """Whether it changes neither champions nor live releases."""
+
+
+def open_night(
+    connection: Connection,
+    run_id: str,
+    logical_date: datetime | None,
+    as_of: datetime,
+    *,
+    kind: NightKind = "fleet",
+    is_trial: bool = False,
+    backfill: str | None = None,
+) -> Night:
+    """The night of that run, begun if it is not there yet.
+
+    Args:
+        connection: an open connection; the caller commits.
+        run_id: of the Airflow run, or another name that no other night has.
+        logical_date: of the run; None for one without.
+        as_of: the night sees nothing later.
+        kind: why there is this night.
+        is_trial: whether it changes neither champions nor live releases.
+        backfill: of a night of that kind: the Airflow run of all its nights.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into night (run_id, logical_date, as_of, kind, is_trial, backfill) "  # noqa: S608
+            "values (%s, %s, %s, %s, %s, %s) "
+            "on conflict (run_id) do update set status = 'running', finished_at = null "
+            f"returning {_NIGHT}",
+            (run_id, logical_date, as_of, kind, is_trial, backfill),
+        )
+        return Night(*_one(cursor))
+
+
+def get_night(connection: Connection, run_id: str) -> Night:
+    """The night of that Airflow run.
+
+    Raises:
+        LookupError: plan has not written it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {_NIGHT} from night where run_id = %s", (run_id,))  # noqa: S608
+        return Night(*_one(cursor))
+
+
+def nights_of_backfill(connection: Connection, run_id: str) -> list[Night]:
+    """The nights of a backfill, by their as-of times.
+
+    Args:
+        connection: an open connection.
+        run_id: of the backfill's Airflow run.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"select {_NIGHT} from night where backfill = %s order by as_of",  # noqa: S608
+            (run_id,),
+        )
+        return [Night(*row) for row in cursor]
+
+
+def _one(cursor: Any) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = cursor.fetchone()
+    if row is None:
+        raise LookupError("plan has not written this night")
+    return row
+
+
+def write_left_out(connection: Connection, night: Night) -> None:
+    """Write down how many of the fleet's tenants a night of named ones leaves out, if it does.
+
+    It is in the night's summary from the plan on, so that nobody takes such a night for the
+    fleet's while it runs either; those that are off are in no night, and not counted.
+
+    Args:
+        connection: an open connection; the caller commits.
+        night: whose plan is written.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update night set summary = jsonb_build_object('left_out', left_out) "
+            "from (select count(*) as left_out from roster where mode <> 'off' and not exists "
+            "(select from ledger where night_id = %(night)s "
+            "and ledger.tenant_id = roster.tenant_id)) as counted "
+            "where night_id = %(night)s and left_out > 0",
+            {"night": night.night_id},
+        )

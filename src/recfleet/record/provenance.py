@@ -1,0 +1,60 @@
+"""What models were made from, as far as it is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from recfleet.database import Connection
+
+# What a model was made from is told when it is judged; whoever goes back to it, or puts it in force
+# by hand, need not know it.
+_MADE_FROM = """
+with asked as (
+  select * from unnest(%s::text[], %s::integer[], %s::text[])
+    with ordinality as asked (tenant_id, version, run_id, place))
+select distinct on (place) place, facts
+  from (
+    select place, 1 as choice, audit_id as age, facts
+      from asked join history
+        on history.tenant_id = asked.tenant_id and history.to_version = asked.version
+     where facts ? 'training'
+    union all
+    -- The audit tells nothing of trials: what was tried is in the night's ledger alone.
+    select place, 2, night_id, challenger
+      from asked join ledger
+        on ledger.tenant_id = asked.tenant_id and challenger ->> 'run_id' = asked.run_id
+     where challenger ? 'training') as told
+ order by place, choice, age desc
+"""
+_MADE_FROM_KEYS = (
+    "training",
+    "holdout",
+    "recipe",
+    "code_version",
+    "airflow_run",
+    "fingerprint",
+    "customers",
+    "products",
+    "pairs",
+    "seed",
+)
+
+
+def made_from(
+    connection: Connection, models: Sequence[tuple[str, int, str]]
+) -> dict[str, dict[str, Any]]:
+    """Tenant id -> what is on record of how its model was made, if anything is.
+
+    Args:
+        connection: an open connection.
+        models: tenant id, version and run; one a tenant.
+    """
+    if not models:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_MADE_FROM, [list(column) for column in zip(*models, strict=True)])
+        return {
+            models[place - 1][0]: {key: facts[key] for key in _MADE_FROM_KEYS if key in facts}
+            for place, facts in cursor
+        }
