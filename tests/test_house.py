@@ -54,8 +54,12 @@ ARROWS: dict[str, set[str]] = {
     "operations": {
         "audit", "database", "fleet", "models", "record", "registry", "releases", "tenants",
     },
+    # What every face over HTTP shares.
+    "web": {"database"},
     # The pages inside the Airflow UI.
-    "pages": {"audit", "database", "operations", "quality", "registry", "releases", "tenants"},
+    "pages": {
+        "audit", "database", "operations", "quality", "registry", "releases", "tenants", "web",
+    },
     # The stack on one machine.
     "local": {"database"},
     # The commands.

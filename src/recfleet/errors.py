@@ -14,12 +14,16 @@ class ConfigurationError(RecfleetError):
     """A setting is missing or cannot be used."""
 
 
-class UnknownTenantError(RecfleetError):
-    """No such tenant."""
-
-
 class BadInputError(RecfleetError):
     """A file, an option or a value that was given cannot be used."""
+
+
+class NotFoundError(RecfleetError):
+    """What was named is not there: no such night, version, request or page of Data Docs."""
+
+
+class UnknownTenantError(NotFoundError):
+    """No such tenant."""
 
 
 class InfrastructureError(RecfleetError):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection
-from recfleet.errors import BadInputError, InfrastructureError, UnknownTenantError
+from recfleet.errors import BadInputError, InfrastructureError, NotFoundError
 from recfleet.operations import champion_changes
 from recfleet.operations.champion_choice import rollback_to
 from recfleet.operations.champions import change_all, promote, roll_back
@@ -172,7 +172,7 @@ def test_what_cannot_be_is_said_and_changes_nothing(
     turned: Connection, act: Callable[[Connection], object], sentence: str
 ) -> None:
     before = _state(turned)
-    with pytest.raises((BadInputError, UnknownTenantError), match=sentence):
+    with pytest.raises((BadInputError, NotFoundError), match=sentence):
         act(turned)
     assert _state(turned) == before
 
@@ -186,7 +186,7 @@ def test_without_a_previous_the_versions_are_named(turned: Connection) -> None:
         r"wrong\), and has no previous version since\. There is no older one\.",
     ):
         roll_back(turned, "turning", **WHO)
-    with pytest.raises(BadInputError, match=r"Besides .* there are: 2 \(was rolled back from\)"):
+    with pytest.raises(NotFoundError, match=r"Besides .* there are: 2 \(was rolled back from\)"):
         roll_back(turned, "turning", to_version=7, **WHO)
     with pytest.raises(BadInputError, match="Version 2 is newer than its champion, version 1"):
         roll_back(turned, "turning", to_version=2, **WHO)

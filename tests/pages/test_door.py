@@ -7,6 +7,7 @@ import re
 import pytest
 
 from recfleet.database import Connection
+from recfleet.errors import BadInputError
 from tests.nights import query
 from tests.pages.conftest import Browser, Door, Visit
 
@@ -235,3 +236,19 @@ def test_every_page_loads_nothing_from_elsewhere(shop: str, visit: Visit, page: 
         file = visit(None).get(address)
         assert file.status_code == 200
         assert "immutable" in file.headers["cache-control"]
+
+
+def test_a_night_that_is_not_there_is_told_from_input_that_cannot_be_used(
+    shop: str, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = visit().get("/nights/9")
+    assert answer.status_code == 404
+    assert "There is no night 9." in answer.text
+
+    def refuse(*_: object) -> None:
+        raise BadInputError("It lies in the future.")
+
+    monkeypatch.setattr("recfleet.pages._night.read_night", refuse)
+    answer = visit().get("/nights/9")
+    assert answer.status_code == 400
+    assert "It lies in the future." in answer.text

@@ -13,7 +13,7 @@ from recfleet.cli import _selection
 from recfleet.cli._actor import actor
 from recfleet.cli._output import AsJson, print_json, print_table, progress
 from recfleet.database import Connection
-from recfleet.errors import BadInputError
+from recfleet.errors import BadInputError, NotFoundError
 from recfleet.operations import Result
 
 if TYPE_CHECKING:
@@ -182,8 +182,8 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
     """The requests that are meant; numbers that do not wait are kept, to be told of one by one.
 
     Raises:
-        BadInputError: nothing says which, or several things do; or nothing waits of it.
-        UnknownTenantError: there is no such tenant.
+        BadInputError: nothing says which, or several things do.
+        NotFoundError: nothing waits of it, or there is no such night or tenant.
     """
     from recfleet.fleet.report import find_night
     from recfleet.operations import list_waiting
@@ -201,13 +201,13 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
     if meant.tenants:
         check_tenants(connection, meant.tenants)
         if idle := sorted(set(meant.tenants) - {row["tenant"] for row in waiting}):
-            raise BadInputError(f"Nothing waits of {', '.join(idle)}.")
+            raise NotFoundError(f"Nothing waits of {', '.join(idle)}.")
         return [row for row in waiting if row["tenant"] in meant.tenants]
     if meant.night:
         number = find_night(connection, meant.night)["night_id"]
         waiting = [row for row in waiting if row["night"] == number]
     if not waiting:
-        raise BadInputError(f"{_NOTHING}{f' of night {meant.night}' if meant.night else ''}.")
+        raise NotFoundError(f"{_NOTHING}{f' of night {meant.night}' if meant.night else ''}.")
     return waiting
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg2.extras import RealDictCursor
 
 from recfleet.database import Connection
-from recfleet.errors import BadInputError
+from recfleet.errors import NotFoundError
 from recfleet.record import NightKind
 
 Row = dict[str, Any]
@@ -57,7 +57,7 @@ def find_night(connection: Connection, night: str | None) -> Row:
         night: how it is called; None is the fleet's newest.
 
     Raises:
-        BadInputError: there is none.
+        NotFoundError: there is none.
     """
     found = _rows(
         connection,
@@ -70,8 +70,8 @@ def find_night(connection: Connection, night: str | None) -> Row:
     if found:
         return found[0]
     if night is None:
-        raise BadInputError("There has been no night yet: `recfleet night run --wait` runs one.")
-    raise BadInputError(
+        raise NotFoundError("There has been no night yet: `recfleet night run --wait` runs one.")
+    raise NotFoundError(
         f"There is no night {night!r}: give its number, its as-of date or its run id; "
         "`recfleet night list` shows them."
     )

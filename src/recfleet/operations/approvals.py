@@ -11,7 +11,7 @@ from psycopg2.extras import RealDictCursor
 
 from recfleet.audit import append_entries
 from recfleet.database import Connection, transaction
-from recfleet.errors import BadInputError, InfrastructureError, RecfleetError
+from recfleet.errors import BadInputError, InfrastructureError, NotFoundError, RecfleetError
 from recfleet.fleet.answers import tell_registry
 from recfleet.operations.champion_changes import ChampionChanges, Changed
 from recfleet.operations.champion_choice import Case, Choice
@@ -172,7 +172,7 @@ def _tenant_of(connection: Connection, approval_id: int) -> str:
         cursor.execute("select tenant_id from approval where approval_id = %s", (approval_id,))
         row = cursor.fetchone()
     if row is None:
-        raise BadInputError(
+        raise NotFoundError(
             f"There is no request {approval_id}: `recfleet approvals list` shows those that wait."
         )
     return str(row[0])

@@ -106,7 +106,7 @@ class ChampionChanges:
                 or raises.
 
         Raises:
-            UnknownTenantError: there is no such tenant.
+            NotFoundError: there is no such tenant, or it has no such version.
             BadInputError: it cannot be done; with the reason. Nothing has been changed.
             InfrastructureError: a service is away.
         """

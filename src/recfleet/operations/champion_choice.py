@@ -8,7 +8,7 @@ from typing import Any
 
 from recfleet.audit import Entry
 from recfleet.database import Connection
-from recfleet.errors import BadInputError
+from recfleet.errors import BadInputError, NotFoundError
 from recfleet.operations.version_history import last_rollback_in_words, remarks_on, with_remark
 from recfleet.record import Champion, Outcome
 from recfleet.registry import KnownVersion
@@ -119,6 +119,6 @@ def _check_version(case: Case, version: int) -> None:
     if case.champion and case.champion.version == version:
         raise BadInputError(f"Version {version} is its champion already.")
     if version not in case.versions:
-        raise BadInputError(
+        raise NotFoundError(
             f"It has no version {version}. Besides the champion there are: {case.listed()}."
         )

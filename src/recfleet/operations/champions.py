@@ -39,7 +39,7 @@ def roll_back(
         reason: why, in words.
 
     Raises:
-        UnknownTenantError: there is no such tenant.
+        NotFoundError: there is no such tenant, or it has no such version.
         BadInputError: it cannot be done; with the reason. Nothing has been changed.
         InfrastructureError: a service is away.
     """
@@ -62,7 +62,7 @@ def promote(
         reason: why, in words.
 
     Raises:
-        UnknownTenantError, BadInputError, InfrastructureError: as ``roll_back``.
+        NotFoundError, BadInputError, InfrastructureError: as ``roll_back``.
     """
     with ChampionChanges(connection, "promote", actor=actor, reason=reason) as changes:
         return changes.change(tenant_id, promotion_of(version))

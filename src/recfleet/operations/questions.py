@@ -44,7 +44,7 @@ def put_question(connection: Connection, night: str | None) -> Question | None:
         night: its number, as-of date or Airflow run id; None: of all nights.
 
     Raises:
-        BadInputError: there is no such night.
+        NotFoundError: there is no such night.
     """
     rows = list_waiting(connection)
     where = "of all nights"
@@ -125,7 +125,7 @@ def tell_answers_of(connection: Connection, night: str) -> str:
         night: its number, as-of date or Airflow run id.
 
     Raises:
-        BadInputError: there is no such night.
+        NotFoundError: there is no such night.
     """
     night_id = find_night(connection, night)["night_id"]
     with transaction(connection), connection.cursor() as cursor:

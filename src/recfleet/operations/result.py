@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from recfleet.errors import BadInputError, TenantError
+from recfleet.errors import BadInputError, NotFoundError, TenantError
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,11 @@ def errors_of(tenant_id: str) -> Iterator[None]:
 
     Raises:
         BadInputError: in place of one of the block's, or of a ``TenantError``.
+        NotFoundError: in place of one of the block's.
     """
     try:
         yield
-    except BadInputError as error:
+    except (BadInputError, NotFoundError) as error:
         raise type(error)(f"{tenant_id}: {error}") from error
     except TenantError as error:
         what = str(error).rstrip(".")

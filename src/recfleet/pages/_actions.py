@@ -17,7 +17,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
 from recfleet.database import Connection
-from recfleet.errors import BadInputError, RecfleetError, UnknownTenantError
+from recfleet.errors import BadInputError, NotFoundError, RecfleetError, UnknownTenantError
 from recfleet.operations import (
     approve,
     left_out_in_words,
@@ -26,11 +26,12 @@ from recfleet.operations import (
     roll_back,
     set_mode,
 )
-from recfleet.pages._look import Look, RefusedError, airflow_of, database, links_of, look
+from recfleet.pages._look import PURPOSE, Look, airflow_of, links_of, look
 from recfleet.pages._told import Told
 from recfleet.pages._visitor import APPROVALS, BACKFILL, MODE, ROLLBACK
 from recfleet.pages._words import by_name, some
 from recfleet.tenants import Mode, get_tenant
+from recfleet.web import RefusedError, open_database
 
 if TYPE_CHECKING:
     from recfleet.operations import BackfillRequest
@@ -173,7 +174,7 @@ def answer(looking: Looking, form: Annotated[AnswerForm, Form()]) -> Response:
         _check_reason(form)
         if not form.requests:
             raise BadInputError("Tick the changes that this is the answer to.")
-        with database(readonly=False) as connection:
+        with open_database(purpose=PURPOSE, readonly=False) as connection:
             answered = answer_all(
                 connection, form.requests, actor=looking.visitor.name, reason=form.reason
             )
@@ -213,7 +214,7 @@ def _act(
     path = _page_of(tenant_id)
     try:
         _check_reason(form)
-        with database(readonly=False) as connection:
+        with open_database(purpose=PURPOSE, readonly=False) as connection:
             told = _done(connection, get_tenant(connection, tenant_id), do)
     except UnknownTenantError:
         raise  # There is no page to lead to.
@@ -229,8 +230,8 @@ def _page_of(tenant_id: str) -> str:
 def _done(connection: Connection, tenant: Tenant, do: Callable[[Connection, Tenant], Told]) -> Told:
     try:
         return do(connection, tenant)
-    except BadInputError as error:
-        raise BadInputError(_named(tenant, str(error))) from error
+    except (BadInputError, NotFoundError) as error:
+        raise type(error)(_named(tenant, str(error))) from error
 
 
 def _named(tenant: Tenant, sentence: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 import psycopg2
@@ -12,23 +13,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from recfleet.errors import (
-    BadInputError,
-    ConfigurationError,
-    RecfleetError,
-    UnknownTenantError,
-)
+from recfleet.errors import NotFoundError
 from recfleet.pages import _actions as actions
 from recfleet.pages import _approvals as approvals
 from recfleet.pages import _fleet as fleet
 from recfleet.pages import _night as night
 from recfleet.pages._charts import fleet_charts
-from recfleet.pages._forgery import ForgedError
 from recfleet.pages._look import (
     HERE,
     Look,
     NotLoggedInError,
-    RefusedError,
     airflow_of,
     look,
     render,
@@ -40,24 +34,22 @@ from recfleet.pages._standing import TITLES
 from recfleet.pages._visitor import Airflow
 from recfleet.quality import read_docs
 from recfleet.tenants import get_tenant
+from recfleet.web import ANSWERS, Answer, Headers, answer_errors, content_policy
 
 # Nothing of other hosts, no script or style that is not a file of ours, no foreign frame.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+_ALLOWED = (
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'self'",
 )
-
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
 
 # Pages of another library, with styles of their own: they are shown, and can do nothing. They count
 # as of this origin, so that the page around can see how long one is; no script runs in them.
-_DOCS_POLICY = (
-    "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "font-src data:; frame-ancestors 'self'; base-uri 'none'"
+_DOCS_POLICY = "sandbox allow-same-origin; " + content_policy(
+    "style-src 'unsafe-inline'", "img-src data:", "font-src data:", "frame-ancestors 'self'"
 )
 
 Looking = Annotated[Look, Depends(look)]
@@ -72,22 +64,11 @@ def make_app(airflow: Airflow) -> FastAPI:
     app.include_router(router)
     app.include_router(actions.router)
     app.mount(static_path(), StaticFiles(directory=HERE / "static"), name="static")
-    app.middleware("http")(_with_headers)
-    for error, answer in _ANSWERS.items():
-        app.add_exception_handler(error, answer)
+    app.middleware("http")(Headers(content_policy(*_ALLOWED), files="/static/"))
+    answer_errors(app, _say, _ANSWERS)
+    for error, lead in _LEADING.items():
+        app.add_exception_handler(error, lead)
     return app
-
-
-async def _with_headers(
-    request: Request, call_next: Callable[[Request], Awaitable[Response]]
-) -> Response:
-    is_file = request.url.path.startswith(f"{request.scope.get('root_path', '')}/static/")
-    response = await call_next(request)
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    # What a person saw is not for whoever sits there next.
-    response.headers["Cache-Control"] = "max-age=31536000, immutable" if is_file else "no-store"
-    return response
 
 
 # --- Pages ----------------------------------------------------------------------------------------
@@ -168,7 +149,7 @@ def data_docs_page(
     """
     page = read_docs(looking.connection, night_id, tenant_id)
     if page is None:
-        raise BadInputError(
+        raise NotFoundError(
             f"Night {night_id} has no Data Docs{f' of {tenant_id}' if tenant_id else ''}: a night "
             "has a summary once it is over, and a page for each tenant that failed, until they are "
             "past retention."
@@ -177,7 +158,7 @@ def data_docs_page(
         return HTMLResponse(page, headers={"Content-Security-Policy": _DOCS_POLICY})
     tenant = None if tenant_id is None else get_tenant(looking.connection, tenant_id)
     framed = looking.page("docs.html", night_id=night_id, tenant=tenant)
-    framed.headers["Content-Security-Policy"] = f"{_POLICY}; frame-src 'self'"
+    framed.headers["Content-Security-Policy"] = content_policy(*_ALLOWED, "frame-src 'self'")
     return framed
 
 
@@ -190,85 +171,60 @@ def approvals_page(looking: Looking) -> HTMLResponse:
 # --- What is in the way ---------------------------------------------------------------------------
 
 
-def _say(request: Request, status: int, title: str, text: str) -> HTMLResponse:
-    return render(request, "trouble.html", status=status, title=title, text=text)
+def _say(request: Request, answer: Answer) -> HTMLResponse:
+    return render(
+        request, "trouble.html", status=answer.status, title=answer.title, text=answer.text
+    )
 
 
 def _log_in(request: Request, error: Exception) -> Response:
     if request.method not in ("GET", "HEAD"):
-        return _say(request, 401, "Not logged in", f"{error} Nothing was done.")
+        return _say(request, Answer(401, "Not logged in", f"{error} Nothing was done."))
     back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(airflow_of(request).login_address(back_to), 302)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    return _say(request, 403, "Not allowed", str(error))
-
-
-def _not_there(request: Request, error: Exception) -> Response:
-    return _say(request, 404, "Not there", str(error))
-
-
-def _cannot(request: Request, error: Exception) -> Response:
-    return _say(request, 422, "That cannot be done", str(error))
-
-
-def _not_configured(request: Request, error: Exception) -> Response:
-    return _say(request, 503, "recfleet is not set up here", str(error))
-
-
-def _away(request: Request, _: Exception) -> Response:
-    return _say(
-        request,
-        503,
-        "recfleet's database does not answer",
-        "Airflow is up, and recfleet's database is not, or it takes too long. Live lists cannot be "
-        "read either while it is away. Have Postgres looked after (on one machine, "
-        "`recfleet status` says where its log is), then open the page again.",
-    )
-
-
-def _old_schema(request: Request, _: Exception) -> Response:
-    return _say(
-        request,
-        503,
-        "recfleet's database is of another version",
-        "A table or column that this page reads is not there: bring the database up to date "
-        "(`recfleet up` does on one machine, the service recfleet-init with docker compose), then "
-        "open the page again.",
-    )
+_NO_SUCH_PAGE = Answer(404, "Not there", "There is no such page.")
+_NOT_OFFERED = Answer(
+    422,
+    "That cannot be done",
+    "The form holds something that it does not offer, and nothing was done.",
+)
 
 
 def _unreadable(request: Request, _: Exception) -> Response:
     """An address or a form with something in it that cannot be."""
-    if request.method in ("GET", "HEAD"):
-        return _say(request, 404, "Not there", "There is no such page.")
-    return _say(
-        request,
-        422,
-        "That cannot be done",
-        "The form holds something that it does not offer, and nothing was done.",
-    )
+    is_address = request.method in ("GET", "HEAD")
+    return _say(request, _NO_SUCH_PAGE if is_address else _NOT_OFFERED)
 
 
 def _http(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     if status == 404:
-        return _say(request, 404, "Not there", "There is no such page.")
-    return _say(request, status, "That did not work", str(getattr(error, "detail", "")))
+        return _say(request, _NO_SUCH_PAGE)
+    return _say(request, Answer(status, "That did not work", str(getattr(error, "detail", ""))))
 
 
-_ANSWERS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+# What only somebody who looks at a page can be told.
+_TEXTS: dict[type[Exception], str] = {
+    psycopg2.OperationalError: "Airflow is up, and recfleet's database is not, or it takes too "
+    "long. Live lists cannot be read either while it is away. Have Postgres looked after (on one "
+    "machine, `recfleet status` says where its log is), then open the page again.",
+    **dict.fromkeys(
+        (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn),
+        "A table or column that this page reads is not there: bring the database up to date "
+        "(`recfleet up` does on one machine, the service recfleet-init with docker compose), then "
+        "open the page again.",
+    ),
+}
+
+_ANSWERS = {
+    **ANSWERS,
+    **{error: replace(ANSWERS[error], text=text) for error, text in _TEXTS.items()},
+}
+
+_LEADING: dict[type[Exception], Callable[[Request, Exception], Response]] = {
     NotLoggedInError: _log_in,
-    RefusedError: _refused,
-    ForgedError: _refused,
-    UnknownTenantError: _not_there,
-    BadInputError: _not_there,
-    ConfigurationError: _not_configured,
-    RecfleetError: _cannot,
-    psycopg2.OperationalError: _away,
-    psycopg2.errors.UndefinedTable: _old_schema,
-    psycopg2.errors.UndefinedColumn: _old_schema,
     RequestValidationError: _unreadable,
     HTTPException: _http,
 }

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from recfleet.errors import RecfleetError
+from recfleet.web import RefusedError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,7 +22,7 @@ _HOURS = 12
 _SECONDS_TO_TELL = 60
 
 
-class ForgedError(RecfleetError):
+class ForgedError(RefusedError):
     """The request did not come from a form of these pages."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +11,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from psycopg2.extensions import make_dsn
 
-from recfleet.database import Connection, connect
+from recfleet.database import Connection
 from recfleet.errors import ConfigurationError, RecfleetError
 from recfleet.pages._forgery import Tokens
 from recfleet.pages._links import Links
@@ -31,18 +29,15 @@ from recfleet.pages._visitor import (
 )
 from recfleet.pages._words import FILTERS
 from recfleet.settings import settings
+from recfleet.web import RefusedError, open_database
 
 HERE = Path(__file__).parent
-_SECONDS_TO_CONNECT = 5
-_SECONDS_TO_READ = 20
+PURPOSE = "recfleet pages"
+"""What Postgres shows of the pages' connections."""
 
 
 class NotLoggedInError(RecfleetError):
     """Nobody is logged in."""
-
-
-class RefusedError(RecfleetError):
-    """Airflow does not let this person do that."""
 
 
 @cache
@@ -93,21 +88,6 @@ async def reader(request: Request) -> Visitor:
     return visitor
 
 
-@contextmanager
-def database(*, readonly: bool) -> Iterator[Connection]:
-    """A connection that gives up in time, rather than keep people waiting."""
-    address = make_dsn(settings().database_url, connect_timeout=_SECONDS_TO_CONNECT)
-    connection = connect(address, purpose="recfleet pages")
-    try:
-        connection.set_session(readonly=readonly)
-        if readonly:
-            with connection.cursor() as cursor:
-                cursor.execute("set statement_timeout = %s", (_SECONDS_TO_READ * 1000,))
-        yield connection
-    finally:
-        connection.close()
-
-
 class Look:
     """A person's look at a page."""
 
@@ -142,7 +122,7 @@ class Look:
 
 def look(request: Request, visitor: Annotated[Visitor, Depends(reader)]) -> Iterator[Look]:
     """Open a look, whose connection reads only; it is closed with the request."""
-    with database(readonly=True) as connection:
+    with open_database(purpose=PURPOSE, readonly=True) as connection:
         yield Look(request, visitor, connection)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recfleet.database import Connection, Row, read_row, read_rows
-from recfleet.errors import BadInputError
+from recfleet.errors import NotFoundError
 
 NIGHT_ROWS = 50
 TENANT_ROWS = 50
@@ -39,7 +39,7 @@ def read_night(connection: Connection, night_id: int) -> Row:
     """One night.
 
     Raises:
-        BadInputError: there is none of that number.
+        NotFoundError: there is none of that number.
     """
     found = read_row(
         connection,
@@ -49,7 +49,7 @@ def read_night(connection: Connection, night_id: int) -> Row:
         {"night": night_id},
     )
     if found is None:
-        raise BadInputError(f"There is no night {night_id}.")
+        raise NotFoundError(f"There is no night {night_id}.")
     return found
 
 

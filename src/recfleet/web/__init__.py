@@ -1,0 +1,16 @@
+"""What every face over HTTP shares: connections, headers, and the answers to errors."""
+
+from recfleet.web._answers import ANSWERS, Answer, answer_errors
+from recfleet.web._connections import open_database
+from recfleet.web._errors import RefusedError
+from recfleet.web._headers import Headers, content_policy
+
+__all__ = [
+    "ANSWERS",
+    "Answer",
+    "Headers",
+    "RefusedError",
+    "answer_errors",
+    "content_policy",
+    "open_database",
+]

@@ -1,0 +1,76 @@
+"""What is answered when something is in the way: a status, a title and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import psycopg2
+import psycopg2.errors
+
+from recfleet.errors import BadInputError, ConfigurationError, NotFoundError, RecfleetError
+from recfleet.web._errors import RefusedError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request, Response
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, before a page or a JSON document is made of it."""
+
+    status: int
+    """HTTP's."""
+    title: str
+    text: str = ""
+    """In sentences; empty: what the error itself says."""
+
+
+_OLD_SCHEMA = Answer(
+    503,
+    "recfleet's database is of another version",
+    "A table or column that is needed is not there: bring the database up to date (`recfleet up` "
+    "does on one machine, the service recfleet-init with docker compose), then try again.",
+)
+
+ANSWERS: Mapping[type[Exception], Answer] = {
+    NotFoundError: Answer(404, "Not there"),
+    BadInputError: Answer(400, "That cannot be used"),
+    RefusedError: Answer(403, "Not allowed"),
+    ConfigurationError: Answer(503, "recfleet is not set up here"),
+    RecfleetError: Answer(422, "That cannot be done"),
+    # What the driver says names the machine, and is not for callers.
+    psycopg2.OperationalError: Answer(
+        503,
+        "recfleet's database does not answer",
+        "It is not there, or takes too long. Have Postgres looked after (on one machine, "
+        "`recfleet status` says where its log is), then try again.",
+    ),
+    psycopg2.errors.UndefinedTable: _OLD_SCHEMA,
+    psycopg2.errors.UndefinedColumn: _OLD_SCHEMA,
+}
+"""Error -> the answer to it, and to its kinds that are not named themselves."""
+
+
+def answer_errors(
+    app: FastAPI,
+    say: Callable[[Request, Answer], Response],
+    answers: Mapping[type[Exception], Answer] = ANSWERS,
+) -> None:
+    """Have an app answer these errors.
+
+    Args:
+        app: the app.
+        say: makes a response of an answer: a page, or a JSON document.
+        answers: those to give.
+    """
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, partial(_answer, answer, say))
+
+
+def _answer(
+    answer: Answer, say: Callable[[Request, Answer], Response], request: Request, error: Exception
+) -> Response:
+    return say(request, replace(answer, text=answer.text or str(error)))

@@ -1,0 +1,38 @@
+"""Connections for one request: whoever waits for the answer does not wait for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from psycopg2.extensions import make_dsn
+
+from recfleet.database import Connection, connect
+from recfleet.settings import settings
+
+_SECONDS_TO_CONNECT = 5
+_SECONDS_TO_READ = 20
+
+
+@contextmanager
+def open_database(*, purpose: str, readonly: bool) -> Iterator[Connection]:
+    """A connection that gives up in time, and is closed with the block.
+
+    Args:
+        purpose: what Postgres shows as the connection's ``application_name``.
+        readonly: it can change nothing, and each of its statements may take 20 seconds. One that
+            writes has no such limit: an operation ends, or is undone, by its own rules.
+
+    Raises:
+        psycopg2.OperationalError: nobody answers within 5 seconds.
+    """
+    address = make_dsn(settings().database_url, connect_timeout=_SECONDS_TO_CONNECT)
+    connection = connect(address, purpose=purpose)
+    try:
+        connection.set_session(readonly=readonly)
+        if readonly:
+            with connection.cursor() as cursor:
+                cursor.execute("set statement_timeout = %s", (_SECONDS_TO_READ * 1000,))
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,9 @@
+"""Errors that only requests have."""
+
+from __future__ import annotations
+
+from recfleet.errors import RecfleetError
+
+
+class RefusedError(RecfleetError):
+    """The caller is known, and may not do that."""

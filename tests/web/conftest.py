@@ -1,0 +1,24 @@
+"""A small app over what the faces share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+Get = Callable[[FastAPI, str], httpx.Response]
+
+
+@pytest.fixture
+def get() -> Get:
+    """Asks an app for an address."""
+
+    async def ask(app: FastAPI, address: str) -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://web") as client:
+            return await client.get(address)
+
+    return lambda app, address: asyncio.run(ask(app, address))
