@@ -39,7 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "tenants": {"database", "models"},  # a tenant's policy holds its recipe
     "interactions": {"database", "models", "tenants"},  # what is read is what models are made from
     "synthetic": {"database", "interactions", "tenants"},
-    "quality": {"database"},
+    "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
     "registry": {"database", "models", "tenants"},
     "record": {"audit", "database", "tenants"},
@@ -145,7 +145,6 @@ LEFT_OVER: dict[str, set[str]] = {
     "src/recfleet/fleet/stage_loop.py": {"shard_run"},
     "src/recfleet/fleet/stages/publish.py": {"live_release", "release"},
     "src/recfleet/fleet/supervisor.py": {"shard_run"},
-    "src/recfleet/interactions/_load.py": {"tenant"},
     "src/recfleet/operations/approvals.py": {"approval", "ledger", "night"},
     "src/recfleet/operations/audit.py": {"audit", "champion", "tenant"},
     "src/recfleet/operations/backfill_preview.py": {"ledger", "night"},
@@ -175,7 +174,6 @@ LEFT_OVER: dict[str, set[str]] = {
         "tenant",
     },
     "src/recfleet/operations/operator_night.py": {"ledger", "live_release", "night", "release"},
-    "src/recfleet/operations/policies.py": {"tenant"},
     "src/recfleet/operations/questions.py": {"approval"},
     "src/recfleet/operations/trace.py": {"recommendation", "release"},
     "src/recfleet/operations/version_history.py": {"audit", "ledger", "night"},
@@ -203,14 +201,9 @@ LEFT_OVER: dict[str, set[str]] = {
         "quality_result",
         "release",
     },
-    "src/recfleet/quality/_docs.py": {"tenant"},
-    "src/recfleet/quality/_examine.py": {"interaction", "unusable_line"},
-    "src/recfleet/quality/_profile.py": {"interaction", "unusable_line"},
     "src/recfleet/releases/_look_up.py": {"product", "tenant"},
     "src/recfleet/releases/_old_lists.py": {"champion", "night"},
     "src/recfleet/releases/_switch.py": {"night"},
-    "src/recfleet/synthetic/_fleet.py": {"ingest"},
-    "src/recfleet/synthetic/_write.py": {"interaction", "product"},
 }
 
 # What takes long to import -> the rooms that may import it, inside functions only.

@@ -4,6 +4,12 @@ from recfleet.interactions._batch import Batch
 from recfleet.interactions._ingest import Progress, ingest
 from recfleet.interactions._load import IngestReport, Loader, TenantReport
 from recfleet.interactions._tenant_names import TenantNames
+from recfleet.interactions.bulk import (
+    INTERACTION_COLUMNS,
+    copy_interactions,
+    copy_products,
+    discontinue_products,
+)
 from recfleet.interactions.catalogue import (
     Catalogue,
     active_products,
@@ -11,11 +17,15 @@ from recfleet.interactions.catalogue import (
     read_discontinued,
 )
 from recfleet.interactions.clean import NO_TENANT, REASONS, Cleaned, clean
+from recfleet.interactions.ingests import begin_ingest, end_ingest, sources_with_prefix
+from recfleet.interactions.latest import read_latest
 from recfleet.interactions.log import read_log
 from recfleet.interactions.mapping import ONLINE_RETAIL, PRESETS, ColumnMapping
+from recfleet.interactions.weeks import count_lately, count_unusable_weeks, count_usable
 from recfleet.models.log import InteractionLog
 
 __all__ = [
+    "INTERACTION_COLUMNS",
     "NO_TENANT",
     "ONLINE_RETAIL",
     "PRESETS",
@@ -31,9 +41,19 @@ __all__ = [
     "TenantNames",
     "TenantReport",
     "active_products",
+    "begin_ingest",
     "clean",
+    "copy_interactions",
+    "copy_products",
+    "count_lately",
+    "count_unusable_weeks",
+    "count_usable",
+    "discontinue_products",
+    "end_ingest",
     "ingest",
     "read_catalogue",
     "read_discontinued",
+    "read_latest",
     "read_log",
+    "sources_with_prefix",
 ]

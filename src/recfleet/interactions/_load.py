@@ -9,14 +9,14 @@ from typing import LiteralString
 
 import numpy as np
 import pyarrow as pa
-from psycopg2.extras import Json
 from pyarrow import csv
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned
-from recfleet.tenants import add_tenants
+from recfleet.interactions.ingests import begin_ingest, end_ingest
+from recfleet.tenants import add_tenants, name_tenants, tenant_names
 
 _STAGING = """
 set local work_mem = '64MB';
@@ -197,11 +197,7 @@ class Loader:
         self._counts = _Counts()
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
-            cursor.execute(
-                "insert into ingest (source, fingerprint) values (%s, %s) returning ingest_id",
-                (source, fingerprint),
-            )
-            self._ingest_id = cursor.fetchone()[0]  # type: ignore[index]
+        self._ingest_id = begin_ingest(connection, source, fingerprint)
 
     def add(self, cleaned: Cleaned) -> None:
         """Stage a batch's lines, usable and not."""
@@ -236,10 +232,13 @@ class Loader:
             cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
             cursor.execute(_UNUSABLE, (self._ingest_id,))
             report = self._report(added)
-            cursor.execute(
-                "update ingest set finished_at = clock_timestamp(), lines = %s, added = %s, "
-                "known = %s, unusable = %s where ingest_id = %s",
-                (report.lines, report.added, report.known, Json(report.unusable), self._ingest_id),
+            end_ingest(
+                self._connection,
+                self._ingest_id,
+                lines=report.lines,
+                added=report.added,
+                known=report.known,
+                unusable=report.unusable,
             )
             cursor.execute("drop table staged, staged_unusable")
         return report
@@ -253,24 +252,16 @@ class Loader:
 
     def _add_tenants(self, names: Mapping[str, str]) -> None:
         add_tenants(self._connection, dict(sorted(names.items())))
-        with self._connection.cursor() as cursor:
-            cursor.execute(
-                "select tenant_id, name from tenant where tenant_id = any(%s)", (list(names),)
-            )
-            there = TenantNames(dict(cursor.fetchall()))
-            for tenant_id, name in names.items():
-                _, other = there.tenant_id(name)
-                if other is not None:
-                    raise BadInputError(
-                        f"While {self._source} was read, another load made {other!r} the tenant "
-                        f"{tenant_id!r}, which {name!r} would be too. Nothing was loaded: load "
-                        "the file again, and the lines of the one are left out."
-                    )
-            # A tenant that was added by its id gets its name from the first file that knows it.
-            cursor.executemany(
-                "update tenant set name = %s where tenant_id = %s and name = tenant_id",
-                [(name, tenant_id) for tenant_id, name in names.items() if name != tenant_id],
-            )
+        there = TenantNames(tenant_names(self._connection, list(names)))
+        for tenant_id, name in names.items():
+            _, other = there.tenant_id(name)
+            if other is not None:
+                raise BadInputError(
+                    f"While {self._source} was read, another load made {other!r} the tenant "
+                    f"{tenant_id!r}, which {name!r} would be too. Nothing was loaded: load "
+                    "the file again, and the lines of the one are left out."
+                )
+        name_tenants(self._connection, names)
 
     def _report(self, added: Mapping[str, int]) -> IngestReport:
         counts = self._counts

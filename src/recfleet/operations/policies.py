@@ -16,7 +16,14 @@ from recfleet.audit import Entry, append_entries
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.operations.result import Result, check_who_and_why
-from recfleet.tenants import Policy, check_tenants, fleet_policy, lock_tenants
+from recfleet.tenants import (
+    Policy,
+    check_tenants,
+    fleet_policy,
+    lock_tenants,
+    own_policies,
+    write_own_policy,
+)
 from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, policy_fields, problems
 
@@ -116,7 +123,7 @@ def set_policies(
         some = ids[start : start + TOGETHER]
         lock_tenants(connection, some)
         entries: list[Entry] = []
-        for tenant_id, own in _read_own(connection, some).items():
+        for tenant_id, own in own_policies(connection, some).items():
             result, entry = _change(connection, tenant_id, own, fleet, changes)
             results.append(result)
             if entry:
@@ -131,7 +138,7 @@ def set_policies(
 
 def left_over_keys(connection: Connection, tenant_ids: Sequence[str]) -> set[str]:
     """What some of these tenants have in their policies from an older release, and no field is."""
-    own = _read_own(connection, tenant_ids).values()
+    own = own_policies(connection, tenant_ids).values()
     return {key for policy in own for key in flatten(policy)} - policy_fields().keys()
 
 
@@ -156,7 +163,7 @@ def explain_policy(connection: Connection, tenant_id: str | None) -> list[dict[s
     own: dict[str, Any] = {}
     if tenant_id is not None:
         check_tenants(connection, [tenant_id])
-        own = flatten(_read_own(connection, [tenant_id])[tenant_id])
+        own = flatten(own_policies(connection, [tenant_id])[tenant_id])
     rows = []
     for key, field in policy_fields().items():
         origin = "default" if fleet[key] == field.default else "fleet"
@@ -208,15 +215,6 @@ def _parse_list(key: str, value: str) -> list[object]:
     return names
 
 
-def _read_own(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select tenant_id, policy from tenant where tenant_id = any(%s) order by tenant_id",
-            (list(tenant_ids),),
-        )
-        return dict(cursor.fetchall())
-
-
 def _change(
     connection: Connection,
     tenant_id: str,
@@ -239,11 +237,7 @@ def _change(
     if not facts:
         why = "; ".join(_why_not(change, after) for change in changes)
         return Result(tenant_id, "unchanged", f"{tenant_id} stays as it is: {why}"), None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update tenant set policy = %s where tenant_id = %s",
-            (json.dumps(_nested(kept)), tenant_id),
-        )
+    write_own_policy(connection, tenant_id, _nested(kept))
     said = "; ".join(_said(key, fact) for key, fact in facts.items())
     sentence = f"{tenant_id} has from the next night on: {said}"
     return Result(tenant_id, "done", sentence), {"changes": facts}

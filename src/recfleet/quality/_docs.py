@@ -37,7 +37,7 @@ _GRAVE_FIRST = ("critical", "warning", "info")
 _FAILING = """
 select coalesce(name, tenant_id), tenant_id, expectation, severity, success, observed, expected,
        sample
-  from quality_result left join tenant using (tenant_id)
+  from quality_result left join roster using (tenant_id)
  where night_id = %(night)s
    and tenant_id in (select tenant_id from quality_result
                       where night_id = %(night)s and not success)

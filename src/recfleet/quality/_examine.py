@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recfleet.database import Connection, read_arrow
+from recfleet.database import Connection
+from recfleet.interactions import read_latest
 from recfleet.quality._clock import Clock
 from recfleet.quality._library import failing_rows
 from recfleet.quality._profile import WINDOW_WEEKS
@@ -35,29 +36,6 @@ LINES_AT_ONCE = 100_000
 """Lines held in memory at once, about."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_QUERY = """
-select tenant - 1, (extract(epoch from at) * 1000000)::bigint, reason, customer_id, product_id,
-       quantity, amount, repetition, line
-  from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
- cross join (select %s::timestamptz, %s::timestamptz, %s::bigint) as night (as_of, since, most)
- cross join lateral (
-       (select occurred_at as at, line_hash, null as reason, customer_id, product_id, quantity,
-               amount, repetition, null as line
-          from interaction
-         where interaction.tenant_id = asked.tenant_id
-           and occurred_at <= as_of and occurred_at > since
-         order by occurred_at desc, line_hash desc
-         limit most)
-        union all
-       (select placed_at, line_hash, reason, null, null, null, null, null, line::text
-          from unusable_line
-         where unusable_line.tenant_id = asked.tenant_id
-           and placed_at <= as_of and placed_at > since
-         order by placed_at desc, line_hash desc
-         limit most)) as line
- order by tenant, at desc, line_hash desc
-"""
 
 
 @dataclass(frozen=True)
@@ -136,20 +114,9 @@ def _read_lines(connection: Connection, tenant_ids: Sequence[str], as_of: dateti
         A frame with the columns ``tenant`` (place in tenant_ids), LINE_COLUMNS and ``line`` (what
         an unusable line said, as JSON).
     """
-    import pyarrow as pa
-
-    schema = pa.schema(
-        [
-            ("tenant", pa.int64()),
-            ("microseconds", pa.int64()),
-            *((name, pa.string()) for name in ("reason", "customer_id", "product_id")),
-            *((name, pa.float64()) for name in ("quantity", "amount", "repetition")),
-            ("line", pa.string()),
-        ]
-    )
     since = as_of - timedelta(weeks=WINDOW_WEEKS)
-    parameters = (list(tenant_ids), as_of, since, LATEST_LINES)
-    frame: pd.DataFrame = read_arrow(connection, _QUERY, parameters, schema).to_pandas()
+    lines = read_latest(connection, tenant_ids, as_of, since=since, most=LATEST_LINES)
+    frame: pd.DataFrame = lines.to_pandas()
     frame["occurred_at"] = frame["microseconds"].astype("datetime64[us]")
     amount = frame["amount"].where(np.isfinite(frame["amount"]), 0)
     frame["price"] = amount / frame["quantity"].where(frame["quantity"] > 0)

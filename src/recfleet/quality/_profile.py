@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.database import Connection, read_arrow
+from recfleet.database import Connection
+from recfleet.interactions import count_lately, count_unusable_weeks, count_usable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,65 +99,6 @@ _SHARE_OF_REASON = {
     "not a product": "share_not_a_product",
 }
 
-# Ages are counted back from as-of, in whole days and weeks. The joins walk the tables' indexes
-# tenant by tenant and touch no line outside the weeks asked for.
-_USABLE_QUERY = f"""
-with day as (
-  select tenant,
-         floor(extract(epoch from as_of - occurred_at) / 86400)::integer as age,
-         count(*) as usable,
-         count(distinct hashtextextended(customer_id, 0)) as visits,
-         count(*) filter (where repetition > 1) as repeated,
-         count(*) filter (where quantity < 0) as returned,
-         count(*) filter (where quantity > 0) as sold,
-         count(*) filter (where quantity > 0 and not (amount > 0 and amount < 'infinity'))
-           as without_price
-    from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
-   cross join (select %s::timestamptz) as night (as_of)
-    join interaction using (tenant_id)
-   where occurred_at <= as_of and occurred_at > as_of - make_interval(weeks => %s)
-   group by tenant, age
-)
-select tenant - 1, age / 7, sum(usable), sum(visits), sum(repeated), sum(returned), sum(sold),
-       sum(without_price),
-       count(*) filter (where usable >= {LEAST_DAY_LINES} and repeated >= 0.4 * usable)
-  from day
- group by tenant, age / 7
-"""  # noqa: S608 - made of this module's own words
-_USABLE_COUNTS = (
-    "usable", "visits", "repeated", "returned", "sold", "without_price", "repeated_days",
-)  # fmt: skip
-
-_UNUSABLE_QUERY = """
-select tenant - 1,
-       floor(extract(epoch from as_of - placed_at) / 604800)::integer as week,
-       count(*),
-       count(distinct placed_at),
-       reason
-  from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
- cross join (select %s::timestamptz) as night (as_of)
-  join unusable_line using (tenant_id)
- where placed_at <= as_of and placed_at > as_of - make_interval(weeks => %s)
- group by tenant, week, reason
-"""
-
-_TENANTS_QUERY = """
-select tenant - 1, extract(epoch from as_of - last_line) / 86400, customers, products
-  from unnest(%s::text[]) with ordinality as asked (tenant_id, tenant)
- cross join (select %s::timestamptz) as night (as_of)
- cross join lateral (
-       select max(occurred_at) as last_line
-         from interaction
-        where interaction.tenant_id = asked.tenant_id and occurred_at <= as_of) as ever
- cross join lateral (
-       select count(distinct hashtextextended(customer_id, 0)) as customers,
-              count(distinct hashtextextended(product_id, 0)) as products
-         from interaction
-        where interaction.tenant_id = asked.tenant_id and occurred_at <= as_of
-          and occurred_at > as_of - make_interval(weeks => %s)) as lately
-"""
-_TENANT_VALUES = ("days_since_last_line", "customers", "products")
-
 
 def read_profile(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
@@ -197,13 +139,16 @@ def _usable_counts(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
 ) -> dict[str, Floats]:
     """Name of the count -> (tenants, weeks) counts; week 0 is the last before as-of."""
-    import pyarrow as pa
-
-    schema = pa.schema([(name, pa.int64()) for name in ("tenant", "week", *_USABLE_COUNTS)])
-    parameters = (list(tenant_ids), as_of, 1 + BASELINE_WEEKS)
-    table = read_arrow(connection, _USABLE_QUERY, parameters, schema)
+    table = count_usable(
+        connection,
+        tenant_ids,
+        as_of,
+        weeks=1 + BASELINE_WEEKS,
+        least_day_lines=LEAST_DAY_LINES,
+    )
     place = (table["tenant"].to_numpy(), table["week"].to_numpy())
-    counts = {name: _no_counts(tenant_ids) for name in _USABLE_COUNTS}
+    names = [name for name in table.column_names if name not in ("tenant", "week")]
+    counts = {name: _no_counts(tenant_ids) for name in names}
     for name, count in counts.items():
         count[place] = table[name].to_numpy()
     return counts
@@ -213,12 +158,7 @@ def _unusable_counts(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
 ) -> tuple[dict[str, Floats], Floats]:
     """Share that they make -> lines, ``other`` for reasons that make none; customerless orders."""
-    import pyarrow as pa
-
-    schema = pa.schema([(name, pa.int64()) for name in ("tenant", "week", "lines", "orders")])
-    schema = schema.append(pa.field("reason", pa.string()))
-    parameters = (list(tenant_ids), as_of, 1 + BASELINE_WEEKS)
-    table = read_arrow(connection, _UNUSABLE_QUERY, parameters, schema)
+    table = count_unusable_weeks(connection, tenant_ids, as_of, weeks=1 + BASELINE_WEEKS)
     counts = {share: _no_counts(tenant_ids) for share in (*_SHARE_OF_REASON.values(), "other")}
     orders = _no_counts(tenant_ids)
     for row in table.to_pylist():
@@ -233,12 +173,9 @@ def _tenant_values(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
 ) -> dict[str, Floats]:
     """Column -> (tenants,) values."""
-    import pyarrow as pa
-
-    schema = pa.schema([("tenant", pa.int64()), *((name, pa.float64()) for name in _TENANT_VALUES)])
-    parameters = (list(tenant_ids), as_of, WINDOW_WEEKS)
-    table = read_arrow(connection, _TENANTS_QUERY, parameters, schema)
-    values = {name: np.full(len(tenant_ids), np.nan) for name in _TENANT_VALUES}
+    table = count_lately(connection, tenant_ids, as_of, weeks=WINDOW_WEEKS)
+    names = [name for name in table.column_names if name != "tenant"]
+    values = {name: np.full(len(tenant_ids), np.nan) for name in names}
     for name, value in values.items():
         value[table["tenant"].to_numpy()] = table[name].to_numpy()
     return values

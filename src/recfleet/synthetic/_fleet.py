@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
+from recfleet.interactions import begin_ingest, end_ingest, sources_with_prefix
 from recfleet.synthetic.world import World
 
 _SOURCE = "synthetic tenants "
@@ -36,11 +37,10 @@ def find_fleet(connection: Connection) -> Fleet | None:
     Raises:
         BadInputError: another version of recfleet made it, of other parameters.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select source from ingest where starts_with(source, %s) order by ingest_id", (_SOURCE,)
-        )
-        parts = [json.loads(source.removeprefix(_SOURCE)) for (source,) in cursor]
+    parts = [
+        json.loads(source.removeprefix(_SOURCE))
+        for source in sources_with_prefix(connection, _SOURCE)
+    ]
     if not parts:
         return None
     world = _read_world(parts[0]["world"])
@@ -52,7 +52,7 @@ def find_fleet(connection: Connection) -> Fleet | None:
     return Fleet(world, tuple(reached))
 
 
-def begin_ingest(connection: Connection, world: World, first: int, last: int, until: date) -> int:
+def begin_seeding(connection: Connection, world: World, first: int, last: int, until: date) -> int:
     """Note that tenants are being seeded; seen by others when their interactions are.
 
     Args:
@@ -72,24 +72,12 @@ def begin_ingest(connection: Connection, world: World, first: int, last: int, un
         "until": until.isoformat(),
         "world": world.model_dump(mode="json"),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ingest (source, fingerprint) values (%s, %s) returning ingest_id",
-            (_SOURCE + json.dumps(part), _fingerprint(part)),
-        )
-        row = cursor.fetchone()
-    assert row is not None  # noqa: S101 - it was just inserted
-    return int(row[0])
+    return begin_ingest(connection, _SOURCE + json.dumps(part), _fingerprint(part))
 
 
-def end_ingest(connection: Connection, ingest_id: int, added: int) -> None:
+def end_seeding(connection: Connection, ingest_id: int, added: int) -> None:
     """Note what came of it; the caller commits."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update ingest set finished_at = clock_timestamp(), lines = %s, added = %s, known = 0, "
-            "unusable = '{}' where ingest_id = %s",
-            (added, added, ingest_id),
-        )
+    end_ingest(connection, ingest_id, lines=added, added=added, known=0, unusable={})
 
 
 def check_same_world(fleet: Fleet, world: World) -> None:

@@ -14,7 +14,7 @@ from multiprocessing import get_context
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.errors import BadInputError
-from recfleet.synthetic._fleet import begin_ingest, check_same_world, end_ingest, find_fleet
+from recfleet.synthetic._fleet import begin_seeding, check_same_world, end_seeding, find_fleet
 from recfleet.synthetic._traits import Traits, traits
 from recfleet.synthetic._write import Writer, Written
 from recfleet.synthetic.world import UNTIL, WEEKS, World
@@ -243,13 +243,15 @@ def _do(connection: Connection, job: _Job) -> list[Written]:
         with connection.cursor() as cursor:
             # Lost with the machine at worst, and then added by the next seeding.
             cursor.execute("set local synchronous_commit = off")
-        ingest_id = begin_ingest(connection, world, job.first, job.last, job.until)
+        ingest_id = begin_seeding(connection, world, job.first, job.last, job.until)
         add_tenants(connection, {tenant.tenant_id: tenant.name for tenant in fleet})
         first, until = world.day_of(job.since), world.day_of(job.until)
         writer = Writer(connection, ingest_id)
         written = [writer.write_days(world, tenant, first, until) for tenant in fleet]
         of_broken_days = writer.finish()
-        end_ingest(connection, ingest_id, sum(one.interactions for one in written) - of_broken_days)
+        end_seeding(
+            connection, ingest_id, sum(one.interactions for one in written) - of_broken_days
+        )
     return written
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -11,7 +10,14 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 
 from recfleet.database import Connection
-from recfleet.interactions import Cleaned, Loader
+from recfleet.interactions import (
+    INTERACTION_COLUMNS,
+    Cleaned,
+    Loader,
+    copy_interactions,
+    copy_products,
+    discontinue_products,
+)
 from recfleet.synthetic._days import Lines, draw_lines, expected_lines
 from recfleet.synthetic._files import clean_broken_day
 from recfleet.synthetic._ids import customer_bytes, product_bytes, product_ids
@@ -20,12 +26,6 @@ from recfleet.synthetic._traits import Traits
 from recfleet.synthetic._words import product_categories, product_names
 from recfleet.synthetic.world import World
 
-_COLUMNS = (
-    "tenant_id", "occurred_at", "line_hash", "customer_id", "product_id", "quantity", "amount",
-    "repetition",
-)  # fmt: skip
-_COPY_BEGINS = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_COPY_ENDS = b"\xff\xff"
 _POSTGRES_BEGINS = date(2000, 1, 1)
 _LINES_AT_ONCE = 400_000
 _BYTES_AT_ONCE = 8_000_000
@@ -81,18 +81,8 @@ class Writer:
             How many interactions came in as broken days, under an ingest of their own.
         """
         self._send(b"", at_once=True)
-        with self._connection.cursor() as cursor:
-            cursor.copy_expert(
-                "COPY product (tenant_id, product_id, name, category, discontinued_at) FROM STDIN",
-                io.StringIO("".join(self._products)),
-            )
-            cursor.execute(
-                "update product set discontinued_at = old.discontinued_at "
-                "from unnest(%s::text[], %s::text[], %s::timestamptz[]) "
-                "  as old (tenant_id, product_id, discontinued_at) "
-                "where product.tenant_id = old.tenant_id and product.product_id = old.product_id",
-                [list(column) for column in zip(*self._discontinued, strict=True)] or [[], [], []],
-            )
+        copy_products(self._connection, self._products)
+        discontinue_products(self._connection, self._discontinued)
         return self._load_broken_days()
 
     def _send(self, rows: bytes, *, at_once: bool = False) -> None:
@@ -101,11 +91,7 @@ class Writer:
         size = sum(map(len, self._rows))
         if not size or (size < _BYTES_AT_ONCE and not at_once):
             return
-        with self._connection.cursor() as cursor:
-            cursor.copy_expert(
-                f"COPY interaction ({', '.join(_COLUMNS)}) FROM STDIN WITH (FORMAT binary)",
-                io.BytesIO(b"".join((_COPY_BEGINS, *self._rows, _COPY_ENDS))),
-            )
+        copy_interactions(self._connection, self._rows)
         self._rows.clear()
 
     def _load_broken_days(self) -> int:
@@ -183,11 +169,11 @@ def _binary_rows(market: Market, lines: Lines) -> bytes:
         "repetition": ">i2",
     }
     fields = [("columns", ">i2")]
-    for name in _COLUMNS:
+    for name in INTERACTION_COLUMNS:
         fields += [(f"{name} length", ">i4"), (name, widths[name])]
     rows = np.empty(len(lines), dtype=fields)
-    rows["columns"] = len(_COLUMNS)
-    for name in _COLUMNS:
+    rows["columns"] = len(INTERACTION_COLUMNS)
+    for name in INTERACTION_COLUMNS:
         rows[f"{name} length"] = rows.dtype[name].itemsize
         rows[name] = values[name]
     return rows.tobytes()

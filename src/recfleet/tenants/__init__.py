@@ -10,7 +10,11 @@ from recfleet.tenants._repository import (
     get_tenant,
     get_tenants,
     list_tenants,
+    name_tenants,
+    own_policies,
+    set_modes,
     tenant_names,
+    write_own_policy,
 )
 from recfleet.tenants._slug import TENANT_ID_PATTERN, check_tenant_id, slugify
 from recfleet.tenants.defaults import fleet_policy
@@ -30,6 +34,10 @@ __all__ = [
     "get_tenants",
     "list_tenants",
     "lock_tenants",
+    "name_tenants",
+    "own_policies",
+    "set_modes",
     "slugify",
     "tenant_names",
+    "write_own_policy",
 ]

@@ -90,11 +90,31 @@ def get_tenant(connection: Connection, tenant_id: str) -> Tenant:
     return get_tenants(connection, [tenant_id])[0]
 
 
-def tenant_names(connection: Connection) -> dict[str, str]:
-    """Tenant id -> name, of all tenants, by id."""
+def tenant_names(
+    connection: Connection, tenant_ids: Collection[str] | None = None
+) -> dict[str, str]:
+    """Tenant id -> name, of all tenants or of those of these that are there, by id."""
     with connection.cursor() as cursor:
-        cursor.execute("select tenant_id, name from tenant order by tenant_id")
+        cursor.execute(
+            "select tenant_id, name from tenant "
+            "where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s) order by tenant_id",
+            {"tenants": None if tenant_ids is None else list(tenant_ids)},
+        )
         return dict(cursor.fetchall())
+
+
+def name_tenants(connection: Connection, names: Mapping[str, str]) -> None:
+    """Name those tenants that were added by their ids alone; the caller commits.
+
+    Args:
+        connection: an open connection.
+        names: tenant id -> name for people.
+    """
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "update tenant set name = %s where tenant_id = %s and name = tenant_id",
+            [(name, tenant_id) for tenant_id, name in names.items() if name != tenant_id],
+        )
 
 
 def check_tenants(connection: Connection, tenant_ids: Collection[str]) -> None:
@@ -121,6 +141,43 @@ def get_modes(connection: Connection, tenant_ids: Collection[str]) -> dict[str, 
             "select tenant_id, mode from tenant where tenant_id = any(%s)", (list(tenant_ids),)
         )
         return dict(cursor.fetchall())
+
+
+def set_modes(connection: Connection, tenant_ids: Collection[str], mode: Mode) -> None:
+    """Put tenants into a mode; the caller holds their locks, writes the audit, and commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update tenant set mode = %s where tenant_id = any(%s)", (mode, list(tenant_ids))
+        )
+
+
+def own_policies(connection: Connection, tenant_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Tenant id -> what of its policy is its own, as it is written down, by id.
+
+    Tenants that are not there are left out.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, policy from tenant where tenant_id = any(%s) order by tenant_id",
+            (list(tenant_ids),),
+        )
+        return dict(cursor.fetchall())
+
+
+def write_own_policy(connection: Connection, tenant_id: str, own: Mapping[str, object]) -> None:
+    """Write down what of a tenant's policy is its own.
+
+    The caller has checked it, holds the tenant's lock, writes the audit, and commits.
+
+    Args:
+        connection: an open connection.
+        tenant_id: whose.
+        own: field -> value, of those that differ from the fleet's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update tenant set policy = %s where tenant_id = %s", (json.dumps(own), tenant_id)
+        )
 
 
 def _select(connection: Connection, clause: str, parameters: Iterable[object]) -> list[Tenant]:

@@ -1,0 +1,66 @@
+"""Writing what is known to be sound and new: many rows at once, without a look at what is there."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import datetime
+
+from recfleet.database import Connection
+
+INTERACTION_COLUMNS = (
+    "tenant_id", "occurred_at", "line_hash", "customer_id", "product_id", "quantity", "amount",
+    "repetition",
+)  # fmt: skip
+"""The columns of an interaction, in the order in which ``copy_interactions`` wants them."""
+_COPY_BEGINS = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_COPY_ENDS = b"\xff\xff"
+
+
+def copy_interactions(connection: Connection, rows: Sequence[bytes]) -> None:
+    """Add interactions that are not there yet; the caller commits.
+
+    Args:
+        connection: an open connection.
+        rows: rows of INTERACTION_COLUMNS in Postgres' binary format, any number in each piece:
+            https://www.postgresql.org/docs/current/sql-copy.html, "Tuples".
+    """
+    with connection.cursor() as cursor:
+        cursor.copy_expert(
+            f"COPY interaction ({', '.join(INTERACTION_COLUMNS)}) FROM STDIN WITH (FORMAT binary)",
+            io.BytesIO(b"".join((_COPY_BEGINS, *rows, _COPY_ENDS))),
+        )
+
+
+def copy_products(connection: Connection, rows: Sequence[str]) -> None:
+    r"""Add products that are not there yet; the caller commits.
+
+    Args:
+        connection: an open connection.
+        rows: tenant, id, name, category and when it was discontinued (``\N``: still sold), with
+            tabs between and a line's end after them, as Postgres' text format has them.
+    """
+    with connection.cursor() as cursor:
+        cursor.copy_expert(
+            "COPY product (tenant_id, product_id, name, category, discontinued_at) FROM STDIN",
+            io.StringIO("".join(rows)),
+        )
+
+
+def discontinue_products(
+    connection: Connection, products: Sequence[tuple[str, str, datetime]]
+) -> None:
+    """Note that products are no longer sold; the caller commits.
+
+    Args:
+        connection: an open connection.
+        products: tenant, id of the product, and since when.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update product set discontinued_at = old.discontinued_at "
+            "from unnest(%s::text[], %s::text[], %s::timestamptz[]) "
+            "  as old (tenant_id, product_id, discontinued_at) "
+            "where product.tenant_id = old.tenant_id and product.product_id = old.product_id",
+            [list(column) for column in zip(*products, strict=True)] or [[], [], []],
+        )
