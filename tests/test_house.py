@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
 
 # Everybody may know these: they know nobody (settings knows errors).
-COMMON = {"errors", "faces", "settings"}
+COMMON = {"errors", "faces", "recipe", "settings"}
 
 # Room -> the rooms that it may know.
 ARROWS: dict[str, set[str]] = {
@@ -36,8 +36,8 @@ ARROWS: dict[str, set[str]] = {
     "audit": {"database"},
     "statistics": set(),
     "models": set(),
-    "tenants": {"database", "models"},  # a tenant's policy holds its recipe
-    "interactions": {"database", "models", "tenants"},  # what is read is what models are made from
+    "tenants": {"database"},
+    "interactions": {"database", "models", "tenants"},  # models are made from what is read
     "synthetic": {"database", "interactions", "tenants"},
     "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
@@ -222,9 +222,15 @@ BRINGS_NOTHING_OF = {
     "recfleet.errors": LIGHTER,
     "recfleet.settings": LIGHTER,
     "recfleet.database": LIGHTER,
+    "recfleet.recipe": LIGHTER,
+    "recfleet.tenants": LIGHTER,
     # Their names are imported when they are asked for.
     "recfleet.operations": LIGHTER,
-    **{f"recfleet.{room}": LIGHT for room in ARROWS if room not in ("database", "operations")},
+    **{
+        f"recfleet.{room}": LIGHT
+        for room in ARROWS
+        if room not in ("database", "operations", "tenants")
+    },
     "recfleet.fleet.stages": LIGHT,
 }
 
@@ -330,6 +336,20 @@ def test_what_is_private_to_a_room_stays_there() -> None:
         if found.module.startswith("recfleet.")
         and any(part.startswith("_") for part in found.module.split("."))
         and not (folder == SOURCE and found.module.split(".")[1] == _room(path))
+    ]
+
+    assert wrong == []
+
+
+def test_nobody_asks_for_a_family_of_models() -> None:
+    """Whoever knows the contract alone need not change when a family comes."""
+    wrong = [
+        f"{path.relative_to(CHECKOUT)}:{found.line} imports {found.module}"
+        for folder in (SOURCE, CHECKOUT / "dags", CHECKOUT / "plugins")
+        for path in sorted(folder.rglob("*.py"))
+        for found in _imports(path)
+        if found.module.startswith("recfleet.models.")
+        and not (folder == SOURCE and _room(path) == "models")
     ]
 
     assert wrong == []

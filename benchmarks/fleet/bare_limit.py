@@ -82,7 +82,7 @@ def _work(
 
 def _matrix(connection: Any, tenant_id: str, as_of: datetime) -> csr_matrix:
     from recfleet.interactions import read_log
-    from recfleet.models.recipe import Recipe
+    from recfleet.recipe import Recipe
 
     recipe = Recipe()
     log = read_log(connection, tenant_id, as_of)
@@ -99,8 +99,8 @@ def fit_and_recommend(matrix: csr_matrix) -> None:
     from implicit.cpu.als import AlternatingLeastSquares
 
     from recfleet.models.als._fit import capped_factors, scaled_penalty
-    from recfleet.models.als._threads import one_thread
-    from recfleet.models.recipe import Recipe
+    from recfleet.models.als._library import one_thread
+    from recfleet.recipe import Recipe
 
     recipe = Recipe()
     with one_thread():

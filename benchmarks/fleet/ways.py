@@ -26,7 +26,7 @@ from recfleet.interactions import read_log
 from recfleet.local import PostgresServer, free_port
 from recfleet.models.als import AlsModel, dump_model, fit, load_library
 from recfleet.models.als._fold_in import solve, solve_in_factors
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.registry import ArtifactStore, Challenger, Promotion, Registry, upgrade_store
 from recfleet.synthetic import UNTIL, World, seed
 

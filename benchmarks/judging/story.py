@@ -12,7 +12,8 @@ from benchmarks.judging.look import Look
 from benchmarks.judging.tenants import Tenant
 from recfleet.judging import Holdout, compare, score, score_popularity
 from recfleet.judging._rmse import squared_errors
-from recfleet.models.als import AlsModel, Factors
+from recfleet.models import Factors
+from recfleet.models.als import AlsModel
 from recfleet.models.log import InteractionLog
 
 
@@ -114,5 +115,4 @@ class Story:
 
 def _mean_squared_error(holdout: Holdout, factors: Factors) -> float:
     """Without the ranking, which is most of a score's cost."""
-    customers = factors.customers[holdout.customers]
-    return float(squared_errors(holdout, customers, factors.products).mean())
+    return float(squared_errors(holdout, factors).mean())

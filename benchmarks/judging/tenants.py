@@ -9,9 +9,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recfleet.judging import Holdout
-from recfleet.models.als import AlsModel, Factors, fit, fold_in
+from recfleet.models import Factors
+from recfleet.models.als import AlsModel, fit, fold_in
 from recfleet.models.log import InteractionLog, microseconds
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.synthetic import World
 from recfleet.synthetic._days import Lines, draw_lines
 from recfleet.synthetic._ids import customer_ids, product_ids

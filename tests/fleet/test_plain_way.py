@@ -13,10 +13,11 @@ from recfleet.fleet.stages.train import train
 from recfleet.interactions import InteractionLog, active_products, read_log
 from recfleet.interactions.catalogue import read_discontinued
 from recfleet.judging import Holdout, Score, judge, score, score_popularity
-from recfleet.models.als import AlsModel, Factors, load_model
+from recfleet.models import Factors
+from recfleet.models.als import AlsModel, load_model
 from recfleet.models.als._fold_in import solve_in_factors
 from recfleet.registry import ArtifactStore
-from recfleet.releases._make import lists_from_factors
+from recfleet.releases._make import lists_from_scorer
 from recfleet.settings import Settings
 from recfleet.synthetic import UNTIL, World, seed
 from recfleet.tenants import Policy
@@ -72,7 +73,8 @@ def _plainly(
     holdout = Holdout.of(
         log, as_of=as_of, holdout_days=14, repeat_purchases=False, signal=recipe.signal
     )
-    challenger = train(log, matrix, policy, train_end=start)
+    challenger = train(log, policy, train_end=start)
+    assert isinstance(challenger, AlsModel)
     scores: dict[str, Score | None] = {
         "challenger": score(holdout, _folded(challenger, log, start)),
         "champion": score(holdout, _folded(champion, log, start)) if champion else None,
@@ -131,7 +133,7 @@ def _check_lists(
     active = active_products(log, read_discontinued(connection, tenant_id, as_of), as_of, 180)
     factors = None if champion is None else _folded(champion, log, None)
     signal = policy.recipe.signal if champion is None else champion.recipe.signal
-    lists = lists_from_factors(log.matrix(signal), factors, log, active, policy.recipe)
+    lists = lists_from_scorer(log.matrix(signal), factors, log, active, policy.recipe)
     served = dict(
         query(
             connection,

@@ -19,8 +19,8 @@ from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.judging import Evidence
-from recfleet.models.recipe import Recipe
 from recfleet.operations.approvals import approve
+from recfleet.recipe import Recipe
 from recfleet.record import Night, TenantNight, get_champions
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import Settings, settings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from recfleet.database import Connection, copy_rows
 from recfleet.interactions.log import read_log
 from recfleet.models.log import InteractionLog, microseconds
-from recfleet.models.recipe import Signal
+from recfleet.recipe import Signal
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 Line = tuple[int, int, int, float, float]  # customer, product, hour, quantity, amount

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.judging import Holdout
-from recfleet.models.als import Factors
+from recfleet.models import Factors
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 

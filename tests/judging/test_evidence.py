@@ -7,7 +7,7 @@ import pytest
 
 from recfleet.judging import Evidence, Score, flatten, judge, pool
 from recfleet.judging._evidence import mean_gain
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
 from tests.judging.test_verdict import holdout

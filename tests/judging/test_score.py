@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recfleet.errors import TenantError
-from recfleet.judging import Score, _ranking, _rmse, score, score_popularity
-from recfleet.models.als import Factors
+from recfleet.judging import Score, score, score_popularity
+from recfleet.models import Factors
+from recfleet.models import factors as factors_module
 from tests.judging import _twins as twins
 from tests.judging._twins import holdout_of, some_factors, some_holdout
 
@@ -34,8 +35,8 @@ def test_a_score_is_its_plain_twins(
     holdout = some_holdout(generator, customers, products, repeat_purchases=repeat_purchases)
     factors = some_factors(generator, holdout)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_rmse, "_CHUNK_NUMBERS", chunk)
-        patch.setattr(_ranking, "_CHUNK_SCORES", chunk)
+        patch.setattr(factors_module, "_CHUNK_NUMBERS", chunk)
+        patch.setattr(factors_module, "_CHUNK_SCORES", chunk)
         got = score(holdout, factors)
     dense = dense_scores(factors)
     ndcg, recall = twins.ndcg_and_recall(holdout, dense.astype(np.float32))

@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 
 from recfleet.local import PostgresServer
 from recfleet.models.als import AlsModel, fit
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.registry import ArtifactStore, Registry
 
 BUCKET = "models"

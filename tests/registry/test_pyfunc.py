@@ -14,7 +14,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recfleet.errors import TenantError
-from recfleet.models.als import AlsModel, Factors, dump_model, fold_in, rank
+from recfleet.models import Factors, rank
+from recfleet.models.als import AlsModel, dump_model, fold_in
 from recfleet.registry import ArtifactStore, Registry, load_library, model_folder
 from recfleet.registry._folder import mlmodel_text
 from tests.registry.writing import log, register
@@ -69,9 +70,9 @@ def test_a_history_is_ranked_as_the_nightly_lists_are(
     given = champion.predict(pd.DataFrame({"history": histories}))
     assert given["source"].tolist() == ["history"] * 40
     assert given["products"].tolist() == [
-        model.product_ids[list_].tolist() for list_ in expected.products
+        model.product_ids[list_].tolist() for _, list_, _ in expected.each()
     ]
-    for scores, wanted in zip(given["scores"], expected.scores, strict=True):
+    for scores, (_, _, wanted) in zip(given["scores"], expected.each(), strict=True):
         np.testing.assert_allclose(scores, wanted, rtol=1e-5)
 
 
@@ -96,10 +97,9 @@ def test_a_customer_of_the_training_is_ranked_by_the_stored_factors(
     assert given.index.tolist() == [5, 9]
     assert given["customer_id"].tolist() == customers
     assert given["source"].tolist() == ["customer", "customer"]
-    assert given["products"].tolist() == [
-        model.product_ids[expected.products[i]].tolist() for i in order
-    ]
-    assert given["scores"].tolist() == [expected.scores[i].astype(float).tolist() for i in order]
+    lists = {customer: (places, values) for customer, places, values in expected.each()}
+    assert given["products"].tolist() == [model.product_ids[lists[i][0]].tolist() for i in order]
+    assert given["scores"].tolist() == [lists[i][1].astype(float).tolist() for i in order]
 
 
 def test_who_is_unknown_gets_an_empty_list(champion: Any, model: AlsModel) -> None:

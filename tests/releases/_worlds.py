@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.database import Connection
-from recfleet.models.als import Factors
+from recfleet.models import SOURCES, Factors
 from recfleet.models.log import InteractionLog
 from recfleet.releases import Check, Draft, Lists, create_partition, stage_releases
 from recfleet.tenants import add_tenants
@@ -86,7 +86,14 @@ def lists_of(
         starts=np.cumsum([0, *map(len, lists.values())]),
         products=np.array([products.index(product) for product, _ in places], np.int32),
         scores=np.array([score for _, score in places], np.float32),
-        from_model=np.array([from_model is None or name in from_model for name in lists], bool),
+        sources=np.array(
+            [
+                SOURCES.index("model" if from_model is None or name in from_model else "popular")
+                for name in lists
+                for _ in lists[name]
+            ],
+            np.int8,
+        ),
         popular_products=np.array([products.index(product) for product, _ in popular], np.int32),
         popular_scores=np.array([score for _, score in popular], np.float32),
     )
@@ -117,7 +124,7 @@ def random_lists(rng: np.random.Generator, customers: int, length: int, products
         starts=np.arange(customers + 1) * length,
         products=best.astype(np.int32).ravel(),
         scores=scores.ravel(),
-        from_model=np.ones(customers, bool),
+        sources=np.full(customers * length, SOURCES.index("model"), np.int8),
         popular_products=np.arange(length, dtype=np.int32),
         popular_scores=scores[0],
     )

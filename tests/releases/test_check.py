@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recfleet.models.log import InteractionLog
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.releases import Check, Lists, check_lists
-from recfleet.releases._make import exclude_customers, lists_from_factors
+from recfleet.releases._make import exclude_customers, lists_from_scorer
 from tests.releases._worlds import log_of, random_factors, random_log
 
 NAMES = [
@@ -43,7 +43,7 @@ class World:
         self.active = self.rng.random(18) > 0.2
         self.recipe = Recipe(list_length=LENGTH, repeat_purchases=repeat)
         factors = random_factors(self.rng, self.log, 0.1)
-        self.whole = lists_from_factors(
+        self.whole = lists_from_scorer(
             self.log.matrix("binary"), factors, self.log, self.active, self.recipe
         )
         self.lists = exclude_customers(self.whole, EXCLUDED)
@@ -91,6 +91,7 @@ class World:
             starts=starts,
             products=np.delete(self.lists.products, slice(first, last)),
             scores=np.delete(self.lists.scores, slice(first, last)),
+            sources=np.delete(self.lists.sources, slice(first, last)),
         )
 
     def customer(self, index: int) -> str:
@@ -170,7 +171,7 @@ def _customer_twice(world: World) -> tuple[Lists, list[str]]:
         starts=np.append(lists.starts, lists.starts[-1] + last - first),
         products=np.append(lists.products, lists.products[first:last]),
         scores=np.append(lists.scores, lists.scores[first:last]),
-        from_model=np.append(lists.from_model, lists.from_model[index]),
+        sources=np.append(lists.sources, lists.sources[first:last]),
     ), [world.customer(index)]
 
 
@@ -287,7 +288,7 @@ def test_lists_longer_than_the_recipe(seed: int) -> None:
 
 def test_nothing_to_offer_at_all() -> None:
     log = log_of([("a", "p", 1.0), ("b", "q", 1.0)])
-    lists = lists_from_factors(log.matrix("binary"), None, log, np.zeros(2, dtype=bool), Recipe())
+    lists = lists_from_scorer(log.matrix("binary"), None, log, np.zeros(2, dtype=bool), Recipe())
     checks = check_lists(
         lists, log, active=np.zeros(2, dtype=bool), recipe=Recipe(), minimum_coverage=0.9
     )
@@ -301,7 +302,7 @@ def test_coverage_counts_those_to_whom_something_is_left_to_offer() -> None:
     everything = [(customer, product, 1.0) for customer in "abef" for product in "pq"]
     log = log_of([*everything, ("c", "p", 1.0), ("d", "p", -1.0)])
     active = np.ones(2, dtype=bool)
-    right = lists_from_factors(log.matrix("binary"), None, log, active, Recipe())
+    right = lists_from_scorer(log.matrix("binary"), None, log, active, Recipe())
     keep = right.customers != 3
     assert right.lengths.tolist() == [0, 0, 1, 2, 0, 0]
     lists = replace(
@@ -310,7 +311,7 @@ def test_coverage_counts_those_to_whom_something_is_left_to_offer() -> None:
         starts=np.array([0, 0, 0, 1, 1, 1]),
         products=right.products[:1],
         scores=right.scores[:1],
-        from_model=right.from_model[keep],
+        sources=right.sources[:1],
     )
     half = check_lists(lists, log, active=active, recipe=Recipe(), minimum_coverage=0.5)[-1]
     assert half == Check(
@@ -338,9 +339,13 @@ def test_purchases_may_be_repeated_when_the_recipe_says_so() -> None:
 
 def test_flat_arrays_that_do_not_fit_one_another_are_refused() -> None:
     lists = World(1).lists
-    with pytest.raises(ValueError, match="need 14 starts and 13 sources"):
+    with pytest.raises(ValueError, match="need 14 starts"):
         replace(lists, starts=lists.starts[:-1])
     with pytest.raises(ValueError, match="must rise from 0"):
         replace(lists, starts=lists.starts[::-1])
-    with pytest.raises(ValueError, match="needs a product and a score"):
+    with pytest.raises(ValueError, match="a product, a score and a source"):
         replace(lists, scores=lists.scores[:-1])
+    with pytest.raises(ValueError, match="a product, a score and a source"):
+        replace(lists, sources=lists.sources[:-1])
+    with pytest.raises(ValueError, match="every popular product needs a score"):
+        replace(lists, popular_scores=lists.popular_scores[:-1])

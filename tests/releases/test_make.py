@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recfleet.models.als import Factors, fit
+from recfleet.models import Factors, popularity
+from recfleet.models.als import fit
 from recfleet.models.log import InteractionLog
 from recfleet.models.popularity import product_popularity
-from recfleet.models.recipe import Recipe
-from recfleet.releases import _make, check_lists, make_lists
-from recfleet.releases._make import exclude_customers, lists_from_factors
+from recfleet.recipe import Recipe
+from recfleet.releases import check_lists, make_lists
+from recfleet.releases._make import exclude_customers, lists_from_scorer
 from tests.releases._worlds import as_dict, log_of, random_factors, random_log
 
 # d bought nothing that counts; p4 is nobody's.
@@ -40,7 +41,7 @@ THIRD, TWO_THIRDS = float(np.float32(1 / 3)), float(np.float32(2 / 3))
 
 def made(factors: Factors | None, active: object = ALL, **recipe: object) -> dict[str, object]:
     log = log_of(LINES)
-    lists = lists_from_factors(
+    lists = lists_from_scorer(
         log.matrix("binary"), factors, log, np.asarray(active), Recipe.model_validate(recipe)
     )
     return {
@@ -121,7 +122,7 @@ def test_excluded_customers_have_an_empty_list_and_nobody_elses_changes(
     rng = np.random.default_rng(seed)
     log = random_log(rng, 12, 10, 0.3)
     factors = random_factors(rng, log)
-    lists = lists_from_factors(log.matrix("binary"), factors, log, np.ones(10, bool), Recipe())
+    lists = lists_from_scorer(log.matrix("binary"), factors, log, np.ones(10, bool), Recipe())
     ids = {f"c{number:02}" for number in excluded}
 
     made = exclude_customers(lists, ids)
@@ -194,8 +195,8 @@ def test_equals_its_plain_twin(
     factors = None if new is None else random_factors(rng, log, new)
     active = rng.random(size[1]) >= inactive
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_make, "_CHUNK_CELLS", cells)
-        lists = lists_from_factors(log.matrix("binary"), factors, log, active, recipe)
+        patch.setattr(popularity, "_CHUNK_CELLS", cells)
+        lists = lists_from_scorer(log.matrix("binary"), factors, log, active, recipe)
     assert as_dict(lists) == twin(log, factors, active, recipe)
     assert lists.customers.tolist() == list(range(size[0]))
 

@@ -580,7 +580,7 @@ def test_an_empty_release_can_be_written(connection: Connection) -> None:
         starts=np.zeros(1, np.int64),
         products=np.empty(0, np.int32),
         scores=np.empty(0, np.float32),
-        from_model=np.empty(0, bool),
+        sources=np.empty(0, np.int8),
         popular_products=np.empty(0, np.int32),
         popular_scores=np.empty(0, np.float32),
     )

@@ -20,10 +20,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from recfleet.judging import Holdout, Score, flatten, judge, score, score_popularity
-from recfleet.models.als import AlsModel, dump_model, fit, fold_in, load_model, rank
+from recfleet.models import rank
+from recfleet.models.als import AlsModel, dump_model, fit, fold_in, load_model
 from recfleet.models.als._fit import scaled_penalty
 from recfleet.models.log import InteractionLog
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.synthetic import World
 from recfleet.synthetic._days import draw_lines
 from recfleet.synthetic._ids import customer_ids, product_ids

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from recfleet.judging import Holdout, Score, judge, score, score_popularity
 from recfleet.models.als import AlsModel, fit, fold_in
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.synthetic import DEMO_TENANTS, DEMO_UNTIL, TROUBLES, demo_world, fleet_truth
 from recfleet.tenants import Policy
 from tests.synthetic.logs import make_log, midnight

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recfleet.interactions import InteractionLog
 from recfleet.judging import Holdout, Score, score, score_popularity
 from recfleet.models.als import AlsModel, fit, fold_in
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from recfleet.synthetic import UNTIL, World, fleet_truth, tenant_truth
 from tests.synthetic.logs import make_log, midnight, of_size
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
 from recfleet.models.als import fit
-from recfleet.models.recipe import LARGEST_ALPHA, Recipe
+from recfleet.recipe import LARGEST_ALPHA, Recipe
 from recfleet.tenants import Policy
 from recfleet.tenants.fields import policy_fields, problems
 from recfleet.tenants.policy import AS_GOOD_AS_EVER

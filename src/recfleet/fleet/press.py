@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from recfleet.models.als import AlsModel
-    from recfleet.models.log import InteractionLog
+    from recfleet.models import InteractionLog, Model
     from recfleet.releases import Check, Lists
 
 
@@ -72,14 +71,14 @@ def press_lists(
         TenantError: the model cannot be loaded, or the lists may not be shown to anybody; with what
             is wrong with them.
     """
-    from recfleet.models.als import load_model
+    from recfleet.models import read_model
     from recfleet.releases import check_lists, make_lists
 
     watch = watch or Stopwatch()
-    arrays: AlsModel | None = None
+    arrays: Model | None = None
     if model is not None:
         with watch.part("publish.read"):
-            arrays = load_model(artifacts.read(model.model_uri))
+            arrays = read_model(artifacts.read(model.model_uri))
     with watch.part("publish.recommend"):
         lists = make_lists(
             interactions,

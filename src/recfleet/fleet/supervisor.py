@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import structlog
 from psycopg2.extras import Json
 
-from recfleet import quality, registry
+from recfleet import models, quality, registry
 from recfleet.database import connect, transaction
 from recfleet.errors import InfrastructureError
 from recfleet.fleet.stage_loop import (
@@ -47,7 +47,6 @@ from recfleet.fleet.stage_loop import (
     too_much_memory,
 )
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.models import als
 from recfleet.record import Step, TenantNight, get_night, record_step, rows_in_state
 from recfleet.settings import settings
 from recfleet.tenants import Policy
@@ -65,7 +64,7 @@ _TOO_MANY = 16
 
 _LIBRARIES = {
     "great_expectations": quality.load_library,
-    "implicit": als.load_library,
+    "implicit": models.load_library,
     "mlflow": registry.load_library,
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.database import Connection
-from recfleet.models.log import InteractionLog, microseconds
+from recfleet.models import InteractionLog, microseconds
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from recfleet.interactions._numbers import parse_numbers
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions._times import parse_times
 from recfleet.interactions.mapping import ColumnMapping
-from recfleet.models.log import microseconds
+from recfleet.models import microseconds
 
 NO_TENANT = "-"
 """Unusable lines of nobody known are kept under this, which no tenant's id can be."""

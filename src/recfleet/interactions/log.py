@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recfleet.database import Connection, read_arrow
-from recfleet.models.log import InteractionLog
+from recfleet.models import InteractionLog
 
 _SCHEMA = pa.schema(
     [

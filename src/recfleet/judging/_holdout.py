@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.models.log import InteractionLog
-from recfleet.models.recipe import Signal
+from recfleet.models import InteractionLog
+from recfleet.recipe import Signal
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,16 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.judging._holdout import Holdout
-from recfleet.models.als import top_k
+from recfleet.models import Scorer, top_k
 
 CUTOFF = 10
-_CHUNK_SCORES = 4_000_000
-"""Scores held at once."""
 
 
-def hits(
-    holdout: Holdout, customers: NDArray[np.float32], products: NDArray[np.float32]
-) -> NDArray[np.bool_]:
+def hits(holdout: Holdout, scorer: Scorer) -> NDArray[np.bool_]:
     """Whether the product at each of the first ranks is a truth of each judged customer.
 
     Ranked are all candidates, without those the customer bought before unless repeats may be
@@ -23,25 +19,20 @@ def hits(
 
     Args:
         holdout: m judged customers.
-        customers: (m, d) their factors.
-        products: (P, d) all products' factors.
+        scorer: of the holdout's customers and products.
 
     Returns:
         (m, ≤10).
     """
     candidates = holdout.candidates
-    offered = np.ascontiguousarray(products[candidates].T)
     truth = holdout.judged_truth[:, candidates]
     bought = None if holdout.repeat_purchases else holdout.judged_history[:, candidates]
-    found = np.zeros((len(customers), min(CUTOFF, len(candidates))), dtype=bool)
-    step = max(1, _CHUNK_SCORES // max(1, len(candidates)))
-    for start in range(0, len(customers), step):
-        chunk = slice(start, start + step)
-        scores = customers[chunk] @ offered
+    found = np.zeros((len(holdout.customers), min(CUTOFF, len(candidates))), dtype=bool)
+    for rows, scores in scorer.tables(holdout.customers, candidates):
         if bought is not None:
-            scores[bought[chunk].nonzero()] = -np.inf
-        wanted = truth[chunk].toarray()
-        found[chunk] = np.take_along_axis(wanted, top_k(scores, CUTOFF), axis=1)
+            scores[bought[rows].nonzero()] = -np.inf
+        wanted = truth[rows].toarray()
+        found[rows] = np.take_along_axis(wanted, top_k(scores, CUTOFF), axis=1)
     return found
 
 

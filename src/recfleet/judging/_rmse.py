@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.judging._holdout import Holdout
-
-_CHUNK_NUMBERS = 4_000_000
-"""Float64 numbers held at once while pairs are scored: 32 MB."""
+from recfleet.models import Scorer
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,35 +28,28 @@ class Moments:
     """(m,) 1 where O is not empty, else 0."""
 
 
-def squared_errors(
-    holdout: Holdout, customers: NDArray[np.float32], products: NDArray[np.float32]
-) -> NDArray[np.float64]:
+def squared_errors(holdout: Holdout, scorer: Scorer) -> NDArray[np.float64]:
     """Each judged customer's calibrated squared error: its mean's root is the model's RMSE.
 
     Args:
         holdout: m judged customers.
-        customers: (m, d) their factors.
-        products: (P, d) all products' factors; a score is the dot product.
+        scorer: of the holdout's customers and products.
 
     Returns:
         (m,).
     """
-    return calibrated_errors(score_moments(holdout, customers, products))
+    return calibrated_errors(score_moments(holdout, scorer))
 
 
-def score_moments(
-    holdout: Holdout, customers: NDArray[np.float32], products: NDArray[np.float32]
-) -> Moments:
-    """Moments of each judged customer's scores, in O(d²) plus O(d) for each pair bought.
+def score_moments(holdout: Holdout, scorer: Scorer) -> Moments:
+    """Moments of each judged customer's scores: over all candidates, less the pairs bought.
 
-    Over all candidates, with factors x and Y, Σs = x·Σy and Σs² = xᵀ(YᵀY)x; from these the pairs
-    bought before or in the holdout are taken away. In float64, since that is a difference.
+    Sums over candidates cost a scorer of factors O(d²) a customer, and each pair that was bought
+    before or in the holdout O(d). In float64, since that is a difference.
     """
-    x, y = customers.astype(np.float64), products.astype(np.float64)
-    offered = y[holdout.candidates]
-    totals = np.column_stack([x @ offered.sum(axis=0), ((x @ (offered.T @ offered)) * x).sum(1)])
-    truth = _sums(holdout.judged_truth, x, y)
-    others = totals - _sums(holdout.judged_bought, x, y)
+    totals = scorer.sums(holdout.customers, holdout.candidates)
+    truth = _sums(holdout.judged_truth, holdout.customers, scorer)
+    others = totals - _sums(holdout.judged_bought, holdout.customers, scorer)
     count = holdout.judged_others
     # A sum of squares that is a rounding error below zero would be the root of a negative number.
     others[:, 1] = np.maximum(others[:, 1], 0)
@@ -123,16 +114,10 @@ def errors_of(moments: Moments, offset: float, slope: float) -> NDArray[np.float
     return (truth + others) / 2
 
 
-def _sums(
-    pairs: csr_matrix, customers: NDArray[np.float64], products: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(m, 2) sum of s and of s² over the pairs of each row."""
+def _sums(pairs: csr_matrix, customers: NDArray[np.intp], scorer: Scorer) -> NDArray[np.float64]:
+    """(m, 2) sum of s and of s² over the pairs of each row, which are customers."""
     rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
-    scores = np.empty(len(rows))
-    step = max(1, _CHUNK_NUMBERS // customers.shape[1])
-    for start in range(0, len(rows), step):
-        part = slice(start, start + step)
-        scores[part] = np.einsum("ij,ij->i", customers[rows[part]], products[pairs.indices[part]])
+    scores = scorer.of_pairs(customers[rows], pairs.indices.astype(np.intp))
     return np.column_stack(
         [
             np.bincount(rows, weights=scores, minlength=pairs.shape[0]),

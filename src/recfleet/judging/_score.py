@@ -11,8 +11,7 @@ from recfleet.errors import TenantError
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._ranking import hits, ndcg, recall
 from recfleet.judging._rmse import squared_errors
-from recfleet.models.als import Factors
-from recfleet.models.popularity import product_popularity
+from recfleet.models import Scorer, popularity_scorer
 from recfleet.statistics import Estimate
 
 
@@ -59,45 +58,33 @@ class Score:
         }
 
 
-def score(holdout: Holdout, factors: Factors) -> Score:
-    """Score a model as it would be served.
+def score(holdout: Holdout, scorer: Scorer) -> Score:
+    """Score a contender as it would be served.
 
-    A judged customer whom the factors do not know would not be served by the model: such a customer
+    A judged customer whom the scorer does not know would not be served by it: such a customer
     counts as a list without a hit, and as scores of zero.
 
     Args:
         holdout: what it is judged by.
-        factors: folded in from the holdout's history.
+        scorer: folded in from the holdout's history.
 
     Raises:
-        TenantError: a factor is not a finite number.
+        TenantError: a score is not a finite number.
     """
-    if not (np.isfinite(factors.customers).all() and np.isfinite(factors.products).all()):
+    if not scorer.is_finite:
         raise TenantError("The model cannot be judged: some of its factors are not finite numbers.")
-    known = factors.known_customers[holdout.customers]
-    return _score(holdout, factors.customers[holdout.customers], factors.products, known)
+    truths = np.diff(holdout.judged_truth.indptr)
+    found = hits(holdout, scorer) & scorer.known_customers[holdout.customers][:, None]
+    return Score(
+        squared_error=squared_errors(holdout, scorer),
+        ndcg=ndcg(found, truths),
+        recall=recall(found, truths),
+    )
 
 
 def score_popularity(holdout: Holdout) -> Score:
     """Score the popular products of the history, the same for every customer."""
-    products = product_popularity(holdout.history)[:, None]
-    everybody = np.ones((len(holdout.customers), 1), dtype=np.float32)
-    return _score(holdout, everybody, products, np.ones(len(everybody), dtype=bool))
-
-
-def _score(
-    holdout: Holdout,
-    customers: NDArray[np.float32],
-    products: NDArray[np.float32],
-    known: NDArray[np.bool_],
-) -> Score:
-    truths = np.diff(holdout.judged_truth.indptr)
-    found = hits(holdout, customers, products) & known[:, None]
-    return Score(
-        squared_error=squared_errors(holdout, customers, products),
-        ndcg=ndcg(found, truths),
-        recall=recall(found, truths),
-    )
+    return score(holdout, popularity_scorer(holdout.history))
 
 
 def _mean(values: NDArray[np.float64]) -> float:

@@ -1,1 +1,31 @@
-"""Models: what a signal of a customer and a product is made from, writes, reads and answers."""
+"""Models: what a tenant's lists are made by, from the log and the recipe to ranked products."""
+
+from recfleet.models._top_k import top_k
+from recfleet.models.contract import SOURCES, Model, Scorer, Source, Trainer
+from recfleet.models.factors import Factors
+from recfleet.models.families import load_library, read_model, trainer_of
+from recfleet.models.log import InteractionLog, microseconds
+from recfleet.models.popularity import popular_products, popularity_scorer, product_popularity
+from recfleet.models.ranking import Ranked, merge, rank, starts_of
+
+__all__ = [
+    "SOURCES",
+    "Factors",
+    "InteractionLog",
+    "Model",
+    "Ranked",
+    "Scorer",
+    "Source",
+    "Trainer",
+    "load_library",
+    "merge",
+    "microseconds",
+    "popular_products",
+    "popularity_scorer",
+    "product_popularity",
+    "rank",
+    "read_model",
+    "starts_of",
+    "top_k",
+    "trainer_of",
+]

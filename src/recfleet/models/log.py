@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.models.recipe import Signal
+from recfleet.recipe import Signal
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class InteractionLog:
     """(n,) negative for returns and cancellations."""
     amount: NDArray[np.float64]
     """(n,) of the whole line; zero or less on a positive quantity is no purchase."""
+    _matrices: dict[tuple[Signal, datetime | None, datetime | None], csr_matrix] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """Training, judging and folding in ask for the same ones."""
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -100,8 +104,17 @@ class InteractionLog:
             before: only lines before this time; by default all up to as-of.
 
         Returns:
-            (C, P) float32, sorted indices, no explicit zeros.
+            (C, P) float32, sorted indices, no explicit zeros. It is made once and kept: do not
+            change it.
         """
+        asked = (signal, since, before)
+        if asked not in self._matrices:
+            self._matrices[asked] = self._make_matrix(signal, since, before)
+        return self._matrices[asked]
+
+    def _make_matrix(
+        self, signal: Signal, since: datetime | None, before: datetime | None
+    ) -> csr_matrix:
         keep = self._between(since, before)
         shape = (len(self.customer_ids), len(self.product_ids))
         pair = self.customer[keep].astype(np.int64) * shape[1] + self.product[keep]

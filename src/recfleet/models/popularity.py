@@ -6,6 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.models.contract import SOURCES
+from recfleet.models.factors import Factors
+from recfleet.models.ranking import Ranked, joined, starts_of
+
+_CHUNK_CELLS = 4_000_000
+"""Cells of customers by products looked at once, a few bytes each."""
+
 
 def product_popularity(matrix: csr_matrix) -> NDArray[np.float32]:
     """Share of the customers with a purchase who bought each product.
@@ -19,3 +26,72 @@ def product_popularity(matrix: csr_matrix) -> NDArray[np.float32]:
     customers = int(np.count_nonzero(np.diff(matrix.indptr)))
     buyers: NDArray[np.int64] = np.bincount(matrix.indices, minlength=matrix.shape[1])
     return (buyers / max(customers, 1)).astype(np.float32)
+
+
+def popularity_scorer(matrix: csr_matrix) -> Factors:
+    """The scorer that knows everybody alike: a score is the share of customers who bought.
+
+    Args:
+        matrix: (C, P) what was bought: any explicit value.
+    """
+    share = product_popularity(matrix)
+    customers = matrix.shape[0]
+    return Factors(
+        customers=np.ones((customers, 1), dtype=np.float32),
+        products=share[:, None],
+        known_customers=np.ones(customers, dtype=bool),
+        known_products=share > 0,
+    )
+
+
+def popular_products(
+    customers: NDArray[np.intp],
+    bought: csr_matrix,
+    offered: NDArray[np.intp],
+    share: NDArray[np.float32],
+    list_length: int,
+) -> Ranked:
+    """What ``rank`` makes of ``popularity_scorer``, without scoring every pair.
+
+    A customer who bought b of the offered products finds the list among the first
+    ``list_length + b`` of them: only so many are looked at, customers with the most purchases
+    first, so that no chunk is wider than its first customer needs.
+
+    Args:
+        customers: (m,) number of each.
+        bought: (m, R) purchases of the offered products that are not to be repeated.
+        offered: (R,) number of the products, the most popular first.
+        share: (R,) their popularity, falling.
+        list_length: longest list.
+
+    Returns:
+        A list for each of the customers, in no order.
+    """
+    purchases = np.diff(bought.indptr)
+    order = np.argsort(-purchases, kind="stable")
+    lengths: list[NDArray[np.int64]] = []
+    places: list[NDArray[np.intp]] = []
+    start = 0
+    while start < len(order):
+        width = min(len(offered), list_length + int(purchases[order[start]]))
+        rows = order[start : start + max(1, _CHUNK_CELLS // max(1, width))]
+        best = _first_left(bought[rows, :width], list_length)
+        lengths.append(best.sum(axis=1))
+        places.append(best.nonzero()[1])
+        start += len(rows)
+    place = joined(places, np.int32)
+    return Ranked(
+        customers=customers[order].astype(np.int32),
+        starts=starts_of(joined(lengths, np.int64)),
+        products=offered[place].astype(np.int32),
+        scores=share[place],
+        sources=np.full(len(place), SOURCES.index("popular"), dtype=np.int8),
+    )
+
+
+def _first_left(bought: csr_matrix, list_length: int) -> NDArray[np.bool_]:
+    """Mark the first products of each row that were not bought: as many as a list is long."""
+    left = np.ones(bought.shape, dtype=bool)
+    left[bought.nonzero()] = False
+    first: NDArray[np.bool_] = left & (np.cumsum(left, axis=1, dtype=np.int32) <= list_length)
+    return first

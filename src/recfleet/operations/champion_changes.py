@@ -163,10 +163,10 @@ class ChampionChanges:
 
     def _load(self, case: Case, version: int) -> Champion:
         """The version, once its files are seen to be whole."""
-        from recfleet.models.als import load_model
+        from recfleet.models import read_model
 
         known = case.versions[version]
-        model = load_model(self._artifacts.read(known.model_uri))
+        model = read_model(self._artifacts.read(known.model_uri))
         return Champion(version, known.run_id, known.model_uri, model.train_end)
 
     def _put_in_force(self, night: Night, case: Case, choice: Choice, winner: Champion) -> Changed:

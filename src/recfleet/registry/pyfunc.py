@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,27 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.models.als import AlsModel, Factors, fold_in, load_model, rank
-from recfleet.models.recipe import Signal
+from recfleet.models import InteractionLog, Model, Ranked, Scorer, merge, rank, read_model
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_VALUE: dict[Signal, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "lines": lambda lines: lines,
-    "log_lines": np.log1p,
-    "log_quantity": np.log1p,
-    "binary": np.ones_like,
-}
 
 
 class Recommender:
     """A tenant's model as MLflow calls it."""
 
-    def __init__(self, model: AlsModel) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
         self._product = {product_id: i for i, product_id in enumerate(model.product_ids)}
-        self._customer = {customer_id: i for i, customer_id in enumerate(model.customer_ids)}
 
     def predict(
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -59,19 +49,10 @@ class Recommender:
         customer_ids = _column(model_input, "customer_id", _text)
         histories = _column(model_input, "history", _ids)
         length = (params or {}).get("n") or self.model.recipe.list_length
-        factors, bought, sources = self._factors(customer_ids, histories)
-        ranked = rank(
-            factors,
-            bought,
-            allowed=np.ones(len(self._product), dtype=bool),
-            list_length=int(length),
-            repeat_purchases=self.model.recipe.repeat_purchases,
-        )
+        ranked, sources = self._rank(customer_ids, histories, int(length))
         products: list[list[str]] = [[] for _ in sources]
         scores: list[list[float]] = [[] for _ in sources]
-        for row, places, values in zip(
-            ranked.customers, ranked.products, ranked.scores, strict=True
-        ):
+        for row, places, values in ranked.each():
             products[row] = self.model.product_ids[places].tolist()
             scores[row] = values.astype(float).tolist()
         return pd.DataFrame(
@@ -84,39 +65,58 @@ class Recommender:
             index=model_input.index,
         )
 
-    def _factors(
-        self, customer_ids: Sequence[str | None], histories: Sequence[list[str]]
-    ) -> tuple[Factors, csr_matrix, list[str]]:
-        """Factors of the rows, what they bought, and where the factors are from."""
-        bought = self._matrix(histories)
-        folded = fold_in(self.model, bought, self.model.product_ids)
-        customers, known = folded.customers.copy(), folded.known_customers.copy()
-        sources = ["history" if row else "unknown" for row in known]
-        for row, customer_id in enumerate(customer_ids):
-            place = self._customer.get(customer_id) if customer_id is not None else None
-            if place is not None and not known[row]:
-                customers[row], known[row] = self.model.customer_factors[place], True
-                sources[row] = "customer"
-        factors = Factors(
-            customers=customers,
-            products=self.model.product_factors,
-            known_customers=known,
-            known_products=folded.known_products,
+    def _rank(
+        self, customer_ids: Sequence[str | None], histories: Sequence[list[str]], length: int
+    ) -> tuple[Ranked, list[str]]:
+        """The rows' lists, and what each row was ranked by."""
+        log = self._log(histories)
+        folded = self.model.fold_in(log)
+        recalled = self.model.recall(_objects(customer_ids))
+        by_customer = recalled.known_customers & ~folded.known_customers
+        sources = np.where(
+            folded.known_customers, "history", np.where(by_customer, "customer", "unknown")
         )
-        return factors, bought, sources
-
-    def _matrix(self, histories: Sequence[list[str]]) -> csr_matrix:
-        """(rows, P') signal of the products that the model knows."""
-        counts = [
-            Counter(self._product[item] for item in history if item in self._product)
-            for history in histories
+        # What a remembered customer bought is not known, unless the row names it.
+        bought = log.matrix("binary")
+        ranked = [
+            self._best(scorer, bought, rows, length)
+            for scorer, rows in ((folded, folded.known_customers), (recalled, by_customer))
         ]
-        starts = np.zeros(len(counts) + 1, dtype=np.int32)
-        np.cumsum([len(count) for count in counts], out=starts[1:])
-        columns = np.array([place for count in counts for place in sorted(count)], dtype=np.int32)
-        lines = np.array([count[place] for count in counts for place in sorted(count)], dtype=float)
-        values = _signal(self.model.recipe.signal, lines)
-        return csr_matrix((values, columns, starts), shape=(len(counts), len(self._product)))
+        return merge(ranked), sources.tolist()
+
+    def _best(
+        self, scorer: Scorer, bought: csr_matrix, rows: NDArray[np.bool_], length: int
+    ) -> Ranked:
+        """The lists of these rows alone."""
+        ranked = rank(
+            scorer,
+            bought,
+            allowed=np.ones(len(self._product), dtype=bool),
+            list_length=length,
+            repeat_purchases=self.model.recipe.repeat_purchases,
+        )
+        return ranked.of(rows)
+
+    def _log(self, histories: Sequence[list[str]]) -> InteractionLog:
+        """The histories as purchase lines of one piece, of the products that the model knows."""
+        pairs = [
+            (row, self._product[item])
+            for row, history in enumerate(histories)
+            for item in history
+            if item in self._product
+        ]
+        lines = np.array(pairs, dtype=np.int32).reshape(-1, 2)
+        return InteractionLog(
+            tenant_id="",
+            as_of=self.model.train_end,
+            customer_ids=_objects([f"row {row}" for row in range(len(histories))]),
+            product_ids=self.model.product_ids,
+            customer=lines[:, 0],
+            product=lines[:, 1],
+            occurred_at=np.zeros(len(lines), dtype=np.int64),
+            quantity=np.ones(len(lines)),
+            amount=np.ones(len(lines)),
+        )
 
 
 def _load_pyfunc(path: str) -> Recommender:
@@ -131,11 +131,13 @@ def _load_pyfunc(path: str) -> Recommender:
         for file in Path(path).iterdir()
         if file.suffix in {".npy", ".json"}
     }
-    return Recommender(load_model(files))
+    return Recommender(read_model(files))
 
 
-def _signal(signal: Signal, lines: NDArray[np.float64]) -> NDArray[np.float32]:
-    return _VALUE[signal](lines).astype(np.float32)
+def _objects(values: Sequence[object]) -> NDArray[np.object_]:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
 
 
 def _column(frame: pd.DataFrame, name: str, read: Any) -> list[Any]:

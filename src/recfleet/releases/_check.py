@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.models.log import InteractionLog
-from recfleet.models.recipe import Recipe
+from recfleet.models import InteractionLog
+from recfleet.recipe import Recipe
 from recfleet.releases._lists import Lists
 
 

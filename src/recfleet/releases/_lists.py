@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from recfleet.models import SOURCES
+
 
 @dataclass(frozen=True, eq=False)
 class Lists:
@@ -30,8 +32,8 @@ class Lists:
     """(k,) index into product_ids."""
     scores: NDArray[np.float32]
     """(k,) falling within a list: the model's, or the share of customers who bought the product."""
-    from_model: NDArray[np.bool_]
-    """(m,) whether the list is the model's; otherwise it is of popular products."""
+    sources: NDArray[np.int8]
+    """(k,) index into ``models.SOURCES``: what put the product there."""
     popular_products: NDArray[np.int32]
     """(q,) index into product_ids: the list for anybody unknown."""
     popular_scores: NDArray[np.float32]
@@ -41,12 +43,14 @@ class Lists:
 
     def __post_init__(self) -> None:
         lists, places = len(self.customers), len(self.products)
-        if (len(self.starts), len(self.from_model)) != (lists + 1, lists):
-            raise ValueError(f"{lists} lists need {lists + 1} starts and {lists} sources")
+        if len(self.starts) != lists + 1:
+            raise ValueError(f"{lists} lists need {lists + 1} starts")
         if self.starts[0] != 0 or self.starts[-1] != places or (self.lengths < 0).any():
             raise ValueError(f"the starts of lists must rise from 0 to {places}")
-        if len(self.scores) != places or len(self.popular_scores) != len(self.popular_products):
-            raise ValueError("every place in a list needs a product and a score")
+        if (len(self.scores), len(self.sources)) != (places, places):
+            raise ValueError("every place in a list needs a product, a score and a source")
+        if len(self.popular_scores) != len(self.popular_products):
+            raise ValueError("every popular product needs a score")
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -55,3 +59,10 @@ class Lists:
     def lengths(self) -> NDArray[np.int64]:
         """(m,) number of products in each list."""
         return np.diff(self.starts)
+
+    @property
+    def from_model(self) -> NDArray[np.bool_]:
+        """(m,) whether the list is the model's; otherwise it is of popular products, or empty."""
+        first = np.append(self.sources, np.int8(0))[self.starts[:-1]]
+        model: NDArray[np.bool_] = (self.lengths > 0) & (first == SOURCES.index("model"))
+        return model

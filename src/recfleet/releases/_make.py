@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.models.als import AlsModel, Factors, fold_in, rank
-from recfleet.models.log import InteractionLog
-from recfleet.models.popularity import product_popularity
-from recfleet.models.recipe import Recipe
+from recfleet.models import (
+    InteractionLog,
+    Model,
+    Ranked,
+    Scorer,
+    merge,
+    popular_products,
+    product_popularity,
+    rank,
+    starts_of,
+)
+from recfleet.recipe import Recipe
 from recfleet.releases._lists import Lists
-
-_CHUNK_CELLS = 4_000_000
-"""Cells of customers by products looked at once, a few bytes each."""
 
 
 def make_lists(
     log: InteractionLog,
-    model: AlsModel | None,
+    model: Model | None,
     active: NDArray[np.bool_],
     recipe: Recipe,
     *,
@@ -48,9 +52,9 @@ def make_lists(
     Raises:
         TenantError: customers could not be folded in.
     """
-    matrix = log.matrix(recipe.signal if model is None else model.recipe.signal)
-    factors = None if model is None else fold_in(model, matrix, log.product_ids)
-    lists = lists_from_factors(matrix, factors, log, active, recipe)
+    bought = log.matrix(recipe.signal if model is None else model.recipe.signal)
+    scorer = None if model is None else model.fold_in(log)
+    lists = lists_from_scorer(bought, scorer, log, active, recipe)
     return exclude_customers(lists, excluded_customers) if excluded_customers else lists
 
 
@@ -75,19 +79,19 @@ def exclude_customers(lists: Lists, customer_ids: Collection[str]) -> Lists:
         lists,
         customer_ids=ids,
         customers=np.concatenate([lists.customers, more]),
-        starts=_starts(lengths),
+        starts=starts_of(lengths),
         products=lists.products[stays],
         scores=lists.scores[stays],
-        from_model=np.concatenate([lists.from_model & ~empty, np.zeros(len(more), bool)]),
+        sources=lists.sources[stays],
         excluded=np.concatenate([np.flatnonzero(known), np.arange(len(known), len(ids))]).astype(
             np.int32
         ),
     )
 
 
-def lists_from_factors(
-    matrix: csr_matrix,
-    factors: Factors | None,
+def lists_from_scorer(
+    bought: csr_matrix,
+    scorer: Scorer | None,
     log: InteractionLog,
     active: NDArray[np.bool_],
     recipe: Recipe,
@@ -95,146 +99,47 @@ def lists_from_factors(
     """Make the lists of customers who are folded in already.
 
     Args:
-        matrix: (C, P) what was bought.
-        factors: aligned with the matrix; None for popularity.
+        bought: (C, P) any explicit value where the customer bought the product.
+        scorer: aligned with ``bought``; None for popularity.
         log: whose customers and products they are.
         active: (P,) products that may be recommended.
         recipe: gives the list's length and whether purchases may be repeated.
     """
-    popularity = product_popularity(matrix)
-    offered = np.flatnonzero(active & (popularity > 0))
-    offered = offered[np.argsort(-popularity[offered], kind="stable")]
-    own = _from_model(factors, matrix, active, recipe)
-    others = np.setdiff1d(np.arange(matrix.shape[0]), own.customers)
-    bought = csr_matrix(matrix)[others][:, offered]
+    share = product_popularity(bought)
+    offered = np.flatnonzero(active & (share > 0))
+    offered = offered[np.argsort(-share[offered], kind="stable")]
+    own = [] if scorer is None else [_from_model(scorer, bought, active, recipe)]
+    served = np.concatenate([np.empty(0, np.int32), *(part.customers for part in own)])
+    others = np.setdiff1d(np.arange(bought.shape[0]), served)
+    kept_out = csr_matrix(bought)[others][:, offered]
     if recipe.repeat_purchases:
-        bought.data[:] = 0
-        bought.eliminate_zeros()
-    fallback = _popular(others, bought, offered, popularity[offered], recipe.list_length)
+        kept_out.data[:] = 0
+        kept_out.eliminate_zeros()
+    fallback = popular_products(others, kept_out, offered, share[offered], recipe.list_length)
     popular = offered[: recipe.list_length].astype(np.int32)
-    block, from_model = _merge(own, fallback)
+    ranked = merge([*own, fallback])
     return Lists(
         customer_ids=log.customer_ids,
         product_ids=log.product_ids,
-        customers=block.customers,
-        starts=_starts(block.lengths),
-        products=block.products,
-        scores=block.scores,
-        from_model=from_model,
+        customers=ranked.customers,
+        starts=ranked.starts,
+        products=ranked.products,
+        scores=ranked.scores,
+        sources=ranked.sources,
         popular_products=popular,
-        popular_scores=popularity[popular],
+        popular_scores=share[popular],
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Some customers' lists, end to end."""
-
-    customers: NDArray[np.int32]
-    lengths: NDArray[np.int64]
-    products: NDArray[np.int32]
-    scores: NDArray[np.float32]
-
-
-_NOTHING = _Block(
-    customers=np.empty(0, np.int32),
-    lengths=np.empty(0, np.int64),
-    products=np.empty(0, np.int32),
-    scores=np.empty(0, np.float32),
-)
-
-
 def _from_model(
-    factors: Factors | None, matrix: csr_matrix, active: NDArray[np.bool_], recipe: Recipe
-) -> _Block:
+    scorer: Scorer, bought: csr_matrix, active: NDArray[np.bool_], recipe: Recipe
+) -> Ranked:
     """The lists that the model can make: none of them empty."""
-    if factors is None:
-        return _NOTHING
     ranked = rank(
-        factors,
-        matrix,
+        scorer,
+        bought,
         allowed=active,
         list_length=recipe.list_length,
         repeat_purchases=recipe.repeat_purchases,
     )
-    lengths = np.fromiter(map(len, ranked.products), np.int64, len(ranked.products))
-    return _Block(
-        customers=ranked.customers[lengths > 0].astype(np.int32),
-        lengths=lengths[lengths > 0],
-        products=_joined(ranked.products, np.int32),
-        scores=_joined(ranked.scores, np.float32),
-    )
-
-
-def _popular(
-    customers: NDArray[np.intp],
-    bought: csr_matrix,
-    offered: NDArray[np.intp],
-    share: NDArray[np.float32],
-    list_length: int,
-) -> _Block:
-    """The most popular products for each of these customers, without what each already bought.
-
-    A customer who bought b of the offered products finds the list among the first
-    ``list_length + b`` of them: only so many are looked at, customers with the most purchases
-    first, so that no chunk is wider than its first customer needs.
-
-    Args:
-        customers: (m,) index of each.
-        bought: (m, R) purchases of the offered products that are not to be repeated.
-        offered: (R,) index of the products, the most popular first.
-        share: (R,) their popularity, falling.
-        list_length: longest list.
-    """
-    purchases = np.diff(bought.indptr)
-    order = np.argsort(-purchases, kind="stable")
-    lengths: list[NDArray[np.int64]] = []
-    places: list[NDArray[np.intp]] = []
-    start = 0
-    while start < len(order):
-        width = min(len(offered), list_length + int(purchases[order[start]]))
-        rows = order[start : start + max(1, _CHUNK_CELLS // max(1, width))]
-        best = _first_left(bought[rows, :width], list_length)
-        lengths.append(best.sum(axis=1))
-        places.append(best.nonzero()[1])
-        start += len(rows)
-    place = _joined(places, np.int32)
-    return _Block(
-        customers=customers[order].astype(np.int32),
-        lengths=_joined(lengths, np.int64),
-        products=offered[place].astype(np.int32),
-        scores=share[place],
-    )
-
-
-def _first_left(bought: csr_matrix, list_length: int) -> NDArray[np.bool_]:
-    """Mark the first products of each row that were not bought: as many as a list is long."""
-    left = np.ones(bought.shape, dtype=bool)
-    left[bought.nonzero()] = False
-    first: NDArray[np.bool_] = left & (np.cumsum(left, axis=1, dtype=np.int32) <= list_length)
-    return first
-
-
-def _merge(own: _Block, fallback: _Block) -> tuple[_Block, NDArray[np.bool_]]:
-    """Both blocks as one in the order of the customers, and which lists are the first block's."""
-    customers = np.concatenate([own.customers, fallback.customers])
-    lengths = np.concatenate([own.lengths, fallback.lengths])
-    order = np.argsort(customers, kind="stable")
-    moved = _starts(lengths)[order] - _starts(lengths[order])[:-1]
-    place = np.repeat(moved, lengths[order]) + np.arange(lengths.sum())
-    block = _Block(
-        customers=customers[order],
-        lengths=lengths[order],
-        products=np.concatenate([own.products, fallback.products])[place],
-        scores=np.concatenate([own.scores, fallback.scores])[place],
-    )
-    return block, order < len(own.customers)
-
-
-def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
-
-
-def _joined(arrays: Sequence[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
-    """The arrays end to end; an empty one when there is none."""
-    return np.concatenate([*arrays, np.empty(0, dtype)]).astype(dtype, copy=False)
+    return ranked.filled()

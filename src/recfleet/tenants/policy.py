@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 
 LONGEST_NAME = 255
 """Characters that a product's or customer's id, or a category, may have."""

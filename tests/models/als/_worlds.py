@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.models.als import AlsModel, fit
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 
 from recfleet.errors import TenantError
 from recfleet.models.als import dump_model, load_model
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from tests.models.als._worlds import START, fitted, purchases
 
 

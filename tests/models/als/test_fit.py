@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 from recfleet.errors import TenantError
 from recfleet.models.als import AlsModel, fit
 from recfleet.models.als._fit import scaled_penalty
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from tests.models.als._worlds import START, fitted, purchases, text_ids
 
 

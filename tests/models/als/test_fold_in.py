@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.errors import TenantError
-from recfleet.models.als import AlsModel, Factors, fold_in
+from recfleet.models import Factors
+from recfleet.models.als import AlsModel, fold_in
 from recfleet.models.als._fold_in import solve, solve_in_factors
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 from tests.models.als._worlds import fitted, purchases, text_ids
 
 

@@ -16,8 +16,7 @@ from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
     from recfleet.judging import Holdout, Probation, Score, Verdict
-    from recfleet.models.als import AlsModel
-    from recfleet.models.log import InteractionLog
+    from recfleet.models import InteractionLog, Model
     from recfleet.tenants import Policy
 
 log = structlog.get_logger(__name__)
@@ -25,26 +24,26 @@ log = structlog.get_logger(__name__)
 
 def load_champion(
     tenant_id: str, on_record: Champion | None, artifacts: ArtifactStore
-) -> tuple[AlsModel | None, str | None]:
+) -> tuple[Model | None, str | None]:
     """The champion, or None and, where there should be one, a sentence on what became of it.
 
     A champion whose files are gone or damaged can be neither judged nor served. The challenger then
     has to beat popularity, as a first model does; or the tenant would be stuck with nothing.
     """
-    from recfleet.models.als import load_model
+    from recfleet.models import read_model
 
     if on_record is None:
         return None, None
     try:
-        return load_model(artifacts.read(on_record.model_uri)), None
+        return read_model(artifacts.read(on_record.model_uri)), None
     except TenantError as error:
         log.warning("champion lost", tenant_id=tenant_id, reason=str(error))
         return None, f"The champion cannot be loaded ({error}), so popularity stands in for it."
 
 
 def score_contenders(
-    challenger: AlsModel,
-    champion: AlsModel | None,
+    challenger: Model,
+    champion: Model | None,
     holdout: Holdout,
     interactions: InteractionLog,
 ) -> tuple[dict[str, Score | None], str | None]:
@@ -85,10 +84,10 @@ def score_previous(
         interactions: it is folded in from.
         artifacts: where it is.
     """
-    from recfleet.models.als import load_model
+    from recfleet.models import read_model
 
     try:
-        previous = load_model(artifacts.read(on_probation.previous.model_uri))
+        previous = read_model(artifacts.read(on_probation.previous.model_uri))
         return _score_as_served("previous model", previous, holdout, interactions), None
     except TenantError as error:
         log.warning("previous lost", tenant_id=interactions.tenant_id, reason=str(error))
@@ -141,16 +140,14 @@ def weigh(
 
 
 def _score_as_served(
-    who: str, model: AlsModel, holdout: Holdout, interactions: InteractionLog
+    who: str, model: Model, holdout: Holdout, interactions: InteractionLog
 ) -> Score:
     """A model's score, folded in from what its own recipe makes of the history."""
     from recfleet.judging import check_no_leak, score
-    from recfleet.models.als import fold_in
 
     check_no_leak(model.train_end, holdout.start, who=who)
-    history = interactions.matrix(model.recipe.signal, before=holdout.start)
-    factors = fold_in(model, history, interactions.product_ids, wanted=holdout.customers)
-    return score(holdout, factors)
+    scorer = model.fold_in(interactions, before=holdout.start, wanted=holdout.customers)
+    return score(holdout, scorer)
 
 
 def number_tags(numbers: Mapping[str, Any] | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from recfleet.models.log import InteractionLog
+    from recfleet.models import InteractionLog
     from recfleet.releases import Check, Lists
 
 log = structlog.get_logger(__name__)

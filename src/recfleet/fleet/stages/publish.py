@@ -73,9 +73,9 @@ class _Tools:
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
-    from recfleet.models import als
+    from recfleet import models
 
-    desk.import_seconds["implicit"] = als.load_library()
+    desk.import_seconds["implicit"] = models.load_library()
     tenant_ids = [row.tenant_id for row in rows]
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),

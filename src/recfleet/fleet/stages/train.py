@@ -15,33 +15,28 @@ from recfleet.tenants import Policy
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from recfleet.models.als import AlsModel
-    from recfleet.models.log import InteractionLog
+    from recfleet.models import InteractionLog, Model
 
 
-def train(
-    log: InteractionLog, matrix: csr_matrix, policy: Policy, *, train_end: datetime
-) -> AlsModel:
+def train(log: InteractionLog, policy: Policy, *, train_end: datetime) -> Model:
     """Fit a tenant's challenger of a night.
 
     Args:
         log: the tenant's interactions; names customers and products.
-        matrix: (C, P) what was bought before the holdout, by the recipe's signal.
         policy: its recipe.
-        train_end: where the holdout begins; the matrix holds nothing of it.
+        train_end: where the holdout begins; the model sees nothing of it.
 
     Raises:
         TenantError: the model could not be fitted.
     """
-    from recfleet.models.als import fit
+    from recfleet.models import trainer_of
 
     seed = zlib.crc32(f"{log.tenant_id} {log.as_of.isoformat()}".encode())
-    ids = (log.customer_ids, log.product_ids)
-    return fit(matrix, *ids, policy.recipe, train_end=train_end, seed=seed)
+    return trainer_of(policy.recipe).train(log, before=train_end, seed=seed)
 
 
 def challenger_facts(
-    log: InteractionLog, matrix: csr_matrix, model: AlsModel, *, run_id: str
+    log: InteractionLog, matrix: csr_matrix, model: Model, *, run_id: str
 ) -> dict[str, Any]:
     """What the ledger, and the audit of a change of champion, keep of a challenger.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from recfleet.judging import Holdout, Verdict
-    from recfleet.models.log import InteractionLog
+    from recfleet.models import InteractionLog
 
 TOGETHER = 32
 """Tenants whose runs are logged in one transaction of MLflow's database."""
@@ -67,9 +67,9 @@ class _Judged:
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
-    from recfleet.models import als
+    from recfleet import models
 
-    desk.import_seconds["implicit"] = als.load_library()
+    desk.import_seconds["implicit"] = models.load_library()
     tenant_ids = [row.tenant_id for row in rows]
     champions = champions_of(desk.connection, desk.night, tenant_ids)
     standings = read_standings(desk.connection, rows, champions, desk.night)
@@ -148,11 +148,9 @@ def _unjudged(case: _Case) -> Step:
 
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
-    from recfleet.models.als import dump_model
-
     row, watch, holdout = case.row, case.watch, case.holdout
     with watch.part("train.fit"):
-        challenger = train(case.log, case.matrix, row.policy, train_end=holdout.start)
+        challenger = train(case.log, row.policy, train_end=holdout.start)
     with watch.part("judge.read"):
         champion, lost = load_champion(row.tenant_id, case.on_record, tools.artifacts)
     with watch.part("judge.score"):
@@ -179,7 +177,7 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         verdict = replace(verdict, numbers={**verdict.numbers, "probation": {"trouble": trouble}})
     with watch.part("train.write"):
         facts = challenger_facts(case.log, case.matrix, challenger, run_id=desk.night.run_id)
-        files = dump_model(challenger)
+        files = challenger.files()
     return _Judged(verdict, case.against, facts, files)
 
 

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.errors import TenantError
+from recfleet.models.als._library import implicit_als, one_thread
 from recfleet.models.als._model import AlsModel
-from recfleet.models.als._openmp import provide_openmp
-from recfleet.models.als._threads import one_thread
-from recfleet.models.recipe import Recipe
+from recfleet.recipe import Recipe
 
 
 def fit(
@@ -93,12 +92,11 @@ def capped_factors(recipe: Recipe, customers: int, products: int) -> int:
 def _alternate(
     matrix: csr_matrix, recipe: Recipe, factors: int, penalty: float, seed: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    provide_openmp()
-    from implicit.cpu.als import AlternatingLeastSquares
+    library = implicit_als()
     from implicit.recommender_base import ModelFitError
 
     with one_thread():
-        model = AlternatingLeastSquares(
+        model = library.AlternatingLeastSquares(
             factors=factors,
             regularization=penalty,
             alpha=recipe.alpha,

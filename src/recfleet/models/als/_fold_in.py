@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,11 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csc_matrix, csr_matrix
 
 from recfleet.errors import TenantError
-from recfleet.models.als._factors import Factors
-from recfleet.models.als._model import AlsModel
-from recfleet.models.als._openmp import provide_openmp
-from recfleet.models.als._threads import one_thread
+from recfleet.models.als._library import implicit_als, one_thread
+from recfleet.models.factors import Factors
+
+if TYPE_CHECKING:
+    from recfleet.models.als._model import AlsModel
 
 _LEAST_FACTORS = 36
 """Shorter vectors are solved as fast by implicit, which needs no arrays to be gathered."""
@@ -114,11 +116,8 @@ def solve_in_factors(
     fixed: NDArray[np.float32], weights: csr_matrix, alpha: float, penalty: float
 ) -> NDArray[np.float32]:
     """What ``solve`` does, by implicit: a Cholesky decomposition of d x d for each row."""
-    provide_openmp()
-    from implicit.cpu.als import AlternatingLeastSquares
-
     with one_thread():
-        solver = AlternatingLeastSquares(
+        solver = implicit_als().AlternatingLeastSquares(
             factors=fixed.shape[1],
             regularization=penalty,
             alpha=alpha,

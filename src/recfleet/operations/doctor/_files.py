@@ -52,10 +52,10 @@ def _is_sampled(tenant_id: str, today: int) -> bool:
 
 def _trouble(tools: Tools, model_uri: str) -> str | None:
     """What is wrong with a model's files, in words; None: every checksum is right."""
-    from recfleet.models.als import load_model
+    from recfleet.models import read_model
 
     try:
-        load_model(tools.artifacts.read(model_uri))
+        read_model(tools.artifacts.read(model_uri))
     except (TenantError, BadInputError) as error:
         return str(error)
     return None

@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recfleet.models.als import Factors, rank, top_k
-from recfleet.models.als import _rank as rank_module
+from recfleet.models import Factors, rank, top_k
+from recfleet.models import factors as factors_module
 
 
 def twin(
@@ -68,7 +68,7 @@ def test_lists_are_the_plain_twins(
     bought = (generator.random((customers, products)) < 0.4).astype(np.float32)
     allowed = generator.random(products) < 0.8
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rank_module, "_CHUNK_SCORES", chunk)
+        patch.setattr(factors_module, "_CHUNK_SCORES", chunk)
         ranked = rank(
             factors,
             csr_matrix(bought),
@@ -78,9 +78,7 @@ def test_lists_are_the_plain_twins(
         )
     got = {
         int(customer): list(zip(products.tolist(), scores.tolist(), strict=True))
-        for customer, products, scores in zip(
-            ranked.customers, ranked.products, ranked.scores, strict=True
-        )
+        for customer, products, scores in ranked.each()
     }
     assert got == twin(factors, bought, allowed, list_length, repeat_purchases)
 
@@ -110,5 +108,5 @@ def test_a_customer_who_bought_everything_has_an_empty_list() -> None:
     ranked = rank(
         factors, bought, allowed=np.ones(3, dtype=bool), list_length=20, repeat_purchases=False
     )
-    assert [products.tolist() for products in ranked.products] == [[], [0, 2]]
-    assert [scores.tolist() for scores in ranked.scores] == [[], [3.0, 2.0]]
+    assert [products.tolist() for _, products, _ in ranked.each()] == [[], [0, 2]]
+    assert [scores.tolist() for _, _, scores in ranked.each()] == [[], [3.0, 2.0]]

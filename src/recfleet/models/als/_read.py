@@ -1,4 +1,4 @@
-"""A model as files: plain arrays and JSON with checksums, never a pickle."""
+"""A model read from its files."""
 
 from __future__ import annotations
 
@@ -15,40 +15,8 @@ from pydantic import ValidationError
 
 from recfleet.errors import TenantError
 from recfleet.models.als._model import AlsModel
-from recfleet.models.recipe import Recipe
-
-FORMAT = 1
-_HEAD = "model.json"
-_ARRAYS = (
-    "product_factors.npy",
-    "customer_factors.npy",
-    "product_ids.json",
-    "customer_ids.json",
-)
-
-
-def dump_model(model: AlsModel) -> dict[str, bytes]:
-    """The files of a model: name -> content.
-
-    ``product_factors.npy`` and ``customer_factors.npy`` (float32), ``product_ids.json`` and
-    ``customer_ids.json`` (lists of text, a row each), and ``model.json`` with the recipe and the
-    SHA-256 of every other file. Equal models have equal files.
-    """
-    files = {
-        "product_factors.npy": _array_bytes(model.product_factors),
-        "customer_factors.npy": _array_bytes(model.customer_factors),
-        "product_ids.json": json.dumps(model.product_ids.tolist()).encode(),
-        "customer_ids.json": json.dumps(model.customer_ids.tolist()).encode(),
-    }
-    head = {
-        "format": FORMAT,
-        "recipe": model.recipe.model_dump(mode="json"),
-        "penalty": model.penalty,
-        "train_end": model.train_end.isoformat(),
-        "seed": model.seed,
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-    }
-    return {_HEAD: json.dumps(head, indent=2).encode(), **files}
+from recfleet.models.als._write import ARRAYS, FORMAT, HEAD
+from recfleet.recipe import Recipe
 
 
 def load_model(files: Mapping[str, bytes]) -> AlsModel:
@@ -58,7 +26,7 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
         TenantError: a file is missing, or is not what was written.
     """
     head = _read_head(files)
-    for name in _ARRAYS:
+    for name in ARRAYS:
         if name not in files:
             raise TenantError(f"The model's file {name} is missing: restore it, or train again.")
         if hashlib.sha256(files[name]).hexdigest() != head["sha256"].get(name):
@@ -82,26 +50,20 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
 
 
 def _read_head(files: Mapping[str, bytes]) -> dict[str, Any]:
-    if _HEAD not in files:
-        raise TenantError(f"The model's file {_HEAD} is missing: restore it, or train again.")
+    if HEAD not in files:
+        raise TenantError(f"The model's file {HEAD} is missing: restore it, or train again.")
     try:
-        head: dict[str, Any] = json.loads(files[_HEAD])
+        head: dict[str, Any] = json.loads(files[HEAD])
         version = head["format"]
         head["sha256"].items()
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise TenantError(f"The model's file {_HEAD} cannot be read: {error}") from error
+        raise TenantError(f"The model's file {HEAD} cannot be read: {error}") from error
     if version != FORMAT:
         raise TenantError(
             f"The model was written in format {version}, and this version of recfleet reads format "
             f"{FORMAT}: train again, or use the version that wrote it."
         )
     return head
-
-
-def _array_bytes(array: NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(array, dtype=np.float32), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def _array(content: bytes) -> NDArray[np.float32]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import AbstractContextManager
 from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
-from recfleet.models.als._openmp import provide_openmp
-
 
 @lru_cache(maxsize=1)
 def _controller() -> ThreadpoolController:
-    # Looking for the loaded libraries takes 5 ms, limiting them 20 µs. Those that this room uses
-    # must be loaded by then.
-    provide_openmp()
-    import implicit.cpu.als  # noqa: F401
-
+    # Looking for the loaded libraries takes 5 ms, limiting them 20 µs.
     return ThreadpoolController()
+
+
+def look_again() -> None:
+    """Find the libraries anew: one has been loaded that brings threads of its own."""
+    _controller.cache_clear()
 
 
 def one_thread() -> AbstractContextManager[object]:
@@ -28,10 +26,3 @@ def one_thread() -> AbstractContextManager[object]:
     """
     limit: AbstractContextManager[object] = _controller().limit(limits=1)
     return limit
-
-
-def load_library() -> float:
-    """Import implicit, so that no tenant's time has it; returns the seconds that took."""
-    started = time.perf_counter()
-    _controller()
-    return time.perf_counter() - started

@@ -1,0 +1,24 @@
+"""The trainer of this family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recfleet.models.als._fit import fit
+from recfleet.models.als._model import AlsModel
+from recfleet.models.log import InteractionLog
+from recfleet.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class AlsTrainer:
+    """Fits models by one recipe."""
+
+    recipe: Recipe
+
+    def train(self, log: InteractionLog, *, before: datetime, seed: int) -> AlsModel:
+        """Fit a model to what was bought before a time, see ``fit``."""
+        purchases = log.matrix(self.recipe.signal, before=before)
+        ids = (log.customer_ids, log.product_ids)
+        return fit(purchases, *ids, self.recipe, train_end=before, seed=seed)

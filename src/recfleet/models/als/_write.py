@@ -1,0 +1,54 @@
+"""A model as files: plain arrays and JSON with checksums, never a pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from recfleet.models.als._model import AlsModel
+
+
+FORMAT = 1
+HEAD = "model.json"
+ARRAYS = (
+    "product_factors.npy",
+    "customer_factors.npy",
+    "product_ids.json",
+    "customer_ids.json",
+)
+
+
+def dump_model(model: AlsModel) -> dict[str, bytes]:
+    """The files of a model: name -> content.
+
+    ``product_factors.npy`` and ``customer_factors.npy`` (float32), ``product_ids.json`` and
+    ``customer_ids.json`` (lists of text, a row each), and ``model.json`` with the recipe and the
+    SHA-256 of every other file. Equal models have equal files.
+    """
+    files = {
+        "product_factors.npy": _array_bytes(model.product_factors),
+        "customer_factors.npy": _array_bytes(model.customer_factors),
+        "product_ids.json": json.dumps(model.product_ids.tolist()).encode(),
+        "customer_ids.json": json.dumps(model.customer_ids.tolist()).encode(),
+    }
+    head = {
+        "format": FORMAT,
+        "recipe": model.recipe.model_dump(mode="json"),
+        "penalty": model.penalty,
+        "train_end": model.train_end.isoformat(),
+        "seed": model.seed,
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    return {HEAD: json.dumps(head, indent=2).encode(), **files}
+
+
+def _array_bytes(array: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array, dtype=np.float32), allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,153 @@
+"""The contract of models: what one is trained from, writes, and answers with.
+
+A ``Scorer`` says how well each product suits each customer of one tenant's log. A ``Trainer`` makes
+a ``Model`` of a log; a model is what is written, registered and read again, and becomes a scorer
+when it is folded in: when it has seen what customers bought up to a time. What needs no training,
+such as popularity, is a scorer at once.
+
+Judging scores scorers, releases rank them, the night trains, writes and reads models; none of them
+knows which family a model is of. ``tests/models/contract.py`` is the suite that each family passes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.models.log import InteractionLog
+from recfleet.recipe import Recipe
+
+Source = Literal["popular", "model"]
+
+SOURCES: tuple[Source, ...] = ("popular", "model")
+"""What can put a product into a list; places in lists hold the number of theirs."""
+
+
+class Scorer(ABC):
+    """Scores of the C customers and P products of a log, in its numbering."""
+
+    known_customers: NDArray[np.bool_]
+    """(C,) of whom it knows something; the scores of others mean nothing."""
+    known_products: NDArray[np.bool_]
+    """(P,) of which it knows something; others are in nobody's list."""
+
+    @property
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Whether all of its scores are finite numbers."""
+
+    @abstractmethod
+    def tables(
+        self, customers: NDArray[np.intp], products: NDArray[np.intp]
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Every score of these customers with these products, some customers at a time.
+
+        Args:
+            customers: (m,) their numbers.
+            products: (k,) their numbers.
+
+        Yields:
+            Which of the m customers, and their (·, k) scores; the caller may write into these.
+        """
+
+    def sums(self, customers: NDArray[np.intp], products: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Sum of the scores and of their squares over products, for each customer.
+
+        Args:
+            customers: (m,) their numbers.
+            products: (k,) their numbers.
+
+        Returns:
+            (m, 2).
+        """
+        found = np.zeros((len(customers), 2))
+        for rows, table in self.tables(customers, products):
+            wide = table.astype(np.float64)
+            found[rows] = np.column_stack([wide.sum(axis=1), np.square(wide).sum(axis=1)])
+        return found
+
+    def of_pairs(
+        self, customers: NDArray[np.intp], products: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """The score of each pair.
+
+        Args:
+            customers: (n,) a customer's number for each pair.
+            products: (n,) a product's number for each pair.
+
+        Returns:
+            (n,).
+        """
+        asked, row = np.unique(customers, return_inverse=True)
+        offered, column = np.unique(products, return_inverse=True)
+        found = np.zeros(len(customers))
+        for rows, table in self.tables(asked, offered):
+            here = (row >= rows.start) & (row < rows.start + len(table))
+            found[here] = table[row[here] - rows.start, column[here]]
+        return found
+
+
+class Model(ABC):
+    """A fitted model of one tenant: it keeps arrays, and no purchases."""
+
+    recipe: Recipe
+    """What it was fitted by, and is folded in by."""
+    train_end: datetime
+    """Only interactions before this time (with a zone) were seen."""
+    seed: int
+    """Of the random numbers that the fit began with."""
+    customer_ids: NDArray[np.object_]
+    """(C',) text: those it was fitted to."""
+    product_ids: NDArray[np.object_]
+    """(P',) text: those it was fitted to."""
+
+    @abstractmethod
+    def fold_in(
+        self,
+        log: InteractionLog,
+        *,
+        before: datetime | None = None,
+        wanted: NDArray[np.intp] | None = None,
+    ) -> Scorer:
+        """The scorer that serves these customers.
+
+        Args:
+            log: whose customers and products are scored.
+            before: it sees only lines before this time; by default all of the log.
+            wanted: numbers of the customers whose scores are wanted; the others may be left
+                unknown. By default all.
+
+        Raises:
+            TenantError: it cannot be folded in.
+        """
+
+    @abstractmethod
+    def recall(self, customer_ids: NDArray[np.object_]) -> Scorer:
+        """The scorer of what it remembers of customers, with its own products as columns.
+
+        Args:
+            customer_ids: (C,) text; those that it was not fitted to are unknown.
+        """
+
+    @abstractmethod
+    def files(self) -> dict[str, bytes]:
+        """Name -> content: plain arrays and JSON with checksums. Equal models have equal files."""
+
+
+class Trainer(Protocol):
+    """Fits models by one recipe."""
+
+    def train(self, log: InteractionLog, *, before: datetime, seed: int) -> Model:
+        """Fit a model to what was bought before a time.
+
+        The same log, time and seed give the same model, to the byte.
+
+        Raises:
+            TenantError: there is no purchase, or the fit did not end in finite numbers.
+        """
+        ...

@@ -1,0 +1,34 @@
+"""Which family of models a tenant has: the one place that chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recfleet.models.als import AlsTrainer
+from recfleet.models.als import load_library as load_als
+from recfleet.models.als import load_model as read_als
+from recfleet.models.contract import Model, Trainer
+from recfleet.recipe import Recipe
+
+
+def trainer_of(recipe: Recipe) -> Trainer:
+    """The trainer that a recipe asks for."""
+    return AlsTrainer(recipe)
+
+
+def read_model(files: Mapping[str, bytes]) -> Model:
+    """The model of these files.
+
+    Raises:
+        TenantError: a file is missing, or is not what was written.
+    """
+    return read_als(files)
+
+
+def load_library() -> float:
+    """Import what fitting and folding in need, so that no tenant's time has it.
+
+    Returns:
+        The seconds that took.
+    """
+    return load_als()
