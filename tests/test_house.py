@@ -179,7 +179,8 @@ LEFT_OVER: dict[str, set[str]] = {
     "src/recfleet/operations/version_history.py": {"audit", "ledger", "night"},
     "src/recfleet/pages/_approvals.py": {"approval", "ledger", "night", "tenant"},
     "src/recfleet/pages/_fleet.py": {"ledger", "night"},
-    "src/recfleet/pages/_night.py": {"data_docs", "ledger", "night", "shard_run", "tenant"},
+    "src/recfleet/pages/_night.py": {"data_docs", "ledger", "shard_run", "tenant"},
+    "src/recfleet/pages/_nights.py": {"night", "shard_run"},
     "src/recfleet/pages/_standing.py": {
         "approval",
         "audit",

@@ -94,7 +94,7 @@ def test_freezing_is_done_in_the_persons_name_and_told_once(
     assert "its feed broke" in shown
     # The sentence is signed for who did it, so that no link puts words into the page.
     assert "Corner Shop is frozen" not in visit("viewer").get(answer.headers["location"]).text
-    told = answer.headers["location"].replace("told=", "told=x")
+    told = answer.headers["location"].replace("notice=", "notice=x")
     assert "Corner Shop is frozen" not in browser.get(told).text
 
 
@@ -248,7 +248,7 @@ def test_a_night_that_is_not_there_is_told_from_input_that_cannot_be_used(
     def refuse(*_: object) -> None:
         raise BadInputError("It lies in the future.")
 
-    monkeypatch.setattr("recfleet.pages._night.read_night", refuse)
+    monkeypatch.setattr("recfleet.pages._night._read_night", refuse)
     answer = visit().get("/nights/9")
     assert answer.status_code == 400
     assert "It lies in the future." in answer.text

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
@@ -26,9 +26,10 @@ from recfleet.operations import (
     roll_back,
     set_mode,
 )
-from recfleet.pages._look import PURPOSE, Look, airflow_of, links_of, look
-from recfleet.pages._told import Told
-from recfleet.pages._visitor import APPROVALS, BACKFILL, MODE, ROLLBACK
+from recfleet.pages._airflow import APPROVALS, BACKFILL, MODE, ROLLBACK
+from recfleet.pages._notice import Notice
+from recfleet.pages._render import links_of
+from recfleet.pages._visit import PURPOSE, Visit, Visiting, airflow_of
 from recfleet.pages._words import by_name, some
 from recfleet.tenants import Mode, get_tenant
 from recfleet.web import RefusedError, open_database
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from recfleet.tenants import Tenant
 
 router = APIRouter()
-Looking = Annotated[Look, Depends(look)]
 
 
 class ActionForm(BaseModel):
@@ -61,20 +61,20 @@ class ModeForm(ActionForm):
 
 
 @router.post("/tenants/{tenant_id}/mode")
-def change_mode(looking: Looking, tenant_id: str, form: Annotated[ModeForm, Form()]) -> Response:
+def change_mode(visit: Visiting, tenant_id: str, form: Annotated[ModeForm, Form()]) -> Response:
     """Freeze, thaw, switch off or on."""
 
-    def do(connection: Connection, tenant: Tenant) -> Told:
+    def do(connection: Connection, tenant: Tenant) -> Notice:
         [result] = set_mode(
             connection,
             [tenant_id],
             form.mode,
-            actor=looking.visitor.name,
+            actor=visit.visitor.name,
             reason=form.reason,
         )
-        return Told(said=_named(tenant, result.sentence))
+        return Notice(said=_named(tenant, result.sentence))
 
-    return _act(looking, MODE, tenant_id, form, do)
+    return _act(visit, MODE, tenant_id, form, do)
 
 
 class RollbackForm(ActionForm):
@@ -84,10 +84,10 @@ class RollbackForm(ActionForm):
 
 
 @router.post("/tenants/{tenant_id}/rollback")
-def go_back(looking: Looking, tenant_id: str, form: Annotated[RollbackForm, Form()]) -> Response:
+def go_back(visit: Visiting, tenant_id: str, form: Annotated[RollbackForm, Form()]) -> Response:
     """Put an earlier model back in force, with its lists."""
 
-    def do(connection: Connection, tenant: Tenant) -> Told:
+    def do(connection: Connection, tenant: Tenant) -> Notice:
         version = form.to_version
         if version and not (version.isascii() and version.isdigit()):
             raise BadInputError(f"{version!r} is no number of a version.")
@@ -95,12 +95,12 @@ def go_back(looking: Looking, tenant_id: str, form: Annotated[RollbackForm, Form
             connection,
             tenant_id,
             to_version=int(version) if version else None,
-            actor=looking.visitor.name,
+            actor=visit.visitor.name,
             reason=form.reason,
         )
-        return Told(said=_named(tenant, changed.sentence))
+        return Notice(said=_named(tenant, changed.sentence))
 
-    return _act(looking, ROLLBACK, tenant_id, form, do)
+    return _act(visit, ROLLBACK, tenant_id, form, do)
 
 
 class BackfillForm(ActionForm):
@@ -113,10 +113,10 @@ class BackfillForm(ActionForm):
 
 
 @router.post("/tenants/{tenant_id}/backfill")
-def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, Form()]) -> Response:
+def backfill(visit: Visiting, tenant_id: str, form: Annotated[BackfillForm, Form()]) -> Response:
     """Run past nights of one tenant again."""
 
-    def do(connection: Connection, tenant: Tenant) -> Told:
+    def do(connection: Connection, tenant: Tenant) -> Notice:
         request = read_backfill(
             {
                 "tenants": [tenant_id],
@@ -128,13 +128,13 @@ def backfill(looking: Looking, tenant_id: str, form: Annotated[BackfillForm, For
             }
         )
         _check_there_is_something(connection, request)
-        run_id = airflow_of(looking.request).trigger(BACKFILL, request.conf(), looking.visitor)
-        return Told(
+        run_id = airflow_of(visit.request).trigger(BACKFILL, request.conf(), visit.visitor)
+        return Notice(
             said=f"Airflow runs {request.sentence()} of {tenant.name} again.",
-            run=links_of(looking.request).run("backfill", run_id),
+            run=links_of(visit.request).run("backfill", run_id),
         )
 
-    return _act(looking, BACKFILL, tenant_id, form, do)
+    return _act(visit, BACKFILL, tenant_id, form, do)
 
 
 def _check_there_is_something(connection: Connection, request: BackfillRequest) -> None:
@@ -150,9 +150,9 @@ def _check_there_is_something(connection: Connection, request: BackfillRequest) 
 @router.get("/tenants/{tenant_id}/mode")
 @router.get("/tenants/{tenant_id}/rollback")
 @router.get("/tenants/{tenant_id}/backfill")
-def leave_action(looking: Looking, tenant_id: str) -> Response:
+def leave_action(visit: Visiting, tenant_id: str) -> Response:
     """Lead from the address of an action, such as one that was refused, to its page."""
-    return back_to(looking, _page_of(tenant_id))
+    return back_to(visit, _page_of(tenant_id))
 
 
 class AnswerForm(ActionForm):
@@ -166,9 +166,9 @@ _ANSWERED = {"approve": "approved", "reject": "rejected"}
 
 
 @router.post("/approvals")
-def answer(looking: Looking, form: Annotated[AnswerForm, Form()]) -> Response:
+def answer(visit: Visiting, form: Annotated[AnswerForm, Form()]) -> Response:
     """Approve or reject what is ticked."""
-    allow(looking, APPROVALS, form.token)
+    allow(visit, APPROVALS, form.token)
     answer_all = approve if form.answer == "approve" else reject
     try:
         _check_reason(form)
@@ -176,58 +176,60 @@ def answer(looking: Looking, form: Annotated[AnswerForm, Form()]) -> Response:
             raise BadInputError("Tick the changes that this is the answer to.")
         with open_database(purpose=PURPOSE, readonly=False) as connection:
             answered = answer_all(
-                connection, form.requests, actor=looking.visitor.name, reason=form.reason
+                connection, form.requests, actor=visit.visitor.name, reason=form.reason
             )
     except RecfleetError as error:
-        return _ask_again(looking, "/approvals", form, str(error))
+        return _ask_again(visit, "/approvals", form, str(error))
     refused = " ".join(answered.refused.values())
     if not answered.done:
-        return _ask_again(looking, "/approvals", form, refused)
+        return _ask_again(visit, "/approvals", form, refused)
     said = f"{some(len(answered.done), 'change')} {_ANSWERED[form.answer]}."
-    return back_to(looking, "/approvals", Told(said=said, problem=refused))
+    return back_to(visit, "/approvals", Notice(said=said, problem=refused))
 
 
-def allow(looking: Look, dag_id: str, token: str) -> None:
+def allow(visit: Visit, dag_id: str, token: str) -> None:
     """Refuse who may not trigger that DAG, and what no form of ours sent.
 
     Raises:
         RefusedError: Airflow does not let this person trigger it.
         ForgedError: the request is not from a form of this person's.
     """
-    if not looking.visitor.may_trigger(dag_id):
+    if not visit.visitor.may_trigger(dag_id):
         raise RefusedError(
-            f"Airflow does not let {looking.visitor.name} trigger the DAG {dag_id}, which this "
+            f"Airflow does not let {visit.visitor.name} trigger the DAG {dag_id}, which this "
             "needs. Nothing was done."
         )
-    looking.tokens.check(looking.request, looking.visitor.name, token)
+    visit.tokens.check(visit.request, visit.visitor.name, token)
 
 
 def _act(
-    looking: Look,
+    visit: Visit,
     dag_id: str,
     tenant_id: str,
     form: ActionForm,
-    do: Callable[[Connection, Tenant], Told],
+    do: Callable[[Connection, Tenant], Notice],
 ) -> Response:
     """Do it, and lead to the tenant with what was done, or with why nothing was."""
-    allow(looking, dag_id, form.token)
+    allow(visit, dag_id, form.token)
     path = _page_of(tenant_id)
     try:
         _check_reason(form)
         with open_database(purpose=PURPOSE, readonly=False) as connection:
-            told = _done(connection, get_tenant(connection, tenant_id), do)
+            notice = _done(connection, get_tenant(connection, tenant_id), do)
     except UnknownTenantError:
         raise  # There is no page to lead to.
     except RecfleetError as error:
-        return _ask_again(looking, path, form, str(error))
-    return back_to(looking, path, told)
+        return _ask_again(visit, path, form, str(error))
+    return back_to(visit, path, notice)
 
 
 def _page_of(tenant_id: str) -> str:
     return f"/tenants/{quote(tenant_id, safe='')}"
 
 
-def _done(connection: Connection, tenant: Tenant, do: Callable[[Connection, Tenant], Told]) -> Told:
+def _done(
+    connection: Connection, tenant: Tenant, do: Callable[[Connection, Tenant], Notice]
+) -> Notice:
     try:
         return do(connection, tenant)
     except (BadInputError, NotFoundError) as error:
@@ -243,15 +245,15 @@ def _check_reason(form: ActionForm) -> None:
         raise BadInputError("Say why, in a few words: the audit keeps the reason.")
 
 
-def _ask_again(looking: Look, path: str, form: ActionForm, problem: str) -> RedirectResponse:
+def _ask_again(visit: Visit, path: str, form: ActionForm, problem: str) -> RedirectResponse:
     """Lead back to a page whose dialog is open again, and tells why nothing was done."""
-    return back_to(looking, path, Told(problem=problem, dialog=form.dialog, typed=form.typed()))
+    return back_to(visit, path, Notice(problem=problem, dialog=form.dialog, typed=form.typed()))
 
 
-def back_to(looking: Look, path: str, told: Told | None = None) -> RedirectResponse:
+def back_to(visit: Visit, path: str, notice: Notice | None = None) -> RedirectResponse:
     """Lead back to a page, which tells what was done; reloading it does nothing again."""
     query = ""
-    if told is not None:
-        signed = looking.tokens.sign(looking.visitor.name, told.as_dict())
-        query = "?" + urlencode({"told": signed})
-    return RedirectResponse(f"{looking.root}{path}{query}", 303)
+    if notice is not None:
+        signed = visit.tokens.sign(visit.visitor.name, notice.as_dict())
+        query = "?" + urlencode({"notice": signed})
+    return RedirectResponse(f"{visit.root}{path}{query}", 303)

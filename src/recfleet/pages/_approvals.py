@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
 from recfleet.database import Connection, Row, read_rows
+from recfleet.pages._visit import Visiting
+
+router = APIRouter()
 
 _ROWS = 200
 _DECIDED = 50
@@ -20,7 +26,18 @@ select approval.*, tenant.name, as_of, ledger.reason,
 """
 
 
-def read_waiting(connection: Connection) -> list[Row]:
+@router.get("/approvals")
+def approvals_page(visit: Visiting) -> HTMLResponse:
+    """What waits for a person, and what was decided."""
+    return visit.page(
+        "approvals.html",
+        waiting=_read_waiting(visit.connection),
+        count=count_waiting(visit.connection),
+        decided=_read_decided(visit.connection),
+    )
+
+
+def _read_waiting(connection: Connection) -> list[Row]:
     """What waits, the soonest to expire first."""
     return read_rows(
         connection,
@@ -39,7 +56,7 @@ def count_waiting(connection: Connection) -> int:
     return int(row["waiting"])
 
 
-def read_decided(connection: Connection) -> list[Row]:
+def _read_decided(connection: Connection) -> list[Row]:
     """What was decided last, by whom and why."""
     return read_rows(
         connection,

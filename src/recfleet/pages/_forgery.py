@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _HOURS = 12
-_SECONDS_TO_TELL = 60
+_SECONDS_TO_SHOW = 60
 
 
 class ForgedError(RefusedError):
@@ -31,25 +31,25 @@ class Tokens:
 
     def __init__(self, secret: str) -> None:
         self._serializer = URLSafeTimedSerializer(secret, salt="recfleet form")
-        self._told = URLSafeTimedSerializer(secret, salt="recfleet told")
+        self._notices = URLSafeTimedSerializer(secret, salt="recfleet notice")
 
     def make(self, name: str) -> str:
         """A token for that person's forms."""
         token: str = self._serializer.dumps(name)
         return token
 
-    def sign(self, name: str, told: Mapping[str, Any]) -> str:
-        """What a page is to tell that person, which only these pages can have written."""
-        signed: str = self._told.dumps([name, dict(told)])
+    def sign(self, name: str, notice: Mapping[str, Any]) -> str:
+        """What a page is to show that person, which only these pages can have written."""
+        signed: str = self._notices.dumps([name, dict(notice)])
         return signed
 
     def read(self, name: str, signed: str) -> dict[str, Any]:
         """What was signed for that person a moment ago; else nothing."""
         try:
-            owner, told = self._told.loads(signed, max_age=_SECONDS_TO_TELL)
+            owner, notice = self._notices.loads(signed, max_age=_SECONDS_TO_SHOW)
         except BadSignature:
             return {}
-        return dict(told) if owner == name else {}
+        return dict(notice) if owner == name else {}
 
     def check(self, request: Request, name: str, token: str) -> None:
         """Refuse what does not come from a form that was made for that person.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.types import Receive, Scope, Send
 
-    from recfleet.pages._visitor import Airflow
+    from recfleet.pages._airflow import Airflow
 
 
 class LazyApp:

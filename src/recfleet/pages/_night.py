@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
 from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.errors import NotFoundError
+from recfleet.pages._nights import TIMED
+from recfleet.pages._tenant_table import page_number
+from recfleet.pages._visit import Visiting
 
-NIGHT_ROWS = 50
-TENANT_ROWS = 50
-UNDER_WAY = "under way"
+_TENANT_ROWS = 50
+_UNDER_WAY = "under way"
 """The outcome of those that have none yet."""
 _SLOWEST = 20
 _FAILED = 200
-STAGES = ("validate", "train_and_judge", "publish")
+_STAGES = ("validate", "train_and_judge", "publish")
 
-# The nights of a backfill are opened and closed together: each took what its own shards took.
-_TIMED = """
-select night.*, began, extract(epoch from ended - began) as seconds
-  from night cross join lateral (
-    select coalesce(min(shard_run.started_at), night.started_at) as began,
-           coalesce(max(shard_run.finished_at), night.finished_at) as ended
-      from shard_run where kind = 'backfill' and shard_run.night_id = night.night_id) as own
-"""
+router = APIRouter()
 
 
-def read_recent(connection: Connection, before: int | None = None) -> list[Row]:
-    """The newest nights of every kind, or those before a number, the newest first."""
-    return read_rows(
-        connection,
-        "select night_id, run_id, kind, is_trial, as_of, status, began, finished_at, "  # noqa: S608
-        f"summary ->> 'sentence' as sentence, seconds from ({_TIMED}) as night "
-        "where %(before)s::bigint is null or night_id < %(before)s "
-        "order by night_id desc limit %(rows)s",
-        {"before": before, "rows": NIGHT_ROWS},
+@router.get("/nights/{night_id}")
+def night_page(visit: Visiting, night_id: int) -> HTMLResponse:
+    """One night."""
+    connection, query = visit.connection, visit.request.query_params
+    outcomes = read_outcomes(connection, night_id)
+    # One that is not there is left out, as on the Fleet.
+    wanted = query.get("outcome", "")
+    wanted = wanted if wanted in outcomes else ""
+    found = outcomes[wanted] if wanted else sum(outcomes.values())
+    pages = max(1, -(-found // _TENANT_ROWS))
+    page = min(page_number(query.get("page", "")), pages)
+    return visit.page(
+        "night.html",
+        night=_read_night(connection, night_id),
+        outcomes=outcomes,
+        outcome=wanted,
+        tenants=_read_tenants(connection, night_id, wanted, page),
+        found=found,
+        page=page,
+        pages=pages,
+        shards=_read_shards(connection, night_id),
+        slowest=_read_slowest(connection, night_id),
+        failed=_read_failed(connection, night_id),
+        costs=_read_costs(connection, night_id),
     )
 
 
-def read_night(connection: Connection, night_id: int) -> Row:
+def _read_night(connection: Connection, night_id: int) -> Row:
     """One night.
 
     Raises:
@@ -45,7 +58,7 @@ def read_night(connection: Connection, night_id: int) -> Row:
         connection,
         "select *, exists (select from data_docs "  # noqa: S608
         "where data_docs.night_id = night.night_id and tenant_id is null) as has_docs "
-        f"from ({_TIMED}) as night where night_id = %(night)s",
+        f"from ({TIMED}) as night where night_id = %(night)s",
         {"night": night_id},
     )
     if found is None:
@@ -59,19 +72,19 @@ def read_outcomes(connection: Connection, night_id: int) -> dict[str, int]:
         connection,
         "select coalesce(outcome, %(under_way)s) as outcome, count(*) as tenants from ledger "
         "where night_id = %(night)s group by 1 order by 2 desc, 1",
-        {"night": night_id, "under_way": UNDER_WAY},
+        {"night": night_id, "under_way": _UNDER_WAY},
     )
     return {row["outcome"]: row["tenants"] for row in found}
 
 
-def read_tenants(connection: Connection, night_id: int, outcome: str, page: int) -> list[Row]:
+def _read_tenants(connection: Connection, night_id: int, outcome: str, page: int) -> list[Row]:
     """The tenants of a night, by their ids.
 
     Args:
         connection: an open connection.
         night_id: the night's number.
         outcome: only those; empty: all.
-        page: from 1, of so many as ``TENANT_ROWS``.
+        page: from 1, of so many as ``_TENANT_ROWS``.
     """
     return read_rows(
         connection,
@@ -82,14 +95,14 @@ def read_tenants(connection: Connection, night_id: int, outcome: str, page: int)
         {
             "night": night_id,
             "outcome": outcome,
-            "under_way": UNDER_WAY,
-            "rows": TENANT_ROWS,
-            "before": (page - 1) * TENANT_ROWS,
+            "under_way": _UNDER_WAY,
+            "rows": _TENANT_ROWS,
+            "before": (page - 1) * _TENANT_ROWS,
         },
     )
 
 
-def read_shards(connection: Connection, night_id: int) -> list[Row]:
+def _read_shards(connection: Connection, night_id: int) -> list[Row]:
     """Every attempt of every shard's tasks, with when it ran from the night's first task on.
 
     ``start`` and ``end`` are shares of the time from the first task's start to the last one's end.
@@ -110,11 +123,11 @@ def read_shards(connection: Connection, night_id: int) -> list[Row]:
           from shard_run where night_id = %(night)s
          order by array_position(%(stages)s, stage), shard, attempt
         """,
-        {"night": night_id, "stages": list(STAGES)},
+        {"night": night_id, "stages": list(_STAGES)},
     )
 
 
-def read_slowest(connection: Connection, night_id: int) -> list[Row]:
+def _read_slowest(connection: Connection, night_id: int) -> list[Row]:
     """The tenants that took longest, by the sum of their own parts, the longest first.
 
     The totals of the stages hold what was done for many at once, imports among it, and say how long
@@ -148,7 +161,7 @@ def read_slowest(connection: Connection, night_id: int) -> list[Row]:
     )
 
 
-def read_failed(connection: Connection, night_id: int) -> list[Row]:
+def _read_failed(connection: Connection, night_id: int) -> list[Row]:
     """The tenants that failed or were quarantined, with the reason."""
     return read_rows(
         connection,
@@ -160,7 +173,7 @@ def read_failed(connection: Connection, night_id: int) -> list[Row]:
     )
 
 
-def read_costs(connection: Connection, night_id: int) -> list[Row]:
+def _read_costs(connection: Connection, night_id: int) -> list[Row]:
     """What each part of the work cost: a tenant in the mean, and all together; the dearest first.
 
     The totals of the stages hold the parts, and are left out.

@@ -2,17 +2,80 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
 from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.operations import explain_policy
+from recfleet.pages._charts import tenant_charts
 from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
+from recfleet.pages._visit import Visit, Visiting
+from recfleet.pages._words import by_name
+from recfleet.quality import SAMPLE_LINES, read_advice, read_units
+from recfleet.releases import NotServedError, look_up
+from recfleet.settings import settings, suites_folder
 from recfleet.tenants import get_tenant
 
-NIGHTS = 120
+if TYPE_CHECKING:
+    from recfleet.releases import Recommended
+
+router = APIRouter()
+
+_NIGHTS = 120
 """So many are in the chart, and so many trials in the table besides."""
 _WEEKS = 52
 
 
-def read_standing(connection: Connection, tenant_id: str) -> Row:
+@router.get("/tenants/{tenant_id}")
+def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResponse:
+    """Everything about one tenant."""
+    customer = customer.strip()
+    connection = visit.connection
+    standing = _read_standing(connection, tenant_id)
+    nights = _read_nights(connection, tenant_id)
+    history = _read_history(connection, tenant_id)
+    volume = _read_volume(connection, tenant_id)
+    policy, policy_error = _read_policy(connection, tenant_id)
+    suites = suites_folder(settings().suites)
+    recommended, not_served = _customer_list(visit, standing, customer)
+    return visit.page(
+        "tenant.html",
+        tenant=standing,
+        models=_read_models(connection, tenant_id),
+        versions=_read_versions(connection, tenant_id),
+        live=_read_live(connection, tenant_id),
+        nights=nights,
+        history=history,
+        volume=volume,
+        quality=_read_quality(connection, tenant_id),
+        sample_lines=SAMPLE_LINES,
+        advice=read_advice(suites),
+        units=read_units(suites),
+        policy=policy,
+        policy_error=policy_error,
+        charts=tenant_charts(nights, history, volume),
+        customer=customer,
+        recommended=recommended,
+        not_served=not_served,
+    )
+
+
+def _customer_list(
+    visit: Visit, standing: Row, customer: str
+) -> tuple[list[Recommended] | None, str]:
+    """The customer's live list, or why there is none; None when nobody was asked for."""
+    if not customer:
+        return None, ""
+    try:
+        found = look_up(visit.connection, standing["tenant_id"], customer.replace("\x00", ""))
+    except NotServedError as error:
+        return None, by_name(standing["tenant_id"], standing["name"], str(error))
+    return found, ""
+
+
+def _read_standing(connection: Connection, tenant_id: str) -> Row:
     """One tenant with where it stands.
 
     Raises:
@@ -31,7 +94,7 @@ def read_standing(connection: Connection, tenant_id: str) -> Row:
     return found
 
 
-def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
+def _read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
     """Champion and previous, each with the night that put it in force, and its Airflow run.
 
     An earlier model that was gone back to is in force from then on, not since it was made.
@@ -46,7 +109,7 @@ def read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
     return {row["role"]: row for row in found}
 
 
-def read_versions(connection: Connection, tenant_id: str) -> list[Row]:
+def _read_versions(connection: Connection, tenant_id: str) -> list[Row]:
     """The versions that were put in force once, the newest first, with how each was judged then.
 
     ``left_at`` is when it was rolled back from, the last time; None: never.
@@ -68,7 +131,7 @@ def read_versions(connection: Connection, tenant_id: str) -> list[Row]:
     )
 
 
-def read_live(connection: Connection, tenant_id: str) -> Row | None:
+def _read_live(connection: Connection, tenant_id: str) -> Row | None:
     """The live release, with the shard that published it and that shard's place in Airflow."""
     return read_row(
         connection,
@@ -89,7 +152,7 @@ def read_live(connection: Connection, tenant_id: str) -> Row | None:
     )
 
 
-def read_nights(connection: Connection, tenant_id: str) -> list[Row]:
+def _read_nights(connection: Connection, tenant_id: str) -> list[Row]:
     """The newest nights of the tenant, the newest first, with every contender's numbers.
 
     Trials are counted apart, so that a long backfill crowds no real night out.
@@ -111,11 +174,11 @@ def read_nights(connection: Connection, tenant_id: str) -> list[Row]:
                  where tenant_id = %(tenant)s) as night
          where place <= %(nights)s order by night_id desc
         """,
-        {"tenant": tenant_id, "nights": NIGHTS},
+        {"tenant": tenant_id, "nights": _NIGHTS},
     )
 
 
-def read_history(connection: Connection, tenant_id: str) -> list[Row]:
+def _read_history(connection: Connection, tenant_id: str) -> list[Row]:
     """What was changed or decided, and by whom, the newest first.
 
     ``at`` is when on the nights' own clock, which need not be the wall's: of what no night did, as
@@ -145,7 +208,7 @@ def read_history(connection: Connection, tenant_id: str) -> list[Row]:
     )
 
 
-def read_volume(connection: Connection, tenant_id: str) -> list[Row]:
+def _read_volume(connection: Connection, tenant_id: str) -> list[Row]:
     """Purchase lines and customers of each seven days of the last year, the earliest first.
 
     They are counted back from the last purchase, or from the as-of time of the last night where
@@ -180,7 +243,7 @@ def read_volume(connection: Connection, tenant_id: str) -> list[Row]:
     )
 
 
-def read_quality(connection: Connection, tenant_id: str) -> list[Row]:
+def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
     """The results of the last night that judged the tenant's data, the failing ones first.
 
     Trials are left out: they looked at the data of back then.
@@ -202,7 +265,7 @@ def read_quality(connection: Connection, tenant_id: str) -> list[Row]:
     )
 
 
-def read_policy(connection: Connection, tenant_id: str) -> tuple[list[Row], str | None]:
+def _read_policy(connection: Connection, tenant_id: str) -> tuple[list[Row], str | None]:
     """The policy in force with where each value is from, and what is wrong with it, if anything is.
 
     Raises:

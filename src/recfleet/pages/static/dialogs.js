@@ -10,14 +10,14 @@ export function openDialogs() {
     }
     open(document.getElementById(button.dataset.opens));
   });
-  forgetWhatWasTold();
+  forgetNotice();
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.addEventListener("close", () => use(dialog));
   }
   for (const dialog of document.querySelectorAll("dialog[data-again]")) {
     dialog.close();
     open(dialog);
-    document.querySelector(`[data-told-in="${dialog.id}"]`)?.remove(); // The dialog tells it.
+    document.querySelector(`[data-shown-in="${dialog.id}"]`)?.remove(); // The dialog shows it.
   }
   // One answer is enough: a second click must not send it again. The button itself belongs to what
   // is sent, so it is out of use only afterwards.
@@ -56,11 +56,11 @@ function use(dialog) {
   for (const fields of dialog.querySelectorAll("fieldset")) fields.disabled = !dialog.open;
 }
 
-// What an action led here with is shown once: neither a reload nor a copied address tells it again.
-function forgetWhatWasTold() {
+// What an action led here with is shown once: neither a reload nor a copied address shows it again.
+function forgetNotice() {
   const here = new URL(window.location.href);
-  if (!here.searchParams.has("told")) return;
-  here.searchParams.delete("told");
+  if (!here.searchParams.has("notice")) return;
+  here.searchParams.delete("notice");
   window.history.replaceState(window.history.state, "", here);
 }
 

@@ -1,4 +1,4 @@
-"""What a page tells once, of the action that led to it: what was done, or why nothing was."""
+"""The notice after an action: a page shows once what was done, or why nothing was."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Told:
+class Notice:
     """It goes with the address that an action leads back to, signed, and is forgotten there."""
 
     said: str = ""

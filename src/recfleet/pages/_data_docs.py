@@ -1,0 +1,38 @@
+"""Great Expectations' own pages, with the ways back around them."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from recfleet.errors import NotFoundError
+from recfleet.pages import _content_policy
+from recfleet.pages._visit import Visiting
+from recfleet.quality import read_docs
+from recfleet.tenants import get_tenant
+
+router = APIRouter()
+
+
+@router.get("/nights/{night_id}/data-docs/")
+@router.get("/nights/{night_id}/data-docs/{tenant_id}")
+def data_docs_page(
+    visit: Visiting, night_id: int, tenant_id: str | None = None, *, bare: bool = False
+) -> HTMLResponse:
+    """Great Expectations' own page on a night's data, or on a tenant that failed in it.
+
+    Bare, it is the library's page alone; else it is in a frame, with the ways back around it.
+    """
+    page = read_docs(visit.connection, night_id, tenant_id)
+    if page is None:
+        raise NotFoundError(
+            f"Night {night_id} has no Data Docs{f' of {tenant_id}' if tenant_id else ''}: a night "
+            "has a summary once it is over, and a page for each tenant that failed, until they are "
+            "past retention."
+        )
+    if bare:
+        return HTMLResponse(page, headers={"Content-Security-Policy": _content_policy.DATA_DOCS})
+    tenant = None if tenant_id is None else get_tenant(visit.connection, tenant_id)
+    around = visit.page("docs.html", night_id=night_id, tenant=tenant)
+    around.headers["Content-Security-Policy"] = _content_policy.AROUND_DATA_DOCS
+    return around

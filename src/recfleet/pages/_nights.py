@@ -1,0 +1,43 @@
+"""The Nights page: which nights there were."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import HTMLResponse
+
+from recfleet.database import Connection, Row, read_rows
+from recfleet.pages._visit import Visiting
+
+_ROWS = 50
+
+router = APIRouter()
+
+
+@router.get("/nights")
+def nights_page(visit: Visiting, before: int | None = None) -> HTMLResponse:
+    """The newest nights, or those before a number."""
+    found = _read_recent(visit.connection, before)
+    return visit.page("nights.html", nights=found, before=before, page_rows=_ROWS)
+
+
+# The nights of a backfill are opened and closed together: each took what its own shards took.
+TIMED = """
+select night.*, began, extract(epoch from ended - began) as seconds
+  from night cross join lateral (
+    select coalesce(min(shard_run.started_at), night.started_at) as began,
+           coalesce(max(shard_run.finished_at), night.finished_at) as ended
+      from shard_run where kind = 'backfill' and shard_run.night_id = night.night_id) as own
+"""
+"""SQL: nights with when each began and how many seconds it took."""
+
+
+def _read_recent(connection: Connection, before: int | None = None) -> list[Row]:
+    """The newest nights of every kind, or those before a number, the newest first."""
+    return read_rows(
+        connection,
+        "select night_id, run_id, kind, is_trial, as_of, status, began, finished_at, "  # noqa: S608
+        f"summary ->> 'sentence' as sentence, seconds from ({TIMED}) as night "
+        "where %(before)s::bigint is null or night_id < %(before)s "
+        "order by night_id desc limit %(rows)s",
+        {"before": before, "rows": _ROWS},
+    )

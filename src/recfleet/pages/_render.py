@@ -1,0 +1,74 @@
+"""Templates to pages: what every template knows, and where the files for browsers are."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from recfleet.errors import ConfigurationError
+from recfleet.pages._airflow import PREFIX
+from recfleet.pages._links import Links
+from recfleet.pages._words import FILTERS
+from recfleet.settings import settings
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+_HERE = Path(__file__).parent
+STATIC = _HERE / "static"
+"""The folder of the files for browsers."""
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,  # whatever the file is called: text from tenants is never markup
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    environment.globals["static"] = static_path()
+    return environment
+
+
+@cache
+def static_path() -> str:
+    """Where the files for browsers are; changes with them, so that they may be kept for good."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return f"/static/{digest.hexdigest()[:12]}"
+
+
+def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """A template with what every page knows."""
+    root: str = request.scope.get("root_path", "")
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            root=root,
+            links=links_of(request),
+            path=request.url.path.removeprefix(root),
+            **context,
+        )
+    )
+    return HTMLResponse(text, status)
+
+
+def links_of(request: Request) -> Links:
+    """Addresses beside these pages; without settings, none of MLflow."""
+    root: str = request.scope.get("root_path", "")
+    try:
+        mlflow = settings().mlflow_url
+    except ConfigurationError:
+        mlflow = ""
+    return Links(airflow=root.removesuffix(PREFIX), mlflow=mlflow.rstrip("/"))

@@ -1,0 +1,82 @@
+"""What is said when something is in the way of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import psycopg2
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+
+from recfleet.pages._render import render
+from recfleet.pages._visit import NotLoggedInError, airflow_of
+from recfleet.web import ANSWERS, Answer, answer_errors
+
+
+def answer_trouble(app: FastAPI) -> None:
+    """Have the app answer errors with pages."""
+    answer_errors(app, _say, _ANSWERS)
+    for error, answer in _OF_REQUESTS.items():
+        app.add_exception_handler(error, answer)
+
+
+def _say(request: Request, answer: Answer) -> HTMLResponse:
+    return render(
+        request, "trouble.html", status=answer.status, title=answer.title, text=answer.text
+    )
+
+
+def _log_in(request: Request, error: Exception) -> Response:
+    if request.method not in ("GET", "HEAD"):
+        return _say(request, Answer(401, "Not logged in", f"{error} Nothing was done."))
+    back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(airflow_of(request).login_address(back_to), 302)
+
+
+_NO_SUCH_PAGE = Answer(404, "Not there", "There is no such page.")
+_NOT_OFFERED = Answer(
+    422,
+    "That cannot be done",
+    "The form holds something that it does not offer, and nothing was done.",
+)
+
+
+def _unreadable(request: Request, _: Exception) -> Response:
+    """An address or a form with something in it that cannot be."""
+    is_address = request.method in ("GET", "HEAD")
+    return _say(request, _NO_SUCH_PAGE if is_address else _NOT_OFFERED)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 500)
+    if status == 404:
+        return _say(request, _NO_SUCH_PAGE)
+    return _say(request, Answer(status, "That did not work", str(getattr(error, "detail", ""))))
+
+
+# What only somebody who looks at a page can be told.
+_TEXTS: dict[type[Exception], str] = {
+    psycopg2.OperationalError: "Airflow is up, and recfleet's database is not, or it takes too "
+    "long. Live lists cannot be read either while it is away. Have Postgres looked after (on one "
+    "machine, `recfleet status` says where its log is), then open the page again.",
+    **dict.fromkeys(
+        (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn),
+        "A table or column that this page reads is not there: bring the database up to date "
+        "(`recfleet up` does on one machine, the service recfleet-init with docker compose), then "
+        "open the page again.",
+    ),
+}
+
+_ANSWERS = {
+    **ANSWERS,
+    **{error: replace(ANSWERS[error], text=text) for error, text in _TEXTS.items()},
+}
+
+_OF_REQUESTS: dict[type[Exception], Callable[[Request, Exception], Response]] = {
+    NotLoggedInError: _log_in,
+    RequestValidationError: _unreadable,
+    HTTPException: _http,
+}
