@@ -8,30 +8,29 @@ on where it stopped.
 from __future__ import annotations
 
 import errno
-import resource
-import time
 import traceback
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import psycopg2
-import psycopg2.extras
 import structlog
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.errors import InfrastructureError, TenantError
+from recfleet.fleet.accounting import Accounts, accounted
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.record import (
     Night,
+    ShardRun,
     State,
     Step,
     TenantNight,
     get_night,
     record_steps,
     rows_in_state,
+    was_shard_begun,
 )
 from recfleet.settings import Settings, settings
 
@@ -50,18 +49,17 @@ _BATCH_MILLISECONDS = 4_000.0
 """Estimated work after which a batch is ended: about what a killed process may have to repeat."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Desk:
-    """What a stage works with: the night, the database, the settings, and what imports cost."""
+    """What a stage works with: the night, the database, the settings."""
 
     night: Night
     connection: Connection
     settings: Settings
     retried: bool
-    """Whether this shard's stage was begun before."""
-    import_seconds: dict[str, float] = field(default_factory=dict)
-    overhead: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """Seconds that belong to no tenant, by part: preparing, and writing the ledger."""
+    """Whether some of this work may have been done before."""
+    accounts: Accounts
+    """Where the cost of the task is added up: imports, preparing, and writing the ledger."""
 
 
 @dataclass(frozen=True)
@@ -154,48 +152,37 @@ def run_stage(
     try:
         night = get_night(connection, run_id)
         with alone(connection, night, shard, stage.name):
-            begun = _was_begun(connection, night, shard, stage.name)
-            desk = Desk(night, connection, settings(), retried=begun)
+            begun = was_shard_begun(connection, night.night_id, stage.name, shard)
             rows = rows_in_state(connection, night, shard, stage.takes)
             if onlooker.only is not None:
                 rows = [row for row in rows if row.tenant_id in onlooker.only]
             on_start(len(rows))
-            with _accounted(desk, stage.name, shard, attempt) as summaries:
-                summaries.append(_run_rows(stage, desk, rows, onlooker))
-        return summaries[0]
+            run = ShardRun(night.night_id, stage.name, shard, attempt)
+            with accounted(connection, run) as accounts:
+                desk = Desk(night, connection, settings(), retried=begun, accounts=accounts)
+                _run_rows(stage, desk, rows, onlooker)
+        return ShardSummary(accounts.tenants, accounts.failed)
     finally:
         connection.close()
 
 
-def _was_begun(connection: Connection, night: Night, shard: int, stage: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select exists (select from shard_run "
-            "where night_id = %s and shard = %s and stage = %s)",
-            (night.night_id, shard, stage),
-        )
-        [(begun,)] = cursor.fetchall()
-    return bool(begun)
-
-
 def _run_rows(
     stage: Stage[Any, Any], desk: Desk, rows: list[TenantNight], onlooker: Onlooker
-) -> ShardSummary:
+) -> None:
     if not rows:
-        return ShardSummary(0, 0)
+        return
     onlooker.begins(rows)
-    with _overhead(desk, "prepare"):
+    with desk.accounts.overhead("prepare"):
         prepared = stage.prepare(desk, rows)
         desk.connection.commit()
     onlooker.prepared(desk)
-    failed = done = 0
+    done = 0
     for batch in _batches(rows, stage.together):
         steps = _run_batch(stage, desk, batch, prepared, onlooker)
         onlooker.did(steps)
-        failed += sum(step.state == "failed" for step in steps)
+        desk.accounts.did(steps)
         if done // 100 < (done := done + len(batch)) // 100 or done == len(rows):
-            log.info(f"{stage.name}: {done} of {len(rows)} tenants", failed=failed)
-    return ShardSummary(len(rows), failed)
+            log.info(f"{stage.name}: {done} of {len(rows)} tenants", failed=desk.accounts.failed)
 
 
 def _batches(rows: list[TenantNight], together: int) -> Iterator[list[TenantNight]]:
@@ -262,8 +249,8 @@ def _end(
             raise
         if len(works) > 1:
             log.warning(f"{stage.name}: a batch failed, and its tenants are tried one by one")
-            desk.retried = True  # Some of it may be done.
-            return [step for work in works for step in _end(stage, desk, [work], prepared)]
+            again = replace(desk, retried=True)  # Some of it may be done.
+            return [step for work in works for step in _end(stage, again, [work], prepared)]
         [work] = works
         step = _failure(stage.name, work.row.tenant_id, error)
         return _end_together(stage, desk, [replace(work, made=step)], prepared)
@@ -281,7 +268,7 @@ def _end_together(
                 finished = stage.finish(desk, prepared, unfinished)
         made = dict(zip((work.row.tenant_id for work in unfinished), finished, strict=True))
         steps = [made.get(work.row.tenant_id, work.made) for work in works]
-        with _overhead(desk, "ledger"):
+        with desk.accounts.overhead("ledger"):
             record_steps(
                 desk.connection,
                 desk.night,
@@ -292,15 +279,6 @@ def _end_together(
                 was=stage.takes,
             )
     return steps
-
-
-@contextmanager
-def _overhead(desk: Desk, part: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        desk.overhead[part] += time.perf_counter() - started
 
 
 def _is_infrastructure(error: Exception) -> bool:
@@ -341,35 +319,3 @@ def alone(connection: Connection, night: Night, shard: int, stage: str) -> Itera
         cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (name,))
     connection.commit()
     yield  # The lock goes with the connection, however this process ends.
-
-
-@contextmanager
-def _accounted(desk: Desk, stage: str, shard: int, attempt: int) -> Iterator[list[ShardSummary]]:
-    """Write what the shard's task costs as a process."""
-    key = (desk.night.night_id, stage, shard, attempt)
-    with transaction(desk.connection), desk.connection.cursor() as cursor:
-        cursor.execute(
-            "insert into shard_run (night_id, stage, shard, attempt, started_at) "
-            "values (%s, %s, %s, %s, clock_timestamp()) "
-            "on conflict (night_id, stage, shard, attempt) "
-            "do update set started_at = excluded.started_at, finished_at = null",
-            key,
-        )
-    summaries: list[ShardSummary] = []
-    yield summaries
-    summary = summaries[0]
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    with transaction(desk.connection), desk.connection.cursor() as cursor:
-        cursor.execute(
-            "update shard_run set finished_at = clock_timestamp(), tenants = %s, failed = %s, "
-            "import_seconds = %s, overhead_seconds = %s, peak_mb = %s "
-            "where night_id = %s and stage = %s and shard = %s and attempt = %s",
-            (
-                summary.tenants,
-                summary.failed,
-                psycopg2.extras.Json(desk.import_seconds),
-                psycopg2.extras.Json(desk.overhead),
-                peak_mb,
-                *key,
-            ),
-        )

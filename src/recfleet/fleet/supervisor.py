@@ -31,11 +31,11 @@ from multiprocessing import Pipe
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
-from psycopg2.extras import Json
 
 from recfleet import models, quality, registry
 from recfleet.database import connect, transaction
 from recfleet.errors import InfrastructureError
+from recfleet.fleet.accounting import peak_mb
 from recfleet.fleet.stage_loop import (
     Desk,
     Onlooker,
@@ -47,7 +47,16 @@ from recfleet.fleet.stage_loop import (
     too_much_memory,
 )
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.record import Step, TenantNight, get_night, record_step, rows_in_state
+from recfleet.record import (
+    ShardCost,
+    ShardRun,
+    Step,
+    TenantNight,
+    end_shard_run,
+    get_night,
+    record_step,
+    rows_in_state,
+)
 from recfleet.settings import settings
 from recfleet.tenants import Policy
 
@@ -110,7 +119,7 @@ class _Messenger(Onlooker):
         self._pipe.send(("begins", {row.tenant_id: row.policy.time_budget_seconds for row in rows}))
 
     def prepared(self, desk: Desk) -> None:
-        self._pipe.send(("prepared", desk.import_seconds))
+        self._pipe.send(("prepared", desk.accounts.import_seconds))
 
     def turn(self, row: TenantNight) -> None:
         self._pipe.send(("turn", row.tenant_id))
@@ -377,27 +386,17 @@ class _Supervisor:
 
     def _write_sums(self) -> None:
         """Write what all children cost together, over what the last one wrote of itself."""
-        peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        cost = ShardCost(
+            tenants=self._done,
+            failed=self._failed,
+            import_seconds=self._import_seconds,
+            peak_mb=peak_mb(resource.RUSAGE_CHILDREN),
+        )
         with closing(connect(purpose=f"recfleet {self._stage.name}")) as connection:
             night = get_night(connection, self._run_id)
-            with transaction(connection), connection.cursor() as cursor:
-                cursor.execute(
-                    "update shard_run set tenants = %s, failed = %s, import_seconds = %s, "
-                    "peak_mb = %s, started_at = least(started_at, %s), "
-                    "finished_at = clock_timestamp() "
-                    "where night_id = %s and stage = %s and shard = %s and attempt = %s",
-                    (
-                        self._done,
-                        self._failed,
-                        Json(self._import_seconds),
-                        peak_mb,
-                        self._began,
-                        night.night_id,
-                        self._stage.name,
-                        self._shard,
-                        self._attempt,
-                    ),
-                )
+            run = ShardRun(night.night_id, self._stage.name, self._shard, self._attempt)
+            with transaction(connection):
+                end_shard_run(connection, run, cost, began=self._began)
 
 
 def _how_ended(status: int) -> str:

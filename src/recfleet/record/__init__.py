@@ -1,4 +1,4 @@
-"""The record: nights, the ledger, champions, approvals; these tables and their typed rows."""
+"""The record: nights, shard runs, the ledger, champions, approvals; these tables and their rows."""
 
 from recfleet.record.approvals import (
     ApprovalRequest,
@@ -49,6 +49,13 @@ from recfleet.record.nights import (
     open_night,
     write_left_out,
 )
+from recfleet.record.shard_runs import (
+    ShardCost,
+    ShardRun,
+    begin_shard_run,
+    end_shard_run,
+    was_shard_begun,
+)
 
 __all__ = [
     "FINAL_STATES",
@@ -68,16 +75,20 @@ __all__ = [
     "Planned",
     "Promote",
     "RollBack",
+    "ShardCost",
+    "ShardRun",
     "State",
     "Step",
     "TenantNight",
     "ask_for_approval",
+    "begin_shard_run",
     "begun_changes",
     "champions_of",
     "champions_since",
     "clear_intent",
     "count_waiting",
     "crown",
+    "end_shard_run",
     "end_waiting",
     "expire_requests",
     "get_champion",
@@ -96,6 +107,7 @@ __all__ = [
     "rows_in_state",
     "shards_with_work",
     "was_rolled_back",
+    "was_shard_begun",
     "who_crowns",
     "write_left_out",
     "write_plan",

@@ -67,7 +67,7 @@ class _Tools:
     def registry(self, desk: Desk) -> Registry:
         """MLflow, imported when the first tenant is promoted."""
         if self._registry is None:
-            desk.import_seconds["mlflow"] = registry.load_library()
+            desk.accounts.imported("mlflow", registry.load_library())
             self._registry = Registry(desk.settings.mlflow_store_url, self.artifacts)
         return self._registry
 
@@ -75,7 +75,7 @@ class _Tools:
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     from recfleet import models
 
-    desk.import_seconds["implicit"] = models.load_library()
+    desk.accounts.imported("implicit", models.load_library())
     tenant_ids = [row.tenant_id for row in rows]
     return _Tools(
         artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),

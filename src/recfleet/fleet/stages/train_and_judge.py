@@ -48,7 +48,7 @@ class _Tools:
     def registry(self, desk: Desk) -> Registry:
         """MLflow, imported when the first challenger is to be logged."""
         if self._registry is None:
-            desk.import_seconds["mlflow"] = registry.load_library()
+            desk.accounts.imported("mlflow", registry.load_library())
             self._registry = Registry(desk.settings.mlflow_store_url, self.artifacts)
             self._registry.prepare(self.tenant_ids)
         return self._registry
@@ -69,7 +69,7 @@ class _Judged:
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     from recfleet import models
 
-    desk.import_seconds["implicit"] = models.load_library()
+    desk.accounts.imported("implicit", models.load_library())
     tenant_ids = [row.tenant_id for row in rows]
     champions = champions_of(desk.connection, desk.night, tenant_ids)
     standings = read_standings(desk.connection, rows, champions, desk.night)

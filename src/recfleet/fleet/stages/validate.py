@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def _prepare(desk: Desk, rows: list[TenantNight]) -> Validation:
     from recfleet import quality
 
-    desk.import_seconds["great_expectations"] = quality.load_library()
+    desk.accounts.imported("great_expectations", quality.load_library())
     validation = quality.validate(
         desk.connection,
         [row.tenant_id for row in rows],

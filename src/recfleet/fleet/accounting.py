@@ -1,0 +1,71 @@
+"""What a shard's task costs as a process: imports, overhead, memory, and tenants done for it."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from recfleet.database import Connection, transaction
+from recfleet.record import ShardCost, ShardRun, Step, begin_shard_run, end_shard_run
+
+
+class Accounts:
+    """Adds up what a task costs while it works."""
+
+    def __init__(self) -> None:
+        self.tenants = 0
+        self.failed = 0
+        self.import_seconds: dict[str, float] = {}
+        """Library -> seconds that its import took."""
+        self._overhead: defaultdict[str, float] = defaultdict(float)
+
+    def imported(self, library: str, seconds: float) -> None:
+        """Count the import of a library; nothing where it was in memory already."""
+        self.import_seconds[library] = seconds
+
+    @contextmanager
+    def overhead(self, part: str) -> Iterator[None]:
+        """Count the block's seconds as that part's, which belongs to no tenant."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._overhead[part] += time.perf_counter() - started
+
+    def did(self, steps: Sequence[Step]) -> None:
+        """Count tenants whose steps are on record."""
+        self.tenants += len(steps)
+        self.failed += sum(step.state == "failed" for step in steps)
+
+    def cost(self) -> ShardCost:
+        """What this process has cost until now."""
+        return ShardCost(
+            tenants=self.tenants,
+            failed=self.failed,
+            import_seconds=self.import_seconds,
+            peak_mb=peak_mb(resource.RUSAGE_SELF),
+            overhead_seconds=self._overhead,
+        )
+
+
+@contextmanager
+def accounted(connection: Connection, run: ShardRun) -> Iterator[Accounts]:
+    """Write what the block costs as a run of the shard; of one that raises, only its begin."""
+    with transaction(connection):
+        begin_shard_run(connection, run)
+    accounts = Accounts()
+    yield accounts
+    with transaction(connection):
+        end_shard_run(connection, run, accounts.cost())
+
+
+def peak_mb(who: int) -> float:
+    """Memory in use at the highest, in megabytes.
+
+    Args:
+        who: ``resource.RUSAGE_SELF``, or ``RUSAGE_CHILDREN`` for the largest child that has ended.
+    """
+    return resource.getrusage(who).ru_maxrss / 1024
