@@ -75,7 +75,7 @@ def _run_shard(stage: str, shard: int) -> None:
 def plan() -> list[int]:
     """Choose the tenants, pack them into shards, write the ledger."""
     from recfleet.errors import RecfleetError
-    from recfleet.fleet.plan import plan as plan_night
+    from recfleet.fleet.plan import plan_night
 
     context: Any = get_current_context()
     run = context["dag_run"]
@@ -108,7 +108,7 @@ def shard_night(shard: int) -> None:
 @task(trigger_rule="all_done")
 def decide() -> None:
     """See all verdicts before anything is changed."""
-    from recfleet.fleet.decide import decide as decide_night
+    from recfleet.fleet.decide import decide_night
 
     context: Any = get_current_context()
     try:
@@ -154,7 +154,7 @@ def ask_people() -> None:
 @task(trigger_rule="all_done")
 def close() -> None:
     """Sum up the night."""
-    from recfleet.fleet.close import close as close_night
+    from recfleet.fleet.close import close_night
 
     context: Any = get_current_context()
     try:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from recfleet.database import Connection, copy_rows
-from recfleet.fleet.close import Summary, close
-from recfleet.fleet.decide import decide
-from recfleet.fleet.plan import plan
+from recfleet.fleet.close import NightSummary, close_night
+from recfleet.fleet.decide import decide_night
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.tenants import add_tenants
@@ -91,16 +91,16 @@ def _draw(draws: np.random.Generator, choices: int) -> int:
 
 def run_night(
     run_id: str, as_of: datetime, conf: Mapping[str, Any] | None = None, *, attempt: int = 1
-) -> Summary:
+) -> NightSummary:
     """A night from plan to close, stage after stage, as the DAG does it."""
-    shards = plan(run_id, None, as_of, conf or {})
+    shards = plan_night(run_id, None, as_of, conf or {})
     for stage in ("validate", "train_and_judge"):
         for shard in shards:
             run_stage(STAGES[stage], run_id, shard, attempt=attempt)
-    decide(run_id)
+    decide_night(run_id)
     for shard in shards:
         run_stage(STAGES["publish"], run_id, shard, attempt=attempt)
-    return close(run_id)
+    return close_night(run_id)
 
 
 def outcomes(connection: Connection, run_id: str) -> dict[str, str]:

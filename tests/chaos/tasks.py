@@ -25,9 +25,9 @@ import tqdm.auto
 
 from recfleet import quality, registry
 from recfleet.errors import InfrastructureError
-from recfleet.fleet.close import close
-from recfleet.fleet.decide import decide
-from recfleet.fleet.plan import plan
+from recfleet.fleet.close import close_night
+from recfleet.fleet.decide import decide_night
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import Desk, Stage
 from recfleet.fleet.stages import STAGES
 from recfleet.fleet.stopwatch import Stopwatch
@@ -70,12 +70,12 @@ def phases(run_id: str, occasion: Occasion, work: Path) -> Iterator[list[Task]]:
     """A night's tasks; those of one phase run side by side."""
     conf = {"as_of": occasion.as_of.isoformat(), "tenants": list(occasion.tenants)}
     yield [Task("plan", lambda _: _plan(run_id, occasion, conf))]
-    shards = plan(run_id, None, occasion.as_of, conf)  # as it was planned
+    shards = plan_night(run_id, None, occasion.as_of, conf)  # as it was planned
     for name in ("validate", "train_and_judge"):
         yield [_stage_task(name, run_id, shard, work) for shard in shards]
-    yield [Task("decide", lambda _: _ignore(decide(run_id)))]
+    yield [Task("decide", lambda _: _ignore(decide_night(run_id)))]
     yield [_stage_task("publish", run_id, shard, work) for shard in shards]
-    yield [Task("close", lambda _: _ignore(close(run_id)))]
+    yield [Task("close", lambda _: _ignore(close_night(run_id)))]
 
 
 def _ignore(_: object) -> None:
@@ -83,7 +83,7 @@ def _ignore(_: object) -> None:
 
 
 def _plan(run_id: str, occasion: Occasion, conf: dict[str, Any]) -> None:
-    plan(run_id, None, occasion.as_of, conf)
+    plan_night(run_id, None, occasion.as_of, conf)
 
 
 def _stage_task(name: str, run_id: str, shard: int, work: Path) -> Task:

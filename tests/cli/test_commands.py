@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from recfleet.cli import app
 from recfleet.database import Connection
 from recfleet.errors import RecfleetError
-from recfleet.fleet.plan import plan
+from recfleet.fleet.plan import plan_night
 from recfleet.settings import Settings
 from tests.aging import days_pass
 from tests.nights import START, WEEK, run_night, shop
@@ -132,7 +132,7 @@ def test_the_urgent_come_first(connection: Connection, fleet: None) -> None:
 
 
 def test_a_night_of_named_tenants_is_shown_before_it_is_summed_up(fleet: None) -> None:
-    plan("named", None, AS_OF, {"tenants": ["alpha"]})
+    plan_night("named", None, AS_OF, {"tenants": ["alpha"]})
     assert "alpha" in _run("night", "show", "named")
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection, connect
-from recfleet.fleet.close import close
-from recfleet.fleet.decide import decide
-from recfleet.fleet.plan import plan
+from recfleet.fleet.close import close_night
+from recfleet.fleet.decide import decide_night
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES, publish
 from recfleet.operations.modes import set_mode
@@ -36,18 +36,18 @@ LIVE = (
 
 
 def _judge(run_id: str, as_of: datetime) -> list[int]:
-    shards = plan(run_id, None, as_of, {})
+    shards = plan_night(run_id, None, as_of, {})
     for stage in ("validate", "train_and_judge"):
         for shard in shards:
             run_stage(STAGES[stage], run_id, shard)
-    decide(run_id)
+    decide_night(run_id)
     return shards
 
 
 def _publish(run_id: str, shards: list[int]) -> None:
     for shard in shards:
         run_stage(STAGES["publish"], run_id, shard)
-    close(run_id)
+    close_night(run_id)
 
 
 def _set(connection: Connection, mode: Mode) -> None:

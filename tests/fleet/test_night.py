@@ -11,8 +11,8 @@ import pytest
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
-from recfleet.fleet.close import close
-from recfleet.fleet.plan import plan
+from recfleet.fleet.close import close_night
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
@@ -83,10 +83,10 @@ def test_a_night_of_named_tenants_says_of_how_many_it_is(
     )
     conf = {"tenants": ["asked"]}
 
-    plan("named", None, START + WEEK, conf)
+    plan_night("named", None, START + WEEK, conf)
     assert query(connection, said, "named") == [(1, None)]
     assert run_night("named", START + WEEK, conf).left_out == 1
-    assert close("named").sentence().startswith("1 of 2 tenants: ")
+    assert close_night("named").sentence().startswith("1 of 2 tenants: ")
     assert query(connection, said, "named")[0][0] == 1
 
     run_night("fleet", START + 2 * WEEK)
@@ -217,9 +217,9 @@ def test_a_tenant_that_sells_nothing_any_more(connection: Connection, stack: Set
 def test_a_conf_that_cannot_be_used_writes_nothing(connection: Connection, stack: Settings) -> None:
     shop(connection, "steady")
     with pytest.raises(UnknownTenantError, match=r"no tenant 'stedy'\. Did you mean 'steady'"):
-        plan("typo", None, START, {"tenants": ["stedy"]})
+        plan_night("typo", None, START, {"tenants": ["stedy"]})
     with pytest.raises(BadInputError, match="no date"):
-        plan("typo", None, START, {"as_of": "soon"})
+        plan_night("typo", None, START, {"as_of": "soon"})
     assert query(connection, "select count(*) from night") == [(0,)]
 
 
@@ -228,7 +228,7 @@ def test_a_night_that_died_is_finished_by_the_next_attempt(
 ) -> None:
     """Dies between moving MLflow's aliases and switching in Postgres: no second version, no run."""
     shop(connection, "steady")
-    shards = plan("night", None, START + 12 * WEEK, {})
+    shards = plan_night("night", None, START + 12 * WEEK, {})
     for stage in ("validate", "train_and_judge"):
         run_stage(STAGES[stage], "night", shards[0])
 
@@ -249,11 +249,11 @@ def test_a_night_that_died_is_finished_by_the_next_attempt(
 
 
 def test_a_shard_that_never_ended_counts_as_failed(connection: Connection, stack: Settings) -> None:
-    from recfleet.fleet.close import close
+    from recfleet.fleet.close import close_night
 
     shop(connection, "steady")
-    plan("night", None, START + 12 * WEEK, {})
-    summary = close("night")
+    plan_night("night", None, START + 12 * WEEK, {})
+    summary = close_night("night")
     assert summary.failed
     assert query(connection, "select status from night") == [("failed",)]
     [(reason,)] = query(connection, "select reason from ledger")

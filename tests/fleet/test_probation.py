@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection
-from recfleet.fleet.close import close
-from recfleet.fleet.decide import decide
+from recfleet.fleet.close import close_night
+from recfleet.fleet.decide import decide_night
 from recfleet.fleet.evidence import read_standings
-from recfleet.fleet.plan import plan
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
@@ -88,10 +88,10 @@ def _live(connection: Connection) -> list[tuple[Any, ...]]:
 
 
 def _up_to_publish(run_id: str, as_of: datetime) -> None:
-    plan(run_id, None, as_of, {})
+    plan_night(run_id, None, as_of, {})
     for stage in ("validate", "train_and_judge"):
         run_stage(STAGES[stage], run_id, 0)
-    decide(run_id)
+    decide_night(run_id)
 
 
 def _die(*_: object, **__: object) -> None:
@@ -167,7 +167,7 @@ def test_a_rollback_that_never_ended_is_taken_back(
     registry = _registry(stack)
     assert registry.aliases("shop") == Aliases(champion=1, previous=None)
 
-    assert close("died").failed
+    assert close_night("died").failed
 
     assert registry.aliases("shop") == Aliases(champion=2, previous=1)
     tags = registry.get_version("shop", 2).tags

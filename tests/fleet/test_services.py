@@ -17,9 +17,9 @@ import pytest
 from recfleet import quality, registry
 from recfleet.database import Connection, connect
 from recfleet.errors import InfrastructureError
-from recfleet.fleet.close import close
-from recfleet.fleet.decide import decide
-from recfleet.fleet.plan import plan
+from recfleet.fleet.close import close_night
+from recfleet.fleet.decide import decide_night
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stages import STAGES
 from recfleet.fleet.supervisor import run_supervised
 from recfleet.local import PostgresServer
@@ -69,9 +69,9 @@ def _ends_well(connection: Connection, stack: Settings, run_id: str, *names: str
     """Another attempt goes on from where the last one stopped, and nothing is lost or doubled."""
     _stages(run_id, *names, attempt=2)
     if "publish" not in names:
-        decide(run_id)
+        decide_night(run_id)
         _stages(run_id, "publish")
-    assert not close(run_id).failed
+    assert not close_night(run_id).failed
     assert outcomes(connection, run_id) == dict.fromkeys(SHOPS, "first model")
     assert query(
         connection,
@@ -147,9 +147,9 @@ def _end_who_waits(connection: Connection) -> None:
 def test_a_connection_lost_in_the_middle_of_copy(
     connection: Connection, stack: Settings, shops: tuple[str, ...]
 ) -> None:
-    plan("night", None, FIRST, {})
+    plan_night("night", None, FIRST, {})
     _stages("night", "validate", "train_and_judge")
-    decide("night")
+    decide_night("night")
     with connection.cursor() as cursor:
         cursor.execute(
             "create function stop() returns trigger language plpgsql as "
@@ -180,7 +180,7 @@ def test_a_connection_lost_while_a_tenant_is_read(
 ) -> None:
     stages = ["validate", "train_and_judge"]
     at = stages.index(stage)
-    plan("night", None, FIRST, {})
+    plan_night("night", None, FIRST, {})
     _stages("night", *stages[:at])
     states = _states(connection)
     url = stack.database_url
@@ -228,10 +228,10 @@ def test_mlflow_goes_away_in_the_middle_of_a_stage(
     tables = {"runs": "runs", "versions": "model_versions", "aliases": "registered_model_aliases"}
     stage, table = at.split(maxsplit=1)[0], tables[at.split()[1]]
     before = ["validate"] if stage == "train_and_judge" else ["validate", "train_and_judge"]
-    plan("night", None, FIRST, {})
+    plan_night("night", None, FIRST, {})
     _stages("night", *before)
     if stage == "publish":
-        decide("night")
+        decide_night("night")
     states = _states(connection)
     url, database = stack.mlflow_store_url, stack.mlflow_store_url.rsplit("/", 1)[-1]
 
@@ -257,16 +257,16 @@ def test_what_mlflow_could_not_take_tonight_is_done_the_next_night(
     postgres_server: PostgresServer,
 ) -> None:
     database = stack.mlflow_store_url.rsplit("/", 1)[-1]
-    plan("night", None, FIRST, {})
+    plan_night("night", None, FIRST, {})
     _stages("night", "validate", "train_and_judge")
-    decide("night")
+    decide_night("night")
     _away(postgres_server, database)
     with pytest.raises(InfrastructureError):
         _stages("night", "publish")
 
     # MLflow was asked before any promotion was begun: there is none to take back.
     assert query(connection, "select count(*) from ledger where intent is not null") == [(0,)]
-    assert close("night").failed
+    assert close_night("night").failed
     assert query(connection, "select status, summary ->> 'sentence' from night") == [
         ("failed", "3 tenants: 3 failed")
     ]
@@ -310,7 +310,7 @@ def test_the_artifacts_disk_is_full(
 ) -> None:
     folder = Path(stack.artifact_root.removeprefix("file://"))
     with _small_disk(folder, 100_000) as leave:
-        plan("night", None, FIRST, {})
+        plan_night("night", None, FIRST, {})
         _stages("night", "validate")
         leave(24)
         with pytest.raises(InfrastructureError, match="No space left on device"):
@@ -353,12 +353,12 @@ def _in_a_small_space(
     connection: Connection, stack: Settings, leave: Callable[[int], None]
 ) -> None:
     """The night's lists go to a disk on which there is no room for them."""
-    plan("night", None, FIRST, {})
+    plan_night("night", None, FIRST, {})
     with connection.cursor() as cursor:
         cursor.execute("alter table recommendation_night_1 set tablespace small")
     connection.commit()
     _stages("night", "validate", "train_and_judge")
-    decide("night")
+    decide_night("night")
     with pytest.raises(psycopg2.OperationalError, match="No space left on device"):
         _stages("night", "publish")
     assert "failed" not in _states(connection)

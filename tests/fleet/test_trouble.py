@@ -10,9 +10,9 @@ import pytest
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
-from recfleet.fleet.close import close
-from recfleet.fleet.decide import decide
-from recfleet.fleet.plan import plan
+from recfleet.fleet.close import close_night
+from recfleet.fleet.decide import decide_night
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
@@ -34,10 +34,10 @@ def _die(*_: object, **__: object) -> None:
 
 
 def _up_to_publish(run_id: str, as_of: datetime) -> None:
-    plan(run_id, None, as_of, {})
+    plan_night(run_id, None, as_of, {})
     for stage in ("validate", "train_and_judge"):
         run_stage(STAGES[stage], run_id, 0)
-    decide(run_id)
+    decide_night(run_id)
 
 
 def _reason(connection: Connection, run_id: str) -> str:
@@ -71,7 +71,7 @@ def test_a_promotion_that_never_ended_is_taken_back(
     registry = _registry(stack)
     assert registry.aliases("shop") == Aliases(champion=2, previous=1)
 
-    assert close("died").failed
+    assert close_night("died").failed
 
     assert registry.aliases("shop") == Aliases(champion=1, previous=None)
     assert registry.get_version("shop", 2).tags["verdict"] == "not promoted"
@@ -90,7 +90,7 @@ def test_a_first_model_that_never_ended_leaves_no_champion(
         patch.setattr("recfleet.releases.switch_live", _die)
         with pytest.raises(KeyboardInterrupt):
             run_stage(STAGES["publish"], "died", 0)
-    close("died")
+    close_night("died")
     assert _registry(stack).aliases("shop") == Aliases(champion=None, previous=None)
 
 
@@ -129,7 +129,7 @@ def test_an_as_of_in_the_future_is_refused(connection: Connection, stack: Settin
     shop(connection, "shop")
     soon = (datetime.now(UTC) + timedelta(days=3)).isoformat()
     with pytest.raises(BadInputError, match="lies in the future"):
-        plan("typo", None, FIRST, {"as_of": soon})
+        plan_night("typo", None, FIRST, {"as_of": soon})
 
 
 def test_a_feed_that_brings_nothing_usable_is_quarantined(

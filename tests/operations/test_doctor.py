@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from recfleet.audit import read_entries, what_changed
 from recfleet.cli import app
 from recfleet.database import Connection, connect
-from recfleet.fleet.plan import plan
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.local import PostgresServer
@@ -421,7 +421,7 @@ def test_a_mode_that_was_changed_behind_the_audits_back(fleet: Connection, stack
 
 def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: Settings) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
-    plan("stuck", None, START + 25 * WEEK, {})
+    plan_night("stuck", None, START + 25 * WEEK, {})
     assert _found(fleet, stack) == []
     days_pass(fleet, stack, 0.3)
     [finding] = _found(fleet, stack)
@@ -437,7 +437,7 @@ def test_a_night_whose_task_lives_is_not_stuck(
     fleet: Connection, stack: Settings, database_url: str
 ) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
-    plan("slow", None, START + 25 * WEEK, {})
+    plan_night("slow", None, START + 25 * WEEK, {})
     [(night_id,)] = query(fleet, "select night_id from night where run_id = 'slow'")
     with fleet.cursor() as cursor:
         cursor.execute(
@@ -462,7 +462,7 @@ def test_a_night_whose_task_lives_is_not_stuck(
 
 def test_tenants_left_under_way_in_a_night_that_ended(fleet: Connection, stack: Settings) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
-    plan("odd", None, START + 25 * WEEK, {})
+    plan_night("odd", None, START + 25 * WEEK, {})
     _change(fleet, "update night set status = 'done', finished_at = now() where run_id = 'odd'")
     assert _found(fleet, stack) == []  # It may be ending just now.
     days_pass(fleet, stack, 0.3)
@@ -476,7 +476,7 @@ def dead_promotion(fleet: Connection, stack: Settings, monkeypatch: pytest.Monke
     """A night that died after MLflow's aliases had moved and before anything was on record."""
     as_of = START + 25 * WEEK
     shop(fleet, "cherry", seed=4, weeks=range(12, 25))
-    shards = plan("dead", None, as_of, {"tenants": ["cherry"]})
+    shards = plan_night("dead", None, as_of, {"tenants": ["cherry"]})
     for stage in ("validate", "train_and_judge"):
         run_stage(STAGES[stage], "dead", shards[0])
 

@@ -32,9 +32,9 @@ from hypothesis.stateful import (
 
 from recfleet.database import Connection
 from recfleet.errors import RecfleetError
-from recfleet.fleet.close import close
-from recfleet.fleet.decide import decide
-from recfleet.fleet.plan import plan
+from recfleet.fleet.close import close_night
+from recfleet.fleet.decide import decide_night
+from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.operations.approvals import approve, list_waiting, reject
@@ -241,14 +241,16 @@ class Stories(RuleBasedStateMachine):
 
     def _plan(self) -> _Night:
         run_id = f"night-{next(_numbers)}"
-        return _Night(run_id, plan(run_id, None, self._as_of(), {"tenants": self._ids(["a", "b"])}))
+        return _Night(
+            run_id, plan_night(run_id, None, self._as_of(), {"tenants": self._ids(["a", "b"])})
+        )
 
     def _step(self, night: _Night) -> None:
         step = STEPS[night.done]
         if step == "decide":
-            decide(night.run_id)
+            decide_night(night.run_id)
         elif step == "close":
-            close(night.run_id)
+            close_night(night.run_id)
         else:
             for shard in night.shards:
                 run_stage(STAGES[step], night.run_id, shard, attempt=night.attempt)

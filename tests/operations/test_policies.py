@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recfleet.audit import read_entries, what_changed
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
-from recfleet.fleet.plan import plan
+from recfleet.fleet.plan import plan_night
 from recfleet.operations.policies import (
     _apply,
     _nested,
@@ -289,7 +289,7 @@ def test_a_night_writes_down_that_the_fleets_policy_is_another(
     connection: Connection, stack: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = "select tenant_id, actor, facts -> 'changes' from audit order by audit_id"
-    plan("as in the code", None, START, {})
+    plan_night("as in the code", None, START, {})
     assert query(connection, entries) == []
 
     file = tmp_path / "fleet.toml"
@@ -298,7 +298,7 @@ def test_a_night_writes_down_that_the_fleets_policy_is_another(
     for name in ("first", "second", "second"):
         add_tenants(connection, {name: name})
         connection.commit()
-        plan(name, None, START, {})
+        plan_night(name, None, START, {})
     changes = {
         "minimum_gain": {"from": 0.005, "to": 0.1},
         "recipe.factors": {"from": 128, "to": 64},
@@ -306,7 +306,7 @@ def test_a_night_writes_down_that_the_fleets_policy_is_another(
     assert query(connection, entries) == [(None, "scheduler", changes)]
 
     file.write_text("minimum_gain = 0.1\n", encoding="utf-8")
-    plan("third", None, START, {})
+    plan_night("third", None, START, {})
     assert query(connection, entries)[1:] == [
         (None, "scheduler", {"recipe.factors": {"from": 64, "to": 128}})
     ]

@@ -12,7 +12,7 @@ def plan() -> list[int]:
     """As many shards as tenants."""
     import os
 
-    from recfleet.fleet.plan import plan as plan_night
+    from recfleet.fleet.plan import plan_night
     from recfleet.settings import settings
 
     context: Any = get_current_context()

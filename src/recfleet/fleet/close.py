@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Summary:
+class NightSummary:
     """A night in numbers."""
 
     tenants: int
@@ -72,7 +72,7 @@ def failed_share(outcomes: Mapping[str, int]) -> float:
     return outcomes.get("failed", 0) / busy if busy else 0.0
 
 
-def close(run_id: str) -> Summary:
+def close_night(run_id: str) -> NightSummary:
     """Sum up the night, once everything else has ended; safe to run again."""
     connection = connect(purpose="recfleet close")
     try:
@@ -105,7 +105,7 @@ def _fail_unfinished(connection: Connection, night: Night) -> None:
         )
 
 
-def _summarize(connection: Connection, night: Night) -> Summary:
+def _summarize(connection: Connection, night: Night) -> NightSummary:
     outcomes = dict(
         _rows(
             connection,
@@ -126,7 +126,7 @@ def _summarize(connection: Connection, night: Night) -> Summary:
         "where night_id = %(night)s group by key order by key",
         night,
     )
-    return Summary(
+    return NightSummary(
         tenants=sum(outcomes.values()),
         outcomes=outcomes,
         failed_share=failed_share(outcomes),
@@ -170,7 +170,7 @@ def _rows(connection: Connection, query: str, night: Night) -> list[Any]:
         return cursor.fetchall()
 
 
-def _write(connection: Connection, night: Night, summary: Summary) -> None:
+def _write(connection: Connection, night: Night, summary: NightSummary) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "update night set status = %s, finished_at = clock_timestamp(), summary = %s "

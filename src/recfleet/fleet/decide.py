@@ -36,7 +36,7 @@ class FleetVerdicts:
         return self.changes > least and self.changes > share * self.tenants
 
 
-def decide(run_id: str) -> FleetVerdicts:
+def decide_night(run_id: str) -> FleetVerdicts:
     """Hold changes of champion for a person: all when suspiciously many, else as policies ask.
 
     Rolling back is a safety measure, which no policy holds; the brake does, for a broken feed makes

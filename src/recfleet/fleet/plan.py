@@ -87,7 +87,7 @@ class Prospect:
         return Planned(*facts, shard, self.estimated_ms, self.basis, tenant.policy)
 
 
-def plan(
+def plan_night(
     run_id: str, logical_date: datetime | None, default_as_of: datetime, conf: Mapping[str, Any]
 ) -> list[int]:
     """Write the night's plan, once: asked again for the same run, the plan stays as it is.

@@ -16,8 +16,8 @@ import structlog
 
 from recfleet.audit import OF_BACKFILL, Entry, append_entries
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet.close import close
-from recfleet.fleet.decide import decide
+from recfleet.fleet.close import close_night
+from recfleet.fleet.decide import decide_night
 from recfleet.fleet.plan import place
 from recfleet.fleet.stages import PUBLISH, TRAIN_AND_JUDGE, VALIDATE
 from recfleet.fleet.supervisor import import_ahead, run_supervised
@@ -213,7 +213,7 @@ def decide_backfill(run_id: str) -> list[int]:
     night = _promoting(run_id)
     if night is None:
         return []
-    decide(night.run_id)
+    decide_night(night.run_id)
     connection = connect(purpose="recfleet backfill decide")
     try:
         return shards_with_work(connection, night)
@@ -252,6 +252,6 @@ def close_backfill(run_id: str) -> BackfillSummary:
         connection.commit()
     finally:
         connection.close()
-    summary = sum_up([close(night.run_id).outcomes for night in nights])
+    summary = sum_up([close_night(night.run_id).outcomes for night in nights])
     log.info(summary.sentence())
     return summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from recfleet.fleet.close import close
+from recfleet.fleet.close import close_night
 from recfleet.fleet.intents import mend_intents
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import FINAL_STATES, Night, get_night
@@ -83,7 +83,7 @@ def _find_nights(tools: Tools, _: Collection[str] | None) -> Iterator[Finding]:
 
 
 def _close(tools: Tools, finding: Finding) -> None:
-    close(_night(tools, finding).run_id)
+    close_night(_night(tools, finding).run_id)
 
 
 def _find_intents(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
