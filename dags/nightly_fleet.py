@@ -47,8 +47,7 @@ LATENESS = timedelta(minutes=10)
 def _run_shard(stage: str, shard: int) -> None:
     """Run a stage over a shard within its Airflow task, and name the task for people."""
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.fleet.stages import STAGES
-    from recfleet.fleet.supervisor import run_supervised
+    from recfleet.fleet import STAGES, run_supervised
 
     context: Any = get_current_context()
 
@@ -75,7 +74,7 @@ def _run_shard(stage: str, shard: int) -> None:
 def plan() -> list[int]:
     """Choose the tenants, pack them into shards, write the ledger."""
     from recfleet.errors import RecfleetError
-    from recfleet.fleet.plan import plan_night
+    from recfleet.fleet import plan_night
 
     context: Any = get_current_context()
     run = context["dag_run"]
@@ -108,7 +107,7 @@ def shard_night(shard: int) -> None:
 @task(trigger_rule="all_done")
 def decide() -> None:
     """See all verdicts before anything is changed."""
-    from recfleet.fleet.decide import decide_night
+    from recfleet.fleet import decide_night
 
     context: Any = get_current_context()
     try:
@@ -154,7 +153,7 @@ def ask_people() -> None:
 @task(trigger_rule="all_done")
 def close() -> None:
     """Sum up the night."""
-    from recfleet.fleet.close import close_night
+    from recfleet.fleet import close_night
 
     context: Any = get_current_context()
     try:
@@ -173,7 +172,7 @@ def close() -> None:
 def document_quality() -> None:
     """Render Great Expectations' Data Docs: a summary, and a page for each failing tenant."""
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.fleet.data_docs import document_quality as document_night
+    from recfleet.fleet import document_quality as document_night
 
     context: Any = get_current_context()
     try:

@@ -51,7 +51,7 @@ def _note(dag_run: DagRun) -> None:
 
 
 def _of_night(connection: Connection, dag_run: DagRun) -> str | None:
-    from recfleet.fleet.report import night_sentence
+    from recfleet.fleet import night_sentence
 
     return night_sentence(connection, dag_run.run_id)
 

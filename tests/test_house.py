@@ -217,6 +217,8 @@ HEAVY: dict[str, set[str]] = {
 # Imported in this order into one process, they leave nothing of these behind.
 LIGHT = {"airflow", "great_expectations", "implicit", "mlflow", "pandas", "sklearn"}
 LIGHTER = LIGHT | {"numpy", "pyarrow", "scipy"}
+# Rooms whose names are imported when they are first asked for.
+LAZY = ("fleet", "operations")
 BRINGS_NOTHING_OF = {
     "recfleet.errors": LIGHTER,
     "recfleet.settings": LIGHTER,
@@ -230,6 +232,8 @@ BRINGS_NOTHING_OF = {
         for room in ARROWS
         if room not in ("database", "operations", "tenants")
     },
+    **{f"recfleet.{room}": LIGHTER for room in LAZY},
+    **{f"recfleet.{room}": LIGHT for room in ARROWS if room != "database" and room not in LAZY},
     "recfleet.fleet.stages": LIGHT,
 }
 

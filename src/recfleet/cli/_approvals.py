@@ -185,7 +185,7 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
         BadInputError: nothing says which, or several things do.
         NotFoundError: nothing waits of it, or there is no such night or tenant.
     """
-    from recfleet.fleet.report import find_night
+    from recfleet.fleet import find_night
     from recfleet.operations import list_waiting
     from recfleet.tenants import check_tenants
 
@@ -237,7 +237,7 @@ def _print(title: str, rows: Sequence[Row]) -> None:
 
 
 def _shown(row: Row) -> Row:
-    from recfleet.fleet.report import trio
+    from recfleet.fleet import trio
 
     from_version = "none" if row["from_version"] is None else row["from_version"]
     return {

@@ -238,7 +238,7 @@ def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_
 
 def _show_nights(request: BackfillRequest, rows: list[dict[str, Any]]) -> None:
     """Print what was found, tenant by tenant and night by night."""
-    from recfleet.fleet.report import trio
+    from recfleet.fleet import trio
 
     for row in rows:
         row["RMSE\nnew / old / popular"] = trio(row, "rmse", digits=4)

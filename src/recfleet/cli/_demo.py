@@ -12,7 +12,7 @@ import typer
 from recfleet.cli._output import console
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, RecfleetError
-from recfleet.fleet.report import finished_night
+from recfleet.fleet import finished_night
 
 ONLINE_RETAIL_NIGHTS = (
     datetime(2011, 11, 25, tzinfo=UTC),

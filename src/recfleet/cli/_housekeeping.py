@@ -27,7 +27,7 @@ def housekeeping_command(
     stays, however old it is. How long the rest stays is said by the settings RECFLEET_KEEP_…,
     see docs/housekeeping.md.
     """
-    from recfleet.fleet.housekeeping import PARTS, keep_house
+    from recfleet.fleet import PARTS, keep_house
 
     done = [keep_house(part, dry_run=dry_run) for part in PARTS]
     if as_json:

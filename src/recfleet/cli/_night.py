@@ -70,7 +70,7 @@ def run_command(
 
 def _conf(connection: Connection, as_of: str | None, tenants: list[str] | None) -> dict[str, Any]:
     """The run's conf, checked before anything is triggered."""
-    from recfleet.fleet.request import read_request
+    from recfleet.fleet import read_request
     from recfleet.tenants import check_tenants
 
     given: dict[str, Any] = {"as_of": as_of, "tenants": tenants}
@@ -96,7 +96,7 @@ def follow_night(connection: Connection, airflow: AirflowClient, run_id: str) ->
 
 
 def _look(connection: Connection, run_id: str) -> Look | None:
-    from recfleet.fleet.report import night_progress
+    from recfleet.fleet import night_progress
 
     states = night_progress(connection, run_id)
     if not states:
@@ -119,7 +119,7 @@ def list_command(
 ) -> None:
     """The newest nights."""
     from recfleet.database import connect
-    from recfleet.fleet.report import list_nights
+    from recfleet.fleet import list_nights
 
     with closing(connect()) as connection:
         rows = list_nights(connection, kind=kind)
@@ -186,7 +186,7 @@ def show_night(
     as_json: bool = False,
 ) -> None:
     """Print a night: its summary, and a row for each tenant, the urgent ones first."""
-    from recfleet.fleet.report import find_night, night_tenants, trio
+    from recfleet.fleet import find_night, night_tenants, trio
 
     found = find_night(connection, which)
     rows = night_tenants(connection, found["night_id"])

@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def list_command(as_json: AsJson = False) -> None:
     """Every tenant: mode, last outcome, what it is served."""
     from recfleet.database import connect
-    from recfleet.fleet.report import fleet_tenants
+    from recfleet.fleet import fleet_tenants
 
     with closing(connect()) as connection:
         rows = fleet_tenants(connection)
@@ -74,7 +74,7 @@ def show_command(
 ) -> None:
     """One tenant: data, models, live release, nights, promotions, failed expectations."""
     from recfleet.database import connect
-    from recfleet.fleet.report import tenant_story
+    from recfleet.fleet import tenant_story
     from recfleet.tenants import get_tenant
 
     with closing(connect()) as connection:

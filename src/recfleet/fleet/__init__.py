@@ -1,1 +1,87 @@
-"""The fleet's night: plan, shards, ledger, the stage loop and its four stages, decide, close."""
+"""The night: who is in it, the stages of each tenant's work, and what runs and ends them.
+
+In the order of a night:
+
+- ``plan``, ``request``, ``shards``: who is in it, by what was asked for, in shards of equal cost.
+- ``stages``: validate, train and judge, publish; ``evidence`` and ``probation`` are what earlier
+  nights say of a champion, ``press`` makes lists and checks them.
+- ``stage_loop``, ``stopwatch``, ``accounting``: run any stage over a shard, and say what it costs;
+  ``supervisor`` does so in a process of its own.
+- ``decide``: all verdicts of the fleet, before anything changes.
+- ``close``, ``intents``, ``answers``: the end of a night; what changes of champion that were begun
+  mean for MLflow, and what people have answered.
+- ``policy_audit``, ``data_docs``: what the audit keeps of the fleet's policy; pages about data.
+
+Beside it:
+
+- ``report``: nights and tenants as people read them.
+- ``housekeeping``, ``old_models``, ``old_records``: what is past its retention, every noon.
+
+The names are imported when they are first asked for: a task must not wait for what it does not use.
+"""
+
+from typing import TYPE_CHECKING
+
+from recfleet.faces import import_on_demand
+
+if TYPE_CHECKING:
+    from recfleet.fleet.close import NightSummary, close_night, failed_share
+    from recfleet.fleet.data_docs import document_quality
+    from recfleet.fleet.decide import FleetVerdicts, decide_night
+    from recfleet.fleet.housekeeping import PARTS, keep_house
+    from recfleet.fleet.plan import Idle, Prospect, place, plan_night, survey
+    from recfleet.fleet.report import (
+        find_night,
+        finished_night,
+        fleet_tenants,
+        list_nights,
+        night_progress,
+        night_sentence,
+        night_tenants,
+        tenant_story,
+        trio,
+    )
+    from recfleet.fleet.request import parse_as_of, read_request
+    from recfleet.fleet.stage_loop import Desk, ShardSummary, Stage, Work, run_stage
+    from recfleet.fleet.stages import PUBLISH, STAGES, TRAIN_AND_JUDGE, VALIDATE
+    from recfleet.fleet.supervisor import import_ahead, run_supervised
+else:
+    __getattr__ = import_on_demand(__name__, __file__)
+
+__all__ = [
+    "PARTS",
+    "PUBLISH",
+    "STAGES",
+    "TRAIN_AND_JUDGE",
+    "VALIDATE",
+    "Desk",
+    "FleetVerdicts",
+    "Idle",
+    "NightSummary",
+    "Prospect",
+    "ShardSummary",
+    "Stage",
+    "Work",
+    "close_night",
+    "decide_night",
+    "document_quality",
+    "failed_share",
+    "find_night",
+    "finished_night",
+    "fleet_tenants",
+    "import_ahead",
+    "keep_house",
+    "list_nights",
+    "night_progress",
+    "night_sentence",
+    "night_tenants",
+    "parse_as_of",
+    "place",
+    "plan_night",
+    "read_request",
+    "run_stage",
+    "run_supervised",
+    "survey",
+    "tenant_story",
+    "trio",
+]

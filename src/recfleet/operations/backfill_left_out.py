@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recfleet.fleet.plan import Prospect
+    from recfleet.fleet import Prospect
     from recfleet.operations.backfill_preview import BackfillNight
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
-from recfleet.fleet.plan import Idle, Prospect, survey
+from recfleet.fleet import Idle, Prospect, survey
 from recfleet.operations.backfill_request import BackfillRequest
 from recfleet.record import Night, champions_of
 from recfleet.tenants import Tenant, get_tenants

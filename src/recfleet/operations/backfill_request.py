@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from recfleet.errors import BadInputError
-from recfleet.fleet.request import parse_as_of
+from recfleet.fleet import parse_as_of
 
 MOST_NIGHTS = 400
 """Nights of one backfill: more than a year of them, day by day."""

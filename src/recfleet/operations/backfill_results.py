@@ -10,7 +10,7 @@ from typing import Any
 from psycopg2.extras import RealDictCursor
 
 from recfleet.database import Connection, transaction
-from recfleet.fleet.close import failed_share
+from recfleet.fleet import failed_share
 from recfleet.operations.backfill_request import BackfillRequest
 from recfleet.record import FINAL_STATES
 from recfleet.settings import settings

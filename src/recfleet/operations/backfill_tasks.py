@@ -16,11 +16,16 @@ import structlog
 
 from recfleet.audit import OF_BACKFILL, Entry, append_entries
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet.close import close_night
-from recfleet.fleet.decide import decide_night
-from recfleet.fleet.plan import place
-from recfleet.fleet.stages import PUBLISH, TRAIN_AND_JUDGE, VALIDATE
-from recfleet.fleet.supervisor import import_ahead, run_supervised
+from recfleet.fleet import (
+    PUBLISH,
+    TRAIN_AND_JUDGE,
+    VALIDATE,
+    close_night,
+    decide_night,
+    import_ahead,
+    place,
+    run_supervised,
+)
 from recfleet.operations.backfill_preview import BackfillNight, look_ahead
 from recfleet.operations.backfill_request import BackfillRequest, read_conf
 from recfleet.operations.backfill_results import BackfillSummary, sum_up
@@ -36,7 +41,7 @@ from recfleet.settings import settings
 from recfleet.tenants import lock_tenants
 
 if TYPE_CHECKING:
-    from recfleet.fleet.stage_loop import ShardSummary
+    from recfleet.fleet import ShardSummary
 
 log = structlog.get_logger(__name__)
 

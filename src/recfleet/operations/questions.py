@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError
-from recfleet.fleet.report import find_night, trio
+from recfleet.fleet import find_night, trio
 from recfleet.operations.approvals import Answered, approve, list_waiting, reject
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from recfleet.fleet.close import close_night
+from recfleet.fleet import close_night
 from recfleet.fleet.intents import mend_intents
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import FINAL_STATES, Night, get_night
