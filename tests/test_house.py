@@ -44,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "registry": {"database", "models", "tenants"},
     "record": {"audit", "database", "tenants"},
     # A release is of a night, and live with the champion: its views say of which.
-    "releases": {"audit", "database", "models", "record", "tenants"},
+    "releases": {"audit", "database", "interactions", "models", "record", "tenants"},
     # The night itself.
     "fleet": {
         "audit", "database", "interactions", "judging", "models", "quality", "record", "registry",
@@ -144,26 +144,10 @@ LEFT_OVER: dict[str, set[str]] = {
     },
     "src/recfleet/fleet/stages/publish.py": {"live_release", "release"},
     "src/recfleet/operations/approvals.py": {"approval", "ledger", "night"},
-    "src/recfleet/operations/audit.py": {"audit", "champion", "tenant"},
     "src/recfleet/operations/backfill_preview.py": {"ledger", "night"},
     "src/recfleet/operations/backfill_results.py": {"ledger", "night", "release"},
     "src/recfleet/operations/backfill_tasks.py": {"ledger", "night"},
     "src/recfleet/operations/champion_changes.py": {"ledger", "night", "release"},
-    "src/recfleet/operations/choose.py": {"ledger", "live_release", "night", "release", "tenant"},
-    "src/recfleet/operations/doctor/_approvals.py": {"approval", "champion"},
-    "src/recfleet/operations/doctor/_examine.py": {"champion", "tenant"},
-    "src/recfleet/operations/doctor/_files.py": {"approval", "champion", "ledger"},
-    "src/recfleet/operations/doctor/_lists.py": {
-        "audit",
-        "champion",
-        "ledger",
-        "live_release",
-        "recommendation",
-        "release",
-        "tenant",
-    },
-    "src/recfleet/operations/doctor/_models.py": {"approval", "champion", "ledger"},
-    "src/recfleet/operations/doctor/_nights.py": {"ledger", "night", "shard_run"},
     "src/recfleet/operations/modes.py": {
         "ledger",
         "live_release",
@@ -173,7 +157,6 @@ LEFT_OVER: dict[str, set[str]] = {
     },
     "src/recfleet/operations/operator_night.py": {"ledger", "live_release", "night", "release"},
     "src/recfleet/operations/questions.py": {"approval"},
-    "src/recfleet/operations/trace.py": {"recommendation", "release"},
     "src/recfleet/operations/version_history.py": {"audit", "ledger", "night"},
     "src/recfleet/pages/_approvals.py": {"approval", "ledger", "night", "tenant"},
     "src/recfleet/pages/_fleet.py": {"ledger", "night"},
@@ -200,9 +183,6 @@ LEFT_OVER: dict[str, set[str]] = {
         "quality_result",
         "release",
     },
-    "src/recfleet/releases/_look_up.py": {"product", "tenant"},
-    "src/recfleet/releases/_old_lists.py": {"champion", "night"},
-    "src/recfleet/releases/_switch.py": {"night"},
 }
 
 # What takes long to import -> the rooms that may import it, inside functions only.

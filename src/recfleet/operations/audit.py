@@ -12,28 +12,27 @@ from recfleet.tenants import Mode, get_tenant
 # The version that a tenant's last entry about its champion names, beside the one on record. A
 # repair that goes on from what is on record is such an entry, also where that is none.
 _CHAMPIONS = """
-select tenant_id, last.audit_id, last.to_version, champion.version
+select tenant_id, last.audit_id, last.to_version, in_force.version
   from (select distinct on (tenant_id) tenant_id, audit_id, to_version
-          from audit
-         where kind in ('first model', 'promotion', 'rollback')
+          from history
+         where is_coronation
             or (kind = 'repair' and facts ? 'champion')
          order by tenant_id, audit_id desc) as last
-  full join (select tenant_id, version from champion where role = 'champion') as champion
- using (tenant_id)
- where last.to_version is distinct from champion.version
+  full join in_force using (tenant_id)
+ where last.to_version is distinct from in_force.version
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
 # Every tenant begins on: another mode has an entry, whoever set it. A repair is one here as well.
 _MODES = """
-select tenant_id, last.audit_id, coalesce(last.mode, 'on'), tenant.mode
-  from tenant
+select tenant_id, last.audit_id, coalesce(last.mode, 'on'), roster.mode
+  from roster
   left join (select distinct on (tenant_id) tenant_id, audit_id,
                     coalesce(facts ->> 'mode', facts ->> 'to') as mode
-               from audit
+               from history
               where kind = 'mode' or (kind = 'repair' and facts ? 'mode')
               order by tenant_id, audit_id desc) as last using (tenant_id)
- where coalesce(last.mode, 'on') <> tenant.mode
+ where coalesce(last.mode, 'on') <> roster.mode
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """

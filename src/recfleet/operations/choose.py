@@ -17,8 +17,8 @@ from recfleet.tenants import Mode, check_tenants
 Comparison = Literal["=", "!=", "~"]
 
 _LAST_NIGHT = (
-    "(select {} from ledger join night using (night_id) "
-    "where ledger.tenant_id = tenant.tenant_id and night.kind = 'fleet' "
+    "(select {} from tenant_night "
+    "where tenant_night.tenant_id = roster.tenant_id and kind = 'fleet' "
     "order by as_of desc, night_id desc limit 1)"
 )
 
@@ -31,27 +31,26 @@ class _Field:
     """Something that is known of every tenant."""
 
     column: str
-    """In SQL, over the table tenant."""
+    """In SQL, over the view roster."""
     meaning: str
     values: tuple[str, ...] | None = None
     """All that it can be; None: any text."""
 
 
 FIELDS = {
-    "id": _Field("tenant.tenant_id", "the tenant's id"),
-    "name": _Field("tenant.name", "the tenant's name"),
-    "mode": _Field("tenant.mode", "on, frozen or off", get_args(Mode)),
+    "id": _Field("roster.tenant_id", "the tenant's id"),
+    "name": _Field("roster.name", "the tenant's name"),
+    "mode": _Field("roster.mode", "on, frozen or off", get_args(Mode)),
     "outcome": _Field(
         f"coalesce({_LAST_NIGHT.format('outcome')}, 'nothing')",
         "what became of it in its last night of the fleet; nothing: it had none",
         (*(it for it in get_args(Outcome) if it not in _NO_FLEETS_OUTCOMES), "nothing"),
     ),
     "reason": _Field(
-        f"coalesce({_LAST_NIGHT.format('ledger.reason')}, '')", "that night's reason, in words"
+        f"coalesce({_LAST_NIGHT.format('reason')}, '')", "that night's reason, in words"
     ),
     "served_by": _Field(
-        "coalesce((select served_by from live_release join release using (release_id) "
-        "where live_release.tenant_id = tenant.tenant_id), 'nothing')",
+        "coalesce((select served_by from live where live.tenant_id = roster.tenant_id), 'nothing')",
         "what made its live lists: model, popularity, or nothing when none are live",
         (*get_args(ServedBy), "nothing"),
     ),
@@ -137,12 +136,12 @@ def choose_tenants(
         is_text = condition.comparison == "~"
         values.append(condition.values[0] if is_text else list(condition.values))
     if named:
-        tests.append("tenant.tenant_id = any(%s)")
+        tests.append("roster.tenant_id = any(%s)")
         values.append(named)
     with connection.cursor() as cursor:
         # Only columns written in this file are put into the text.
         cursor.execute(
-            f"select tenant_id from tenant where {' and '.join(tests)} order by tenant_id",  # noqa: S608
+            f"select tenant_id from roster where {' and '.join(tests)} order by tenant_id",  # noqa: S608
             values,
         )
         return [tenant_id for (tenant_id,) in cursor]

@@ -11,20 +11,12 @@ from psycopg2.extras import RealDictCursor
 
 from recfleet.database import Connection, transaction
 from recfleet.registry import run_page, version_page
+from recfleet.releases import list_of
 from recfleet.settings import Settings
 from recfleet.tenants import Mode, get_tenant
 
 _DAGS = {"fleet": "nightly_fleet", "backfill": "tenant_backfill"}
 """Kind of night -> the DAG that runs such nights."""
-_LIST = """
-select recommendation.customer_id is not null as known, recommendation.source,
-       coalesce(recommendation.products, release.popular_products) as products,
-       coalesce(recommendation.scores, release.popular_scores) as scores
-  from release
-  left join recommendation on recommendation.night_id = release.night_id
-   and recommendation.release_id = release.release_id and recommendation.customer_id = %s
- where release.release_id = %s
-"""
 
 
 @dataclass(frozen=True)
@@ -132,17 +124,17 @@ def trace_list(
             cursor.execute("set transaction isolation level repeatable read, read only")
         tenant = get_tenant(connection, tenant_id)
         origin = _row(connection, "select * from live_origin where tenant_id = %s", tenant_id)
-        listed = _row(connection, _LIST, customer_id, origin["release_id"]) if origin else None
-    source = (listed["source"] or "popular") if listed else None
+        listed = list_of(connection, origin["release_id"], customer_id) if origin else None
+    source = (listed.source or "popular") if listed else None
     return Trace(
         tenant_id=tenant_id,
         customer_id=customer_id,
         mode=tenant.mode,
         served=origin is not None and tenant.mode != "off" and source != "excluded",
-        known_customer=bool(listed and listed["known"]),
+        known_customer=listed is not None and listed.source is not None,
         source=source,
-        products=listed["products"] if listed else [],
-        scores=listed["scores"] if listed else [],
+        products=listed.products if listed else [],
+        scores=listed.scores if listed else [],
         release=_release(origin, settings) if origin else None,
         model=_model(origin, settings) if origin and origin["model_version"] is not None else None,
     )

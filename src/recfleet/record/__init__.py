@@ -12,7 +12,7 @@ from recfleet.record.approvals import (
     mark_told,
     read_untold,
 )
-from recfleet.record.champions import Champion, get_champion, get_champions
+from recfleet.record.champions import Champion, forget_previous, get_champion, get_champions
 from recfleet.record.coronations import Coronation, crown, who_crowns
 from recfleet.record.history import champions_of, champions_since, previous_of, was_rolled_back
 from recfleet.record.intents import (
@@ -91,6 +91,7 @@ __all__ = [
     "end_shard_run",
     "end_waiting",
     "expire_requests",
+    "forget_previous",
     "get_champion",
     "get_champions",
     "get_night",

@@ -46,6 +46,15 @@ def get_champions(
         return {tenant_id: Champion(*rest) for tenant_id, *rest in cursor}
 
 
+def forget_previous(connection: Connection, tenant_id: str, version: int) -> None:
+    """Keep a tenant's previous model no longer, if it is of that version; the caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from champion where tenant_id = %s and role = 'previous' and version = %s",
+            (tenant_id, version),
+        )
+
+
 def put_in_force(
     connection: Connection,
     night_id: int,

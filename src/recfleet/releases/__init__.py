@@ -2,16 +2,23 @@
 
 from recfleet.releases._check import Check, check_lists
 from recfleet.releases._lists import Lists
-from recfleet.releases._look_up import NotServedError, Recommended, look_up
+from recfleet.releases._look_up import (
+    CustomerList,
+    NotServedError,
+    Recommended,
+    list_of,
+    look_up,
+)
 from recfleet.releases._make import make_lists
 from recfleet.releases._old_lists import WANTED_RELEASES, OldLists, drop_old_lists
 from recfleet.releases._partition import create_partition, create_shared_partition
 from recfleet.releases._stage import Draft, ServedBy, stage_releases
-from recfleet.releases._switch import kept_release, switch_live
+from recfleet.releases._switch import end_live, kept_release, switch_live
 
 __all__ = [
     "WANTED_RELEASES",
     "Check",
+    "CustomerList",
     "Draft",
     "Lists",
     "NotServedError",
@@ -22,7 +29,9 @@ __all__ = [
     "create_partition",
     "create_shared_partition",
     "drop_old_lists",
+    "end_live",
     "kept_release",
+    "list_of",
     "look_up",
     "make_lists",
     "stage_releases",

@@ -12,23 +12,31 @@ from recfleet.tenants import check_tenants
 
 # One statement, and so one moment: the release and the list are of each other.
 _QUERY = """
-select tenant.mode, release.release_id, release.model_version, release.as_of, release.night_id,
-       recommendation.source, item.rank, item.product_id, item.score, product.name
-  from tenant
-  left join live_release on live_release.tenant_id = tenant.tenant_id
-  left join release on release.release_id = live_release.release_id
+select roster.mode, live.release_id, live.model_version, live.as_of, live.night_id,
+       recommendation.source, item.rank, item.product_id, item.score, catalogue.name
+  from roster
+  left join live on live.tenant_id = roster.tenant_id
   left join recommendation
-    on recommendation.night_id = live_release.night_id
-   and recommendation.release_id = live_release.release_id
+    on recommendation.night_id = live.night_id
+   and recommendation.release_id = live.release_id
    and recommendation.customer_id = %s
-  left join lateral unnest(coalesce(recommendation.products, release.popular_products),
-                           coalesce(recommendation.scores, release.popular_scores))
+  left join lateral unnest(coalesce(recommendation.products, live.popular_products),
+                           coalesce(recommendation.scores, live.popular_scores))
        with ordinality as item (product_id, score, rank)
     on item.rank <= %s
-  left join product
-    on product.tenant_id = tenant.tenant_id and product.product_id = item.product_id
- where tenant.tenant_id = %s
+  left join catalogue
+    on catalogue.tenant_id = roster.tenant_id and catalogue.product_id = item.product_id
+ where roster.tenant_id = %s
  order by item.rank
+"""
+_LIST = """
+select recommendation.source,
+       coalesce(recommendation.products, release.popular_products),
+       coalesce(recommendation.scores, release.popular_scores)
+  from release
+  left join recommendation on recommendation.night_id = release.night_id
+   and recommendation.release_id = release.release_id and recommendation.customer_id = %s
+ where release.release_id = %s
 """
 _ALL = 2**31 - 1
 
@@ -112,3 +120,28 @@ def look_up(
         for *_, rank, product_id, score, name in rows
         if rank is not None
     ]
+
+
+@dataclass(frozen=True)
+class CustomerList:
+    """The list that a release has for a customer."""
+
+    source: Literal["model", "popular", "excluded"] | None
+    """None: the release has no list of the customer's own; this is the popular one."""
+    products: list[str]
+    """The best first."""
+    scores: list[float]
+
+
+def list_of(connection: Connection, release_id: int, customer_id: str) -> CustomerList | None:
+    """The list that a release has for a customer, live or not; None: there is no such release.
+
+    Args:
+        connection: an open connection.
+        release_id: the release.
+        customer_id: as the tenant writes it, without white space around it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LIST, (customer_id, release_id))
+        row = cursor.fetchone()
+    return None if row is None else CustomerList(*row)

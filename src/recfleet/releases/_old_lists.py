@@ -38,17 +38,18 @@ select release_id, release.night_id, release.customers
   from live_release join release using (release_id)
 union
 select newest.*
-  from champion
+  from model_on_record as model
  cross join lateral (
    select release_id, night_id, customers
-     from release join night using (night_id)
-    where release.tenant_id = champion.tenant_id
+     from release_overview
+    where release_overview.tenant_id = model.tenant_id
       and not is_trial
-      and release.model_version = champion.version
-      and not checks @> '[{"passed": false}]'
-    order by release.as_of desc, night_id desc
+      and model_version = model.version
+      and not has_failed
+    order by as_of desc, night_id desc
     limit 1
  ) as newest
+ where role <> 'waiting'
 """
 """The releases whose lists stay however old they are: live, or the newest of a champion or previous
 on record."""
@@ -56,7 +57,7 @@ on record."""
 _PARTITIONS = f"""
 select relname, reltuples, nights,
        not exists (
-         select from night
+         select from night_overview
           where night_id = any(nights)
             and (status = 'running' or coalesce(finished_at, started_at) >= %s)
        ) as is_past

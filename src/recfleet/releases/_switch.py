@@ -23,16 +23,13 @@ select release_id, count(*)
 """
 _KEPT = """
 select release_id
-  from release
+  from release_overview
  where tenant_id = %s
-   and not exists (select from night where night.night_id = release.night_id and is_trial)
+   and not is_trial
    and model_version is not distinct from %s
-   and jsonb_array_length(checks) > 0
-   and not checks @> '[{"passed": false}]'
-   and customers = (select count(*)
-                      from recommendation
-                     where recommendation.night_id = release.night_id
-                       and recommendation.release_id = release.release_id)
+   and not is_unchecked
+   and not has_failed
+   and customers = written
  order by as_of desc, night_id desc
  limit 1
 """
@@ -77,6 +74,12 @@ def switch_live(connection: Connection, releases: Mapping[str, int]) -> None:
                 for tenant_id, release_id in sorted(releases.items())
             ],
         )
+
+
+def end_live(connection: Connection, tenant_id: str) -> None:
+    """Let a tenant have nothing live any more; the release itself stays. The caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("delete from live_release where tenant_id = %s", (tenant_id,))
 
 
 def kept_release(connection: Connection, tenant_id: str, model_version: int | None) -> int | None:

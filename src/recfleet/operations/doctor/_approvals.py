@@ -13,22 +13,22 @@ from recfleet.record import end_waiting, expire_requests
 _LATE = "1 day"
 _EXPIRED = f"""
 select tenant_id, approval_id, version, expires_at
-  from approval
+  from approval_request
  where status = 'waiting' and expires_at < clock_timestamp() - interval '{_LATE}'
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """  # noqa: S608
 _OVERTAKEN = """
-select tenant_id, approval_id, approval.version, against, champion.version
-  from approval
-  left join (select * from champion where role = 'champion') as champion using (tenant_id)
- where status = 'waiting' and against is distinct from champion.version
+select tenant_id, approval_id, approval_request.version, against, in_force.version
+  from approval_request
+  left join in_force using (tenant_id)
+ where status = 'waiting' and against is distinct from in_force.version
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
 _UNTOLD = f"""
 select tenant_id, approval_id, version, status
-  from approval
+  from approval_request
  where status <> 'waiting' and not is_told
    and decided_at < clock_timestamp() - interval '{_LATE}'
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))

@@ -72,7 +72,10 @@ def examine(
         tools.told = partial(told, check.name)
         findings += _confirmed(tools, check)
     with transaction(connection), connection.cursor() as cursor:
-        cursor.execute("select (select count(*) from tenant), (select count(*) from champion)")
+        cursor.execute(
+            "select (select count(*) from roster), "
+            "(select count(*) from model_on_record where role <> 'waiting')"
+        )
         [(tenants, models)] = cursor.fetchall()
     return Examined(tenants, models, tuple(findings))
 

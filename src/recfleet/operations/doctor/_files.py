@@ -8,19 +8,15 @@ from itertools import groupby
 
 from recfleet.errors import BadInputError, TenantError
 from recfleet.operations.doctor._finding import Check, Finding, Tools
-from recfleet.record import get_champion
+from recfleet.record import forget_previous, get_champion
 from recfleet.registry import CHAMPION, PREVIOUS
 
 _SAMPLED = 10
 """With ``quick``, one tenant of so many has its models' files read; another one each day."""
 _MODELS = """
 select tenant_id, role, version, model_uri
-  from champion
- where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
- union all
-select tenant_id, 'waiting', version, challenger ->> 'model_uri'
-  from approval join ledger using (night_id, tenant_id)
- where status = 'waiting' and challenger ->> 'run_id' = approval.run_id
+  from model_on_record
+ where model_uri is not null
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id, role
 """
@@ -96,11 +92,8 @@ def _damaged(model: Model, broken: Mapping[str, str], models: Sequence[Model]) -
 
 def _forget_previous(tools: Tools, finding: Finding) -> None:
     assert finding.tenant_id is not None  # noqa: S101 - as it was found
-    with tools.connection.cursor() as cursor:
-        cursor.execute(
-            "delete from champion where tenant_id = %s and role = %s and version = %s",
-            (finding.tenant_id, PREVIOUS, finding.version),
-        )
+    assert finding.version is not None  # noqa: S101 - as it was found
+    forget_previous(tools.connection, finding.tenant_id, finding.version)
     champion = get_champion(tools.connection, finding.tenant_id, CHAMPION)
     tools.registry.set_champion(
         finding.tenant_id, version=champion.version if champion else None, previous=None

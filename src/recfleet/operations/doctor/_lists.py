@@ -18,38 +18,33 @@ from recfleet.operations.operator_night import (
     tenant_time,
 )
 from recfleet.record import Champion, get_champion
-from recfleet.releases import kept_release, switch_live
-from recfleet.tenants import Tenant, get_tenant
+from recfleet.releases import end_live, kept_release, switch_live
+from recfleet.tenants import Tenant, get_tenant, tenant_names
 
 # A tenant that has a champion and is shown popular products is in order: it may have been off for
 # too long, or its model's files are lost.
 _LIVE = """
-select tenant_id, tenant.tenant_id is null as is_unknown, live_release.release_id, served_by,
-       model_version, release.run_id, champion.version, champion.run_id as champion_run, customers,
-       written, checks = '[]' as is_unchecked, checks @> '[{"passed": false}]' as has_failed
-  from live_release
-  join release using (release_id, night_id, tenant_id)
-  left join tenant using (tenant_id)
-  left join (select * from champion where role = 'champion') as champion using (tenant_id)
- cross join lateral (
-   select count(*) as written from recommendation
-    where recommendation.night_id = release.night_id
-      and recommendation.release_id = release.release_id) as lists
+select tenant_id, roster.tenant_id is null as is_unknown, release_id, served_by, model_version,
+       live.run_id, in_force.version, in_force.run_id as champion_run, customers, written,
+       is_unchecked, has_failed
+  from live
+  left join roster using (tenant_id)
+  left join in_force using (tenant_id)
  where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
  order by tenant_id
 """
 # Who was switched on again, and had no lists that could be shown, shows none until its next night.
 _UNSERVED = """
 select tenant_id, version
-  from champion join tenant using (tenant_id)
- where role = 'champion' and mode <> 'off'
-   and not exists (select from live_release where live_release.tenant_id = tenant.tenant_id)
+  from in_force join roster using (tenant_id)
+ where is_served
+   and not exists (select from live where live.tenant_id = roster.tenant_id)
    and not exists (
-     select from audit
-      where audit.tenant_id = tenant.tenant_id and kind = 'mode'
+     select from history
+      where history.tenant_id = roster.tenant_id and kind = 'mode'
         and happened_at > (
-          select max(updated_at) from ledger
-           where ledger.tenant_id = tenant.tenant_id and release_id is not null))
+          select max(updated_at) from tenant_night
+           where tenant_night.tenant_id = roster.tenant_id and release_id is not null))
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
@@ -116,11 +111,9 @@ def _why_stray(row: Mapping[str, Any]) -> str | None:
 
 def _mend(tools: Tools, finding: Finding) -> None:
     assert finding.tenant_id is not None  # noqa: S101 - as it was found
-    with tools.connection.cursor() as cursor:
-        cursor.execute("select from tenant where tenant_id = %s", (finding.tenant_id,))
-        if cursor.fetchone() is None:
-            cursor.execute("delete from live_release where tenant_id = %s", (finding.tenant_id,))
-            return
+    if not tenant_names(tools.connection, [finding.tenant_id]):
+        end_live(tools.connection, finding.tenant_id)
+        return
     tenant = get_tenant(tools.connection, finding.tenant_id)
     _publish(tools, tenant, get_champion(tools.connection, finding.tenant_id), finding.what)
 

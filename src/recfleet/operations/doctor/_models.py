@@ -14,23 +14,14 @@ from recfleet.registry import CHAMPION, PREVIOUS, Surveyed, survey
 # way round: its intent says so, and is a check of its own when it stays.
 _RECORD = """
 select tenant_id, role, version, run_id
-  from champion
+  from model_on_record
  where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
- union all
-select tenant_id, 'waiting', version, run_id
-  from approval
- where status = 'waiting' and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
 """
 # Where a version's arrays are: a champion's is on record, of one that waits its night knows.
 _WHERE = """
 select run_id, model_uri, train_end
-  from champion
- where tenant_id = %(tenant)s and version = %(version)s
- union all
-select approval.run_id, challenger ->> 'model_uri', (challenger ->> 'train_end')::timestamptz
-  from approval join ledger using (night_id, tenant_id)
- where tenant_id = %(tenant)s and approval.version = %(version)s and status = 'waiting'
-   and challenger ->> 'run_id' = approval.run_id
+  from model_on_record
+ where tenant_id = %(tenant)s and version = %(version)s and model_uri is not null
 """
 _ROLES = {
     CHAMPION: "its champion",
@@ -39,7 +30,7 @@ _ROLES = {
 }
 _UNDER_WAY = """
 select distinct tenant_id
-  from ledger
+  from tenant_night
  where intent is not null and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
 """
 

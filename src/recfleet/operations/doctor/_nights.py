@@ -19,27 +19,27 @@ _SETTLED = "10 minutes"
 # together and done one after the other.
 _STUCK = f"""
 select night_id, run_id, started_at, quiet_since
-  from night
+  from night_overview as night
  cross join lateral (
    select greatest(max(other.started_at),
-                   max((select max(updated_at) from ledger
-                         where ledger.night_id = other.night_id)),
-                   max((select max(coalesce(shard_run.finished_at, shard_run.started_at))
-                          from shard_run
-                         where shard_run.night_id = other.night_id))) as quiet_since
-     from night as other
+                   max((select max(updated_at) from tenant_night
+                         where tenant_night.night_id = other.night_id)),
+                   max((select max(coalesce(shard_task.finished_at, shard_task.started_at))
+                          from shard_task
+                         where shard_task.night_id = other.night_id))) as quiet_since
+     from night_overview as other
     where other.night_id = night.night_id or other.backfill = night.backfill) as last
  where status = 'running' and quiet_since < clock_timestamp() - interval '{_QUIET}'
    and not exists (
-     select from shard_run
-      where shard_run.night_id = night.night_id and finished_at is null
+     select from shard_task
+      where shard_task.night_id = night.night_id and is_running
         and not pg_try_advisory_xact_lock(
           hashtextextended(format('night %%s shard %%s %%s', night_id, shard, stage), 0)))
  order by night_id
 """  # noqa: S608
 _UNFINISHED = f"""
 select night_id, run_id, count(*)
-  from ledger join night using (night_id)
+  from tenant_night
  where status <> 'running' and state <> all(%s)
    and updated_at < clock_timestamp() - interval '{_SETTLED}'
    and coalesce(finished_at, started_at) < clock_timestamp() - interval '{_SETTLED}'
@@ -48,7 +48,7 @@ select night_id, run_id, count(*)
 """  # noqa: S608
 _INTENTS = f"""
 select night_id, tenant_id, updated_at
-  from ledger join night using (night_id)
+  from tenant_night
  where intent is not null
    and (updated_at < clock_timestamp() - interval '1 hour'
         or (status <> 'running' and updated_at < clock_timestamp() - interval '{_SETTLED}'))
@@ -106,7 +106,7 @@ def _take_back(tools: Tools, finding: Finding) -> None:
 
 def _night(tools: Tools, finding: Finding) -> Night:
     with tools.connection.cursor() as cursor:
-        cursor.execute("select run_id from night where night_id = %s", (finding.night_id,))
+        cursor.execute("select run_id from night_overview where night_id = %s", (finding.night_id,))
         [(run_id,)] = cursor.fetchall()
     night = get_night(tools.connection, run_id)
     tools.connection.commit()

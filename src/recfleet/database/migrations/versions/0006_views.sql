@@ -246,6 +246,8 @@ select live_release.tenant_id,
        release.popular_products,
        release.popular_scores,
        release.checks,
+       release.checks = '[]' as is_unchecked,
+       release.checks @> '[{"passed": false}]' as has_failed,
        release.created_at,
        (select count(*) from recfleet.recommendation
          where recommendation.night_id = live_release.night_id
