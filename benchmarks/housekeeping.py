@@ -23,8 +23,6 @@ from pathlib import Path
 
 import psycopg2
 import structlog
-from tests.aging import artifact_folder, days_pass
-from tests.nights import START, run_night
 
 from benchmarks._home import bench_home, machine, point_settings, spread
 from recfleet.database import Connection, connect, migrate
@@ -32,6 +30,8 @@ from recfleet.fleet.housekeeping import PARTS, keep_house
 from recfleet.local import PostgresServer
 from recfleet.registry import upgrade_store
 from recfleet.settings import Settings
+from tests.aging import artifact_folder, days_pass
+from tests.nights import START, run_night
 
 _HISTORY = 45
 """Days of purchases before the first night."""

@@ -20,8 +20,6 @@ from pathlib import Path
 
 import psycopg2
 import structlog
-from tests.nights import START, WEEK, query, run_night, shop
-from tests.stacks import MAIN
 
 from benchmarks._home import bench_home, machine, point_settings
 from recfleet.audit import Entry, append_entries
@@ -33,6 +31,8 @@ from recfleet.operations.modes import set_mode
 from recfleet.registry import upgrade_store
 from recfleet.settings import Settings, settings
 from recfleet.tenants import Mode
+from tests.nights import START, WEEK, query, run_night, shop
+from tests.stacks import MAIN
 
 POLICY = '{"recipe": {"factors": 16}, "minimum_gain": 0, "cooldown_days": 0}'
 

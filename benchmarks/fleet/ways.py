@@ -19,7 +19,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from tests.registry.plainly import Plainly
 
 from recfleet.database import connect, migrate
 from recfleet.interactions import read_log
@@ -29,6 +28,7 @@ from recfleet.models.als._fold_in import solve, solve_in_factors
 from recfleet.recipe import Recipe
 from recfleet.registry import ArtifactStore, Challenger, Promotion, Registry, upgrade_store
 from recfleet.synthetic import UNTIL, World, seed
+from tests.registry.plainly import Plainly
 
 TENANTS = 60
 AS_OF = datetime(UNTIL.year, UNTIL.month, UNTIL.day, tzinfo=UTC)

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+
 from benchmarks.fleet import report
 from benchmarks.fleet.bare_limit import bare_limit
 from benchmarks.fleet.giant import add_giant
 from benchmarks.fleet.night import Measured, parts
-
 from recfleet.database import Connection
 from recfleet.settings import Settings
 from recfleet.synthetic import FIRST_DAY

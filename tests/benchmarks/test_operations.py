@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.operations import (
     make_fleet,
     measure_audit,
@@ -10,7 +11,6 @@ from benchmarks.operations import (
     measure_modes,
     measure_rollbacks,
 )
-
 from recfleet.database import Connection
 from recfleet.settings import Settings, settings
 from tests.nights import query

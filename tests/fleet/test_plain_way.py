@@ -10,10 +10,10 @@ import pytest
 
 from recfleet.database import Connection
 from recfleet.fleet.stages.train import train
-from recfleet.interactions import InteractionLog, active_products, read_log
+from recfleet.interactions import active_products, read_log
 from recfleet.interactions.catalogue import read_discontinued
 from recfleet.judging import Holdout, Score, judge, score, score_popularity
-from recfleet.models import Factors
+from recfleet.models import Factors, InteractionLog
 from recfleet.models.als import AlsModel, load_model
 from recfleet.models.als._fold_in import solve_in_factors
 from recfleet.registry import ArtifactStore

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from benchmarks.judging.__main__ import run, write_tables
 from benchmarks.judging.damage import MONTH, missing_product, wrong_customers
 from benchmarks.judging.findings import TABLES, demands
@@ -21,7 +22,6 @@ from benchmarks.judging.picture import draw
 from benchmarks.judging.story import Story
 from benchmarks.judging.tenants import Tenant
 from benchmarks.judging.trials import FIRST, QUICK, TRIALS, steady
-
 from recfleet.judging import Evidence, Probation, judge, score, score_popularity
 from recfleet.models.log import microseconds
 from recfleet.tenants import Policy

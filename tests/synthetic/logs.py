@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 
 import numpy as np
 
-from recfleet.interactions import InteractionLog
+from recfleet.models import InteractionLog
 from recfleet.models.log import microseconds
 from recfleet.synthetic import Traits, World
 from recfleet.synthetic._days import draw_lines

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recfleet.interactions import InteractionLog
 from recfleet.judging import Holdout, Score, score, score_popularity
+from recfleet.models import InteractionLog
 from recfleet.models.als import AlsModel, fit, fold_in
 from recfleet.recipe import Recipe
 from recfleet.synthetic import UNTIL, World, fleet_truth, tenant_truth

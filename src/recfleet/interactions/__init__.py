@@ -22,7 +22,6 @@ from recfleet.interactions.latest import read_latest
 from recfleet.interactions.log import read_log
 from recfleet.interactions.mapping import ONLINE_RETAIL, PRESETS, ColumnMapping
 from recfleet.interactions.weeks import count_lately, count_unusable_weeks, count_usable
-from recfleet.models import InteractionLog
 
 __all__ = [
     "INTERACTION_COLUMNS",
@@ -35,7 +34,6 @@ __all__ = [
     "Cleaned",
     "ColumnMapping",
     "IngestReport",
-    "InteractionLog",
     "Loader",
     "Progress",
     "TenantNames",

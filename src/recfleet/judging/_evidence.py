@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from recfleet.statistics import Estimate
+from recfleet.statistics import Estimate, overlapping_mean
 from recfleet.tenants import Policy
 
 
@@ -52,21 +50,17 @@ def pool(tonight: Estimate, earlier: Sequence[Evidence], policy: Policy) -> Pool
 
 
 def mean_gain(tonight: Estimate, earlier: Sequence[Evidence], *, holdout_days: int) -> Estimate:
-    """The mean gain over nights whose holdouts overlap, with its standard error.
-
-    Two nights whose holdouts share days share customers and purchases. The correlation of their
-    errors is taken as the share of days in common, ρ = max(0, 1 - days apart / holdout_days). The
-    variance of the mean of k nights with standard errors s is then Σ ρ_ij s_i s_j / k² over all
-    pairs, so that a second look at almost the same fortnight counts as almost nothing.
+    """The mean gain over nights whose holdouts overlap, see ``overlapping_mean``.
 
     Args:
         tonight: its gain.
         earlier: other nights.
         holdout_days: length of every night's holdout.
     """
-    gains = np.array([tonight.value, *(night.gain for night in earlier)])
-    errors = np.array([tonight.standard_error, *(night.standard_error for night in earlier)])
-    days = np.array([0.0, *(night.days_before for night in earlier)])
-    shared = np.maximum(0.0, 1 - np.abs(days[:, None] - days) / holdout_days)
-    variance = float(errors @ shared @ errors) / len(gains) ** 2
-    return Estimate(float(gains.mean()), variance**0.5, tonight.customers)
+    gain, error = overlapping_mean(
+        [tonight.value, *(night.gain for night in earlier)],
+        [tonight.standard_error, *(night.standard_error for night in earlier)],
+        [0.0, *(night.days_before for night in earlier)],
+        window=holdout_days,
+    )
+    return Estimate(gain, error, tonight.customers)

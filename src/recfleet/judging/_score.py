@@ -12,7 +12,7 @@ from recfleet.judging._holdout import Holdout
 from recfleet.judging._ranking import hits, ndcg, recall
 from recfleet.judging._rmse import squared_errors
 from recfleet.models import Scorer, popularity_scorer
-from recfleet.statistics import Estimate
+from recfleet.statistics import Estimate, mean_estimate, root_estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,31 +30,27 @@ class Score:
     @property
     def rmse(self) -> float:
         """Root of the mean squared error over customers; NaN when nobody is judged."""
-        return float(np.sqrt(_mean(self.squared_error)))
+        return root_estimate(mean_estimate(self.squared_error)).value
 
     @property
     def ndcg_at_10(self) -> float:
         """Mean over customers; NaN when nobody is judged."""
-        return _mean(self.ndcg)
+        return mean_estimate(self.ndcg).value
 
     @property
     def recall_at_10(self) -> float:
         """Mean over customers; NaN when nobody is judged."""
-        return _mean(self.recall)
+        return mean_estimate(self.recall).value
 
     def estimates(self) -> dict[str, Estimate]:
         """Each metric with its standard error over customers.
 
-        Of a mean it is s / √m; of the RMSE, by the delta method, that of the mean squared error
-        divided by 2·RMSE. NaN for fewer than two customers.
+        NaN for fewer than two customers.
         """
-        error = _mean_estimate(self.squared_error)
-        rmse = self.rmse
-        slope = 1 / (2 * rmse) if rmse > 0 else 0.0
         return {
-            "rmse": Estimate(rmse, slope * error.standard_error, error.customers),
-            "ndcg_at_10": _mean_estimate(self.ndcg),
-            "recall_at_10": _mean_estimate(self.recall),
+            "rmse": root_estimate(mean_estimate(self.squared_error)),
+            "ndcg_at_10": mean_estimate(self.ndcg),
+            "recall_at_10": mean_estimate(self.recall),
         }
 
 
@@ -85,13 +81,3 @@ def score(holdout: Holdout, scorer: Scorer) -> Score:
 def score_popularity(holdout: Holdout) -> Score:
     """Score the popular products of the history, the same for every customer."""
     return score(holdout, popularity_scorer(holdout.history))
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else float("nan")
-
-
-def _mean_estimate(values: NDArray[np.float64]) -> Estimate:
-    customers = len(values)
-    spread = float(values.std(ddof=1)) if customers > 1 else float("nan")
-    return Estimate(_mean(values), spread / max(1, customers) ** 0.5, customers)

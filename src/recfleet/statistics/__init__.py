@@ -2,5 +2,6 @@
 
 from recfleet.statistics._bootstrap import resampled_means
 from recfleet.statistics._estimate import Estimate
+from recfleet.statistics._mean import mean_estimate, overlapping_mean, root_estimate
 
-__all__ = ["Estimate", "resampled_means"]
+__all__ = ["Estimate", "mean_estimate", "overlapping_mean", "resampled_means", "root_estimate"]
