@@ -9,9 +9,9 @@ from recfleet.statistics import Estimate, mean_estimate, overlapping_mean, root_
 
 
 def test_a_mean_has_the_standard_error_of_the_textbook() -> None:
-    assert mean_estimate(np.array([1.0, 2.0, 6.0])) == Estimate(
-        3.0, pytest.approx(np.sqrt(7.0 / 3)), 3
-    )
+    found = mean_estimate(np.array([1.0, 2.0, 6.0]))
+    assert (found.value, found.customers) == (3.0, 3)
+    assert found.standard_error == pytest.approx(np.sqrt(7.0 / 3))
 
 
 def test_nobody_and_one_alone_have_no_error() -> None:
