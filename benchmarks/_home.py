@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from recfleet.local import PostgresServer, free_port
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def bench_home(place: Path | None) -> Iterator[tuple[Path, PostgresServer]]:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def point_settings(home: Path, server: PostgresServer, more: Mapping[str, str]) -> Settings:
+def point_settings(home: Path, server: PostgresServer, more: Mapping[str, str]) -> RegistrySettings:
     """Point this process's settings at that server's databases."""
     values = {
         "HOME": str(home),
@@ -50,8 +50,8 @@ def point_settings(home: Path, server: PostgresServer, more: Mapping[str, str]) 
         **more,
     }
     os.environ.update({f"RECFLEET_{name}": value for name, value in values.items()})
-    settings.cache_clear()
-    return settings()
+    forget_settings()
+    return registry_settings()
 
 
 def machine() -> str:

@@ -29,7 +29,7 @@ from recfleet.database import Connection, connect, migrate
 from recfleet.fleet.housekeeping import PARTS, keep_house
 from recfleet.local import PostgresServer
 from recfleet.registry import upgrade_store
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings, database_settings
 from tests.aging import artifact_folder, days_pass
 from tests.nights import START, run_night
 
@@ -99,7 +99,7 @@ def main() -> int:
             f"and {options.products} products each, all retention {options.keep} days; {machine()}",
             flush=True,
         )
-        with closing(connect(stack.database_url)) as connection:
+        with closing(connect(database_settings().database_url)) as connection:
             return _run(connection, stack, options)
 
 
@@ -115,15 +115,15 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _prepare(home: Path, server: PostgresServer, options: argparse.Namespace) -> Settings:
+def _prepare(home: Path, server: PostgresServer, options: argparse.Namespace) -> RegistrySettings:
     for name in ("recfleet", "mlflow"):
         server.create_database(name)
     keep = dict.fromkeys(("LISTS_DAYS", "RUN_DAYS", "LEDGER_DAYS", "QUALITY_DAYS"), options.keep)
     more = {f"KEEP_{name}": str(days) for name, days in keep.items()}
     stack = point_settings(home, server, {**more, "KEEP_VERSIONS": "0", "BRAKE_SHARE": "1"})
-    migrate(stack.database_url)
+    migrate(database_settings().database_url)
     upgrade_store(stack.mlflow_store_url)
-    with closing(connect(stack.database_url)) as connection:
+    with closing(connect(database_settings().database_url)) as connection:
         with connection, connection.cursor() as cursor:
             cursor.execute(
                 "insert into tenant (tenant_id, name, policy) select 'tenant-' || lpad(n::text, 4, "
@@ -151,7 +151,7 @@ def _bring(connection: Connection, day: int, options: argparse.Namespace) -> Non
         )
 
 
-def _run(connection: Connection, stack: Settings, options: argparse.Namespace) -> int:
+def _run(connection: Connection, stack: RegistrySettings, options: argparse.Namespace) -> int:
     sizes, during, at_rest = _Sizes(), _Reads(), _Reads()
     for night in range(options.nights):
         day = _HISTORY + night
@@ -162,7 +162,7 @@ def _run(connection: Connection, stack: Settings, options: argparse.Namespace) -
         days_pass(connection, stack)
         started = time.monotonic()
         for part in PARTS:
-            with _reading(stack, during) if part == "lists" else _nobody():
+            with _reading(during) if part == "lists" else _nobody():
                 keep_house(part)
         kept = time.monotonic() - started
         _vacuum(stack)
@@ -175,7 +175,7 @@ def _run(connection: Connection, stack: Settings, options: argparse.Namespace) -
             f"{_partitions(connection)} partitions; {summary.sentence()}",
             flush=True,
         )
-    with _reading(stack, at_rest):
+    with _reading(at_rest):
         time.sleep(5)
     growing = _print_sizes(sizes)
     _print_reads(during, at_rest)
@@ -189,12 +189,12 @@ def _nobody() -> Iterator[None]:
 
 
 @contextmanager
-def _reading(stack: Settings, reads: _Reads) -> Iterator[None]:
+def _reading(reads: _Reads) -> Iterator[None]:
     """A reader that looks up one tenant's lists after the other in the meantime."""
     stop = threading.Event()
 
     def read() -> None:
-        with closing(connect(stack.database_url, purpose="reader")) as connection:
+        with closing(connect(database_settings().database_url, purpose="reader")) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("select tenant_id from live_release order by tenant_id")
@@ -220,17 +220,20 @@ def _reading(stack: Settings, reads: _Reads) -> Iterator[None]:
         thread.join()
 
 
-def _vacuum(stack: Settings) -> None:
+def _vacuum(stack: RegistrySettings) -> None:
     """What autovacuum does within the minutes after such a day."""
-    for url in (stack.database_url, stack.mlflow_store_url):
+    for url in (database_settings().database_url, stack.mlflow_store_url):
         with closing(psycopg2.connect(url)) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute("vacuum (analyze)")
 
 
-def _measure(stack: Settings, sizes: _Sizes) -> None:
-    for database, url in (("recfleet", stack.database_url), ("mlflow", stack.mlflow_store_url)):
+def _measure(stack: RegistrySettings, sizes: _Sizes) -> None:
+    for database, url in (
+        ("recfleet", database_settings().database_url),
+        ("mlflow", stack.mlflow_store_url),
+    ):
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "select regexp_replace(relname, '_(night|kept)_[0-9]+$', ''), "
@@ -292,7 +295,7 @@ def _print_reads(during: _Reads, at_rest: _Reads) -> None:
         )
 
 
-def _check(connection: Connection, stack: Settings) -> int:
+def _check(connection: Connection, stack: RegistrySettings) -> int:
     """Whatever is live, champion or previous is whole: lists, runs, versions, files."""
     from recfleet.registry import ArtifactStore, Registry
 

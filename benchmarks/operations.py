@@ -29,7 +29,7 @@ from recfleet.operations.audit import verify
 from recfleet.operations.doctor import examine, repair
 from recfleet.operations.modes import set_mode
 from recfleet.registry import upgrade_store
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, database_settings, forget_settings
 from recfleet.tenants import Mode
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.stacks import MAIN
@@ -64,12 +64,12 @@ def main() -> None:
             measure_audit(connection, options.entries)
 
 
-def _prepared(server: PostgresServer, stack: Settings, tenants: int) -> Connection:
+def _prepared(server: PostgresServer, stack: RegistrySettings, tenants: int) -> Connection:
     for name in ("recfleet", "mlflow"):
         server.create_database(name)
-    migrate(stack.database_url)
+    migrate(database_settings().database_url)
     upgrade_store(stack.mlflow_store_url)
-    connection = connect(stack.database_url)
+    connection = connect(database_settings().database_url)
     make_fleet(connection, tenants)
     return connection
 
@@ -87,7 +87,7 @@ def make_fleet(connection: Connection, tenants: int) -> None:
     run_night("second", START + 20 * WEEK)
 
 
-def measure_doctor(connection: Connection, stack: Settings) -> None:
+def measure_doctor(connection: Connection, stack: RegistrySettings) -> None:
     """Look at everything, and mend what is worst: every alias in MLflow is gone."""
     _tell("doctor, every file of the models read", lambda: examine(connection, stack))
     _tell("doctor --quick", lambda: examine(connection, stack, quick=True))
@@ -160,7 +160,7 @@ def measure_modes(connection: Connection) -> None:
     _tell(f"{count} on, with kept lists", lambda: switch("on"))
     switch("off")
     os.environ["RECFLEET_REVIVE_DAYS"] = "0"
-    settings.cache_clear()
+    forget_settings()
     _tell(f"{count} on, with lists made at once", lambda: switch("on"))
 
 

@@ -22,6 +22,7 @@ import httpx
 from benchmarks._home import bench_home, machine, point_settings
 from recfleet.database import Connection, connect, migrate
 from recfleet.pages import LazyApp, Visitor
+from recfleet.settings import database_settings
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -142,7 +143,8 @@ def _measure(tenants: int, options: argparse.Namespace) -> bool:
     with bench_home(None) as (home, server):
         for name in ("recfleet", "mlflow"):
             server.create_database(name)
-        url = point_settings(home, server, {}).database_url
+        point_settings(home, server, {})
+        url = database_settings().database_url
         migrate(url)
         with closing(connect(url)) as connection:
             night = _fill(connection, tenants, options.nights)

@@ -32,7 +32,7 @@ from recfleet.local._environment import _mlflow as mlflow_variables
 from recfleet.local._layout import Layout
 from recfleet.local._services import services
 from recfleet.registry import ArtifactStore, Registry, add_indexes, upgrade_store
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings, database_settings
 
 LIMIT = 1.0
 """Seconds in which an answer is wanted."""
@@ -86,7 +86,7 @@ def tenant_names(count: int) -> list[str]:
     ]
 
 
-def _prepare(home: Path, server: PostgresServer, size: Size) -> Settings:
+def _prepare(home: Path, server: PostgresServer, size: Size) -> RegistrySettings:
     server.create_database("recfleet")
     migrate(server.url("recfleet"))
     fresh = server.create_database("mlflow")
@@ -109,12 +109,12 @@ def _prepare(home: Path, server: PostgresServer, size: Size) -> Settings:
     return stack
 
 
-def _make_pattern(stack: Settings) -> None:
+def _make_pattern(stack: RegistrySettings) -> None:
     """Two real nights of a tenant: a first model, then another that replaces it."""
     from tests.nights import START, WEEK, run_night, shop
 
     tenant = PATTERN.removeprefix("als-")
-    with closing(connect(stack.database_url)) as connection:
+    with closing(connect(database_settings().database_url)) as connection:
         shop(connection, tenant)
         run_night("scheduled__first", START + 12 * WEEK)
         shop(connection, tenant, weeks=range(12, 20), shuffled=True)
@@ -123,7 +123,7 @@ def _make_pattern(stack: Settings) -> None:
     assert (aliases.champion, aliases.previous) == (2, 1)
 
 
-def _counted(stack: Settings) -> str:
+def _counted(stack: RegistrySettings) -> str:
     with (
         closing(psycopg2.connect(stack.mlflow_store_url)) as connection,
         connection.cursor() as cursor,
@@ -138,7 +138,7 @@ def _counted(stack: Settings) -> str:
 
 
 @contextmanager
-def _mlflow_server(home: Path, stack: Settings, postgres: PostgresServer) -> Iterator[str]:
+def _mlflow_server(home: Path, stack: RegistrySettings, postgres: PostgresServer) -> Iterator[str]:
     """The MLflow server with the command and the variables that the stack starts it with."""
     ports = Ports(airflow=free_port(), mlflow=free_port(), postgres=postgres.port)
     layout = Layout(home)
@@ -260,7 +260,7 @@ def _print(asked: _Asked) -> bool:
     return slow
 
 
-def _print_ours(stack: Settings, size: Size) -> None:
+def _print_ours(stack: RegistrySettings, size: Size) -> None:
     """What the nights ask, straight from the database."""
     registry = Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
     names = tenant_names(size.models)

@@ -7,12 +7,12 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from recfleet.errors import ConfigurationError
-from recfleet.settings import settings
+from recfleet.settings import link_settings
 
 
 def _views() -> list[dict[str, Any]]:
     try:
-        address = settings().mlflow_url
+        address = link_settings().mlflow_url
     except ConfigurationError:
         # Airflow commands that have nothing to do with recfleet go on without it.
         return []

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg2
 
 from recfleet.database import Connection
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 
 _DAY = 86_400
 
@@ -28,7 +28,7 @@ _MLFLOW = {
 }
 
 
-def days_pass(connection: Connection, stack: Settings, days: float = 1) -> None:
+def days_pass(connection: Connection, stack: RegistrySettings, days: float = 1) -> None:
     """Set the times of all rows, and of all files on disk, back by so many days."""
     with connection, connection.cursor() as cursor:
         for table, columns in _RECFLEET.items():
@@ -50,6 +50,6 @@ def days_pass(connection: Connection, stack: Settings, days: float = 1) -> None:
         os.utime(place, (status.st_atime, status.st_mtime - days * _DAY))
 
 
-def artifact_folder(stack: Settings) -> Path:
+def artifact_folder(stack: RegistrySettings) -> Path:
     """The artifact store on disk."""
     return Path(stack.artifact_root.removeprefix("file://"))

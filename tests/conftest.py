@@ -23,7 +23,7 @@ import pytest
 
 from recfleet.database import connect, migrate
 from recfleet.local import PostgresServer, free_port
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -104,8 +104,8 @@ def stack(
     mlflow_template: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Settings]:
-    """Settings of this process that point at this test's own database, MLflow and artifacts."""
+) -> Iterator[RegistrySettings]:
+    """The registry's settings in a process that this test's own stack is named to."""
     mlflow = f"mlflow_{database_url.rsplit('_', 1)[-1]}"
     postgres_server.create_database(mlflow, template=mlflow_template)
     values = {
@@ -118,8 +118,8 @@ def stack(
     }
     for name, value in values.items():
         monkeypatch.setenv(f"RECFLEET_{name}", value)
-    settings.cache_clear()
-    yield settings()
-    settings.cache_clear()
+    forget_settings()
+    yield registry_settings()
+    forget_settings()
     # MLflow keeps its connections for as long as the process lives; they end with the database.
     postgres_server.drop_database(mlflow)

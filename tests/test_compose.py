@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from recfleet.settings import ENV_PREFIX, Settings
+from recfleet.settings import ENV_PREFIX, ROLES
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 COMPOSE_TEXT = (CHECKOUT / "docker-compose.yaml").read_text(encoding="utf-8")
@@ -35,6 +35,13 @@ SERVICE_KEYS = {
     "logging", "ports", "profiles", "restart", "shm_size", "stop_grace_period", "tmpfs", "volumes",
 }  # fmt: skip
 HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
+
+FIELDS = {
+    f"{ENV_PREFIX}{name.upper()}": field
+    for role in ROLES
+    for name, field in role.model_fields.items()
+}
+"""Variable of recfleet's settings -> its field."""
 
 INTERPOLATION = re.compile(r"(?<!\$)\$\{(\w+)(?:(:[-?])([^}]*))?\}")
 
@@ -72,14 +79,13 @@ def _image_environment() -> dict[str, str]:
 
 def _recfleet_reads() -> set[str]:
     """Every variable of recfleet's own: the settings, and what else the code names."""
-    fields = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields}
     sources = [
         path.read_text(encoding="utf-8")
         for folder in ("src", "dags", "plugins")
         for path in (CHECKOUT / folder).rglob("*.py")
     ]
     named = {name for source in sources for name in re.findall(rf"\b{ENV_PREFIX}[A-Z_]+\b", source)}
-    return fields | named
+    return set(FIELDS) | named
 
 
 # --- The environment ------------------------------------------------------------------------------
@@ -87,20 +93,18 @@ def _recfleet_reads() -> set[str]:
 
 @pytest.mark.parametrize("service", RUNNING_RECFLEET)
 def test_settings_without_default_reach_whoever_runs_recfleet(service: str) -> None:
-    needed = {
-        f"{ENV_PREFIX}{name.upper()}"
-        for name, field in Settings.model_fields.items()
-        if field.is_required()
-    }
+    needed = {name for name, field in FIELDS.items() if field.is_required()}
     given = SERVICES[service]["environment"]
 
     assert needed <= {name for name, value in given.items() if value}
 
 
-def test_every_setting_can_be_set() -> None:
-    settings = {f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields}
+def test_every_setting_has_one_role() -> None:
+    assert len(FIELDS) == sum(len(role.model_fields) for role in ROLES)
 
-    assert settings <= set(SERVICES["cli"]["environment"]) | set(_image_environment())
+
+def test_every_setting_can_be_set() -> None:
+    assert set(FIELDS) <= set(SERVICES["cli"]["environment"]) | set(_image_environment())
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
@@ -120,14 +124,16 @@ def test_settings_can_be_made_from_what_the_services_get(monkeypatch: pytest.Mon
         if name.startswith(ENV_PREFIX):
             monkeypatch.setenv(name, _interpolate(value, values) if value else values[name])
 
-    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    settings = {name: value for role in ROLES for name, value in role().model_dump().items()}
 
-    assert settings.database_url == "postgresql://recfleet:s3cret@postgres:5432/recfleet"
-    assert settings.mlflow_store_url == "postgresql+psycopg2://mlflow:s3cret@postgres:5432/mlflow"
-    assert settings.artifact_root == "s3://recfleet/models"
-    assert settings.artifact_endpoint_url == "http://objects:8333"
-    assert settings.airflow_password == "s3cret"
-    assert settings.workers == 8
+    assert settings["database_url"] == "postgresql://recfleet:s3cret@postgres:5432/recfleet"
+    assert (
+        settings["mlflow_store_url"] == "postgresql+psycopg2://mlflow:s3cret@postgres:5432/mlflow"
+    )
+    assert settings["artifact_root"] == "s3://recfleet/models"
+    assert settings["artifact_endpoint_url"] == "http://objects:8333"
+    assert settings["airflow_password"] == "s3cret"
+    assert settings["workers"] == 8
 
 
 def _interpolate(text: str, values: dict[str, str]) -> str:
@@ -135,8 +141,7 @@ def _interpolate(text: str, values: dict[str, str]) -> str:
 
 
 def test_what_the_example_documents_for_recfleet_is_the_code_s_default() -> None:
-    for name, field in Settings.model_fields.items():
-        variable = f"{ENV_PREFIX}{name.upper()}"
+    for variable, field in FIELDS.items():
         if variable in _documented():
             assert _documented()[variable] == str(field.default)
 

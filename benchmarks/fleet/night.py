@@ -52,12 +52,12 @@ def run_night(
         RuntimeError: it failed.
     """
     from recfleet.cli._airflow import AirflowClient
-    from recfleet.settings import settings
+    from recfleet.settings import airflow_settings
 
     conf: dict[str, Any] = {"as_of": as_of.isoformat()}
     if tenants is not None:
         conf["tenants"] = list(tenants)
-    with AirflowClient(settings()) as airflow, _watched() as watch:
+    with AirflowClient(airflow_settings()) as airflow, _watched() as watch:
         _await_dag(airflow, dag_id)
         airflow.unpause(dag_id)
         cpu, started = _cpu_seconds(), time.perf_counter()

@@ -20,7 +20,7 @@ def stack(home: Path, *, workers: int = 2) -> Iterator[None]:
         workers: shard tasks at once.
     """
     from recfleet.local import down, free_port, up
-    from recfleet.settings import settings
+    from recfleet.settings import forget_settings
 
     home.mkdir(parents=True, exist_ok=True)
     os.environ["RECFLEET_HOME"] = str(home.absolute())
@@ -29,7 +29,7 @@ def stack(home: Path, *, workers: int = 2) -> Iterator[None]:
     for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
         os.environ[f"RECFLEET_{service}_PORT"] = str(free_port())
     up(print)
-    settings.cache_clear()
+    forget_settings()
     try:
         yield
     finally:

@@ -2,13 +2,17 @@
 
 Every field is an environment variable with the prefix ``RECFLEET_``. On one machine
 ``recfleet up`` writes them to ``<home>/stack.env``, which is read when a variable is not set.
+
+The variables are grouped by role, and each role is read when it is needed: a process that only
+reads lists needs the database's variable, and no address that MLflow is written at.
 """
 
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,35 +22,41 @@ from recfleet.errors import ConfigurationError
 ENV_PREFIX = "RECFLEET_"
 
 
-class _Files(BaseSettings):
-    """Which of the checkout's files other ones stand in for; known without any service."""
+class _Role(BaseSettings):
+    """Settings that are needed together."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
 
-    suites: Path | None = None
-    """Folder of the expectation suites; unset for ``expectations/`` of the checkout."""
 
-    policy: Path | None = None
-    """File of the fleet's policy; unset for ``policy.toml`` of the checkout."""
-
-
-class Settings(_Files):
-    """The settings of one process."""
+class DatabaseSettings(_Role):
+    """Where recfleet's own data is."""
 
     database_url: str
     """recfleet's database, ``postgresql://user:password@host:port/name``."""
 
+
+class RegistrySettings(_Role):
+    """Where models are written and read."""
+
     mlflow_store_url: str
     """MLflow's own database, which workers write to directly: another one than recfleet's."""
-
-    mlflow_url: str
-    """Address of the MLflow pages, for people."""
 
     artifact_root: str
     """Where models' arrays are kept: ``file:///…`` on one machine, ``s3://bucket/prefix``."""
 
     artifact_endpoint_url: str | None = None
     """Address of an S3-compatible store; unset for S3 itself and for files."""
+
+
+class LinkSettings(_Role):
+    """Where pages are that recfleet's own link to."""
+
+    mlflow_url: str
+    """Address of the MLflow pages, for people."""
+
+
+class AirflowSettings(_Role):
+    """Where Airflow is, and who the command line is there."""
 
     airflow_url: str
     """Address of Airflow's API server and pages."""
@@ -56,6 +66,10 @@ class Settings(_Files):
 
     airflow_password: str = Field(default="", repr=False)
     """That person's password."""
+
+
+class NightSettings(_Role):
+    """How a night runs, whatever the tenant."""
 
     workers: int = Field(default=2, ge=1)
     """Shard tasks that can run at once; shards are cut to suit."""
@@ -85,6 +99,10 @@ class Settings(_Files):
     """Hours after which a change of champion that waits for a person is rejected by itself; read by
     ``dags/`` too."""
 
+
+class RetentionSettings(_Role):
+    """How long things stay."""
+
     keep_lists_days: int = Field(default=7, ge=1)
     """Days for which a night's lists stay, so that one can go back to them at once."""
 
@@ -104,31 +122,132 @@ class Settings(_Files):
     """Days for which the lists of a tenant that was off are good enough to be shown again."""
 
 
+class FileSettings(_Role):
+    """Which files stand in for the checkout's."""
+
+    suites: Path | None = None
+    """Folder of the expectation suites; unset for ``expectations/`` of the checkout."""
+
+    policy: Path | None = None
+    """File of the fleet's policy; unset for ``policy.toml`` of the checkout."""
+
+
+ROLES: tuple[type[BaseSettings], ...] = (
+    DatabaseSettings,
+    RegistrySettings,
+    LinkSettings,
+    AirflowSettings,
+    NightSettings,
+    RetentionSettings,
+    FileSettings,
+)
+"""All of them; each variable is in one."""
+
+
+@cache
+def database_settings() -> DatabaseSettings:
+    """The database's settings, read once.
+
+    Raises:
+        ConfigurationError: a variable is missing or has a value that cannot be used.
+    """
+    return _read(DatabaseSettings)
+
+
+@cache
+def registry_settings() -> RegistrySettings:
+    """The registry's settings, read once.
+
+    Raises:
+        ConfigurationError: a variable is missing or has a value that cannot be used.
+    """
+    return _read(RegistrySettings)
+
+
+@cache
+def link_settings() -> LinkSettings:
+    """The addresses of other pages, read once.
+
+    Raises:
+        ConfigurationError: a variable is missing.
+    """
+    return _read(LinkSettings)
+
+
+@cache
+def airflow_settings() -> AirflowSettings:
+    """Airflow's settings, read once.
+
+    Raises:
+        ConfigurationError: a variable is missing.
+    """
+    return _read(AirflowSettings)
+
+
+@cache
+def night_settings() -> NightSettings:
+    """The night's settings, read once.
+
+    Raises:
+        ConfigurationError: a variable has a value that cannot be used.
+    """
+    return _read(NightSettings)
+
+
+@cache
+def retention_settings() -> RetentionSettings:
+    """How long things stay, read once.
+
+    Raises:
+        ConfigurationError: a variable has a value that cannot be used.
+    """
+    return _read(RetentionSettings)
+
+
+@cache
+def file_settings() -> FileSettings:
+    """The files that stand in for the checkout's, read once."""
+    return _read(FileSettings)
+
+
+def forget_settings() -> None:
+    """Have all settings read again when they are next needed; for when the environment changed."""
+    for read in (
+        database_settings,
+        registry_settings,
+        link_settings,
+        airflow_settings,
+        night_settings,
+        retention_settings,
+        file_settings,
+    ):
+        read.cache_clear()
+
+
 def home() -> Path:
     """Folder of the stack on this machine: ``RECFLEET_HOME``, by default ``.recfleet`` here."""
     return Path(os.environ.get("RECFLEET_HOME", ".recfleet")).absolute()
 
 
 def policy_file() -> Path:
-    """The fleet's policy: the configured file, or ``policy.toml`` of the checkout."""
-    configured = _Files(_env_file=home() / "stack.env").policy  # type: ignore[call-arg]
-    return configured or Path(__file__).parents[2] / "policy.toml"
+    """The fleet's policy: the configured file, or ``policy.toml`` of the checkout.
 
-
-def suites_folder(configured: Path | None) -> Path:
-    """The folder of the suites: the configured one, or ``expectations/`` of the checkout."""
-    return configured or Path(__file__).parents[2] / "expectations"
-
-
-@lru_cache(maxsize=1)
-def settings() -> Settings:
-    """The settings of this process, read once.
-
-    Raises:
-        ConfigurationError: a variable is missing or has a value that cannot be used.
+    Read again each time: the next night goes by the file that is named then.
     """
+    return _read(FileSettings).policy or Path(__file__).parents[2] / "policy.toml"
+
+
+def suites_folder() -> Path:
+    """The folder of the suites: the configured one, or ``expectations/`` of the checkout."""
+    return file_settings().suites or Path(__file__).parents[2] / "expectations"
+
+
+_AnyRole = TypeVar("_AnyRole", bound=_Role)
+
+
+def _read(role: type[_AnyRole]) -> _AnyRole:
     try:
-        return Settings(_env_file=home() / "stack.env")  # type: ignore[call-arg]
+        return role(_env_file=home() / "stack.env")  # type: ignore[call-arg]
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from None
 

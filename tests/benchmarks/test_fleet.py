@@ -12,7 +12,7 @@ from benchmarks.fleet.bare_limit import bare_limit
 from benchmarks.fleet.giant import add_giant
 from benchmarks.fleet.night import Measured, parts
 from recfleet.database import Connection
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.synthetic import FIRST_DAY
 from tests.nights import START, WEEK, query, run_night, shop
 
@@ -37,7 +37,7 @@ def _measured(milliseconds: dict[str, float]) -> Measured:
 
 def test_a_night_is_taken_apart_and_reported(
     connection: Connection,
-    stack: Settings,
+    stack: RegistrySettings,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -65,7 +65,7 @@ def test_a_night_is_taken_apart_and_reported(
     assert f"| train.fit | {spent['train.fit']:.2f} |" in said
 
 
-def test_the_giant_is_as_large_as_it_says(connection: Connection, stack: Settings) -> None:
+def test_the_giant_is_as_large_as_it_says(connection: Connection, stack: RegistrySettings) -> None:
     until = START.replace(year=2025, month=12, day=28)
     assert until.date() > FIRST_DAY
     giant = add_giant(until, size=4_000, customers=150, products=100)

@@ -12,7 +12,7 @@ from benchmarks.operations import (
     measure_rollbacks,
 )
 from recfleet.database import Connection
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings
 from tests.nights import query
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
@@ -20,13 +20,13 @@ pytestmark = [pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
 
 def test_everything_is_measured_and_nothing_is_left_wrong(
     connection: Connection,
-    stack: Settings,
+    stack: RegistrySettings,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("RECFLEET_BRAKE_SHARE", "1")
     monkeypatch.setenv("RECFLEET_REVIVE_DAYS", "7")  # which measuring changes
-    settings.cache_clear()
+    forget_settings()
     make_fleet(connection, 3)
     measure_doctor(connection, stack)
     measure_rollbacks(connection, 1)

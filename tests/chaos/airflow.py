@@ -25,7 +25,12 @@ from recfleet.local._layout import Layout
 from recfleet.local._processes import Identity, end_families, spawn
 from recfleet.local._services import services
 from recfleet.local._state import State
-from recfleet.settings import settings
+from recfleet.settings import (
+    airflow_settings,
+    database_settings,
+    forget_settings,
+    registry_settings,
+)
 from tests.chaos import witness
 from tests.chaos.direct import new_folder
 from tests.chaos.report import Killings, reading
@@ -65,14 +70,14 @@ def stack() -> Iterator[Layout]:
     environment.compose = lambda *given, **named: {**compose(*given, **named), **_SOONER}
     try:
         local.up(_say)
-        witness.install(settings().database_url)
+        witness.install(database_settings().database_url)
         yield Layout(home)
     finally:
         local.down(_say)
         environment.compose = compose
         os.environ.clear()
         os.environ |= before
-        settings.cache_clear()
+        forget_settings()
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -91,7 +96,7 @@ def torment(layout: Layout, *, kills: dict[str, int], seed: int, minutes: float)
     """
     report = Killings("with Airflow", seed)
     began = time.monotonic()
-    with reading(settings().database_url, layout.home, report):
+    with reading(database_settings().database_url, layout.home, report):
         tormentor = _Tormentor(layout, kills, seed, report, began + 60 * minutes)
         for occasion in occasions():
             state = tormentor.run(occasion)
@@ -99,8 +104,8 @@ def torment(layout: Layout, *, kills: dict[str, int], seed: int, minutes: float)
             _say(f"night {occasion.number} {state}; killed so far: {tormentor.counts()}")
             if not tormentor.has_more:
                 break
-    report.wrong += witness.violations(settings())
-    report.outcomes, report.failures = witness.nights(settings()), witness.failures(settings())
+    report.wrong += witness.violations(registry_settings())
+    report.outcomes, report.failures = witness.nights(), witness.failures()
     report.seconds = time.monotonic() - began
     return report
 
@@ -150,7 +155,7 @@ class _Tormentor:
         while True:
             self._revive()
             try:
-                with AirflowClient(settings()) as client:
+                with AirflowClient(airflow_settings()) as client:
                     return trigger_night(client, conf)
             except RecfleetError:
                 if time.monotonic() > patience:

@@ -19,7 +19,7 @@ import psutil
 from recfleet.database import migrate
 from recfleet.local import PostgresServer, free_port
 from recfleet.registry import upgrade_store
-from recfleet.settings import settings
+from recfleet.settings import forget_settings, registry_settings
 from tests.chaos import tasks, witness
 from tests.chaos.report import Killings, reading
 from tests.chaos.world import occasions
@@ -76,14 +76,14 @@ def place() -> Iterator[Place]:
             "RECFLEET_HOME": str(folder),
             "RECFLEET_BRAKE_LEAST": "1000",
         }
-        settings.cache_clear()
+        forget_settings()
         yield Place(server, folder)
     finally:
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
-        settings.cache_clear()
+        forget_settings()
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -115,8 +115,8 @@ def torment(place: Place, *, kills: dict[str, int], seed: int, minutes: float) -
             report.nights["run"] += 1
             if not conductor.has_more:
                 break
-    report.wrong += witness.violations(settings(), work)
-    report.outcomes, report.failures = witness.nights(settings()), witness.failures(settings())
+    report.wrong += witness.violations(registry_settings(), work)
+    report.outcomes, report.failures = witness.nights(), witness.failures()
     report.seconds = time.monotonic() - began
     return report
 

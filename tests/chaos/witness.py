@@ -12,7 +12,7 @@ import psycopg2
 
 from recfleet.database import Connection, connect
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings, database_settings
 
 # Every change of a tenant's state, as it is committed: what was rolled back leaves no trace.
 _INSTALL = """
@@ -113,14 +113,14 @@ def install(url: str) -> None:
         connection.commit()
 
 
-def violations(settings: Settings, work: Path | None = None) -> list[str]:
+def violations(settings: RegistrySettings, work: Path | None = None) -> list[str]:
     """Everything that does not hold, in words; empty when all is well.
 
     Args:
         settings: of the stack that was tormented; nobody is at work on it any more.
         work: where ``tests.chaos.tasks`` noted what it began to work on.
     """
-    with closing(connect(settings.database_url)) as connection:
+    with closing(connect(database_settings().database_url)) as connection:
         found = [
             f"{what}: {row}" for what, text in _CHECKS.items() for row in _rows(connection, text)
         ]
@@ -131,24 +131,24 @@ def violations(settings: Settings, work: Path | None = None) -> list[str]:
     return found
 
 
-def failures(settings: Settings) -> Counter[str]:
+def failures() -> Counter[str]:
     """Why tenants failed, and how many did."""
-    with closing(connect(settings.database_url)) as connection:
+    with closing(connect(database_settings().database_url)) as connection:
         return Counter(
             reason
             for (reason,) in _rows(connection, "select reason from ledger where state = 'failed'")
         )
 
 
-def nights(settings: Settings) -> Counter[str]:
+def nights() -> Counter[str]:
     """What came of the tenants' nights, and of the nights."""
-    with closing(connect(settings.database_url)) as connection:
+    with closing(connect(database_settings().database_url)) as connection:
         rows = _rows(connection, "select outcome, count(*) from ledger group by 1")
         rows += _rows(connection, "select 'nights ' || status, count(*) from night group by 1")
     return Counter(dict(rows))
 
 
-def _mlflow_disagrees(connection: Connection, settings: Settings) -> Iterator[str]:
+def _mlflow_disagrees(connection: Connection, settings: RegistrySettings) -> Iterator[str]:
     """Aliases against champions on record; versions against the promotion history."""
     champions: defaultdict[str, dict[str, tuple[int, str]]] = defaultdict(dict)
     for tenant_id, role, version, run_id in _rows(
@@ -185,7 +185,7 @@ def _mlflow_disagrees(connection: Connection, settings: Settings) -> Iterator[st
             yield f"MLflow has more than one version of the runs {twice} of {tenant_id}"
 
 
-def _runs_are_not_one(connection: Connection, settings: Settings) -> Iterator[str]:
+def _runs_are_not_one(connection: Connection, settings: RegistrySettings) -> Iterator[str]:
     """Runs in MLflow against challengers in the ledger, per tenant and night."""
     with closing(psycopg2.connect(settings.mlflow_store_url)) as store:
         runs = dict(

@@ -12,7 +12,7 @@ from recfleet.cli import _main as command_line
 from recfleet.cli import app
 from recfleet.cli._actor import actor
 from recfleet.database import Connection
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.nights import START, WEEK, query, run_night, shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
@@ -21,7 +21,7 @@ FIRST, SECOND = START + 12 * WEEK, START + 20 * WEEK
 
 
 @pytest.fixture
-def held(connection: Connection, stack: Settings) -> Connection:
+def held(connection: Connection, stack: RegistrySettings) -> Connection:
     """A tenant whose version 2 waits for a person, and one without a previous version."""
     shop(connection, "asks", seed=1)
     shop(connection, "single", seed=2)

@@ -13,7 +13,7 @@ from recfleet.cli import app
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.champions import roll_back
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import add_tenants
 from tests.nights import START, WEEK, query, run_night, shop
 
@@ -23,7 +23,7 @@ AS_OF = START + 12 * WEEK
 
 
 @pytest.fixture
-def fleet(connection: Connection, stack: Settings) -> None:
+def fleet(connection: Connection, stack: RegistrySettings) -> None:
     """A tenant with a model and one that is too thin, after one night."""
     shop(connection, "alpha")
     shop(connection, "thin", customers=5)
@@ -95,7 +95,9 @@ def test_limits_and_everybodys(fleet: None, connection: Connection) -> None:
     assert "frozen" not in recent
 
 
-def test_a_tenant_with_the_name_of_a_command(connection: Connection, stack: Settings) -> None:
+def test_a_tenant_with_the_name_of_a_command(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     add_tenants(connection, {"verify": "Verify"})
     append_entries(connection, [Entry("policy", "verify", "mara", "because")])
     connection.commit()
@@ -186,7 +188,7 @@ def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Co
 
 
 def test_a_trace_outlives_run_and_ledger(
-    fleet: None, connection: Connection, stack: Settings
+    fleet: None, connection: Connection, stack: RegistrySettings
 ) -> None:
     """What housekeeping takes away one day is not needed to say where a list came from."""
     import psycopg2
@@ -208,7 +210,7 @@ def test_a_trace_outlives_run_and_ledger(
 
 
 def test_who_goes_back_need_not_know_what_the_model_was_made_from(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "alpha")
     run_night("one", AS_OF)

@@ -14,7 +14,7 @@ from recfleet.cli import app
 from recfleet.database import Connection
 from recfleet.errors import RecfleetError
 from recfleet.fleet.plan import plan_night
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.aging import days_pass
 from tests.nights import START, WEEK, run_night, shop
 
@@ -24,7 +24,7 @@ AS_OF = START + 12 * WEEK
 
 
 @pytest.fixture
-def fleet(connection: Connection, stack: Settings) -> None:
+def fleet(connection: Connection, stack: RegistrySettings) -> None:
     """A tenant with a model and one that is too thin, after one night."""
     shop(connection, "alpha")
     shop(connection, "thin", customers=5)
@@ -74,7 +74,7 @@ def test_one_tenants_story(fleet: None) -> None:
     assert json.loads(_run("tenant", "show", "thin", "--json"))["models"] == []
 
 
-def test_before_the_first_night(stack: Settings) -> None:
+def test_before_the_first_night(stack: RegistrySettings) -> None:
     assert "There is no tenant yet" in _run("tenant", "list")
     assert "There has been no night yet" in _run("night", "list")
     with pytest.raises(RecfleetError, match="There has been no night yet"):
@@ -148,7 +148,7 @@ def test_of_a_large_night_the_urgent_are_shown(
 
 
 def test_housekeeping_first_says_and_then_does(
-    fleet: None, connection: Connection, stack: Settings
+    fleet: None, connection: Connection, stack: RegistrySettings
 ) -> None:
     run_night("two", AS_OF, {"tenants": ["alpha"]})
     days_pass(connection, stack, 1000)

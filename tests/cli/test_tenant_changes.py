@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from recfleet.cli import app
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import add_tenants
 from tests.nights import query
 
@@ -24,7 +24,7 @@ NAMES = [f"t{number:02}" for number in range(30)]
 
 
 @pytest.fixture(autouse=True)
-def fleet(connection: Connection, stack: Settings) -> None:
+def fleet(connection: Connection, stack: RegistrySettings) -> None:
     add_tenants(connection, {name: f"[b]{name}" for name in NAMES})
     connection.commit()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.backfills import nights
 from tests.dags.conftest import RunPython
 from tests.dags.test_whole_night import RUN
@@ -26,7 +26,7 @@ def _conf(**fields: Any) -> str:
 
 
 def test_a_backfill_from_plan_to_close(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "alpha", weeks=range(13))
     shop(connection, "thin", customers=5, weeks=range(13))
@@ -65,7 +65,7 @@ def test_a_backfill_from_plan_to_close(
 
 
 def test_the_last_night_promotes_where_that_is_asked_for(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "alpha")
     shop(connection, "thin", customers=5)
@@ -89,7 +89,7 @@ def test_the_last_night_promotes_where_that_is_asked_for(
 
 
 def test_a_conf_that_cannot_be_used_fails_the_run(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "alpha")
     conf = json.dumps({"tenants": ["alpha"], "from": "2026-03-02", "to": "2026-03-01"})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import add_tenants
 from tests.dags.conftest import RunPython
 from tests.nights import query
@@ -25,7 +25,7 @@ print(json.dumps(states))
 
 
 @pytest.fixture
-def tenants(connection: Connection, stack: Settings) -> None:
+def tenants(connection: Connection, stack: RegistrySettings) -> None:
     add_tenants(connection, {name: name for name in ("apple", "berry", "cherry")})
     connection.commit()
 

@@ -9,7 +9,7 @@ import pytest
 
 from recfleet.database import Connection
 from recfleet.quality import read_docs
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.aging import days_pass
 from tests.dags.conftest import RunPython
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
@@ -46,7 +46,7 @@ print(json.dumps({"state": run.state, "said": text}))
 
 
 def test_a_night_from_plan_to_close(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "alpha")
     shop(connection, "beta", seed=1)
@@ -76,7 +76,7 @@ def test_a_night_from_plan_to_close(
 
 
 def test_a_conf_with_an_unknown_tenant_fails_the_run_and_says_why(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "alpha")
     conf = {"tenants": ["alfa"], "as_of": (START + timedelta(weeks=12)).isoformat()}
@@ -86,7 +86,7 @@ def test_a_conf_with_an_unknown_tenant_fails_the_run_and_says_why(
 
 
 def test_housekeeping_says_in_words_what_it_did(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "alpha")
     run_night("first", START + 12 * WEEK)
@@ -107,7 +107,7 @@ def test_housekeeping_says_in_words_what_it_did(
 
 
 def test_past_the_tolerated_share_the_run_fails_and_what_was_published_stays(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "good", customers=10)
     as_of = START + timedelta(weeks=12)
@@ -127,7 +127,7 @@ def test_past_the_tolerated_share_the_run_fails_and_what_was_published_stays(
 
 
 def test_rolling_back_by_a_dag(
-    connection: Connection, stack: Settings, run_python: RunPython
+    connection: Connection, stack: RegistrySettings, run_python: RunPython
 ) -> None:
     shop(connection, "turning", seed=1)
     run_night("first", START + 12 * WEEK)

@@ -8,7 +8,7 @@ import pytest
 
 from recfleet.database import Connection
 from recfleet.record import Night, Planned, open_night, write_plan
-from recfleet.settings import settings
+from recfleet.settings import forget_settings
 from recfleet.tenants import add_tenants
 
 TENANTS = ("apple", "berry", "cherry")
@@ -20,7 +20,7 @@ def night(connection: Connection, database_url: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
     for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
         monkeypatch.setenv(f"RECFLEET_{name}", "unused")
-    settings.cache_clear()
+    forget_settings()
     add_tenants(connection, {tenant_id: tenant_id for tenant_id in TENANTS})
     opened = open_night(connection, "run-1", None, datetime(2026, 1, 1, tzinfo=UTC))
     write_plan(

@@ -12,7 +12,7 @@ from recfleet.database import Connection
 from recfleet.fleet.evidence import Standing, read_standings
 from recfleet.judging import Evidence
 from recfleet.record import Champion, Night, TenantNight
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import Policy
 from tests.nights import START, WEEK, query, run_night, shop
 
@@ -129,7 +129,7 @@ def judged(connection: Connection, run_id: str) -> tuple[Any, Any, Any]:
 
 @pytest.mark.mlflow
 def test_a_week_of_nights_is_pooled_and_a_repeated_night_finds_the_same(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "steady")
     first = START + 11 * WEEK + DAY
@@ -154,7 +154,7 @@ def test_a_week_of_nights_is_pooled_and_a_repeated_night_finds_the_same(
 
 @pytest.mark.mlflow
 def test_the_week_of_another_champion_does_not_promote(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     """The same nights in the ledger promote when they are of this champion, and only then."""
     shop(connection, "steady")

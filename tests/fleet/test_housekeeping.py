@@ -18,7 +18,7 @@ from recfleet.database import Connection, connect
 from recfleet.fleet.housekeeping import PARTS, Part, keep_house
 from recfleet.fleet.old_models import Needed, old_runs, old_versions
 from recfleet.registry import Aliases, ArtifactStore, OldRun, OldVersion, Registry
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 from tests import nights
 from tests.aging import artifact_folder, days_pass
 from tests.nights import START, WEEK, run_night, shop
@@ -33,13 +33,13 @@ LIVE_LISTS = (
 
 
 @pytest.fixture
-def short(stack: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def short(stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch) -> RegistrySettings:
     """A retention of three days of everything, and of no version but champion and previous."""
     for name in ("LISTS_DAYS", "RUN_DAYS", "LEDGER_DAYS", "QUALITY_DAYS"):
         monkeypatch.setenv(f"RECFLEET_KEEP_{name}", "3")
     monkeypatch.setenv("RECFLEET_KEEP_VERSIONS", "0")
-    settings.cache_clear()
-    return settings()
+    forget_settings()
+    return registry_settings()
 
 
 def query(connection: Connection, text: str) -> list[tuple[Any, ...]]:
@@ -60,11 +60,11 @@ def _keep_house(*, dry_run: bool = False) -> dict[str, Part]:
     return {part: keep_house(part, dry_run=dry_run) for part in PARTS}
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
-def _mlflow(stack: Settings, text: str) -> list[tuple[Any, ...]]:
+def _mlflow(stack: RegistrySettings, text: str) -> list[tuple[Any, ...]]:
     with closing(psycopg2.connect(stack.mlflow_store_url)) as connection:
         return query(connection, text)
 
@@ -77,7 +77,7 @@ def _partitions(connection: Connection) -> list[str]:
     return [name for (name,) in query(connection, text)]
 
 
-def _run_folders(stack: Settings) -> set[str]:
+def _run_folders(stack: RegistrySettings) -> set[str]:
     return {place.name for place in artifact_folder(stack).glob("als-*/*")}
 
 
@@ -92,7 +92,9 @@ def _turn(connection: Connection, times: int = 2) -> None:
         assert outcomes(connection, f"night {number}")["turning"] == "promoted"
 
 
-def test_what_is_in_force_stays_however_old_it_is(connection: Connection, short: Settings) -> None:
+def test_what_is_in_force_stays_however_old_it_is(
+    connection: Connection, short: RegistrySettings
+) -> None:
     shop(connection, "quiet", seed=3)
     _turn(connection)
     lists = query(connection, LIVE_LISTS)
@@ -125,7 +127,9 @@ def test_what_is_in_force_stays_however_old_it_is(connection: Connection, short:
     )
 
 
-def test_a_dry_run_says_what_the_real_one_does(connection: Connection, short: Settings) -> None:
+def test_a_dry_run_says_what_the_real_one_does(
+    connection: Connection, short: RegistrySettings
+) -> None:
     shop(connection, "quiet", seed=3)
     _turn(connection, times=1)
     days_pass(connection, short, 10)
@@ -139,7 +143,7 @@ def test_a_dry_run_says_what_the_real_one_does(connection: Connection, short: Se
     assert all(not any(part.gone.values()) for part in _keep_house().values())
 
 
-def _everything(connection: Connection, stack: Settings) -> tuple[object, ...]:
+def _everything(connection: Connection, stack: RegistrySettings) -> tuple[object, ...]:
     counts = ("night", "ledger", "release", "quality_result", "shard_run", "recommendation")
     return (
         _partitions(connection),
@@ -149,7 +153,7 @@ def _everything(connection: Connection, stack: Settings) -> tuple[object, ...]:
     )
 
 
-def test_what_is_young_stays(connection: Connection, stack: Settings) -> None:
+def test_what_is_young_stays(connection: Connection, stack: RegistrySettings) -> None:
     _turn(connection, times=1)
     before = _everything(connection, stack)
     for part in _keep_house().values():
@@ -157,7 +161,9 @@ def test_what_is_young_stays(connection: Connection, stack: Settings) -> None:
     assert _everything(connection, stack) == before
 
 
-def test_a_night_that_is_running_is_left_alone(connection: Connection, short: Settings) -> None:
+def test_a_night_that_is_running_is_left_alone(
+    connection: Connection, short: RegistrySettings
+) -> None:
     shop(connection, "quiet")
     run_night("first", FIRST)
     run_night("again", FIRST, {"tenants": ["quiet"]})
@@ -176,17 +182,17 @@ def test_a_night_that_is_running_is_left_alone(connection: Connection, short: Se
 
 
 def test_a_run_that_awaits_approval_stays(
-    connection: Connection, short: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, short: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _turn(connection, times=1)
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
-    settings.cache_clear()
+    forget_settings()
     shop(connection, "turning", weeks=range(20, 28))
     run_night("held", FIRST + 16 * WEEK)
     assert outcomes(connection, "held") == {"turning": "awaiting approval"}
     days_pass(connection, short, 10)
     monkeypatch.setenv("RECFLEET_KEEP_LEDGER_DAYS", "100")
-    settings.cache_clear()
+    forget_settings()
 
     with connection, connection.cursor() as cursor:
         cursor.execute("update approval set expires_at = now() + interval '1 hour'")
@@ -196,7 +202,9 @@ def test_a_run_that_awaits_approval_stays(
     assert _mlflow(short, "select count(*) from runs") == [(3,)]
 
 
-def test_a_night_begun_anew_finds_a_partition(connection: Connection, short: Settings) -> None:
+def test_a_night_begun_anew_finds_a_partition(
+    connection: Connection, short: RegistrySettings
+) -> None:
     shop(connection, "quiet")
     run_night("first", FIRST)
     run_night("second", FIRST + timedelta(hours=1), {"tenants": ["quiet"]})
@@ -218,7 +226,7 @@ def test_a_night_begun_anew_finds_a_partition(connection: Connection, short: Set
 
 
 def test_a_reader_never_misses_a_list(
-    connection: Connection, short: Settings, database_url: str
+    connection: Connection, short: RegistrySettings, database_url: str
 ) -> None:
     shop(connection, "quiet", customers=40)
     run_night("first", FIRST)
@@ -251,7 +259,7 @@ def test_a_reader_never_misses_a_list(
 
 
 def test_a_long_transaction_reads_what_it_began_with(
-    connection: Connection, short: Settings, database_url: str
+    connection: Connection, short: RegistrySettings, database_url: str
 ) -> None:
     shop(connection, "quiet", customers=40)
     run_night("first", FIRST)
@@ -288,7 +296,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_readers_in_the_way_put_it_off(
-    connection: Connection, short: Settings, database_url: str, statement: str, why: str
+    connection: Connection, short: RegistrySettings, database_url: str, statement: str, why: str
 ) -> None:
     shop(connection, "quiet", customers=40)
     run_night("first", FIRST)
@@ -305,7 +313,7 @@ def test_readers_in_the_way_put_it_off(
 
 @pytest.mark.usefixtures("impatient")
 def test_a_release_that_becomes_live_meanwhile_stays(
-    connection: Connection, short: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, short: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody goes back to lists of an old night while what is wanted of it is being copied."""
     from recfleet.releases import _old_lists, switch_live
@@ -340,7 +348,7 @@ def test_a_release_that_becomes_live_meanwhile_stays(
 
 
 def test_killed_anywhere_it_goes_on_the_next_time(
-    connection: Connection, short: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, short: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _turn(connection)
     days_pass(connection, short, 10)
@@ -375,7 +383,7 @@ def _die(*_: object, **__: object) -> None:
 
 
 def test_a_tenant_that_is_being_published_is_left_for_the_next_time(
-    connection: Connection, short: Settings, database_url: str
+    connection: Connection, short: RegistrySettings, database_url: str
 ) -> None:
     _turn(connection)
     days_pass(connection, short, 10)
@@ -388,7 +396,7 @@ def test_a_tenant_that_is_being_published_is_left_for_the_next_time(
 
 
 def test_a_promotion_that_is_not_done_keeps_its_version(
-    connection: Connection, short: Settings
+    connection: Connection, short: RegistrySettings
 ) -> None:
     """The night died between MLflow and Postgres, and its next attempt will find the version."""
     _turn(connection, times=1)
@@ -415,7 +423,9 @@ def test_a_promotion_that_is_not_done_keeps_its_version(
 # --- Files ----------------------------------------------------------------------------------------
 
 
-def test_files_that_nobody_refers_to_are_swept_up(connection: Connection, short: Settings) -> None:
+def test_files_that_nobody_refers_to_are_swept_up(
+    connection: Connection, short: RegistrySettings
+) -> None:
     shop(connection, "quiet")
     run_night("first", FIRST)
     root = artifact_folder(short)
@@ -444,7 +454,7 @@ def test_files_that_nobody_refers_to_are_swept_up(connection: Connection, short:
 
 
 def test_files_of_a_champion_stay_though_mlflow_knows_nothing_of_it(
-    connection: Connection, short: Settings
+    connection: Connection, short: RegistrySettings
 ) -> None:
     """As after MLflow's database was restored from an older backup."""
     shop(connection, "quiet")
@@ -466,7 +476,7 @@ def test_files_of_a_champion_stay_though_mlflow_knows_nothing_of_it(
 
 @pytest.mark.slow
 def test_ten_nights_end_with_sizes_that_no_longer_grow(
-    connection: Connection, short: Settings
+    connection: Connection, short: RegistrySettings
 ) -> None:
     """The short form of ``make bench-housekeeping``."""
     tenants = [f"shop-{number}" for number in range(5)]
@@ -498,7 +508,7 @@ def test_ten_nights_end_with_sizes_that_no_longer_grow(
     assert rows[-1]["partitions"] <= 6
 
 
-def _rows(connection: Connection, stack: Settings) -> dict[str, int]:
+def _rows(connection: Connection, stack: RegistrySettings) -> dict[str, int]:
     counted = {"partitions": len(_partitions(connection))}
     for table in ("ledger", "release", "quality_result", "shard_run"):
         [(counted[table],)] = query(connection, f"select count(*) from {table}")

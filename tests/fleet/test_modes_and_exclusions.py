@@ -17,7 +17,7 @@ from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.releases import NotServedError, look_up
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings, database_settings
 from recfleet.tenants import Mode
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
@@ -61,7 +61,7 @@ def _policy(connection: Connection, *assignments: str) -> None:
 
 
 @pytest.fixture
-def turned(connection: Connection, stack: Settings) -> None:
+def turned(connection: Connection, stack: RegistrySettings) -> None:
     """A tenant with a champion, and purchases since then that a new model knows better."""
     shop(connection, "alpha")
     run_night("one", AS_OF)
@@ -96,7 +96,7 @@ def test_a_tenant_frozen_in_mid_night_keeps_its_champion(
 
 
 def test_a_new_tenant_frozen_in_mid_night_has_no_model(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "alpha")
     shards = _judge("one", AS_OF)
@@ -118,7 +118,7 @@ def test_a_new_tenant_frozen_in_mid_night_has_no_model(
 @pytest.mark.parametrize(("mode", "outcome"), [("frozen", "frozen"), ("off", "unchanged")])
 def test_a_switch_between_registering_and_releasing_wins(
     connection: Connection,
-    stack: Settings,
+    stack: RegistrySettings,
     monkeypatch: pytest.MonkeyPatch,
     mode: Mode,
     outcome: str,
@@ -127,7 +127,7 @@ def test_a_switch_between_registering_and_releasing_wins(
 
     def register_and_switch(*arguments: Any) -> Any:
         registered = register(*arguments)
-        other = connect(stack.database_url)
+        other = connect(database_settings().database_url)
         set_mode(other, ["alpha"], mode, actor="ann", reason="a test")
         other.close()
         return registered
@@ -146,7 +146,9 @@ def test_a_switch_between_registering_and_releasing_wins(
     assert registry.aliases("alpha") == Aliases(champion=1, previous=None)
 
 
-def test_a_night_honours_what_a_policy_excludes(connection: Connection, stack: Settings) -> None:
+def test_a_night_honours_what_a_policy_excludes(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     shop(connection, "alpha")
     with connection.cursor() as cursor:
         cursor.execute(
@@ -203,7 +205,7 @@ def test_a_night_honours_what_a_policy_excludes(connection: Connection, stack: S
 
 
 def test_popularity_honours_it_too_and_everything_can_be_excluded(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "alpha", customers=5)
     _policy(connection, "excluded_products=p001,p002", "excluded_customers=c0001")

@@ -16,7 +16,7 @@ from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
@@ -28,12 +28,12 @@ select tenant_id, release.served_by, model_version, count(*)
 """
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
 def test_a_first_model_then_nothing_new_then_a_new_taste(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "steady")
     shop(connection, "turning", seed=1)
@@ -72,7 +72,7 @@ def test_a_first_model_then_nothing_new_then_a_new_taste(
 
 
 def test_a_night_of_named_tenants_says_of_how_many_it_is(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     for tenant in ("asked", "other", "third"):
         shop(connection, tenant, customers=3, weeks=range(1))
@@ -97,7 +97,7 @@ def test_a_night_of_named_tenants_says_of_how_many_it_is(
     assert query(connection, said, "all by name")[0][0] is None
 
 
-def test_mlflow_tells_of_every_run_why(connection: Connection, stack: Settings) -> None:
+def test_mlflow_tells_of_every_run_why(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "steady")
     run_night("first", START + 12 * WEEK)
     [(reason,)] = query(connection, "select reason from ledger")
@@ -107,7 +107,7 @@ def test_mlflow_tells_of_every_run_why(connection: Connection, stack: Settings) 
         ]
 
 
-def test_the_view_shows_what_a_list_says(connection: Connection, stack: Settings) -> None:
+def test_the_view_shows_what_a_list_says(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "steady")
     as_of = START + 12 * WEEK
     run_night("first", as_of)
@@ -130,7 +130,9 @@ def test_the_view_shows_what_a_list_says(connection: Connection, stack: Settings
     assert not bought & {row[1] for row in rows}
 
 
-def test_a_night_sees_nothing_later_than_as_of(connection: Connection, stack: Settings) -> None:
+def test_a_night_sees_nothing_later_than_as_of(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     shop(connection, "steady")
     as_of = START + 12 * WEEK
     run_night("before", as_of)
@@ -142,7 +144,7 @@ def test_a_night_sees_nothing_later_than_as_of(connection: Connection, stack: Se
 
 
 def test_a_frozen_tenant_follows_its_customers_with_the_pinned_champion(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "steady")
     run_night("first", START + 12 * WEEK)
@@ -160,7 +162,7 @@ def test_a_frozen_tenant_follows_its_customers_with_the_pinned_champion(
     assert query(connection, "select count(*) from live_recommendation") == [(0,)]
 
 
-def test_nights_with_nothing_to_do(connection: Connection, stack: Settings) -> None:
+def test_nights_with_nothing_to_do(connection: Connection, stack: RegistrySettings) -> None:
     assert run_night("empty", START).tenants == 0
     shop(connection, "steady")
     assert run_night("too early", START - WEEK).outcomes == {"no data": 1}
@@ -169,7 +171,7 @@ def test_nights_with_nothing_to_do(connection: Connection, stack: Settings) -> N
     ]
 
 
-def test_nothing_goes_back_in_time(connection: Connection, stack: Settings) -> None:
+def test_nothing_goes_back_in_time(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "steady")
     run_night("first", START + 12 * WEEK)
     before = query(connection, LIVE)
@@ -182,7 +184,7 @@ def test_nothing_goes_back_in_time(connection: Connection, stack: Settings) -> N
 
 
 def test_a_champion_that_has_seen_the_holdout_is_not_compared(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "steady")
     run_night("first", START + 12 * WEEK)
@@ -200,7 +202,9 @@ def test_a_champion_that_has_seen_the_holdout_is_not_compared(
     assert reason.endswith("so it is not compared. The champion stays.")
 
 
-def test_a_tenant_that_sells_nothing_any_more(connection: Connection, stack: Settings) -> None:
+def test_a_tenant_that_sells_nothing_any_more(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     shop(connection, "dormant", customers=5)
     run_night("late", START + 60 * WEEK)
     assert query(connection, "select state, outcome, reason from ledger") == [
@@ -214,7 +218,9 @@ def test_a_tenant_that_sells_nothing_any_more(connection: Connection, stack: Set
     assert query(connection, "select status from night") == [("done",)]
 
 
-def test_a_conf_that_cannot_be_used_writes_nothing(connection: Connection, stack: Settings) -> None:
+def test_a_conf_that_cannot_be_used_writes_nothing(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     shop(connection, "steady")
     with pytest.raises(UnknownTenantError, match=r"no tenant 'stedy'\. Did you mean 'steady'"):
         plan_night("typo", None, START, {"tenants": ["stedy"]})
@@ -224,7 +230,7 @@ def test_a_conf_that_cannot_be_used_writes_nothing(connection: Connection, stack
 
 
 def test_a_night_that_died_is_finished_by_the_next_attempt(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dies between moving MLflow's aliases and switching in Postgres: no second version, no run."""
     shop(connection, "steady")
@@ -248,7 +254,9 @@ def test_a_night_that_died_is_finished_by_the_next_attempt(
     assert len(_registry(stack).versions("steady")) == 1
 
 
-def test_a_shard_that_never_ended_counts_as_failed(connection: Connection, stack: Settings) -> None:
+def test_a_shard_that_never_ended_counts_as_failed(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     from recfleet.fleet.close import close_night
 
     shop(connection, "steady")
@@ -261,7 +269,7 @@ def test_a_shard_that_never_ended_counts_as_failed(connection: Connection, stack
 
 
 def test_staged_challengers_are_gone_after_the_night(
-    connection: Connection, stack: Settings, tmp_path: Path
+    connection: Connection, stack: RegistrySettings, tmp_path: Path
 ) -> None:
     shop(connection, "steady")
     run_night("night", START + 12 * WEEK)

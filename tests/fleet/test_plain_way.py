@@ -18,7 +18,7 @@ from recfleet.models.als import AlsModel, load_model
 from recfleet.models.als._fold_in import solve_in_factors
 from recfleet.registry import ArtifactStore
 from recfleet.releases._make import lists_from_scorer
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.synthetic import UNTIL, World, seed
 from recfleet.tenants import Policy
 from tests.nights import query, run_night
@@ -85,7 +85,7 @@ def _plainly(
 
 
 def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     seed(connection, WORLD, tenants=TENANTS)
     verdicts: set[str] = set()

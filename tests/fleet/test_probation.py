@@ -23,7 +23,7 @@ from recfleet.operations.approvals import approve
 from recfleet.recipe import Recipe
 from recfleet.record import Night, TenantNight, get_champions
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings
 from recfleet.tenants import Mode, Policy
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
@@ -36,7 +36,7 @@ RIGHT = START + 22 * WEEK
 DAY = timedelta(days=1)
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
@@ -99,7 +99,7 @@ def _die(*_: object, **__: object) -> None:
 
 
 def test_a_champion_that_is_worse_is_rolled_back_in_the_same_night(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     _misled(connection)
     run_night("right", RIGHT)
@@ -139,7 +139,7 @@ def test_a_champion_that_is_worse_is_rolled_back_in_the_same_night(
 
 
 def test_of_two_better_models_the_challenger_is_taken_when_it_is_the_better(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     _misled(connection, cooldown_days=0)
     run_night("right", RIGHT)
@@ -155,7 +155,7 @@ def test_of_two_better_models_the_challenger_is_taken_when_it_is_the_better(
     "where", ["recfleet.releases.switch_live", "recfleet.registry.Registry.mark_version"]
 )
 def test_a_rollback_that_never_ended_is_taken_back(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch, where: str
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     _misled(connection)
     before = _live(connection)
@@ -186,7 +186,7 @@ def test_a_rollback_that_never_ended_is_taken_back(
     "where", ["recfleet.releases.switch_live", "recfleet.registry.Registry.mark_version"]
 )
 def test_a_rollback_that_died_is_finished_by_the_next_attempt(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch, where: str
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     _misled(connection)
     _up_to_publish("night", RIGHT)
@@ -204,7 +204,7 @@ def test_a_rollback_that_died_is_finished_by_the_next_attempt(
 
 
 def test_a_previous_model_that_cannot_be_loaded_is_not_gone_back_to(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     _misled(connection)
     [(uri,)] = query(connection, "select model_uri from champion where role = 'previous'")
@@ -225,7 +225,7 @@ def test_a_previous_model_that_cannot_be_loaded_is_not_gone_back_to(
 
 
 def test_a_rollback_of_a_champion_that_is_gone_already_is_not_carried_out(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     _misled(connection)
     _up_to_publish("one", RIGHT)
@@ -241,11 +241,11 @@ def test_a_rollback_of_a_champion_that_is_gone_already_is_not_carried_out(
 
 
 def test_the_brake_holds_rollbacks_too(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _misled(connection)
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
-    settings.cache_clear()
+    forget_settings()
     run_night("braked", RIGHT)
     assert outcomes(connection, "braked") == {"shop": "awaiting approval"}
     assert _champions(connection) == [("champion", 2), ("previous", 1)]
@@ -262,7 +262,9 @@ def test_the_brake_holds_rollbacks_too(
     )[-2:] == [("approved", 2, 1, "ann"), ("rollback", 2, 1, "ann")]
 
 
-def test_a_frozen_tenant_is_not_rolled_back(connection: Connection, stack: Settings) -> None:
+def test_a_frozen_tenant_is_not_rolled_back(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     _misled(connection)
     _execute(connection, "update tenant set mode = 'frozen'")
     run_night("frozen", RIGHT)
@@ -270,7 +272,9 @@ def test_a_frozen_tenant_is_not_rolled_back(connection: Connection, stack: Setti
     assert _live(connection) == [(2, RIGHT)]
 
 
-def test_a_policy_may_do_without_a_probation(connection: Connection, stack: Settings) -> None:
+def test_a_policy_may_do_without_a_probation(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     _misled(connection, probation_nights=0)
     run_night("right", RIGHT)
     outcome, _, _, numbers = _judged(connection, "right")

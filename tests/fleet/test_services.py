@@ -25,7 +25,7 @@ from recfleet.fleet.supervisor import run_supervised
 from recfleet.local import PostgresServer
 from recfleet.models import als
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings, database_settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
@@ -35,7 +35,7 @@ SHOPS = ("one", "three", "two")
 
 
 @pytest.fixture
-def shops(connection: Connection, stack: Settings) -> tuple[str, ...]:
+def shops(connection: Connection, stack: RegistrySettings) -> tuple[str, ...]:
     """Three tenants in one shard, with enough to train on."""
     for seed, tenant_id in enumerate(SHOPS):
         shop(connection, tenant_id, customers=60, products=80, seed=seed)
@@ -65,7 +65,7 @@ def _states(connection: Connection) -> list[str]:
     return [state for (state,) in query(connection, "select state from ledger order by tenant_id")]
 
 
-def _ends_well(connection: Connection, stack: Settings, run_id: str, *names: str) -> None:
+def _ends_well(connection: Connection, stack: RegistrySettings, run_id: str, *names: str) -> None:
     """Another attempt goes on from where the last one stopped, and nothing is lost or doubled."""
     _stages(run_id, *names, attempt=2)
     if "publish" not in names:
@@ -145,7 +145,7 @@ def _end_who_waits(connection: Connection) -> None:
 
 
 def test_a_connection_lost_in_the_middle_of_copy(
-    connection: Connection, stack: Settings, shops: tuple[str, ...]
+    connection: Connection, stack: RegistrySettings, shops: tuple[str, ...]
 ) -> None:
     plan_night("night", None, FIRST, {})
     _stages("night", "validate", "train_and_judge")
@@ -160,7 +160,7 @@ def test_a_connection_lost_in_the_middle_of_copy(
             "for each row when (new.customer_id = 'c0043') execute function stop()"
         )
     connection.commit()
-    url = stack.database_url
+    url = database_settings().database_url
     with (
         _held(url, "select pg_advisory_lock(1, 1)"),
         _met(url, "copy recommendation%", _end_who_waits),
@@ -176,14 +176,14 @@ def test_a_connection_lost_in_the_middle_of_copy(
 
 @pytest.mark.parametrize("stage", ["validate", "train_and_judge"])
 def test_a_connection_lost_while_a_tenant_is_read(
-    connection: Connection, stack: Settings, shops: tuple[str, ...], stage: str
+    connection: Connection, stack: RegistrySettings, shops: tuple[str, ...], stage: str
 ) -> None:
     stages = ["validate", "train_and_judge"]
     at = stages.index(stage)
     plan_night("night", None, FIRST, {})
     _stages("night", *stages[:at])
     states = _states(connection)
-    url = stack.database_url
+    url = database_settings().database_url
     with (
         _held(url, "lock table interaction in access exclusive mode"),
         _met(url, "%interaction%", _end_who_waits),
@@ -220,7 +220,7 @@ def _back(server: PostgresServer, database: str) -> None:
 @pytest.mark.parametrize("at", ["train_and_judge runs", "publish versions", "publish aliases"])
 def test_mlflow_goes_away_in_the_middle_of_a_stage(
     connection: Connection,
-    stack: Settings,
+    stack: RegistrySettings,
     shops: tuple[str, ...],
     postgres_server: PostgresServer,
     at: str,
@@ -252,7 +252,7 @@ def test_mlflow_goes_away_in_the_middle_of_a_stage(
 
 def test_what_mlflow_could_not_take_tonight_is_done_the_next_night(
     connection: Connection,
-    stack: Settings,
+    stack: RegistrySettings,
     shops: tuple[str, ...],
     postgres_server: PostgresServer,
 ) -> None:
@@ -306,7 +306,7 @@ def _run(*command: str) -> None:
 
 
 def test_the_artifacts_disk_is_full(
-    connection: Connection, stack: Settings, shops: tuple[str, ...]
+    connection: Connection, stack: RegistrySettings, shops: tuple[str, ...]
 ) -> None:
     folder = Path(stack.artifact_root.removeprefix("file://"))
     with _small_disk(folder, 100_000) as leave:
@@ -323,7 +323,7 @@ def test_the_artifacts_disk_is_full(
 
 def test_postgres_disk_is_full(
     connection: Connection,
-    stack: Settings,
+    stack: RegistrySettings,
     shops: tuple[str, ...],
     postgres_server: PostgresServer,
 ) -> None:
@@ -350,7 +350,7 @@ def test_postgres_disk_is_full(
 
 
 def _in_a_small_space(
-    connection: Connection, stack: Settings, leave: Callable[[int], None]
+    connection: Connection, stack: RegistrySettings, leave: Callable[[int], None]
 ) -> None:
     """The night's lists go to a disk on which there is no room for them."""
     plan_night("night", None, FIRST, {})

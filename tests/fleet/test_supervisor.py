@@ -23,7 +23,7 @@ from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.fleet.supervisor import run_supervised
 from recfleet.record import Night, Step, TenantNight
-from recfleet.settings import settings
+from recfleet.settings import forget_settings
 from tests.fleet.conftest import TENANTS
 from tests.nights import query
 
@@ -138,7 +138,7 @@ def test_a_tenant_that_asks_for_too_much_memory_costs_its_own_night(
     connection: Connection, night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECFLEET_TENANT_MEMORY_MB", "1024")
-    settings.cache_clear()
+    forget_settings()
 
     def work(tenant_id: str) -> None:
         if tenant_id == "apple":

@@ -16,7 +16,7 @@ from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
@@ -25,7 +25,7 @@ FIRST = START + 12 * WEEK
 TURNED = START + 20 * WEEK
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
@@ -60,7 +60,7 @@ def _turned(connection: Connection) -> None:
 
 
 def test_a_promotion_that_never_ended_is_taken_back(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _turned(connection)
     _up_to_publish("died", TURNED)
@@ -82,7 +82,7 @@ def test_a_promotion_that_never_ended_is_taken_back(
 
 
 def test_a_first_model_that_never_ended_leaves_no_champion(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop(connection, "shop")
     _up_to_publish("died", FIRST)
@@ -95,7 +95,7 @@ def test_a_first_model_that_never_ended_leaves_no_champion(
 
 
 def test_a_late_night_does_not_overrule_a_newer_one(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     _turned(connection)
     _up_to_publish("late", TURNED)
@@ -112,7 +112,7 @@ def test_a_late_night_does_not_overrule_a_newer_one(
 
 
 def test_a_verdict_over_another_champion_is_not_carried_out(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     _turned(connection)
     _up_to_publish("one", TURNED)
@@ -125,7 +125,7 @@ def test_a_verdict_over_another_champion_is_not_carried_out(
     assert _registry(stack).aliases("shop") == Aliases(champion=2, previous=1)
 
 
-def test_an_as_of_in_the_future_is_refused(connection: Connection, stack: Settings) -> None:
+def test_an_as_of_in_the_future_is_refused(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "shop")
     soon = (datetime.now(UTC) + timedelta(days=3)).isoformat()
     with pytest.raises(BadInputError, match="lies in the future"):
@@ -133,7 +133,7 @@ def test_an_as_of_in_the_future_is_refused(connection: Connection, stack: Settin
 
 
 def test_a_feed_that_brings_nothing_usable_is_quarantined(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "shop")
     run_night("first", FIRST)
@@ -150,7 +150,7 @@ def test_a_feed_that_brings_nothing_usable_is_quarantined(
 
 
 def test_a_policy_that_cannot_be_used_is_that_tenants_trouble(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "typo")
     shop(connection, "vast")
@@ -182,11 +182,11 @@ def test_a_policy_that_cannot_be_used_is_that_tenants_trouble(
 
 
 def test_what_the_brake_holds_is_judged_again_when_there_is_something_new(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _turned(connection)
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
-    settings.cache_clear()
+    forget_settings()
     run_night("braked", TURNED)
     assert outcomes(connection, "braked") == {"shop": "awaiting approval"}
     assert _reason(connection, "braked").startswith(
@@ -195,7 +195,7 @@ def test_what_the_brake_holds_is_judged_again_when_there_is_something_new(
     assert _registry(stack).aliases("shop") == Aliases(champion=1, previous=None)
 
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "1")
-    settings.cache_clear()
+    forget_settings()
     run_night("nothing new", TURNED + timedelta(hours=1))
     assert outcomes(connection, "nothing new") == {"shop": "unchanged"}
     assert _reason(connection, "nothing new").endswith("version 2 waits for approval")
@@ -204,17 +204,17 @@ def test_what_the_brake_holds_is_judged_again_when_there_is_something_new(
 
 
 def test_first_models_are_no_matter_for_the_brake(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
-    settings.cache_clear()
+    forget_settings()
     shop(connection, "shop")
     run_night("first", FIRST)
     assert outcomes(connection, "first") == {"shop": "first model"}
 
 
 def test_popularity_stands_in_for_a_champion_whose_files_are_gone(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     _turned(connection)
     [(uri,)] = query(connection, "select model_uri from champion")
@@ -225,7 +225,7 @@ def test_popularity_stands_in_for_a_champion_whose_files_are_gone(
 
 
 def test_the_run_fails_past_the_tolerated_share_and_what_was_published_stays(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop(connection, "bad")
     shop(connection, "good")
@@ -236,5 +236,5 @@ def test_the_run_fails_past_the_tolerated_share_and_what_was_published_stays(
     assert query(connection, "select status from night") == [("failed",)]
 
     monkeypatch.setenv("RECFLEET_TOLERATED_FAILURES", "0.5")
-    settings.cache_clear()
+    forget_settings()
     assert not run_night("tolerant", FIRST, {"tenants": ["bad", "good"]}).failed

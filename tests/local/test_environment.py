@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import subprocess
+from collections import ChainMap
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from recfleet.errors import ConfigurationError
 from recfleet.local import _environment as environment
 from recfleet.local._environment import DATABASES, Ports, Secrets
 from recfleet.local._layout import Layout
-from recfleet.settings import Settings
+from recfleet.settings import ROLES
 
 _URLS = {name: f"postgresql://recfleet:secret@127.0.0.1:5/{name}" for name in DATABASES}
 _PORTS = Ports(airflow=1001, mlflow=1002, postgres=1003)
@@ -47,10 +48,11 @@ def test_all_readers_agree(layout: Layout) -> None:
     environment.write(layout.environment, variables)
     assert environment.read(layout.environment) == variables
     assert _as_sh_reads(layout.environment) == variables
-    settings = Settings(_env_file=layout.environment)  # type: ignore[call-arg]
-    assert settings.database_url == _URLS["recfleet"]
-    assert settings.artifact_root == (layout.home / "artifacts").as_uri()
-    assert settings.airflow_password == Secrets.of(layout).admin_password
+    read = [role(_env_file=layout.environment).model_dump() for role in ROLES]
+    settings = ChainMap(*read)
+    assert settings["database_url"] == _URLS["recfleet"]
+    assert settings["artifact_root"] == (layout.home / "artifacts").as_uri()
+    assert settings["airflow_password"] == Secrets.of(layout).admin_password
 
 
 _VALUES = st.text(

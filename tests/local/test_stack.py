@@ -22,7 +22,7 @@ from recfleet.cli import _stack as commands
 from recfleet.errors import RecfleetError
 from recfleet.local import Stack
 from recfleet.local._layout import Layout
-from recfleet.settings import settings
+from recfleet.settings import airflow_settings, database_settings, forget_settings
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
@@ -35,10 +35,10 @@ def layout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
         monkeypatch.setenv(f"RECFLEET_{service}_PORT", str(local.free_port()))
     for name in ("RECFLEET_DATABASE_URL", "RECFLEET_MLFLOW_STORE_URL"):
         monkeypatch.delenv(name, raising=False)
-    settings.cache_clear()
+    forget_settings()
     yield layout
     local.down(print)
-    settings.cache_clear()
+    forget_settings()
 
 
 @pytest.mark.timeout(900)
@@ -46,7 +46,7 @@ def test_the_life_of_a_stack(layout: Layout) -> None:
     first = local.up(print)
     assert not first.reused
     assert set(_states().values()) == {"running"}
-    assert settings().airflow_url == first.airflow_url
+    assert airflow_settings().airflow_url == first.airflow_url
     _people_can_log_in(first)
     _mlflow_answers_this_machine_only(first)
     _the_shell_can_use_it(layout)
@@ -169,7 +169,7 @@ def _the_command_line_tells_the_same() -> None:
 
 
 def _note_something() -> None:
-    connection = psycopg2.connect(settings().database_url)
+    connection = psycopg2.connect(database_settings().database_url)
     with connection, connection.cursor() as cursor:
         cursor.execute("create table public.noted as select 42 as answer")
     connection.close()

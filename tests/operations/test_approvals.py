@@ -13,7 +13,7 @@ from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.champions import promote
 from recfleet.operations.questions import carry_out, put_question, tell_answers_of
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
@@ -30,7 +30,7 @@ REQUESTS = (
 STORY = "select kind, from_version, to_version, actor from audit order by audit_id"
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
@@ -51,7 +51,7 @@ def _turn(connection: Connection, *tenants: str) -> None:
 
 
 @pytest.fixture
-def held(connection: Connection, stack: Settings) -> Connection:
+def held(connection: Connection, stack: RegistrySettings) -> Connection:
     """A tenant whose policy asks for a person, with version 2 waiting."""
     _turn(connection, "shop")
     _policy(connection, "every")
@@ -70,7 +70,7 @@ def _age(connection: Connection, hours: float = 73) -> None:
 
 
 def test_while_a_promotion_waits_the_old_champion_goes_on(
-    held: Connection, stack: Settings
+    held: Connection, stack: RegistrySettings
 ) -> None:
     assert query(held, LIVE) == [("shop", "model", 1)]
     assert query(held, REQUESTS) == [("shop", "promotion", 2, 1, "policy", "waiting")]
@@ -91,7 +91,7 @@ def test_while_a_promotion_waits_the_old_champion_goes_on(
     assert query(held, "select intent from ledger where intent is not null") == []
 
 
-def test_approving_puts_it_in_force(held: Connection, stack: Settings) -> None:
+def test_approving_puts_it_in_force(held: Connection, stack: RegistrySettings) -> None:
     [row] = list_waiting(held)
 
     answered = approve(held, [row["approval_id"]], **WHO)
@@ -124,7 +124,7 @@ def test_approving_puts_it_in_force(held: Connection, stack: Settings) -> None:
 
 
 def test_rejecting_leaves_everything_and_is_not_asked_again(
-    held: Connection, stack: Settings
+    held: Connection, stack: RegistrySettings
 ) -> None:
     assert reject(held, [1], actor="ann", reason="a fair was on").done == [1]
     assert query(held, LIVE) == [("shop", "model", 1)]
@@ -138,7 +138,7 @@ def test_rejecting_leaves_everything_and_is_not_asked_again(
     assert list_waiting(held) == []
 
 
-def test_what_nobody_answers_expires_to_reject(held: Connection, stack: Settings) -> None:
+def test_what_nobody_answers_expires_to_reject(held: Connection, stack: RegistrySettings) -> None:
     _age(held)
     answered = approve(held, [1], **WHO)
     assert answered.changed == []
@@ -166,7 +166,7 @@ def test_whoever_comes_by_lets_it_expire(held: Connection, who: str) -> None:
     assert query(held, "select status from approval") == [("expired",)]
 
 
-def test_a_newer_challenger_that_waits_overtakes(held: Connection, stack: Settings) -> None:
+def test_a_newer_challenger_that_waits_overtakes(held: Connection, stack: RegistrySettings) -> None:
     shop(held, "shop", weeks=range(20, 24), shuffled=True)
     run_night("third", START + 24 * WEEK)
     assert query(held, REQUESTS) == [
@@ -185,7 +185,7 @@ def test_a_newer_challenger_that_waits_overtakes(held: Connection, stack: Settin
     ]
 
 
-def test_another_change_of_champion_overtakes(held: Connection, stack: Settings) -> None:
+def test_another_change_of_champion_overtakes(held: Connection, stack: RegistrySettings) -> None:
     promote(held, "shop", 2, **WHO)
     assert query(held, REQUESTS) == [("shop", "promotion", 2, 1, "policy", "overtaken")]
     assert query(held, STORY)[2:] == [("promotion", 1, 2, "ann"), ("overtaken", 1, 2, "ann")]
@@ -202,7 +202,7 @@ def test_a_tenant_that_is_not_on_is_left_alone(held: Connection, mode: str) -> N
 
 
 def test_a_first_model_waits_where_the_policy_asks_for_the_first(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "shop")
     _policy(connection, "first")
@@ -221,11 +221,11 @@ def test_a_first_model_waits_where_the_policy_asks_for_the_first(
 
 
 def test_the_brake_asks_and_the_answer_may_be_some(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _turn(connection, "apple", "berry", "cherry")
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
-    settings.cache_clear()
+    forget_settings()
     run_night("second", SECOND)
     assert {row["held_by"] for row in list_waiting(connection)} == {"brake"}
 
@@ -257,7 +257,7 @@ def test_the_brake_asks_and_the_answer_may_be_some(
 
 
 def test_many_approvals_share_a_night(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _turn(connection, "apple", "berry")
     _policy(connection, "every")
@@ -271,7 +271,7 @@ def test_a_version_that_waits_survives_housekeeping(
     held: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECFLEET_KEEP_VERSIONS", "0")
-    settings.cache_clear()
+    forget_settings()
     with held, held.cursor() as cursor:
         cursor.execute("update night set started_at = started_at - interval '100 days', "
                        "finished_at = finished_at - interval '100 days'")  # fmt: skip

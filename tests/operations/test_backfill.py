@@ -15,7 +15,7 @@ from recfleet.operations.backfill_tasks import plan_backfill, replay_backfill
 from recfleet.operations.champion_choice import promotion_of
 from recfleet.operations.champions import change_all
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.backfills import nights, run_backfill
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
@@ -37,7 +37,7 @@ IN_FORCE = (
 )
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
@@ -65,7 +65,7 @@ def _execute(connection: Connection, text: str, *parameters: object) -> None:
 
 
 @pytest.fixture
-def turned(connection: Connection, stack: Settings) -> None:
+def turned(connection: Connection, stack: RegistrySettings) -> None:
     """A tenant with two champions, one after the other, and one that is too thin."""
     shop(connection, "shop")
     shop(connection, "thin", customers=5)
@@ -77,7 +77,7 @@ def turned(connection: Connection, stack: Settings) -> None:
 
 
 def test_a_night_of_the_past_finds_what_it_found(
-    connection: Connection, stack: Settings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
     """Each date's champion, evidence and data, though another champion is in force by now."""
     assert outcomes(connection, "turned") == {"shop": "promoted", "thin": "unchanged"}
@@ -114,7 +114,9 @@ def test_a_night_of_the_past_finds_what_it_found(
     assert [line.split()[0] for line in told[:3]] == ["trained", "judged", "recipe"]
 
 
-def test_a_night_that_rolled_back_says_so_again(connection: Connection, stack: Settings) -> None:
+def test_a_night_that_rolled_back_says_so_again(
+    connection: Connection, stack: RegistrySettings
+) -> None:
     """The previous model is that date's as well, though none is on record after a rollback."""
     shop(connection, "shop")
     run_night("first", FIRST)
@@ -140,7 +142,7 @@ def test_a_night_that_rolled_back_says_so_again(connection: Connection, stack: S
     assert _registry(stack).aliases("shop") == aliases == Aliases(champion=1, previous=None)
 
 
-def test_a_range_of_nights(connection: Connection, stack: Settings, turned: None) -> None:
+def test_a_range_of_nights(connection: Connection, stack: RegistrySettings, turned: None) -> None:
     before = _in_force(connection)
     summary = run_backfill("two weeks", ["shop", "thin"], FIRST, TURNED, step=7)
     assert summary.nights == 9
@@ -172,7 +174,7 @@ def test_a_range_of_nights(connection: Connection, stack: Settings, turned: None
 
 
 def test_the_fleets_nights_do_not_see_trials(
-    connection: Connection, stack: Settings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
     """A night finds the same with and without trials before it; they are no evidence."""
     _execute(connection, """update tenant set policy = '{"pooled_nights": 3}'""")
@@ -188,7 +190,7 @@ def test_the_fleets_nights_do_not_see_trials(
 
 
 def test_asking_again_does_nothing_that_is_done(
-    connection: Connection, stack: Settings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
     run_backfill("one", ["shop"], TURNED, TURNED + DAY)
     count = "select (select count(*) from night), (select count(*) from audit)"
@@ -205,7 +207,7 @@ def test_asking_again_does_nothing_that_is_done(
     assert run_backfill("five", ["shop"], TURNED, TURNED).outcomes == {"backfilled": 1}
 
 
-def test_the_last_night_may_promote(connection: Connection, stack: Settings) -> None:
+def test_the_last_night_may_promote(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "shop")
     run_night("first", FIRST)
     shop(connection, "shop", weeks=range(12, 21), shuffled=True)
@@ -244,7 +246,7 @@ def test_the_last_night_may_promote(connection: Connection, stack: Settings) -> 
 
 
 def test_what_the_last_night_would_promote_may_wait(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "shop")
     run_night("first", FIRST)
@@ -258,7 +260,9 @@ def test_what_the_last_night_would_promote_may_wait(
     ) == [("first model", "scheduler"), ("awaiting approval", "tester")]
 
 
-def test_nothing_goes_back_in_time(connection: Connection, stack: Settings, turned: None) -> None:
+def test_nothing_goes_back_in_time(
+    connection: Connection, stack: RegistrySettings, turned: None
+) -> None:
     before = query(connection, "select * from live_release")
     run_backfill("early", ["shop"], FIRST, FIRST, promote=True)
     assert nights(connection, "early", "shop") == [(FIRST, False, "unchanged", None)]
@@ -266,7 +270,7 @@ def test_nothing_goes_back_in_time(connection: Connection, stack: Settings, turn
 
 
 def test_a_frozen_tenant_is_not_retrained(
-    connection: Connection, stack: Settings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
     _execute(connection, "update tenant set mode = 'frozen' where tenant_id = 'shop'")
     run_backfill("frozen", ["shop"], TURNED, TURNED)
@@ -279,7 +283,9 @@ def test_a_frozen_tenant_is_not_retrained(
         run_backfill("promoting", ["shop", "thin"], TURNED, TURNED, promote=True)
 
 
-def test_who_is_off_is_left_out(connection: Connection, stack: Settings, turned: None) -> None:
+def test_who_is_off_is_left_out(
+    connection: Connection, stack: RegistrySettings, turned: None
+) -> None:
     _execute(connection, "update tenant set mode = 'off' where tenant_id = 'thin'")
     run_backfill("both", ["shop", "thin"], TURNED, TURNED)
     assert nights(connection, "both", "thin") == [(TURNED, True, "unchanged", None)]
@@ -287,7 +293,7 @@ def test_who_is_off_is_left_out(connection: Connection, stack: Settings, turned:
         run_backfill("only", ["thin"], TURNED, TURNED)
 
 
-def test_before_there_was_anything(connection: Connection, stack: Settings) -> None:
+def test_before_there_was_anything(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "shop")
     early = START - WEEK
     assert run_backfill("early", ["shop"], early, early).outcomes == {"no data": 1}
@@ -299,7 +305,7 @@ def test_before_there_was_anything(connection: Connection, stack: Settings) -> N
 
 
 def test_everybody_in_the_nights_is_in_the_audit(
-    connection: Connection, stack: Settings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
     """Also whom they leave as it is: the night that may promote is opened whatever there is."""
     asked = (
@@ -310,7 +316,7 @@ def test_everybody_in_the_nights_is_in_the_audit(
 
 
 def test_a_replay_that_was_killed_goes_on(
-    connection: Connection, stack: Settings, turned: None, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, turned: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed between the version in MLflow and the release: no second version, no second run."""
     conf = {"tenants": ["shop"], "from": "2026-03-31", "to": "2026-05-25", "step": 55}
@@ -356,7 +362,7 @@ def test_a_replay_that_was_killed_goes_on(
     ],
 )
 def test_a_conf_that_cannot_be_used_writes_nothing(
-    connection: Connection, stack: Settings, conf: dict[str, Any], sentence: str
+    connection: Connection, stack: RegistrySettings, conf: dict[str, Any], sentence: str
 ) -> None:
     shop(connection, "shop", customers=5)
     asked = {"tenants": ["shop"], **conf} if conf else {}
@@ -365,7 +371,7 @@ def test_a_conf_that_cannot_be_used_writes_nothing(
     assert query(connection, "select count(*) from night") == [(0,)]
 
 
-def test_a_tenant_that_is_not_there(connection: Connection, stack: Settings) -> None:
+def test_a_tenant_that_is_not_there(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "shop", customers=5)
     with pytest.raises(UnknownTenantError, match="Did you mean 'shop'"):
         run_backfill("typo", ["shopp"], FIRST, FIRST)

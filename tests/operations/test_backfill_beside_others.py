@@ -13,7 +13,7 @@ import pytest
 from recfleet.database import Connection
 from recfleet.fleet.housekeeping import keep_house
 from recfleet.registry import ArtifactStore, Registry
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, forget_settings
 from tests.aging import days_pass
 from tests.backfills import nights, run_backfill
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
@@ -32,12 +32,12 @@ run_backfill("range", ["shop"], datetime.fromisoformat("{first}"), datetime.from
 """
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
 def test_a_promoting_backfill_and_the_fleet_at_once(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     """Whoever comes first: tonight's lists are live, and both stores name one champion."""
     shop(connection, "shop")
@@ -74,11 +74,11 @@ def test_a_promoting_backfill_and_the_fleet_at_once(
 
 
 def test_what_housekeeping_takes_away(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Versions that were only made for a trial's lists go with them, and crowd out no other."""
     monkeypatch.setenv("RECFLEET_KEEP_VERSIONS", "2")
-    settings.cache_clear()
+    forget_settings()
     shop(connection, "shop")
     run_night("first", FIRST)
     run_backfill("range", ["shop"], FIRST - 2 * DAY, FIRST)

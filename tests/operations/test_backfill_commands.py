@@ -15,7 +15,7 @@ from recfleet.cli._airflow import AirflowClient
 from recfleet.cli._follow import Watched, _waits_for
 from recfleet.database import Connection
 from recfleet.errors import RecfleetError
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, query, run_night, shop
 
@@ -32,7 +32,7 @@ def _run(*words: str) -> str:
 
 
 @pytest.fixture
-def fleet(connection: Connection, stack: Settings) -> None:
+def fleet(connection: Connection, stack: RegistrySettings) -> None:
     shop(connection, "alpha")
     shop(connection, "thin", customers=5)
     run_night("one", AS_OF)

@@ -14,7 +14,7 @@ from recfleet.operations import champion_changes
 from recfleet.operations.champion_choice import rollback_to
 from recfleet.operations.champions import change_all, promote, roll_back
 from recfleet.registry import Aliases, ArtifactStore, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.nights import START, WEEK, query, run_night, shop
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
@@ -31,7 +31,7 @@ STORY = "select kind, from_version, to_version, actor, reason from audit order b
 
 
 @pytest.fixture
-def turned(connection: Connection, stack: Settings) -> Connection:
+def turned(connection: Connection, stack: RegistrySettings) -> Connection:
     """A tenant whose champion is version 2, after one night with version 1."""
     shop(connection, "turning", seed=1)
     run_night("first", FIRST)
@@ -41,7 +41,7 @@ def turned(connection: Connection, stack: Settings) -> Connection:
     return connection
 
 
-def _registry(stack: Settings) -> Registry:
+def _registry(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
@@ -51,7 +51,9 @@ def _state(connection: Connection) -> list[list[tuple[object, ...]]]:
     return [query(connection, f"select * from {table} order by 1, 2") for table in tables]
 
 
-def test_rolling_back_switches_to_the_kept_lists(turned: Connection, stack: Settings) -> None:
+def test_rolling_back_switches_to_the_kept_lists(
+    turned: Connection, stack: RegistrySettings
+) -> None:
     before = query(turned, "select max(as_of) from release")
 
     changed = roll_back(turned, "turning", **WHO)
@@ -78,7 +80,9 @@ def test_rolling_back_switches_to_the_kept_lists(turned: Connection, stack: Sett
     ]  # fmt: skip
 
 
-def test_without_kept_lists_they_are_made_at_once(turned: Connection, stack: Settings) -> None:
+def test_without_kept_lists_they_are_made_at_once(
+    turned: Connection, stack: RegistrySettings
+) -> None:
     with turned, turned.cursor() as cursor:
         cursor.execute("delete from recommendation where night_id = 1")
 
@@ -104,7 +108,9 @@ def test_lists_made_before_an_exclusion_are_not_shown_again(turned: Connection) 
     assert not roll_back(turned, "turning", **WHO).is_kept
 
 
-def test_the_next_night_judges_against_the_old_model(turned: Connection, stack: Settings) -> None:
+def test_the_next_night_judges_against_the_old_model(
+    turned: Connection, stack: RegistrySettings
+) -> None:
     roll_back(turned, "turning", **WHO)
 
     run_night("third", SECOND, {"tenants": ["turning"]})
@@ -120,7 +126,7 @@ def test_the_next_night_judges_against_the_old_model(turned: Connection, stack: 
     assert query(turned, ON_RECORD) == [("champion", 3), ("previous", 1)]
 
 
-def test_promoting_back_and_forth(turned: Connection, stack: Settings) -> None:
+def test_promoting_back_and_forth(turned: Connection, stack: RegistrySettings) -> None:
     promote(turned, "turning", 1, **WHO)
     assert query(turned, ON_RECORD) == [("champion", 1), ("previous", 2)]
     assert _registry(stack).aliases("turning") == Aliases(champion=1, previous=2)
@@ -194,7 +200,7 @@ def test_without_a_previous_the_versions_are_named(turned: Connection) -> None:
 
 
 def test_without_a_model_there_is_nothing_to_go_back_from(
-    connection: Connection, stack: Settings
+    connection: Connection, stack: RegistrySettings
 ) -> None:
     shop(connection, "thin", customers=5)
     run_night("first", FIRST)
@@ -202,7 +208,9 @@ def test_without_a_model_there_is_nothing_to_go_back_from(
         roll_back(connection, "thin", **WHO)
 
 
-def test_a_version_whose_files_are_gone_or_damaged(turned: Connection, stack: Settings) -> None:
+def test_a_version_whose_files_are_gone_or_damaged(
+    turned: Connection, stack: RegistrySettings
+) -> None:
     [(uri,)] = query(turned, "select model_uri from champion where version = 1")
     folder = uri.removeprefix("file://")
     before = _state(turned)
@@ -218,7 +226,7 @@ def test_a_version_whose_files_are_gone_or_damaged(turned: Connection, stack: Se
 
 
 def test_one_that_died_before_mlflow_followed_is_finished_not_undone(
-    turned: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    turned: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -244,7 +252,7 @@ def test_one_that_died_before_mlflow_followed_is_finished_not_undone(
 
 
 def test_without_mlflow_nothing_is_changed_but_what_is_live_stays_live(
-    turned: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    turned: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow may be away when its aliases are to follow: the change stands, and is told of."""
 

@@ -24,7 +24,12 @@ from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.operations.doctor import Finding, examine, repair
 from recfleet.registry import ArtifactStore, Registry, Surveyed, survey
-from recfleet.settings import Settings, settings
+from recfleet.settings import (
+    RegistrySettings,
+    database_settings,
+    forget_settings,
+    registry_settings,
+)
 from recfleet.tenants import lock_tenants
 from tests.aging import artifact_folder, days_pass
 from tests.nights import START, WEEK, query, run_night, shop
@@ -39,7 +44,7 @@ _numbers = count(1)
 class _Kept:
     """A fleet as two nights have left it, to be copied for each test."""
 
-    settings: Settings
+    settings: RegistrySettings
     artifacts: Path
 
 
@@ -65,7 +70,7 @@ def kept(
         }
         for name, value in values.items():
             patch.setenv(f"RECFLEET_{name}", value)
-        settings.cache_clear()
+        forget_settings()
         with closing(connect()) as connection:
             shop(connection, "alpha", weeks=range(12))
             shop(connection, "berry", seed=1)
@@ -83,8 +88,8 @@ def kept(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
                     "where datname like 'doctor%'"
                 )
-        yield _Kept(settings(), folder / "artifacts")
-    settings.cache_clear()
+        yield _Kept(registry_settings(), folder / "artifacts")
+    forget_settings()
     postgres_server.drop_database("doctor")
     postgres_server.drop_database("doctor_mlflow")
 
@@ -92,7 +97,7 @@ def kept(
 @pytest.fixture
 def stack(
     kept: _Kept, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
+) -> Iterator[RegistrySettings]:
     """A copy of it that the test may spoil."""
     number = next(_numbers)
     copies = {name: f"{name}_{number}" for name in ("doctor", "doctor_mlflow")}
@@ -102,24 +107,24 @@ def stack(
     shutil.copytree(kept.artifacts.with_name("kept"), kept.artifacts)
     monkeypatch.setenv("RECFLEET_DATABASE_URL", postgres_server.url(copies["doctor"]))
     monkeypatch.setenv("RECFLEET_MLFLOW_STORE_URL", postgres_server.url(copies["doctor_mlflow"]))
-    settings.cache_clear()
-    yield settings()
-    settings.cache_clear()
+    forget_settings()
+    yield registry_settings()
+    forget_settings()
     for copy in copies.values():
         postgres_server.drop_database(copy)
 
 
 @pytest.fixture
-def fleet(stack: Settings) -> Iterator[Connection]:
+def fleet(stack: RegistrySettings) -> Iterator[Connection]:
     """A connection to it."""
-    with closing(connect(stack.database_url)) as connection:
+    with closing(connect(database_settings().database_url)) as connection:
         yield connection
 
 
 @pytest.fixture
-def database_url(stack: Settings) -> str:
+def database_url(stack: RegistrySettings) -> str:
     """Its address."""
-    return stack.database_url
+    return database_settings().database_url
 
 
 def _goes_on(connection: Connection, tenant_id: str, week: int, *, shuffled: bool = False) -> None:
@@ -127,7 +132,7 @@ def _goes_on(connection: Connection, tenant_id: str, week: int, *, shuffled: boo
     shop(connection, tenant_id, weeks=range(week, week + 1), shuffled=shuffled, seed=week)
 
 
-def _found(connection: Connection, stack: Settings) -> list[Finding]:
+def _found(connection: Connection, stack: RegistrySettings) -> list[Finding]:
     connection.rollback()
     return list(examine(connection, stack).findings)
 
@@ -142,14 +147,14 @@ def _change(connection: Connection, *statements: str) -> None:
     connection.commit()
 
 
-def _change_mlflow(stack: Settings, *statements: str) -> None:
+def _change_mlflow(stack: RegistrySettings, *statements: str) -> None:
     with closing(psycopg2.connect(stack.mlflow_store_url)) as store, store:
         for statement in statements:
             with store.cursor() as cursor:
                 cursor.execute(statement)
 
 
-def _mend(connection: Connection, stack: Settings, findings: list[Finding]) -> None:
+def _mend(connection: Connection, stack: RegistrySettings, findings: list[Finding]) -> None:
     """Repair, and see that everything agrees and is in the audit."""
     done = repair(connection, stack, findings, actor="mara")
     assert [item.trouble for item in done] == [None] * len(findings)
@@ -160,11 +165,11 @@ def _mend(connection: Connection, stack: Settings, findings: list[Finding]) -> N
     assert verify(connection).faults == ()
 
 
-def _models(stack: Settings) -> Registry:
+def _models(stack: RegistrySettings) -> Registry:
     return Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
 
 
-def test_a_healthy_fleet_is_healthy(fleet: Connection, stack: Settings) -> None:
+def test_a_healthy_fleet_is_healthy(fleet: Connection, stack: RegistrySettings) -> None:
     found = examine(fleet, stack)
     assert (found.tenants, found.models, found.findings) == (3, 3, ())
     result = CliRunner().invoke(app, ["doctor"], catch_exceptions=False)
@@ -172,7 +177,7 @@ def test_a_healthy_fleet_is_healthy(fleet: Connection, stack: Settings) -> None:
     assert result.exit_code == 0
 
 
-def test_aliases_that_strayed(fleet: Connection, stack: Settings) -> None:
+def test_aliases_that_strayed(fleet: Connection, stack: RegistrySettings) -> None:
     models = _models(stack)
     models.set_champion("alpha", version=1, previous=None)
     models.set_champion("berry", version=None, previous=None)
@@ -189,7 +194,9 @@ def test_aliases_that_strayed(fleet: Connection, stack: Settings) -> None:
     assert survey(stack.mlflow_store_url)["alpha"].aliases == {"champion": 2, "previous": 1}
 
 
-def test_an_alias_of_a_tenant_without_a_champion(fleet: Connection, stack: Settings) -> None:
+def test_an_alias_of_a_tenant_without_a_champion(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
     _change(
         fleet,
         "delete from live_release where tenant_id = 'berry'",
@@ -203,7 +210,7 @@ def test_an_alias_of_a_tenant_without_a_champion(fleet: Connection, stack: Setti
     _mend(fleet, stack, found)
 
 
-def test_a_version_that_a_person_deleted(fleet: Connection, stack: Settings) -> None:
+def test_a_version_that_a_person_deleted(fleet: Connection, stack: RegistrySettings) -> None:
     from mlflow.tracking import MlflowClient
 
     # Through MLflow itself, as its page does it.
@@ -230,7 +237,7 @@ def test_a_version_that_a_person_deleted(fleet: Connection, stack: Settings) -> 
     assert _found(fleet, stack) == []
 
 
-def test_a_version_of_another_run(fleet: Connection, stack: Settings) -> None:
+def test_a_version_of_another_run(fleet: Connection, stack: RegistrySettings) -> None:
     _change_mlflow(
         stack,
         "update model_versions set run_id = repeat('a', 32) where name = 'als-berry'",
@@ -240,7 +247,7 @@ def test_a_version_of_another_run(fleet: Connection, stack: Settings) -> None:
     _mend(fleet, stack, found)
 
 
-def _folder(connection: Connection, stack: Settings, tenant_id: str, role: str) -> Path:
+def _folder(connection: Connection, stack: RegistrySettings, tenant_id: str, role: str) -> Path:
     [(uri,)] = query(
         connection,
         "select model_uri from champion where tenant_id = %s and role = %s",
@@ -252,7 +259,7 @@ def _folder(connection: Connection, stack: Settings, tenant_id: str, role: str) 
     return folder
 
 
-def test_a_champions_files_are_gone_or_damaged(fleet: Connection, stack: Settings) -> None:
+def test_a_champions_files_are_gone_or_damaged(fleet: Connection, stack: RegistrySettings) -> None:
     shutil.rmtree(_folder(fleet, stack, "berry", "champion"))
     factors = _folder(fleet, stack, "alpha", "champion") / "product_factors.npy"
     factors.write_bytes(factors.read_bytes()[:-1] + b"\x01")
@@ -278,7 +285,7 @@ def test_a_champions_files_are_gone_or_damaged(fleet: Connection, stack: Setting
     assert _found(fleet, stack) == [alpha]
 
 
-def test_nobody_goes_back_to_a_damaged_model(fleet: Connection, stack: Settings) -> None:
+def test_nobody_goes_back_to_a_damaged_model(fleet: Connection, stack: RegistrySettings) -> None:
     folder = _folder(fleet, stack, "alpha", "previous")
     (folder / "product_ids.json").unlink()
     [finding] = found = _found(fleet, stack)
@@ -289,7 +296,7 @@ def test_nobody_goes_back_to_a_damaged_model(fleet: Connection, stack: Settings)
 
 
 def test_quick_reads_some_of_the_files(
-    fleet: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    fleet: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(_folder(fleet, stack, "berry", "champion"))
     monkeypatch.setattr("recfleet.operations.doctor._files._SAMPLED", 10**9)
@@ -338,7 +345,7 @@ LIVE_ALPHA = "(select release_id from live_release where tenant_id = 'alpha')"
     ],
 )
 def test_what_is_live_may_not_be(
-    fleet: Connection, stack: Settings, statements: tuple[str, ...], said: str
+    fleet: Connection, stack: RegistrySettings, statements: tuple[str, ...], said: str
 ) -> None:
     _change(fleet, *statements)
     [finding] = found = _found(fleet, stack)
@@ -353,7 +360,9 @@ def test_what_is_live_may_not_be(
     assert _found(fleet, stack) == []
 
 
-def test_lists_of_a_model_that_is_gone_are_gone_back_to(fleet: Connection, stack: Settings) -> None:
+def test_lists_of_a_model_that_is_gone_are_gone_back_to(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
     """Where nothing can be published, what is kept of the champion's is live again."""
     [(kept,)] = query(fleet, "select release_id from live_release where tenant_id = 'berry'")
     _goes_on(fleet, "berry", 12)
@@ -372,7 +381,7 @@ def test_lists_of_a_model_that_is_gone_are_gone_back_to(fleet: Connection, stack
     ]
 
 
-def test_lists_of_nobody(fleet: Connection, stack: Settings) -> None:
+def test_lists_of_nobody(fleet: Connection, stack: RegistrySettings) -> None:
     _change(fleet, "delete from tenant where tenant_id = 'thin'")
     [finding] = found = _found(fleet, stack)
     assert finding.what == (
@@ -384,7 +393,9 @@ def test_lists_of_nobody(fleet: Connection, stack: Settings) -> None:
     assert query(fleet, "select count(*) from release where tenant_id = 'thin'") == [(1,)]
 
 
-def test_the_record_was_changed_behind_the_audits_back(fleet: Connection, stack: Settings) -> None:
+def test_the_record_was_changed_behind_the_audits_back(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
     _change(
         fleet,
         "alter table audit disable trigger append_only",
@@ -403,7 +414,9 @@ def test_the_record_was_changed_behind_the_audits_back(fleet: Connection, stack:
     assert [fault.entry for fault in verify(fleet).faults] == [2]
 
 
-def test_a_mode_that_was_changed_behind_the_audits_back(fleet: Connection, stack: Settings) -> None:
+def test_a_mode_that_was_changed_behind_the_audits_back(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
     _change(fleet, "update tenant set mode = 'frozen' where tenant_id = 'berry'")
     [finding] = found = _found(fleet, stack)
     assert finding.what == "it is frozen on record, and no entry of the audit made it so"
@@ -419,7 +432,7 @@ def test_a_mode_that_was_changed_behind_the_audits_back(fleet: Connection, stack
     assert "has it frozen, and on record it is on" in _found(fleet, stack)[0].what
 
 
-def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: Settings) -> None:
+def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: RegistrySettings) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
     plan_night("stuck", None, START + 25 * WEEK, {})
     assert _found(fleet, stack) == []
@@ -434,7 +447,7 @@ def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: Settings) ->
 
 
 def test_a_night_whose_task_lives_is_not_stuck(
-    fleet: Connection, stack: Settings, database_url: str
+    fleet: Connection, stack: RegistrySettings, database_url: str
 ) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
     plan_night("slow", None, START + 25 * WEEK, {})
@@ -460,7 +473,9 @@ def test_a_night_whose_task_lives_is_not_stuck(
         assert len(_found(fleet, stack)) == 1
 
 
-def test_tenants_left_under_way_in_a_night_that_ended(fleet: Connection, stack: Settings) -> None:
+def test_tenants_left_under_way_in_a_night_that_ended(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
     plan_night("odd", None, START + 25 * WEEK, {})
     _change(fleet, "update night set status = 'done', finished_at = now() where run_id = 'odd'")
@@ -472,7 +487,9 @@ def test_tenants_left_under_way_in_a_night_that_ended(fleet: Connection, stack: 
 
 
 @pytest.fixture
-def dead_promotion(fleet: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+def dead_promotion(
+    fleet: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """A night that died after MLflow's aliases had moved and before anything was on record."""
     as_of = START + 25 * WEEK
     shop(fleet, "cherry", seed=4, weeks=range(12, 25))
@@ -492,13 +509,15 @@ def dead_promotion(fleet: Connection, stack: Settings, monkeypatch: pytest.Monke
 
 
 def test_a_promotion_that_is_under_way_is_no_disagreement(
-    fleet: Connection, stack: Settings, dead_promotion: str
+    fleet: Connection, stack: RegistrySettings, dead_promotion: str
 ) -> None:
     """Nobody can tell yet whether its process is dead."""
     assert _found(fleet, stack) == []
 
 
-def test_a_promotion_that_died(fleet: Connection, stack: Settings, dead_promotion: str) -> None:
+def test_a_promotion_that_died(
+    fleet: Connection, stack: RegistrySettings, dead_promotion: str
+) -> None:
     days_pass(fleet, stack, 0.3)
     found = _found(fleet, stack)
     assert [(finding.check, finding.tenant_id) for finding in found] == [
@@ -522,7 +541,7 @@ def _ask(connection: Connection, *, against: int, expires: str, version: int = 1
     )
 
 
-def test_a_request_that_has_expired(fleet: Connection, stack: Settings) -> None:
+def test_a_request_that_has_expired(fleet: Connection, stack: RegistrySettings) -> None:
     _ask(fleet, against=1, expires="-1 hour")
     assert _found(fleet, stack) == []  # The next night ends it.
     days_pass(fleet, stack, 2)
@@ -539,7 +558,7 @@ def test_a_request_that_has_expired(fleet: Connection, stack: Settings) -> None:
     ]
 
 
-def test_a_request_against_a_champion_that_was(fleet: Connection, stack: Settings) -> None:
+def test_a_request_against_a_champion_that_was(fleet: Connection, stack: RegistrySettings) -> None:
     _ask(fleet, against=7, expires="1 day")
     [finding] = found = _found(fleet, stack)
     assert finding.what == (
@@ -551,7 +570,7 @@ def test_a_request_against_a_champion_that_was(fleet: Connection, stack: Setting
     assert query(fleet, "select status from approval") == [("overtaken",)]
 
 
-def test_a_version_that_waits_is_gone(fleet: Connection, stack: Settings) -> None:
+def test_a_version_that_waits_is_gone(fleet: Connection, stack: RegistrySettings) -> None:
     """It comes back from what its night knows, with the files that are still there."""
     _ask(fleet, against=1, expires="1 day", version=2)
     [finding] = found = _found(fleet, stack)
@@ -566,7 +585,7 @@ def test_a_version_that_waits_is_gone(fleet: Connection, stack: Settings) -> Non
 
 
 def test_a_change_in_the_moment_of_looking_is_no_disagreement(
-    fleet: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    fleet: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was seen without the tenant's lock is looked at again with it."""
     seen: list[object] = []
@@ -584,7 +603,7 @@ def test_a_change_in_the_moment_of_looking_is_no_disagreement(
 
 
 def test_a_repair_waits_for_whoever_has_the_tenant(
-    fleet: Connection, stack: Settings, database_url: str
+    fleet: Connection, stack: RegistrySettings, database_url: str
 ) -> None:
     _models(stack).set_champion("berry", version=None, previous=None)
     found = _found(fleet, stack)
@@ -600,7 +619,7 @@ def test_a_repair_waits_for_whoever_has_the_tenant(
     _mend(fleet, stack, found)
 
 
-def test_everything_at_once_on_the_command_line(fleet: Connection, stack: Settings) -> None:
+def test_everything_at_once_on_the_command_line(fleet: Connection, stack: RegistrySettings) -> None:
     _models(stack).set_champion("alpha", version=1, previous=None)
     _change_mlflow(
         stack,

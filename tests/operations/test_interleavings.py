@@ -43,7 +43,7 @@ from recfleet.operations.champions import promote, roll_back
 from recfleet.operations.doctor import examine, repair
 from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.aging import days_pass
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, shop
@@ -88,7 +88,7 @@ class Stories(RuleBasedStateMachine):
     """Two tenants of each story's own, in one database that all stories share."""
 
     connection: Connection
-    stack: Settings
+    stack: RegistrySettings
     patch: pytest.MonkeyPatch
 
     nights = Bundle("nights")
@@ -282,7 +282,7 @@ class Stories(RuleBasedStateMachine):
 
 
 def test_any_order_ends_in_a_state_that_the_doctor_accepts(
-    connection: Connection, stack: Settings, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Story(Stories):
         pass

@@ -13,7 +13,7 @@ from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.operations.result import Result
 from recfleet.releases import NotServedError, look_up
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import Mode, add_tenants
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
 
@@ -51,7 +51,7 @@ def _grow_old(connection: Connection, days: int) -> None:
 
 
 @pytest.fixture
-def alpha(connection: Connection, stack: Settings) -> None:
+def alpha(connection: Connection, stack: RegistrySettings) -> None:
     """A tenant with a model, after one night."""
     shop(connection, "alpha")
     run_night("one", AS_OF)
@@ -192,7 +192,7 @@ def test_nothing_bad_is_shown_for_want_of_something_better(
         look_up(connection, "alpha", "c0001")
 
 
-def test_a_tenant_that_never_had_a_night(connection: Connection, stack: Settings) -> None:
+def test_a_tenant_that_never_had_a_night(connection: Connection, stack: RegistrySettings) -> None:
     add_tenants(connection, {"new": "New"})
     connection.commit()
     _set(connection, "off", "new")

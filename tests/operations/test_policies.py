@@ -22,7 +22,7 @@ from recfleet.operations.policies import (
     parse_changes,
     set_policies,
 )
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import Policy, add_tenants, get_tenant
 from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, policy_fields
@@ -286,7 +286,7 @@ def test_where_a_value_comes_from(
 @pytest.mark.mlflow
 @pytest.mark.postgres
 def test_a_night_writes_down_that_the_fleets_policy_is_another(
-    connection: Connection, stack: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connection: Connection, stack: RegistrySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = "select tenant_id, actor, facts -> 'changes' from audit order by audit_id"
     plan_night("as in the code", None, START, {})

@@ -21,7 +21,7 @@ from recfleet.operations.audit import verify
 from recfleet.operations.champions import promote, roll_back
 from recfleet.operations.doctor import examine
 from recfleet.operations.modes import set_mode
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, run_night, shop
 
@@ -87,7 +87,7 @@ def _do(action: str) -> None:
 
 
 @pytest.fixture
-def world(connection: Connection, stack: Settings) -> Settings:
+def world(connection: Connection, stack: RegistrySettings) -> RegistrySettings:
     """A tenant whose tastes have turned since its first model; all examples go on with it."""
     shop(connection, TENANT, customers=60)
     run_night("first", START + 12 * WEEK)
@@ -109,7 +109,7 @@ def world(connection: Connection, stack: Settings) -> Settings:
     )
 )
 def test_any_interleaving_ends_in_a_state_that_the_doctor_accepts(
-    world: Settings, steps: list[list[str]]
+    world: RegistrySettings, steps: list[list[str]]
 ) -> None:
     with ThreadPoolExecutor(2) as pool:
         for together in steps:

@@ -10,6 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -21,7 +22,7 @@ from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.local import free_port
 from recfleet.pages import DAGS, LazyApp, Visitor
-from recfleet.settings import settings
+from recfleet.settings import forget_settings
 from recfleet.tenants import add_tenants
 from tests.pages.browser import chromium
 
@@ -95,20 +96,20 @@ Visit = Callable[..., Browser]
 
 
 @pytest.fixture
-def app(database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[LazyApp]:
+def app(
+    database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[LazyApp]:
     """The pages over this test's database."""
     values = {
         "DATABASE_URL": database_url,
-        "MLFLOW_STORE_URL": "postgresql://unused",
         "MLFLOW_URL": "http://127.0.0.1:5000",
-        "ARTIFACT_ROOT": "file:///unused",
-        "AIRFLOW_URL": "http://127.0.0.1:8080",
+        "HOME": str(tmp_path / "home"),
     }
     for name, value in values.items():
         monkeypatch.setenv(f"RECFLEET_{name}", value)
-    settings.cache_clear()
+    forget_settings()
     yield LazyApp(lambda: door)
-    settings.cache_clear()
+    forget_settings()
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
 
 from recfleet.database import Connection
-from recfleet.errors import BadInputError
+from recfleet.errors import BadInputError, ConfigurationError
+from recfleet.settings import ENV_PREFIX, airflow_settings, forget_settings, registry_settings
 from tests.nights import query
 from tests.pages.conftest import Browser, Door, Visit
 
@@ -21,6 +23,22 @@ def token_of(browser: Browser, page: str = "/tenants/corner-shop") -> str:
     found = re.search(r'name="token" value="([^"]+)"', browser.get(page).text)
     assert found is not None
     return found[1]
+
+
+def test_the_pages_need_the_address_of_the_database_alone(
+    shop: str, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {"RECFLEET_DATABASE_URL", "RECFLEET_HOME"}
+    for name in {name for name in os.environ if name.startswith(ENV_PREFIX)} - kept:
+        monkeypatch.delenv(name)
+    forget_settings()
+    assert [visit().get(page).status_code for page in PAGES] == [200] * len(PAGES)
+    for read, missing in (
+        (registry_settings, "RECFLEET_MLFLOW_STORE_URL"),
+        (airflow_settings, "RECFLEET_AIRFLOW_URL"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"{missing}: field required"):
+            read()
 
 
 @pytest.mark.parametrize("page", PAGES)

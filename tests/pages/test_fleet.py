@@ -567,10 +567,10 @@ def test_a_customers_list_is_looked_up_with_names(fleet: Fleet, visit: Visit) ->
 def test_while_the_database_is_away_the_page_says_so(
     visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recfleet.settings import settings as current
+    from recfleet.settings import forget_settings
 
     monkeypatch.setenv("RECFLEET_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
-    current.cache_clear()
+    forget_settings()
     answer = visit().get("/fleet")
     assert answer.status_code == 503
     assert "does not answer" in answer.text

@@ -13,7 +13,7 @@ from recfleet.cli._recommend import register
 from recfleet.database import Connection, transaction
 from recfleet.errors import UnknownTenantError
 from recfleet.releases import NotServedError, switch_live
-from recfleet.settings import settings
+from recfleet.settings import forget_settings
 from tests.releases._worlds import add_night, lists_of, make_champion, stage
 
 pytestmark = pytest.mark.postgres
@@ -36,14 +36,12 @@ def recommend(
         make_champion(connection, 7)
         switch_live(connection, {"acme": stage(connection, night_id, LISTS, version=7)})
         cursor.execute("insert into product values ('acme', 'p[1]', 'Pen [bold]red[/bold]')")
-    for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
-        monkeypatch.setenv(f"RECFLEET_{name}", "http://127.0.0.1:1")
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
-    settings.cache_clear()
+    forget_settings()
     app = typer.Typer()
     register(app)
     yield lambda *arguments: CliRunner().invoke(app, list(arguments))
-    settings.cache_clear()
+    forget_settings()
 
 
 def test_a_list_and_where_it_came_from(recommend: Recommend) -> None:

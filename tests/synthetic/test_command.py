@@ -11,7 +11,7 @@ import pytest
 from recfleet.cli import main
 from recfleet.cli._seed import seed_demo
 from recfleet.database import Connection
-from recfleet.settings import settings
+from recfleet.settings import forget_settings
 from recfleet.synthetic import find_fleet
 
 pytestmark = pytest.mark.postgres
@@ -25,9 +25,7 @@ def run(
 ) -> Iterator[Run]:
     """Runs a command line; returns exit code, standard output and standard error."""
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
-    for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
-        monkeypatch.setenv(f"RECFLEET_{name}", "http://127.0.0.1:1")
-    settings.cache_clear()
+    forget_settings()
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["recfleet", *arguments])
@@ -37,7 +35,7 @@ def run(
         return int(end.value.code or 0), out, err
 
     yield run
-    settings.cache_clear()
+    forget_settings()
 
 
 def json_of(run: Run, *arguments: str) -> dict[str, Any]:

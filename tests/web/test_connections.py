@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
-from recfleet.settings import settings
+from recfleet.settings import forget_settings
 from recfleet.web import open_database
 
 pytestmark = pytest.mark.postgres
@@ -16,12 +16,10 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture
 def at_hand(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The settings name this test's database."""
-    for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
-        monkeypatch.setenv(f"RECFLEET_{name}", "http://unused")
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
-    settings.cache_clear()
+    forget_settings()
     yield
-    settings.cache_clear()
+    forget_settings()
 
 
 def shown(readonly: bool, name: str) -> str:
@@ -56,7 +54,7 @@ def test_an_operation_takes_the_time_it_needs() -> None:
 @pytest.mark.usefixtures("at_hand")
 def test_nobody_waits_for_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECFLEET_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
-    settings.cache_clear()
+    forget_settings()
     with (
         pytest.raises(psycopg2.OperationalError),
         open_database(purpose="a test", readonly=True),

@@ -13,11 +13,11 @@ def plan() -> list[int]:
     import os
 
     from recfleet.fleet.plan import plan_night
-    from recfleet.settings import settings
+    from recfleet.settings import forget_settings
 
     context: Any = get_current_context()
     os.environ["RECFLEET_WORKERS"] = str(len(context["params"]["tenants"]))
-    settings.cache_clear()
+    forget_settings()
     run = context["dag_run"]
     return plan_night(run.run_id, run.logical_date, run.run_after, context["params"])
 

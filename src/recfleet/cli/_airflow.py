@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 from recfleet.errors import InfrastructureError, RecfleetError
-from recfleet.settings import Settings
+from recfleet.settings import AirflowSettings
 
 _SECONDS = 60.0
 
@@ -17,7 +17,7 @@ _SECONDS = 60.0
 class AirflowClient:
     """Airflow's REST API, as the person in the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: AirflowSettings) -> None:
         self._settings = settings
         # Not by way of a proxy: Airflow is on this machine or in this network.
         self._client = httpx.Client(

@@ -199,10 +199,9 @@ def trace_command(
     """
     from recfleet.database import connect
     from recfleet.operations import trace_list
-    from recfleet.settings import settings
 
     with closing(connect()) as connection:
-        found = trace_list(connection, tenant_id, customer_id, settings())
+        found = trace_list(connection, tenant_id, customer_id)
     if as_json:
         print_json(asdict(found))
         return

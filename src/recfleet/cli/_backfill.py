@@ -129,10 +129,10 @@ def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_jso
     """Trigger the DAG and, where asked to, watch it; whether all went well so far."""
     from recfleet.cli._airflow import AirflowClient
     from recfleet.operations import backfilled_nights
-    from recfleet.settings import settings
+    from recfleet.settings import airflow_settings
 
     command = "recfleet night list --kind backfill"
-    with AirflowClient(settings()) as airflow:
+    with AirflowClient(airflow_settings()) as airflow:
         run_id = trigger(airflow, DAG_ID, request.conf())
         if not wait:
             if as_json:

@@ -89,7 +89,7 @@ def _bring_data(connection: Connection, data: Path | None) -> list[str]:
 def _run_night(connection: Connection, as_of: datetime, tenants: list[str], title: str) -> None:
     from recfleet.cli._airflow import AirflowClient
     from recfleet.cli._night import follow_night, trigger_night
-    from recfleet.settings import settings
+    from recfleet.settings import airflow_settings
 
     out = console()
     out.print()
@@ -97,7 +97,7 @@ def _run_night(connection: Connection, as_of: datetime, tenants: list[str], titl
     if finished_night(connection, as_of, tenants):
         out.print("This night has run before; its result is used again.")
         return
-    with AirflowClient(settings()) as airflow:
+    with AirflowClient(airflow_settings()) as airflow:
         run_id = trigger_night(airflow, {"as_of": as_of.isoformat(), "tenants": tenants})
         if not follow_night(connection, airflow, run_id):
             raise RecfleetError(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from recfleet.operations.doctor import Examined, Finding, Repaired
-    from recfleet.settings import Settings
+    from recfleet.settings import RegistrySettings
 
 _LISTED = 60
 _LABELS = {
@@ -67,15 +67,15 @@ def doctor(
     """
     from recfleet.cli._actor import actor
     from recfleet.database import connect
-    from recfleet.settings import settings
+    from recfleet.settings import registry_settings
 
     with closing(connect(purpose="recfleet doctor")) as connection:
-        found = _examine(connection, settings(), quick=quick)
+        found = _examine(connection, registry_settings(), quick=quick)
         repaired: list[Repaired] = []
         left = found
         if repair and found.findings:
-            repaired = _repair(connection, settings(), found.findings, actor())
-            left = _examine(connection, settings(), quick=quick)
+            repaired = _repair(connection, registry_settings(), found.findings, actor())
+            left = _examine(connection, registry_settings(), quick=quick)
     if as_json:
         print_json(
             {
@@ -94,7 +94,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _examine(connection: Connection, settings: Settings, *, quick: bool) -> Examined:
+def _examine(connection: Connection, settings: RegistrySettings, *, quick: bool) -> Examined:
     from recfleet.operations.doctor import examine
 
     with _progress() as progress:
@@ -109,7 +109,7 @@ def _examine(connection: Connection, settings: Settings, *, quick: bool) -> Exam
 
 
 def _repair(
-    connection: Connection, settings: Settings, findings: Sequence[Finding], actor: str
+    connection: Connection, settings: RegistrySettings, findings: Sequence[Finding], actor: str
 ) -> list[Repaired]:
     from recfleet.operations.doctor import repair
 

@@ -52,11 +52,11 @@ def run_command(
     """
     from recfleet.cli._airflow import AirflowClient
     from recfleet.database import connect
-    from recfleet.settings import settings
+    from recfleet.settings import airflow_settings
 
     with closing(connect()) as connection:
         conf = _conf(connection, as_of, tenant)
-        with AirflowClient(settings()) as airflow:
+        with AirflowClient(airflow_settings()) as airflow:
             run_id = trigger_night(airflow, conf)
             if not wait:
                 console().print(

@@ -104,11 +104,11 @@ def seed_command(
     `recfleet seed --tenants 200 --seed 7`, then `recfleet seed --until 2025-12-29`
     """  # fmt: skip
     from recfleet.database import connect
-    from recfleet.settings import settings
+    from recfleet.settings import database_settings
     from recfleet.synthetic import find_fleet
 
     end = None if until is None else _day(until)
-    url = settings().database_url
+    url = database_settings().database_url
     with closing(connect(url)) as connection:
         fleet = find_fleet(connection)
     asked = {"seed": seed, "broken": broken, "thin": thin, "drift": drift}

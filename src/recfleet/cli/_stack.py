@@ -91,16 +91,16 @@ def bring_up() -> Stack:
 
 def show_addresses() -> None:
     """Print where the pages are, and the login."""
-    from recfleet.settings import settings
+    from recfleet.settings import airflow_settings, link_settings
 
-    known = settings()
+    known = airflow_settings()
     out = console()
     out.print()
     out.print(
         f"Airflow   {known.airflow_url}   user {known.airflow_username}, "
         f"password {known.airflow_password}"
     )
-    out.print(f"MLflow    {known.mlflow_url}")
+    out.print(f"MLflow    {link_settings().mlflow_url}")
     out.print("Stop it   make down (or recfleet down)", style="dim")
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg2
 from psycopg2 import extensions
 
-from recfleet.settings import settings
+from recfleet.settings import database_settings
 
 Connection = extensions.connection
 """An open connection to a database; one name for it in the whole house."""
@@ -28,7 +28,7 @@ def connect(url: str | None = None, *, purpose: str = "recfleet") -> Connection:
         psycopg2.OperationalError: nobody answers there.
     """
     return psycopg2.connect(
-        url or settings().database_url,
+        url or database_settings().database_url,
         application_name=purpose,
         # A query whose client was killed ends with it, and gives back its locks.
         options="-c search_path=recfleet -c timezone=UTC -c client_connection_check_interval=1s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recfleet.settings import settings
+from recfleet.settings import database_settings
 
 
 def migrate(url: str | None = None) -> None:
@@ -16,5 +16,5 @@ def migrate(url: str | None = None) -> None:
 
     config = Config()
     config.set_main_option("script_location", "recfleet:database/migrations")
-    config.attributes["url"] = url or settings().database_url
+    config.attributes["url"] = url or database_settings().database_url
     command.upgrade(config, "head")

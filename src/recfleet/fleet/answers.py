@@ -10,7 +10,7 @@ from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.record import Ended, mark_told, read_untold
 from recfleet.registry import ArtifactStore, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ _TOLD: Mapping[str, str] = {
 """The same in the sentence that its description begins with."""
 
 
-def tell_registry(connection: Connection, settings: Settings) -> int:
+def tell_registry(connection: Connection, settings: RegistrySettings) -> int:
     """Write at the versions in MLflow what became of those that waited; safe to repeat.
 
     MLflow is not imported when there is nothing to tell.

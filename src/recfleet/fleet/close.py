@@ -14,7 +14,7 @@ from recfleet.database import Connection, connect, transaction
 from recfleet.fleet.answers import tell_registry
 from recfleet.fleet.intents import mend_intents
 from recfleet.record import FINAL_STATES, expire_requests, get_night
-from recfleet.settings import settings
+from recfleet.settings import night_settings, registry_settings
 
 if TYPE_CHECKING:
     from recfleet.record import Night
@@ -82,8 +82,8 @@ def close_night(run_id: str) -> NightSummary:
             summary = _summarize(connection, night)
             _write(connection, night, summary)
         expire_requests(connection)
-        mend_intents(connection, night, settings())
-        tell_registry(connection, settings())
+        mend_intents(connection, night, registry_settings())
+        tell_registry(connection, registry_settings())
         log.info(summary.sentence())
         log.info(f"the audit's head: {summary.audit_head or 'no entry yet'}")
         return summary
@@ -130,7 +130,7 @@ def _summarize(connection: Connection, night: Night) -> NightSummary:
         tenants=sum(outcomes.values()),
         outcomes=outcomes,
         failed_share=failed_share(outcomes),
-        tolerated_failures=settings().tolerated_failures,
+        tolerated_failures=night_settings().tolerated_failures,
         import_seconds={
             library: {"tasks": tasks, "seconds": round(seconds, 2)}
             for library, tasks, seconds in imports

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from recfleet.database import connect, transaction
 from recfleet.record import get_night
-from recfleet.settings import settings, suites_folder
+from recfleet.settings import suites_folder
 
 
 def document_quality(run_id: str) -> int:
@@ -30,7 +30,7 @@ def document_quality(run_id: str) -> int:
         night = get_night(reader, run_id)
         if not quality.has_results(reader, night.night_id):
             return 0  # Importing Great Expectations takes seconds.
-        suite = quality.load_suites(suites_folder(settings().suites)).tenants
+        suite = quality.load_suites(suites_folder()).tenants
         pages = quality.build_docs(reader, night.night_id, night.as_of, suite)
         with transaction(writer):
             return quality.store_docs(writer, night.night_id, pages)

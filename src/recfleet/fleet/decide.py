@@ -9,7 +9,7 @@ import structlog
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.record import get_night
-from recfleet.settings import Settings, settings
+from recfleet.settings import NightSettings, night_settings
 
 if TYPE_CHECKING:
     from recfleet.record import Night
@@ -47,8 +47,9 @@ def decide_night(run_id: str) -> FleetVerdicts:
         night = get_night(connection, run_id)
         with transaction(connection):
             verdicts = _count(connection, night)
-            if verdicts.is_suspicious(settings().brake_share, settings().brake_least):
-                _hold(connection, night, verdicts, settings())
+            limits = night_settings()
+            if verdicts.is_suspicious(limits.brake_share, limits.brake_least):
+                _hold(connection, night, verdicts, limits)
             _hold_by_policy(connection, night)
         log.info("decided", tenants=verdicts.tenants, changes=verdicts.changes)
         return verdicts
@@ -69,7 +70,9 @@ def _count(connection: Connection, night: Night) -> FleetVerdicts:
     return FleetVerdicts(tenants=row[0], changes=row[1])
 
 
-def _hold(connection: Connection, night: Night, verdicts: FleetVerdicts, limits: Settings) -> None:
+def _hold(
+    connection: Connection, night: Night, verdicts: FleetVerdicts, limits: NightSettings
+) -> None:
     reason = (
         f"held for a person (`recfleet approvals list`): {verdicts.changes} of "
         f"{verdicts.tenants} tenants would change champion in one night, more "

@@ -17,7 +17,12 @@ from recfleet.fleet import old_models, old_records
 from recfleet.record import expire_requests
 from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
 from recfleet.releases import drop_old_lists
-from recfleet.settings import Settings, settings
+from recfleet.settings import (
+    RegistrySettings,
+    RetentionSettings,
+    registry_settings,
+    retention_settings,
+)
 
 _STUCK = timedelta(days=2)
 """A night that has been running for so long is mentioned; what it made stays."""
@@ -50,7 +55,8 @@ def _listed(counts: Mapping[str, int]) -> str:
 @dataclass(frozen=True)
 class _House:
     connection: Connection
-    settings: Settings
+    registry: RegistrySettings
+    limits: RetentionSettings
     now: datetime
     dry_run: bool
 
@@ -61,7 +67,7 @@ class _House:
     @property
     def artifacts(self) -> ArtifactStore:
         """Where models' arrays are kept."""
-        return ArtifactStore(self.settings.artifact_root, self.settings.artifact_endpoint_url)
+        return ArtifactStore(self.registry.artifact_root, self.registry.artifact_endpoint_url)
 
 
 def keep_house(part: str, *, dry_run: bool = False) -> Part:
@@ -82,7 +88,8 @@ def keep_house(part: str, *, dry_run: bool = False) -> Part:
             with transaction(connection), connection.cursor() as cursor:
                 # The lock goes with the connection, however this process ends.
                 cursor.execute("select pg_advisory_lock(hashtextextended('housekeeping', 0))")
-        house = _House(connection, settings(), datetime.now(UTC), dry_run)
+        now = datetime.now(UTC)
+        house = _House(connection, registry_settings(), retention_settings(), now, dry_run)
         return PARTS[part](house)
     finally:
         connection.close()
@@ -90,7 +97,7 @@ def keep_house(part: str, *, dry_run: bool = False) -> Part:
 
 def _lists(house: _House) -> Part:
     """Drop the partitions of old nights."""
-    before = house.ago(house.settings.keep_lists_days)
+    before = house.ago(house.limits.keep_lists_days)
     done = drop_old_lists(house.connection, before, dry_run=house.dry_run)
     notes = [
         f"night {night} has been running since {since:%Y-%m-%d %H:%M}: all that it made stays"
@@ -126,15 +133,15 @@ def _models(house: _House) -> Part:
         clearing = old_models.Clearing(
             house.connection,
             retention,
-            newest=house.settings.keep_versions,
-            runs_before=house.ago(house.settings.keep_run_days),
-            lists_before=house.ago(house.settings.keep_lists_days),
+            newest=house.limits.keep_versions,
+            runs_before=house.ago(house.limits.keep_run_days),
+            lists_before=house.ago(house.limits.keep_lists_days),
             settled_before=house.ago(1),
             dry_run=house.dry_run,
         )
         versions = clearing.versions()
         runs = clearing.runs(without=versions.gone)
-    rebuilt = rebuild_bloated_indexes(house.settings.mlflow_store_url, dry_run=house.dry_run)
+    rebuilt = rebuild_bloated_indexes(house.registry.mlflow_store_url, dry_run=house.dry_run)
     busy = versions.busy | runs.busy
     return Part(
         "models",
@@ -155,7 +162,7 @@ def _models(house: _House) -> Part:
 
 @contextmanager
 def _retention(house: _House) -> Iterator[Retention]:
-    retention = Retention(house.settings.mlflow_store_url, house.artifacts)
+    retention = Retention(house.registry.mlflow_store_url, house.artifacts)
     try:
         yield retention
     finally:
@@ -164,7 +171,7 @@ def _retention(house: _House) -> Iterator[Retention]:
 
 def _records(house: _House) -> Part:
     """Delete old rows of data quality, the ledger, releases and nights."""
-    limits = house.settings
+    limits = house.limits
     gone, kept = old_records.delete_old_records(
         house.connection,
         quality_before=house.ago(limits.keep_quality_days),

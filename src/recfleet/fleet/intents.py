@@ -29,7 +29,7 @@ from recfleet.record import (
     was_rolled_back,
 )
 from recfleet.registry import ArtifactStore, Promotion, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import lock_tenants
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 _MARKS = ("rolled_back_at", "rolled_back_to", "rolled_back_why")
 
 
-def mend_intents(connection: Connection, night: Night, settings: Settings) -> int:
+def mend_intents(connection: Connection, night: Night, settings: RegistrySettings) -> int:
     """Bring MLflow to what is on record where a change of champion was begun and not done.
 
     A change is done when it is in the ledger without an intent. Looks at this night, whose

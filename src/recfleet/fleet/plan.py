@@ -25,7 +25,7 @@ from recfleet.record import (
     write_plan,
 )
 from recfleet.releases import create_partition
-from recfleet.settings import settings
+from recfleet.settings import night_settings
 from recfleet.tenants import Tenant, fleet_policy, get_tenants, list_tenants
 
 log = structlog.get_logger(__name__)
@@ -154,7 +154,7 @@ def _plan_tenants(
 
 def place(costs: Mapping[str, float]) -> dict[str, int]:
     """Tenant id -> number of its shard, by what tenants cost and how many workers there are."""
-    limits = settings()
+    limits = night_settings()
     return cut_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker)
 
 

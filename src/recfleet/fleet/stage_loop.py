@@ -32,7 +32,7 @@ from recfleet.record import (
     rows_in_state,
     was_shard_begun,
 )
-from recfleet.settings import Settings, settings
+from recfleet.settings import NightSettings, night_settings
 
 log = structlog.get_logger(__name__)
 
@@ -51,11 +51,10 @@ _BATCH_MILLISECONDS = 4_000.0
 
 @dataclass(frozen=True)
 class Desk:
-    """What a stage works with: the night, the database, the settings."""
+    """What a stage works with: the night, the database, and what it costs."""
 
     night: Night
     connection: Connection
-    settings: Settings
     retried: bool
     """Whether some of this work may have been done before."""
     accounts: Accounts
@@ -159,7 +158,7 @@ def run_stage(
             on_start(len(rows))
             run = ShardRun(night.night_id, stage.name, shard, attempt)
             with accounted(connection, run) as accounts:
-                desk = Desk(night, connection, settings(), retried=begun, accounts=accounts)
+                desk = Desk(night, connection, retried=begun, accounts=accounts)
                 _run_rows(stage, desk, rows, onlooker)
         return ShardSummary(accounts.tenants, accounts.failed)
     finally:
@@ -293,7 +292,7 @@ def _failure(stage: str, tenant_id: str, error: Exception) -> Step:
     if isinstance(error, MemoryError):
         # What the failed work still holds is wanted for writing down that it failed.
         traceback.clear_frames(error.__traceback__)
-        error = TenantError(too_much_memory(settings()))
+        error = TenantError(too_much_memory(night_settings()))
     if isinstance(error, TenantError):
         reason = f"{stage}: {error}"
         log.warning(f"{stage} failed", tenant_id=tenant_id, reason=reason)
@@ -303,7 +302,7 @@ def _failure(stage: str, tenant_id: str, error: Exception) -> Step:
     return Step("failed", {"outcome": "failed", "reason": reason})
 
 
-def too_much_memory(limits: Settings) -> str:
+def too_much_memory(limits: NightSettings) -> str:
     """Why a tenant failed that asked for more memory than one tenant may have."""
     return (
         f"it asked for more memory than the {limits.tenant_memory_mb} MB that one tenant may use: "

@@ -57,7 +57,7 @@ from recfleet.record import (
     record_step,
     rows_in_state,
 )
-from recfleet.settings import settings
+from recfleet.settings import night_settings
 from recfleet.tenants import Policy
 
 if TYPE_CHECKING:
@@ -372,7 +372,7 @@ class _Supervisor:
                 "time_budget_seconds in its policy gives it more"
             )
         if isinstance(child.error, MemoryError):
-            return too_much_memory(settings())
+            return too_much_memory(night_settings())
         return (
             f"its process was ended by {child.how}, twice, at last with this tenant alone: the "
             "machine ran out of memory (RECFLEET_TENANT_MEMORY_MB limits what a tenant may ask "
@@ -416,7 +416,7 @@ def _end_with(parent: int) -> None:
 
 def _limit_memory() -> None:
     """Let an allocation above the limit fail, so that it is an error of whoever asked for it."""
-    limit = settings().tenant_memory_mb * 1024 * 1024
+    limit = night_settings().tenant_memory_mb * 1024 * 1024
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)

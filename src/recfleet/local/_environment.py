@@ -20,7 +20,7 @@ from recfleet.errors import ConfigurationError
 from recfleet.local._files import write_private
 from recfleet.local._layout import Layout
 from recfleet.local._ports import LOOPBACK
-from recfleet.settings import ENV_PREFIX, Settings
+from recfleet.settings import ENV_PREFIX, ROLES
 
 DATABASES = ("recfleet", "mlflow", "airflow")
 """One each: MLflow and Airflow both keep an ``alembic_version`` of their own."""
@@ -185,15 +185,18 @@ def compose(
 def _check(ours: Mapping[str, str]) -> None:
     """Say now what every task would stumble over."""
     fields = {name.removeprefix(ENV_PREFIX).lower(): value for name, value in ours.items()}
-    try:
-        Settings(**fields)  # type: ignore[arg-type]
-    except ValidationError as error:
-        names = [ENV_PREFIX + str(detail["loc"][0]).upper() for detail in error.errors()]
-        problems = [
-            f"{name}={detail['input']}: {detail['msg'].lower()}"
-            for name, detail in zip(names, error.errors(), strict=True)
-        ]
-        raise ConfigurationError("; ".join(problems)) from None
+    problems = []
+    for role in ROLES:
+        try:
+            role(**fields)  # type: ignore[arg-type]
+        except ValidationError as error:
+            problems += [
+                f"{ENV_PREFIX}{str(detail['loc'][0]).upper()}={detail['input']}: "
+                f"{detail['msg'].lower()}"
+                for detail in error.errors()
+            ]
+    if problems:
+        raise ConfigurationError("; ".join(problems))
 
 
 def _recfleet(

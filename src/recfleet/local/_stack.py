@@ -82,7 +82,7 @@ def up(progress: Progress) -> Stack:
     waiting = "another `recfleet up` or `down` is at work here; waiting for it"
     with locked(layout, on_wait=lambda: progress(waiting)):
         stack = _Start(layout, progress).run()
-    settings.settings.cache_clear()
+    settings.forget_settings()
     return stack
 
 

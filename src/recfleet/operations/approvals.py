@@ -17,7 +17,7 @@ from recfleet.operations.champion_changes import ChampionChanges, Changed
 from recfleet.operations.champion_choice import Case, Choice
 from recfleet.operations.result import check_who_and_why, errors_of
 from recfleet.record import end_waiting, expire_requests
-from recfleet.settings import settings
+from recfleet.settings import registry_settings
 from recfleet.tenants import lock_tenants
 
 log = structlog.get_logger(__name__)
@@ -274,6 +274,6 @@ def _named(version: int | None) -> str:
 def _tell(connection: Connection) -> None:
     """Write the answers at the versions in MLflow, now or at the close of the next night."""
     try:
-        tell_registry(connection, settings())
+        tell_registry(connection, registry_settings())
     except InfrastructureError as error:
         log.warning("MLflow has not been told yet", reason=str(error))

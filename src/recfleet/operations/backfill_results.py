@@ -13,7 +13,7 @@ from recfleet.database import Connection, transaction
 from recfleet.fleet import failed_share
 from recfleet.operations.backfill_request import BackfillRequest
 from recfleet.record import FINAL_STATES
-from recfleet.settings import settings
+from recfleet.settings import night_settings
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def sum_up(nights: Sequence[Mapping[str, int]]) -> BackfillSummary:
     outcomes: Counter[str] = Counter()
     for night in nights:
         outcomes.update(night)
-    return BackfillSummary(len(nights), dict(outcomes.most_common()), settings().tolerated_failures)
+    tolerated = night_settings().tolerated_failures
+    return BackfillSummary(len(nights), dict(outcomes.most_common()), tolerated)
 
 
 def backfill_sentence(connection: Connection, run_id: str) -> str | None:

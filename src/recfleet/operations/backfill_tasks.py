@@ -37,7 +37,7 @@ from recfleet.record import (
     write_plan,
 )
 from recfleet.releases import create_partition, create_shared_partition
-from recfleet.settings import settings
+from recfleet.settings import airflow_settings
 from recfleet.tenants import lock_tenants
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ RunStage = Callable[..., "ShardSummary"]
 
 def _who(request: BackfillRequest, triggered_by: str | None) -> str | None:
     """Whom the audit names: only the command line's own Airflow user may speak for another."""
-    speaks_for_others = triggered_by in (None, settings().airflow_username)
+    speaks_for_others = triggered_by in (None, airflow_settings().airflow_username)
     return (speaks_for_others and request.actor) or triggered_by
 
 

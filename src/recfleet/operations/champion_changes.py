@@ -34,7 +34,7 @@ from recfleet.operations.version_history import remarks_on, with_remark
 from recfleet.record import Champion, Coronation, Follow, Night, crown, get_champion
 from recfleet.registry import ArtifactStore, find_versions
 from recfleet.releases import kept_release, switch_live
-from recfleet.settings import Settings, settings
+from recfleet.settings import RegistrySettings, registry_settings
 from recfleet.tenants import Tenant, get_tenant, lock_tenants
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class ChampionChanges:
         self.actor, self.reason = actor.strip(), reason.strip()
         self._connection = connection
         self._what = what
-        self._settings: Settings = settings()
+        self._settings: RegistrySettings = registry_settings()
         self._artifacts = ArtifactStore(
             self._settings.artifact_root, self._settings.artifact_endpoint_url
         )

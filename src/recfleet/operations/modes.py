@@ -22,7 +22,7 @@ from recfleet.operations.result import Result, check_who_and_why
 from recfleet.record import Night, get_champion
 from recfleet.registry import ArtifactStore
 from recfleet.releases import switch_live
-from recfleet.settings import settings
+from recfleet.settings import registry_settings, retention_settings
 from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants
 
 TOGETHER = 50
@@ -162,7 +162,7 @@ def _switch_all(desk: _Desk, ids: Sequence[str], mode: Mode, *, dry_run: bool) -
 
 def _read_live(connection: Connection, tenants: Sequence[Tenant]) -> dict[str, _Live]:
     """Tenant id -> its live release, of those of these tenants that have one."""
-    days = settings().revive_days if tenants else 0
+    days = retention_settings().revive_days if tenants else 0
     known = {tenant.tenant_id: tenant for tenant in tenants}
     live: dict[str, _Live] = {}
     with connection.cursor() as cursor:
@@ -244,8 +244,8 @@ def _publish(desk: _Desk, tenant: Tenant, night: Night, why: str) -> str:
 
 
 def _stage(desk: _Desk, tenant: Tenant, night: Night) -> tuple[int, str]:
-    limits = settings()
-    artifacts = ArtifactStore(limits.artifact_root, limits.artifact_endpoint_url)
+    known = registry_settings()
+    artifacts = ArtifactStore(known.artifact_root, known.artifact_endpoint_url)
     connection = desk.connection
     champion = get_champion(connection, tenant.tenant_id) if tenant.mode == "frozen" else None
     if champion is not None:

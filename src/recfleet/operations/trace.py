@@ -12,7 +12,7 @@ from psycopg2.extras import RealDictCursor
 from recfleet.database import Connection, transaction
 from recfleet.registry import run_page, version_page
 from recfleet.releases import list_of
-from recfleet.settings import Settings
+from recfleet.settings import airflow_settings, link_settings, registry_settings
 from recfleet.tenants import Mode, get_tenant
 
 _DAGS = {"fleet": "nightly_fleet", "backfill": "tenant_backfill"}
@@ -102,9 +102,7 @@ class Trace:
     """None: the tenant is served popularity."""
 
 
-def trace_list(
-    connection: Connection, tenant_id: str, customer_id: str, settings: Settings
-) -> Trace:
+def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trace:
     """Follow a customer's live list back to where it came from.
 
     Args:
@@ -112,7 +110,6 @@ def trace_list(
         tenant_id: whose customer.
         customer_id: as the tenant writes it, white space around it not counted; one that nobody
             knows gets the popular list.
-        settings: where MLflow and Airflow are.
 
     Raises:
         UnknownTenantError: there is no such tenant.
@@ -135,8 +132,8 @@ def trace_list(
         source=source,
         products=listed.products if listed else [],
         scores=listed.scores if listed else [],
-        release=_release(origin, settings) if origin else None,
-        model=_model(origin, settings) if origin and origin["model_version"] is not None else None,
+        release=_release(origin) if origin else None,
+        model=_model(origin) if origin and origin["model_version"] is not None else None,
     )
 
 
@@ -161,7 +158,8 @@ def _row(connection: Connection, query: str, *parameters: object) -> dict[str, A
     return None if row is None else dict(row)
 
 
-def _release(origin: dict[str, Any], settings: Settings) -> Release:
+def _release(origin: dict[str, Any]) -> Release:
+    airflow = airflow_settings().airflow_url
     return Release(
         release_id=origin["release_id"],
         served_by=origin["served_by"],
@@ -171,24 +169,25 @@ def _release(origin: dict[str, Any], settings: Settings) -> Release:
         night_id=origin["night_id"],
         night_kind=origin["night_kind"],
         run=origin["night_run"],
-        airflow_page=airflow_page(settings.airflow_url, origin["night_kind"], origin["night_run"]),
+        airflow_page=airflow_page(airflow, origin["night_kind"], origin["night_run"]),
     )
 
 
-def _model(origin: dict[str, Any], settings: Settings) -> Model:
+def _model(origin: dict[str, Any]) -> Model:
+    airflow, mlflow = airflow_settings().airflow_url, link_settings().mlflow_url
     trained_in, kind = origin["trained_in"], origin["trained_in_kind"]
     return Model(
         version=origin["model_version"],
-        mlflow_page=version_page(settings.mlflow_url, origin["tenant_id"], origin["model_version"]),
+        mlflow_page=version_page(mlflow, origin["tenant_id"], origin["model_version"]),
         run_id=origin["mlflow_run"],
-        run_page=run_page(settings.mlflow_url, settings.mlflow_store_url, origin["mlflow_run"]),
+        run_page=run_page(mlflow, registry_settings().mlflow_store_url, origin["mlflow_run"]),
         model_uri=origin["model_uri"],
         recipe=origin["recipe"],
         training=origin["training"],
         holdout=origin["holdout"],
         code_version=origin["code_version"],
         trained_in=trained_in,
-        airflow_page=airflow_page(settings.airflow_url, kind, trained_in),
+        airflow_page=airflow_page(airflow, kind, trained_in),
         decision=_decision(origin),
     )
 

@@ -14,7 +14,7 @@ from recfleet.errors import ConfigurationError
 from recfleet.pages._airflow import PREFIX
 from recfleet.pages._links import Links
 from recfleet.pages._words import FILTERS
-from recfleet.settings import settings
+from recfleet.settings import link_settings
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -68,7 +68,7 @@ def links_of(request: Request) -> Links:
     """Addresses beside these pages; without settings, none of MLflow."""
     root: str = request.scope.get("root_path", "")
     try:
-        mlflow = settings().mlflow_url
+        mlflow = link_settings().mlflow_url
     except ConfigurationError:
         mlflow = ""
     return Links(airflow=root.removesuffix(PREFIX), mlflow=mlflow.rstrip("/"))

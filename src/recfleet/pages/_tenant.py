@@ -15,7 +15,7 @@ from recfleet.pages._visit import Visit, Visiting
 from recfleet.pages._words import by_name
 from recfleet.quality import SAMPLE_LINES, read_advice, read_units
 from recfleet.releases import NotServedError, look_up
-from recfleet.settings import settings, suites_folder
+from recfleet.settings import suites_folder
 from recfleet.tenants import get_tenant
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
     history = _read_history(connection, tenant_id)
     volume = _read_volume(connection, tenant_id)
     policy, policy_error = _read_policy(connection, tenant_id)
-    suites = suites_folder(settings().suites)
+    suites = suites_folder()
     recommended, not_served = _customer_list(visit, standing, customer)
     return visit.page(
         "tenant.html",

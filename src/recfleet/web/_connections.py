@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from psycopg2.extensions import make_dsn
 
 from recfleet.database import Connection, connect
-from recfleet.settings import settings
+from recfleet.settings import database_settings
 
 _SECONDS_TO_CONNECT = 5
 _SECONDS_TO_READ = 20
@@ -26,7 +26,7 @@ def open_database(*, purpose: str, readonly: bool) -> Iterator[Connection]:
     Raises:
         psycopg2.OperationalError: nobody answers within 5 seconds.
     """
-    address = make_dsn(settings().database_url, connect_timeout=_SECONDS_TO_CONNECT)
+    address = make_dsn(database_settings().database_url, connect_timeout=_SECONDS_TO_CONNECT)
     connection = connect(address, purpose=purpose)
     try:
         connection.set_session(readonly=readonly)

@@ -43,6 +43,7 @@ from recfleet.record import (
     who_crowns,
 )
 from recfleet.registry import ArtifactStore, Promotion, Registry
+from recfleet.settings import night_settings, registry_settings
 from recfleet.tenants import Mode, Policy, get_modes, lock_tenants
 
 log = structlog.get_logger(__name__)
@@ -68,7 +69,7 @@ class _Tools:
         """MLflow, imported when the first tenant is promoted."""
         if self._registry is None:
             desk.accounts.imported("mlflow", registry.load_library())
-            self._registry = Registry(desk.settings.mlflow_store_url, self.artifacts)
+            self._registry = Registry(registry_settings().mlflow_store_url, self.artifacts)
         return self._registry
 
 
@@ -77,8 +78,9 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
 
     desk.accounts.imported("implicit", models.load_library())
     tenant_ids = [row.tenant_id for row in rows]
+    known = registry_settings()
     return _Tools(
-        artifacts=ArtifactStore(desk.settings.artifact_root, desk.settings.artifact_endpoint_url),
+        artifacts=ArtifactStore(known.artifact_root, known.artifact_endpoint_url),
         champions=champions_of(desk.connection, desk.night, tenant_ids),
         previous=previous_of(desk.connection, desk.night, tenant_ids),
         live=_live_as_of(desk.connection, tenant_ids),
@@ -354,7 +356,7 @@ def _ask(desk: Desk, works: list[Work[Publication]], actor: str) -> None:
         desk.connection,
         night_id=desk.night.night_id,
         requests=requests,
-        hours=desk.settings.approval_hours,
+        hours=night_settings().approval_hours,
         actor=actor,
     )
 

@@ -21,7 +21,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> Validation:
         desk.connection,
         [row.tenant_id for row in rows],
         desk.night.as_of,
-        suites_folder(desk.settings.suites),
+        suites_folder(),
     )
     quality.store_results(desk.connection, desk.night.night_id, validation.results)
     return validation

@@ -17,7 +17,7 @@ from recfleet.operations.doctor._lists import LISTS
 from recfleet.operations.doctor._models import ALIASES, VERSIONS
 from recfleet.operations.doctor._nights import INTENTS, NIGHTS
 from recfleet.registry import ArtifactStore
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import lock_tenants
 
 CHECKS = (NIGHTS, INTENTS, AUDIT, MODES, VERSIONS, ALIASES, FILES, APPROVALS, OVERTAKEN, LISTS)
@@ -47,7 +47,7 @@ class Repaired:
 
 def examine(
     connection: Connection,
-    settings: Settings,
+    settings: RegistrySettings,
     *,
     quick: bool = False,
     told: Callable[[str, int, int], None] = lambda _, __, ___: None,
@@ -59,7 +59,7 @@ def examine(
 
     Args:
         connection: an open connection outside any transaction.
-        settings: where everything is.
+        settings: where MLflow and the models are.
         quick: read the files of every tenth tenant's models only, each day of others.
         told: what is looked at, and how many of how many have been.
 
@@ -82,7 +82,7 @@ def examine(
 
 def repair(
     connection: Connection,
-    settings: Settings,
+    settings: RegistrySettings,
     findings: Sequence[Finding],
     *,
     actor: str,
@@ -94,7 +94,7 @@ def repair(
 
     Args:
         connection: an open connection outside any transaction.
-        settings: where everything is.
+        settings: where MLflow and the models are.
         findings: from ``examine``; those without a repair are left alone.
         actor: who repairs.
         told: how many of how many are done.
@@ -120,7 +120,7 @@ def repair(
     return repaired
 
 
-def _tools(connection: Connection, settings: Settings, *, quick: bool = False) -> Tools:
+def _tools(connection: Connection, settings: RegistrySettings, *, quick: bool = False) -> Tools:
     artifacts = ArtifactStore(settings.artifact_root, settings.artifact_endpoint_url)
     return Tools(connection, settings, artifacts, quick=quick)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recfleet.database import Connection
 from recfleet.registry import ArtifactStore, Registry
-from recfleet.settings import Settings
+from recfleet.settings import RegistrySettings
 from recfleet.tenants import Mode
 
 Told = Callable[[int, int], None]
@@ -42,7 +42,7 @@ class Tools:
     """What the doctor works with."""
 
     connection: Connection
-    settings: Settings
+    settings: RegistrySettings
     artifacts: ArtifactStore
     quick: bool = False
     """Whether only some of the models' files are read."""
