@@ -22,7 +22,7 @@ import psycopg2
 import structlog
 
 from benchmarks._home import bench_home, machine, point_settings
-from recfleet.audit import Entry, append_entries
+from recfleet.audit import Entry, FieldChange, PolicyFacts, append_entries
 from recfleet.database import Connection, connect, migrate
 from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
@@ -178,7 +178,9 @@ def measure_audit(connection: Connection, entries: int) -> None:
                         f"tenant-{number % 50:04}",
                         "bench",
                         "to measure",
-                        facts={"changes": {"minimum_gain": {"from": 0, "to": number}}},
+                        facts=PolicyFacts(
+                            changes={"minimum_gain": FieldChange(former=0, new=number)}
+                        ),
                     )
                     for number in range(more)
                 ],

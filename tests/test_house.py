@@ -27,13 +27,13 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
 
 # Everybody may know these: they know nobody (settings knows errors).
-COMMON = {"errors", "faces", "recipe", "settings"}
+COMMON = {"errors", "faces", "recipe", "settings", "stored"}
 
 # Room -> the rooms that it may know.
 ARROWS: dict[str, set[str]] = {
     # What a night is made of: these know one another only where their work needs it.
     "database": set(),
-    "audit": {"database"},
+    "audit": {"database", "judging"},  # an entry has the judge's numbers
     "statistics": set(),
     "models": set(),
     "tenants": {"database"},
@@ -42,7 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
     "registry": {"database", "models", "tenants"},
-    "record": {"audit", "database", "tenants"},
+    "record": {"audit", "database", "judging", "tenants"},
     # A release is of a night, and live with the champion: its views say of which.
     "releases": {"audit", "database", "interactions", "models", "record", "tenants"},
     # The night itself.
@@ -52,7 +52,8 @@ ARROWS: dict[str, set[str]] = {
     },
     # What a person does by day, over nights and rooms.
     "operations": {
-        "audit", "database", "fleet", "models", "record", "registry", "releases", "tenants",
+        "audit", "database", "fleet", "judging", "models", "record", "registry", "releases",
+        "tenants",
     },
     # What every face over HTTP shares.
     "web": {"database"},
@@ -198,22 +199,19 @@ HEAVY: dict[str, set[str]] = {
 LIGHT = {"airflow", "great_expectations", "implicit", "mlflow", "pandas", "sklearn"}
 LIGHTER = LIGHT | {"numpy", "pyarrow", "scipy"}
 # Rooms whose names are imported when they are first asked for.
-LAZY = ("fleet", "operations")
+LAZY = ("fleet", "judging", "operations")
 BRINGS_NOTHING_OF = {
     "recfleet.errors": LIGHTER,
     "recfleet.settings": LIGHTER,
     "recfleet.database": LIGHTER,
     "recfleet.recipe": LIGHTER,
     "recfleet.tenants": LIGHTER,
-    # Their names are imported when they are asked for.
-    "recfleet.operations": LIGHTER,
+    **{f"recfleet.{room}": LIGHTER for room in LAZY},
     **{
         f"recfleet.{room}": LIGHT
         for room in ARROWS
-        if room not in ("database", "operations", "tenants")
+        if room not in ("database", "tenants") and room not in LAZY
     },
-    **{f"recfleet.{room}": LIGHTER for room in LAZY},
-    **{f"recfleet.{room}": LIGHT for room in ARROWS if room != "database" and room not in LAZY},
     "recfleet.fleet.stages": LIGHT,
 }
 

@@ -10,9 +10,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recfleet.audit import Entry, append_entries, parse_head, read_entries, read_head
+from recfleet.audit import (
+    Entry,
+    ModeFacts,
+    PolicyFacts,
+    append_entries,
+    parse_head,
+    read_entries,
+    read_head,
+)
 from recfleet.database import Connection, connect
 from recfleet.errors import BadInputError
+from recfleet.judging import Numbers
 from recfleet.operations.audit import verify
 from tests.nights import query
 
@@ -21,7 +30,13 @@ pytestmark = pytest.mark.postgres
 
 def _write(connection: Connection, *texts: str) -> None:
     entries = [
-        Entry("policy", "alpha", "mara", text, facts={"from": {}, "to": {"n": place}})
+        Entry(
+            "policy",
+            "alpha",
+            "mara",
+            text,
+            facts=PolicyFacts.model_validate({"from": {}, "to": {"n": place}}),
+        )
         for place, text in enumerate(texts)
     ]
     append_entries(connection, entries)
@@ -209,7 +224,10 @@ def test_whatever_is_written_can_be_verified(
 ) -> None:
     append_entries(
         connection,
-        [Entry("repair", "alpha", "mara", reason, numbers=numbers) for reason in reasons],
+        [
+            Entry("repair", "alpha", "mara", reason, numbers=Numbers.model_validate(numbers))
+            for reason in reasons
+        ],
     )
     connection.commit()
     assert _faults(connection) == []
@@ -255,8 +273,8 @@ def test_the_records_must_agree_with_the_audit(five: Connection) -> None:
             Entry("first model", "alpha", "scheduler", "better", to_version=1),
             Entry("promotion", "alpha", "scheduler", "better", from_version=1, to_version=2),
             Entry("first model", "berry", "scheduler", "better", to_version=1),
-            Entry("mode", "alpha", "mara", "sale", facts={"from": "on", "to": "frozen"}),
-            Entry("mode", "alpha", "mara", "over", facts={"from": "frozen", "to": "on"}),
+            Entry("mode", "alpha", "mara", "sale", facts=ModeFacts(former="on", new="frozen")),
+            Entry("mode", "alpha", "mara", "over", facts=ModeFacts(former="frozen", new="on")),
         ],
     )
     five.commit()

@@ -8,7 +8,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from recfleet.audit import Entry, append_entries, read_head
+from recfleet.audit import Entry, FieldChange, ModeFacts, PolicyFacts, append_entries, read_head
 from recfleet.cli import app
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
@@ -70,14 +70,16 @@ def test_limits_and_everybodys(fleet: None, connection: Connection) -> None:
     append_entries(
         connection,
         [
-            Entry("mode", "alpha", "mara", "[red]sale\n", facts={"from": "on", "to": "frozen"}),
+            Entry(
+                "mode", "alpha", "mara", "[red]sale\n", facts=ModeFacts(former="on", new="frozen")
+            ),
             Entry("policy", None, "mara", "fleet-wide"),
             Entry(
                 "policy",
                 "alpha",
                 "mara",
                 "ask first",
-                facts={"changes": {"approval": {"from": "none", "to": "every"}}},
+                facts=PolicyFacts(changes={"approval": FieldChange(former="none", new="every")}),
             ),
             Entry("rejected", "alpha", "mara", "no", from_version=1, to_version=2),
         ],

@@ -81,7 +81,7 @@ def _plainly(
         "popularity": score_popularity(holdout),
     }
     verdict = judge(holdout, scores, policy, seed=challenger.seed)
-    return verdict.kind, verdict.numbers, challenger
+    return verdict.kind, verdict.numbers.plain(), challenger
 
 
 def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(

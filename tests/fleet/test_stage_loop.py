@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import pytest
@@ -19,7 +19,7 @@ from recfleet.database import Connection, connect
 from recfleet.errors import TenantError
 from recfleet.fleet.stage_loop import Desk, Stage, run_stage
 from recfleet.fleet.stopwatch import Stopwatch
-from recfleet.record import Night, Step, TenantNight
+from recfleet.record import Changes, Night, Step, TenantNight
 from tests.fleet.conftest import TENANTS
 
 pytestmark = pytest.mark.postgres
@@ -199,7 +199,9 @@ def test_a_run_that_plan_has_not_written_is_said_so(night: Night) -> None:
 
 
 def test_the_ledger_refuses_a_column_it_does_not_have(connection: Connection, night: Night) -> None:
-    summary = run_stage(_stage(lambda _: Step("validated", {"colour": "red"})), "run-1", 0)
+    summary = run_stage(
+        _stage(lambda _: Step("validated", cast("Changes", {"colour": "red"}))), "run-1", 0
+    )
     assert summary.failed == 3
 
 

@@ -81,7 +81,7 @@ def test_what_one_night_leaves_open_a_week_decides() -> None:
     verdict = judge(holdout(40), scores, POLICY, seed=1)
     assert verdict.kind == "keep"
     assert "1.50% lower than the champion's, which may be chance or too little" in verdict.reason
-    assert "pooled" not in verdict.numbers
+    assert "pooled" not in verdict.numbers.plain()
 
     week = nights(1, 2, 3, 4, 5, 6, gain=0.015, standard_error=0.004)
     verdict = judge(holdout(40), scores, POLICY, seed=1, earlier=week)
@@ -91,7 +91,7 @@ def test_what_one_night_leaves_open_a_week_decides() -> None:
         "challengers' was 1.50% lower in the mean (at 95% confidence, by 0.87% or more), and its "
         "first ten products are not significantly worse."
     )
-    pooled = verdict.numbers["pooled"]
+    pooled = verdict.numbers.plain()["pooled"]
     assert isinstance(pooled, dict)
     assert pooled["nights"] == 7
     assert pooled["low"] == pytest.approx(0.0087, abs=1e-4)
@@ -115,5 +115,5 @@ def test_a_first_model_is_judged_by_its_own_night() -> None:
     scores = contenders(0.015) | {"champion": None}
     week = nights(1, 2, 3, 4, 5, 6, gain=0.5, standard_error=0.001)
     verdict = judge(holdout(40), scores, POLICY, seed=1, earlier=week)
-    assert "pooled" not in verdict.numbers
-    assert verdict.numbers["minimum_gain"] == POLICY.minimum_skill
+    assert "pooled" not in verdict.numbers.plain()
+    assert verdict.numbers.minimum_gain == POLICY.minimum_skill

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recfleet.judging import Holdout, Score, compare, flatten, judge, needed_gain
+from recfleet.judging import Holdout, Numbers, Score, compare, flatten, judge, needed_gain
 from recfleet.statistics._bootstrap import resampled_means
 from recfleet.tenants import Policy
 from tests.judging._twins import holdout_of
@@ -113,7 +113,7 @@ def test_noise_does_not_promote() -> None:
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert verdict.kind == "keep"
     assert "1.01% lower than the champion's, which may be chance" in verdict.reason
-    gain = verdict.numbers["gain"]
+    gain = verdict.numbers.plain()["gain"]
     assert isinstance(gain, dict)
     assert gain["low"] < 0 < gain["value"] < gain["high"]
 
@@ -152,7 +152,7 @@ def test_too_few_customers_never_promote(champion: Score | None) -> None:
     assert verdict.reason.startswith(
         "Too few customers bought something new to them in the holdout: 19, and 20 are needed"
     )
-    assert "gain" not in verdict.numbers
+    assert "gain" not in verdict.numbers.plain()
 
 
 def test_nobody_to_judge_by_is_too_few() -> None:
@@ -160,7 +160,9 @@ def test_nobody_to_judge_by_is_too_few() -> None:
     scores = {"challenger": nobody, "champion": None, "popularity": nobody}
     verdict = judge(holdout(0), scores, POLICY, seed=1)
     assert verdict.kind == "reject"
-    assert json.loads(json.dumps(verdict.numbers, allow_nan=False))["contenders"]["challenger"] == {
+    assert json.loads(json.dumps(verdict.numbers.plain(), allow_nan=False))["contenders"][
+        "challenger"
+    ] == {
         "rmse": None,
         "ndcg_at_10": None,
         "recall_at_10": None,
@@ -182,7 +184,7 @@ def test_the_numbers_are_ready_for_json_and_complete() -> None:
         "popularity": scored(0.25),
         "previous": scored(0.23),
     }
-    numbers = judge(holdout(), scores, POLICY, seed=1).numbers
+    numbers = judge(holdout(), scores, POLICY, seed=1).numbers.plain()
     assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers
     assert numbers["confidence"] == 0.995
     assert numbers["holdout"] == {
@@ -209,7 +211,7 @@ def test_the_numbers_are_ready_for_json_and_complete() -> None:
 
 def test_every_contender_has_intervals() -> None:
     scores = {"challenger": scored(0.2, noise=0.1), "popularity": scored(0.25, noise=0.1, seed=3)}
-    numbers = judge(holdout(), scores, POLICY, seed=1).numbers
+    numbers = judge(holdout(), scores, POLICY, seed=1).numbers.plain()
     intervals, contenders = numbers["intervals"], numbers["contenders"]
     assert isinstance(intervals, dict)
     assert isinstance(contenders, dict)
@@ -220,7 +222,7 @@ def test_every_contender_has_intervals() -> None:
             assert bounds["low"] <= contenders[name][metric] <= bounds["high"]
         assert metrics["rmse"]["low"] < metrics["rmse"]["high"]
     # They double no metric in MLflow.
-    assert not [name for name in flatten(numbers) if "interval" in name]
+    assert not [name for name in flatten(Numbers.model_validate(numbers)) if "interval" in name]
 
 
 @given(st.integers(2, 300), st.integers(0, 2**32 - 1))
@@ -245,7 +247,8 @@ def test_a_standard_error_is_what_resampling_finds(customers: int, seed: int) ->
 
 def test_one_customer_has_no_interval() -> None:
     alone = Score(np.array([0.2]), np.array([0.5]), np.array([0.5]))
-    numbers = judge(holdout(1), {"challenger": alone, "popularity": alone}, POLICY, seed=1).numbers
+    scores = {"challenger": alone, "popularity": alone}
+    numbers = judge(holdout(1), scores, POLICY, seed=1).numbers.plain()
     nothing = {"low": None, "high": None}
     assert json.loads(json.dumps(numbers, allow_nan=False))["intervals"]["challenger"] == {
         "rmse": nothing,
@@ -272,7 +275,7 @@ def test_the_same_seed_gives_the_same_verdict() -> None:
             "champion": scored(0.25, noise=0.2, seed=2),
             "popularity": scored(0.26),
         }
-        return judge(holdout(), scores, POLICY, seed=seed).numbers
+        return judge(holdout(), scores, POLICY, seed=seed).numbers.plain()
 
     assert make(1) == make(1)
     assert make(1) != make(2)
@@ -338,7 +341,7 @@ def test_a_new_champion_is_replaced_by_what_is_better_by_more(
     verdict = judge(holdout(), scores, POLICY, seed=1, champion_days=days)
     assert verdict.kind == kind
     if kind == "keep":
-        assert verdict.numbers["minimum_gain"] == POLICY.cooldown_gain
+        assert verdict.numbers.minimum_gain == POLICY.cooldown_gain
         assert verdict.reason.endswith(
             "from 0.70% up, and 1.00% is needed in the first 14 days of a champion; the champion "
             "stays."

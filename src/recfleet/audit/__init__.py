@@ -1,6 +1,20 @@
 """The audit: who changed what of a tenant, when and why; append-only and chained by hashes."""
 
 from recfleet.audit._chain import Chain, Fault, Head, check_chain, parse_head, read_head
+from recfleet.audit._facts import (
+    AnswerFacts,
+    AwaitingFacts,
+    BackfillFacts,
+    ChampionFacts,
+    Facts,
+    FieldChange,
+    MadeFrom,
+    ModeFacts,
+    PolicyFacts,
+    RepairFacts,
+    Span,
+    read_facts,
+)
 from recfleet.audit._read import OnRecord, read_entries
 from recfleet.audit._words import (
     OF_BACKFILL,
@@ -16,12 +30,23 @@ from recfleet.audit._write import SCHEDULER, Entry, Kind, append_entries
 __all__ = [
     "OF_BACKFILL",
     "SCHEDULER",
+    "AnswerFacts",
+    "AwaitingFacts",
+    "BackfillFacts",
     "Chain",
+    "ChampionFacts",
     "Entry",
+    "Facts",
     "Fault",
+    "FieldChange",
     "Head",
     "Kind",
+    "MadeFrom",
+    "ModeFacts",
     "OnRecord",
+    "PolicyFacts",
+    "RepairFacts",
+    "Span",
     "airflow_run",
     "append_entries",
     "check_chain",
@@ -29,6 +54,7 @@ __all__ = [
     "numbers_in_words",
     "parse_head",
     "read_entries",
+    "read_facts",
     "read_head",
     "span_in_words",
     "what_changed",

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg2.extras import RealDictCursor
+
+from recfleet.audit._facts import Facts, read_facts
 from recfleet.database import Connection
+from recfleet.judging import Numbers
 
 _COLUMNS = (
     "audit_id, happened_at, tenant_id, night_id, kind, from_version, to_version, numbers, facts, "
@@ -27,10 +31,10 @@ class OnRecord:
     kind: str
     from_version: int | None
     to_version: int | None
-    numbers: dict[str, Any]
+    numbers: Numbers
     """The judge's, of every contender."""
-    facts: dict[str, Any]
-    """What else belongs to the kind."""
+    facts: Facts
+    """What else belongs to the kind, by its type."""
     actor: str
     reason: str
     hash: str
@@ -46,11 +50,21 @@ def read_entries(
         tenant_id: whose; by default everybody's, the fleet's among them.
         limit: only so many of the newest; by default all.
     """
-    with connection.cursor() as cursor:
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(
             f"select {_COLUMNS} from audit "  # noqa: S608
             "where %(tenant)s::text is null or tenant_id = %(tenant)s "
             "order by audit_id desc limit %(limit)s",
             {"tenant": tenant_id, "limit": limit},
         )
-        return [OnRecord(*row) for row in cursor][::-1]
+        return [_on_record(row) for row in cursor][::-1]
+
+
+def _on_record(row: dict[str, Any]) -> OnRecord:
+    return OnRecord(
+        **{
+            **row,
+            "numbers": Numbers.model_validate(row["numbers"]),
+            "facts": read_facts(row["kind"], row["facts"]),
+        }
+    )

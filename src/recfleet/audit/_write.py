@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from psycopg2.extras import execute_values
 
+from recfleet.audit._facts import Facts
 from recfleet.database import Connection
+from recfleet.judging import Numbers
 
 Kind = Literal[
     "first model",
@@ -47,11 +48,10 @@ class Entry:
     """Of a change of champion: the one before, if there was one."""
     to_version: int | None = None
     """Likewise: the one from then on."""
-    numbers: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
     """The judge's."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What else belongs to the kind, ready for JSON: of a change of champion, the new one's
-    ``run_id``, ``model_uri`` and ``train_end``; of a change of mode, ``from`` and ``to``."""
+    facts: Facts = field(default_factory=Facts)
+    """What else belongs to the kind, by a type of its own."""
 
 
 def append_entries(connection: Connection, entries: Sequence[Entry]) -> None:
@@ -78,8 +78,8 @@ def append_entries(connection: Connection, entries: Sequence[Entry]) -> None:
                     entry.kind,
                     entry.from_version,
                     entry.to_version,
-                    json.dumps(dict(entry.numbers)),
-                    json.dumps(dict(entry.facts)),
+                    entry.numbers.text(),
+                    entry.facts.text(),
                     entry.actor,
                     entry.reason,
                 )

@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recfleet.stored import Stored
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 _PIPE_WIDTH = 1000
@@ -69,7 +71,7 @@ def print_json(value: object) -> None:
 def _plain(value: object) -> object:
     if isinstance(value, (datetime, date)):
         return value.isoformat()
-    return str(value)
+    return value.plain() if isinstance(value, Stored) else str(value)
 
 
 def print_table(

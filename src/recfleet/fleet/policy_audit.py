@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recfleet.audit import SCHEDULER, Entry, append_entries
+from recfleet.audit import SCHEDULER, Entry, FieldChange, PolicyFacts, append_entries
 from recfleet.database import Connection
 from recfleet.tenants import Policy
 from recfleet.tenants.fields import flatten
@@ -44,13 +44,13 @@ def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> 
                 actor=SCHEDULER,
                 reason=f"the file of the fleet's policy says otherwise than before of {keys}",
                 night_id=night.night_id,
-                facts={"changes": changes, "policy": policy.model_dump(mode="json")},
+                facts=PolicyFacts(changes=changes, policy=policy.model_dump(mode="json")),
             )
         ],
     )
 
 
-def changed_fields(former: dict[str, Any], now: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def changed_fields(former: dict[str, Any], now: dict[str, Any]) -> dict[str, FieldChange]:
     """Key -> what it was and is, of all fields that differ.
 
     Args:
@@ -60,5 +60,7 @@ def changed_fields(former: dict[str, Any], now: dict[str, Any]) -> dict[str, dic
     before = flatten(Policy().model_dump(mode="json")) | flatten(former)
     after = flatten(now)
     return {
-        key: {"from": before[key], "to": after[key]} for key in after if before[key] != after[key]
+        key: FieldChange(former=before[key], new=after[key])
+        for key in after
+        if before[key] != after[key]
     }

@@ -1,23 +1,51 @@
-"""Judging: how good each contender would have been on the holdout, and what follows from it."""
+"""Judging: how good each contender would have been on the holdout, and what follows from it.
 
-from recfleet.judging._compare import Comparison, compare
-from recfleet.judging._evidence import Evidence, Pooled, pool
-from recfleet.judging._holdout import Holdout
-from recfleet.judging._leak import LeakError, check_no_leak
-from recfleet.judging._probation import Probation
-from recfleet.judging._rule import Ruling, needed_gain, rule
-from recfleet.judging._score import Score, score, score_popularity
-from recfleet.judging._verdict import Verdict, flatten, judge, too_few
+The names are imported when they are first asked for: who reads a verdict's numbers does not wait
+for what computes them.
+"""
+
+from typing import TYPE_CHECKING
+
+from recfleet.faces import import_on_demand
+
+if TYPE_CHECKING:
+    from recfleet.judging._compare import Comparison, compare
+    from recfleet.judging._evidence import Evidence, Pooled, pool
+    from recfleet.judging._holdout import Holdout
+    from recfleet.judging._leak import LeakError, check_no_leak
+    from recfleet.judging._numbers import (
+        Bounds,
+        EstimateNumbers,
+        GainNumbers,
+        HoldoutNumbers,
+        Numbers,
+        PooledNumbers,
+        ProbationNumbers,
+        ScoreNumbers,
+        flatten,
+    )
+    from recfleet.judging._probation import Probation
+    from recfleet.judging._rule import Ruling, needed_gain, rule
+    from recfleet.judging._score import Score, score, score_popularity
+    from recfleet.judging._verdict import Verdict, judge, too_few
 
 __all__ = [
+    "Bounds",
     "Comparison",
+    "EstimateNumbers",
     "Evidence",
+    "GainNumbers",
     "Holdout",
+    "HoldoutNumbers",
     "LeakError",
+    "Numbers",
     "Pooled",
+    "PooledNumbers",
     "Probation",
+    "ProbationNumbers",
     "Ruling",
     "Score",
+    "ScoreNumbers",
     "Verdict",
     "check_no_leak",
     "compare",
@@ -30,3 +58,5 @@ __all__ = [
     "score_popularity",
     "too_few",
 ]
+
+__getattr__ = import_on_demand(__name__, __file__)

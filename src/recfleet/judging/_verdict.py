@@ -10,6 +10,16 @@ from typing import Any, Literal
 from recfleet.judging._compare import Comparison, compare
 from recfleet.judging._evidence import Evidence, Pooled, pool
 from recfleet.judging._holdout import Holdout
+from recfleet.judging._numbers import (
+    Bounds,
+    EstimateNumbers,
+    GainNumbers,
+    HoldoutNumbers,
+    Numbers,
+    PooledNumbers,
+    ProbationNumbers,
+    ScoreNumbers,
+)
 from recfleet.judging._probation import Probation, behind_previous, try_champion
 from recfleet.judging._rule import needed_gain, rule
 from recfleet.judging._score import Score
@@ -30,8 +40,7 @@ class Verdict:
     """Whether there was no champion to compare with."""
     reason: str
     """One or two sentences, for people."""
-    numbers: dict[str, object]
-    """Ready for JSON."""
+    numbers: Numbers
 
 
 def judge(
@@ -66,15 +75,15 @@ def judge(
     """
     there = {name: score for name, score in scores.items() if score is not None}
     first = "champion" not in there if has_champion is None else not has_champion
-    numbers: dict[str, object] = {
-        "confidence": policy.confidence,
-        "minimum_gain": policy.minimum_skill if first else needed_gain(policy, champion_days),
-        "holdout": _holdout_numbers(holdout),
-        "contenders": {
+    numbers = Numbers(
+        confidence=policy.confidence,
+        minimum_gain=policy.minimum_skill if first else needed_gain(policy, champion_days),
+        holdout=_holdout_numbers(holdout),
+        contenders={
             name: _score_numbers(score, there["popularity"]) for name, score in there.items()
         },
-        "intervals": {name: _intervals(score, policy.confidence) for name, score in there.items()},
-    }
+        intervals={name: _intervals(score, policy.confidence) for name, score in there.items()},
+    )
     refused: Kind = "reject" if first else "keep"
     objection = too_few(holdout, policy)
     if objection:
@@ -83,10 +92,11 @@ def judge(
         return Verdict(refused, first, f"No challenger was trained; {_stays(first)}.", numbers)
     over = "popularity" if first else "champion"
     comparison = compare(there["challenger"], there[over], over=over, seed=seed)
-    numbers["gain"] = _gain_numbers(comparison, policy.confidence)
+    gain = GainNumbers(over=comparison.over, **_gain(comparison, policy.confidence))
+    numbers = numbers.model_copy(update={"gain": gain})
     pooled = None if first else pool(comparison.gain, earlier, policy)
     if pooled is not None:
-        numbers["pooled"] = _pooled_numbers(pooled, policy)
+        numbers = numbers.model_copy(update={"pooled": _pooled_numbers(pooled, policy)})
     ruling = rule(comparison, policy, pooled=pooled, champion_days=champion_days)
     objection = _below_popularity(there) if ruling.passes else ruling.reason
     if objection:
@@ -108,15 +118,16 @@ def _on_probation(
 ) -> Verdict:
     """The verdict once the champion has been held against the previous model."""
     trial = try_champion(there, policy, probation, seed=seed)
-    found: dict[str, object] = {
-        **_gain_numbers(trial.comparison, policy.confidence),
-        "version": probation.version,
-        "night": probation.night,
-        "nights": policy.probation_nights,
-    }
+    found = ProbationNumbers(
+        over=trial.comparison.over,
+        **_gain(trial.comparison, policy.confidence),
+        version=probation.version,
+        night=probation.night,
+        nights=policy.probation_nights,
+    )
     if trial.pooled is not None:
-        found["pooled"] = _pooled_numbers(trial.pooled, policy)
-    numbers = {**verdict.numbers, "probation": found}
+        found = found.model_copy(update={"pooled": _pooled_numbers(trial.pooled, policy)})
+    numbers = verdict.numbers.model_copy(update={"probation": found})
     if not trial.ruling.passes:
         return replace(verdict, numbers=numbers)
     reason = (
@@ -163,24 +174,25 @@ def _stays(first: bool) -> str:
     return "the tenant is served its popular products" if first else "the champion stays"
 
 
-def _gain_numbers(comparison: Comparison, confidence: float) -> dict[str, object]:
+def _gain(comparison: Comparison, confidence: float) -> dict[str, Any]:
+    """The fields of GainNumbers besides whom the gain is over."""
     return {
-        "over": comparison.over,
-        **_estimate_numbers(comparison.gain, confidence),
-        "ndcg_at_10": _estimate_numbers(comparison.ndcg, confidence),
-        "recall_at_10": _estimate_numbers(comparison.recall, confidence),
+        **_bounded(comparison.gain, confidence),
+        "ndcg_at_10": EstimateNumbers(**_bounded(comparison.ndcg, confidence)),
+        "recall_at_10": EstimateNumbers(**_bounded(comparison.recall, confidence)),
     }
 
 
-def _pooled_numbers(pooled: Pooled, policy: Policy) -> dict[str, object]:
-    return {
-        "nights": pooled.nights,
-        "confidence": policy.pooled_confidence,
-        **_estimate_numbers(pooled.gain, policy.pooled_confidence),
-    }
+def _pooled_numbers(pooled: Pooled, policy: Policy) -> PooledNumbers:
+    return PooledNumbers(
+        nights=pooled.nights,
+        confidence=policy.pooled_confidence,
+        **_bounded(pooled.gain, policy.pooled_confidence),
+    )
 
 
-def _estimate_numbers(estimate: Estimate, confidence: float) -> dict[str, object]:
+def _bounded(estimate: Estimate, confidence: float) -> dict[str, Any]:
+    """The fields of EstimateNumbers."""
     return {
         "value": _plain(estimate.value),
         "standard_error": _plain(estimate.standard_error),
@@ -189,32 +201,29 @@ def _estimate_numbers(estimate: Estimate, confidence: float) -> dict[str, object
     }
 
 
-def _holdout_numbers(holdout: Holdout) -> dict[str, object]:
+def _holdout_numbers(holdout: Holdout) -> HoldoutNumbers:
+    return HoldoutNumbers(
+        start=holdout.start,
+        customers=len(holdout.customers),
+        candidates=len(holdout.candidates),
+        truths=int(holdout.judged_truth.nnz),
+        left_out=holdout.left_out,
+    )
+
+
+def _score_numbers(score: Score, popularity: Score) -> ScoreNumbers:
+    return ScoreNumbers(
+        rmse=_plain(score.rmse),
+        ndcg_at_10=_plain(score.ndcg_at_10),
+        recall_at_10=_plain(score.recall_at_10),
+        skill=_skill(score, popularity),
+    )
+
+
+def _intervals(score: Score, confidence: float) -> dict[str, Bounds]:
+    """Metric -> its bounds."""
     return {
-        "start": holdout.start.isoformat(),
-        "customers": len(holdout.customers),
-        "candidates": len(holdout.candidates),
-        "truths": int(holdout.judged_truth.nnz),
-        "left_out": holdout.left_out,
-    }
-
-
-def _score_numbers(score: Score, popularity: Score) -> dict[str, object]:
-    return {
-        "rmse": _plain(score.rmse),
-        "ndcg_at_10": _plain(score.ndcg_at_10),
-        "recall_at_10": _plain(score.recall_at_10),
-        "skill": _skill(score, popularity),
-    }
-
-
-def _intervals(score: Score, confidence: float) -> dict[str, object]:
-    """Metric -> its bounds, each one-sided; beside the scores, so that these stay numbers."""
-    return {
-        metric: {
-            "low": _plain(estimate.low(confidence)),
-            "high": _plain(estimate.high(confidence)),
-        }
+        metric: Bounds(low=_plain(estimate.low(confidence)), high=_plain(estimate.high(confidence)))
         for metric, estimate in score.estimates().items()
     }
 
@@ -222,31 +231,6 @@ def _intervals(score: Score, confidence: float) -> dict[str, object]:
 def _skill(score: Score, popularity: Score) -> float | None:
     """Share by which the RMSE is below popularity's; None when there is none to compare with."""
     return _plain(1 - score.rmse / popularity.rmse) if popularity.rmse > 0 else None
-
-
-def flatten(numbers: Mapping[str, Any]) -> dict[str, float]:
-    """A verdict's numbers under names that all tenants share, so that their runs compare.
-
-    Args:
-        numbers: a verdict's, also as they come back from JSON.
-
-    Returns:
-        Such as ``rmse_challenger``, ``skill_popularity``, ``gain_low``, ``holdout_customers``; what
-        there is no number for is left out.
-    """
-    flat = {
-        f"{metric}_{name}": value
-        for name, scores in numbers["contenders"].items()
-        for metric, value in scores.items()
-    }
-    gain = numbers.get("gain", {})
-    flat |= {f"gain_{bound}": gain.get(bound) for bound in ("value", "low", "high")}
-    pooled = numbers.get("pooled", {})
-    flat |= {f"pooled_gain_{bound}": pooled.get(bound) for bound in ("value", "low")}
-    trial = numbers.get("probation", {})
-    flat |= {f"probation_gain_{bound}": trial.get(bound) for bound in ("value", "low")}
-    flat["holdout_customers"] = numbers["holdout"]["customers"]
-    return {name: float(value) for name, value in flat.items() if value is not None}
 
 
 def _plain(number: float) -> float | None:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg2.extras import RealDictCursor
 
-from recfleet.audit import append_entries
+from recfleet.audit import MadeFrom, append_entries
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, NotFoundError, RecfleetError
 from recfleet.fleet.answers import tell_registry
+from recfleet.judging import Numbers
 from recfleet.operations.champion_changes import ChampionChanges, Changed
 from recfleet.operations.champion_choice import Case, Choice
 from recfleet.operations.result import check_who_and_why, errors_of
-from recfleet.record import end_waiting, expire_requests
+from recfleet.record import NightNumbers, end_waiting, expire_requests
 from recfleet.settings import registry_settings
 from recfleet.tenants import lock_tenants
 
@@ -163,8 +164,8 @@ class _Waiting:
     change: str
     version: int
     against: int | None
-    numbers: dict[str, Any]
-    facts: dict[str, Any]
+    numbers: Numbers
+    made_from: MadeFrom
 
 
 def _tenant_of(connection: Connection, approval_id: int) -> str:
@@ -207,8 +208,14 @@ def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiti
             f"changes. `recfleet promote {tenant_id} --version {version}` puts it in force all the "
             "same."
         )
-    facts = challenger if change == "promotion" else {}
-    return _Waiting(change, version, against, numbers, facts)
+    return _Waiting(
+        change,
+        version,
+        against,
+        NightNumbers.model_validate(numbers),
+        # Of who is gone back to, what it was made from is in the audit.
+        MadeFrom.model_validate(challenger if change == "promotion" else {}),
+    )
 
 
 def _reject(
@@ -236,7 +243,8 @@ def _approval(
             "rolled back" if is_rollback else "promoted" if case.champion else "first model",
             is_rollback=is_rollback,
             numbers=found.numbers,
-            facts={**found.facts, "approval_id": approval_id},
+            made_from=found.made_from,
+            approval_id=approval_id,
             first=lambda: end_waiting(
                 connection,
                 [tenant_id],

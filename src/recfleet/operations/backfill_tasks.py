@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from recfleet.audit import OF_BACKFILL, Entry, append_entries
+from recfleet.audit import OF_BACKFILL, BackfillFacts, Entry, append_entries
 from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import (
     PUBLISH,
@@ -128,15 +128,15 @@ def _write(
                 tenant_id=tenant_id,
                 actor=actor or "airflow",
                 reason=request.reason or request.sentence(),
-                facts={
-                    "from": request.first.isoformat(),
-                    "to": request.last.isoformat(),
-                    "step": request.step,
-                    "promote": request.promote,
-                    "force": request.force,
-                    "nights": recorded[tenant_id],
-                    "run_id": run_id,
-                },
+                facts=BackfillFacts(
+                    first=request.first,
+                    last=request.last,
+                    step=request.step,
+                    promote=request.promote,
+                    force=request.force,
+                    nights=recorded[tenant_id],
+                    run_id=run_id,
+                ),
             )
             for tenant_id in sorted(tenant_ids)
         ],

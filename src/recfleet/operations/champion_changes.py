@@ -180,7 +180,9 @@ class ChampionChanges:
             numbers=choice.numbers,
             reason=self.reason,
             is_rollback=choice.is_rollback,
-            facts={**choice.facts, "release_id": release_id},
+            made_from=choice.made_from,
+            release_id=release_id,
+            approval_id=choice.approval_id,
         )
         switch_live(connection, {tenant_id: release_id})
         record_by_operator(

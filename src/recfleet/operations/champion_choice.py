@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from recfleet.audit import Entry
+from recfleet.audit import Entry, MadeFrom
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, NotFoundError
+from recfleet.judging import Numbers
 from recfleet.operations.version_history import last_rollback_in_words, remarks_on, with_remark
 from recfleet.record import Champion, Outcome
 from recfleet.registry import KnownVersion
@@ -55,8 +55,10 @@ class Choice:
     version: int
     outcome: Outcome
     is_rollback: bool = False
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
+    made_from: MadeFrom = field(default_factory=MadeFrom)
+    approval_id: int | None = None
+    """The request that it answers; None: it answers none."""
     first: Callable[[], list[Entry]] = list
     """Done in the same transaction, before the champion changes; returns what the audit says of
     it."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
-from recfleet.audit import Entry, append_entries
+from recfleet.audit import Entry, ModeFacts, append_entries
 from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.operations.operator_night import (
@@ -139,7 +138,7 @@ def _switch_all(desk: _Desk, ids: Sequence[str], mode: Mode, *, dry_run: bool) -
     entries: list[Entry] = []
     for tenant in changed:
         sentence = f"{tenant.tenant_id} {_BECOMES[mode]}"
-        facts: dict[str, Any] = {"from": tenant.mode, "to": mode}
+        facts = ModeFacts(former=tenant.mode, new=mode)
         night = None
         if tenant.mode == "off":
             back = replace(tenant, mode=mode)
@@ -148,7 +147,7 @@ def _switch_all(desk: _Desk, ids: Sequence[str], mode: Mode, *, dry_run: bool) -
             else:
                 shown, night = _bring_back(desk, back, live.get(tenant.tenant_id))
             sentence += f"; {shown}"
-            facts["shows"] = shown
+            facts = facts.model_copy(update={"shows": shown})
         results.append(Result(tenant.tenant_id, "done", sentence))
         night_id = night.night_id if night else None
         entries.append(

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from recfleet.audit import Entry, append_entries
+from recfleet.audit import Entry, FieldChange, PolicyFacts, append_entries
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.operations.result import Result, check_who_and_why
@@ -124,10 +124,10 @@ def set_policies(
         lock_tenants(connection, some)
         entries: list[Entry] = []
         for tenant_id, own in own_policies(connection, some).items():
-            result, entry = _change(connection, tenant_id, own, fleet, changes)
+            result, facts = _change(connection, tenant_id, own, fleet, changes)
             results.append(result)
-            if entry:
-                entries.append(Entry("policy", tenant_id, actor, reason, facts=entry))
+            if facts:
+                entries.append(Entry("policy", tenant_id, actor, reason, facts=facts))
         if dry_run:
             connection.rollback()
         else:
@@ -221,7 +221,7 @@ def _change(
     own: dict[str, Any],
     fleet: Policy,
     changes: Sequence[Change],
-) -> tuple[Result, dict[str, Any] | None]:
+) -> tuple[Result, PolicyFacts | None]:
     """Change one tenant's own policy; with the facts for the audit when it is another one now."""
     before = _before(own, fleet)
     wanted = _apply(own, before, changes)
@@ -240,7 +240,7 @@ def _change(
     write_own_policy(connection, tenant_id, _nested(kept))
     said = "; ".join(_said(key, fact) for key, fact in facts.items())
     sentence = f"{tenant_id} has from the next night on: {said}"
-    return Result(tenant_id, "done", sentence), {"changes": facts}
+    return Result(tenant_id, "done", sentence), PolicyFacts(changes=facts)
 
 
 def _facts(
@@ -249,7 +249,7 @@ def _facts(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
     changes: Sequence[Change],
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, FieldChange]:
     """Key -> what it was and is, of what has changed.
 
     Args:
@@ -259,25 +259,25 @@ def _facts(
         after: all that is from now on.
         changes: what was asked.
     """
-    facts: dict[str, dict[str, Any]] = {}
+    facts: dict[str, FieldChange] = {}
     for key in (change.key for change in changes):
-        fact = {"from": before.get(key), "to": after.get(key)}
+        fact = FieldChange(former=before.get(key), new=after.get(key))
         if (key in own) != (key in kept):
-            fact["own"] = key in kept
-        elif fact["from"] == fact["to"]:
+            fact = fact.model_copy(update={"own": key in kept})
+        elif fact.former == fact.new:
             continue
         facts[key] = fact
     return facts
 
 
-def _said(key: str, fact: Mapping[str, Any]) -> str:
+def _said(key: str, fact: FieldChange) -> str:
     """What a key is from now on, in words; see ``_facts``."""
-    was = f" (was {_shown(fact['from'])})" if fact["from"] != fact["to"] else ""
+    was = f" (was {_shown(fact.former)})" if fact.former != fact.new else ""
     if key not in policy_fields():
         return f"{key} no longer{was}"
-    if fact.get("own") is False:
-        return f"{key} {_shown(fact['to'])}, the fleet's again{was}"
-    return f"{key} {_shown(fact['to'])}{was or ', its own now'}"
+    if fact.own is False:
+        return f"{key} {_shown(fact.new)}, the fleet's again{was}"
+    return f"{key} {_shown(fact.new)}{was or ', its own now'}"
 
 
 def _why_not(change: Change, after: Mapping[str, Any]) -> str:

@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 from psycopg2.extras import RealDictCursor
 
+from recfleet.audit import Span
 from recfleet.database import Connection, transaction
+from recfleet.judging import Numbers
 from recfleet.registry import run_page, version_page
 from recfleet.releases import list_of
 from recfleet.settings import airflow_settings, link_settings, registry_settings
@@ -30,7 +32,7 @@ class Decision:
     at: datetime
     actor: str
     reason: str
-    numbers: dict[str, Any]
+    numbers: Numbers
     """The judge's."""
 
 
@@ -45,10 +47,10 @@ class Model:
     """None: MLflow has the run no more."""
     model_uri: str | None
     recipe: dict[str, Any] | None
-    training: dict[str, Any] | None
-    """``from``, ``to``, ``lines`` and ``fingerprint`` of what it was trained on."""
-    holdout: dict[str, Any] | None
-    """Likewise, of what it was judged by."""
+    training: Span | None
+    """What it was trained on."""
+    holdout: Span | None
+    """What it was judged by."""
     code_version: str | None
     trained_in: str | None
     """The run that trained it."""
@@ -183,13 +185,17 @@ def _model(origin: dict[str, Any]) -> Model:
         run_page=run_page(mlflow, registry_settings().mlflow_store_url, origin["mlflow_run"]),
         model_uri=origin["model_uri"],
         recipe=origin["recipe"],
-        training=origin["training"],
-        holdout=origin["holdout"],
+        training=_span(origin["training"]),
+        holdout=_span(origin["holdout"]),
         code_version=origin["code_version"],
         trained_in=trained_in,
         airflow_page=airflow_page(airflow, kind, trained_in),
         decision=_decision(origin),
     )
+
+
+def _span(stored: dict[str, Any] | None) -> Span | None:
+    return None if stored is None else Span.model_validate(stored)
 
 
 def _decision(origin: dict[str, Any]) -> Decision | None:
@@ -201,5 +207,5 @@ def _decision(origin: dict[str, Any]) -> Decision | None:
         at=origin["crowned_at"],
         actor=origin["crowned_by"],
         reason=origin["crowned_because"],
-        numbers=origin["numbers"],
+        numbers=Numbers.model_validate(origin["numbers"]),
     )

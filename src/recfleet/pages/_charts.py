@@ -134,8 +134,8 @@ def _mark(entry: Row) -> dict[str, Any] | None:
         label, colour = _MARKS[entry["kind"]]
         label = label.format(entry["to_version"])
     elif entry["kind"] == "mode":
-        mode = entry["facts"].get("to", "mode")
-        label = _MODES.get((entry["facts"].get("from"), mode), f"switched {mode}")
+        mode = entry["facts"].new or "mode"
+        label = _MODES.get((entry["facts"].former, mode), f"switched {mode}")
         colour = "cold"
     else:
         return None

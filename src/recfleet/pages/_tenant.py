@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from recfleet.audit import read_facts
 from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.operations import explain_policy
 from recfleet.pages._charts import tenant_charts
@@ -185,7 +186,7 @@ def _read_history(connection: Connection, tenant_id: str) -> list[Row]:
     long after the as-of time of the fleet's night before as it was after that night's beginning,
     and not after the next night's.
     """
-    return read_rows(
+    rows = read_rows(
         connection,
         """
         select audit_id, happened_at, audit.kind, from_version, to_version, facts, actor, reason,
@@ -206,6 +207,7 @@ def _read_history(connection: Connection, tenant_id: str) -> list[Row]:
         """,
         {"tenant": tenant_id},
     )
+    return [{**row, "facts": read_facts(row["kind"], row["facts"])} for row in rows]
 
 
 def _read_volume(connection: Connection, tenant_id: str) -> list[Row]:

@@ -129,7 +129,7 @@ def observed(value: float | None, expected: str | None, unit: Unit | None = None
 
 def change(entry: Mapping[str, Any]) -> str:
     """What an entry of the audit changed, from what to what; nothing where the versions say it."""
-    return facts_in_words(entry["kind"], entry["facts"], longest=3)
+    return facts_in_words(entry["facts"], longest=3)
 
 
 def by_name(tenant_id: str, name: str, text: str) -> str:

@@ -12,6 +12,7 @@ from recfleet.record.approvals import (
     mark_told,
     read_untold,
 )
+from recfleet.record.challengers import ChallengerFacts, NightNumbers, Trained, numbers_against
 from recfleet.record.champions import Champion, forget_previous, get_champion, get_champions
 from recfleet.record.coronations import Coronation, crown, who_crowns
 from recfleet.record.history import champions_of, champions_since, previous_of, was_rolled_back
@@ -29,6 +30,7 @@ from recfleet.record.intents import (
 )
 from recfleet.record.ledger import (
     FINAL_STATES,
+    Changes,
     HeldBy,
     Outcome,
     Planned,
@@ -61,8 +63,10 @@ __all__ = [
     "FINAL_STATES",
     "ApprovalRequest",
     "Begun",
+    "ChallengerFacts",
     "Champion",
     "Change",
+    "Changes",
     "Coronation",
     "Ended",
     "Ending",
@@ -71,6 +75,7 @@ __all__ = [
     "Intent",
     "Night",
     "NightKind",
+    "NightNumbers",
     "Outcome",
     "Planned",
     "Promote",
@@ -80,6 +85,7 @@ __all__ = [
     "State",
     "Step",
     "TenantNight",
+    "Trained",
     "ask_for_approval",
     "begin_shard_run",
     "begun_changes",
@@ -99,6 +105,7 @@ __all__ = [
     "is_change_under_way",
     "mark_told",
     "nights_of_backfill",
+    "numbers_against",
     "open_night",
     "previous_of",
     "read_intent",

@@ -7,14 +7,16 @@ tenant's champion or by a newer night's challenger that waits as well. Each end 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from psycopg2.extras import execute_values
 
-from recfleet.audit import SCHEDULER, Entry, append_entries
+from recfleet.audit import SCHEDULER, AnswerFacts, AwaitingFacts, Entry, append_entries
 from recfleet.database import Connection, transaction
+from recfleet.judging import Numbers
+from recfleet.record.challengers import ChallengerFacts
 from recfleet.record.ledger import HeldBy
 from recfleet.tenants import lock_tenants
 
@@ -40,10 +42,10 @@ class ApprovalRequest:
     held_by: HeldBy
     reason: str
     """The verdict's, in words."""
-    numbers: Mapping[str, Any] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
     """The judge's."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the audit keeps of the model."""
+    challenger: ChallengerFacts | None = None
+    """The model, where it is tonight's."""
 
 
 def ask_for_approval(
@@ -109,16 +111,23 @@ def ask_for_approval(
                     from_version=request.against,
                     to_version=request.version,
                     numbers=request.numbers,
-                    facts={
-                        **request.facts,
-                        "change": request.change,
-                        "held_by": request.held_by,
-                        "run_id": request.run_id,
-                    },
+                    facts=_awaiting(request),
                 )
                 for request in requests
             ),
         ],
+    )
+
+
+def _awaiting(request: ApprovalRequest) -> AwaitingFacts:
+    model = request.challenger.plain() if request.challenger else {}
+    return AwaitingFacts.model_validate(
+        {
+            **model,
+            "change": request.change,
+            "held_by": request.held_by,
+            "run_id": request.run_id,
+        }
     )
 
 
@@ -169,7 +178,7 @@ def end_waiting(
             night_id=night_id,
             from_version=against,
             to_version=version,
-            facts={"approval_id": number, "change": change, "held_by": held_by, "run_id": run_id},
+            facts=AnswerFacts(approval_id=number, change=change, held_by=held_by, run_id=run_id),
         )
         for number, tenant_id, night_id, against, version, change, held_by, run_id in ended
     ]

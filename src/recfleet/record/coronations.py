@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from recfleet.audit import SCHEDULER, Entry, Kind, append_entries
+from recfleet.audit import SCHEDULER, ChampionFacts, Entry, Kind, MadeFrom, append_entries
 from recfleet.database import Connection
+from recfleet.judging import Numbers
 from recfleet.record.approvals import end_waiting
 from recfleet.record.champions import Champion, get_champions, put_in_force
 from recfleet.record.nights import Night
-from recfleet.record.provenance import made_from
+from recfleet.record.provenance import find_made_from
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,18 @@ class Coronation:
 
     tenant_id: str
     winner: Champion
-    numbers: Mapping[str, Any]
-    """The judge's."""
     reason: str
+    numbers: Numbers = field(default_factory=Numbers)
+    """The judge's."""
     is_rollback: bool = False
     """Whether it goes back to an earlier model: the one that it replaces is then not kept as
     previous, so that nobody goes back to that."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the audit keeps of the winner, besides where it is."""
+    made_from: MadeFrom = field(default_factory=MadeFrom)
+    """What is known of how the winner was made; the rest is looked up."""
+    release_id: int | None = None
+    """Where a person puts it in force: what is live from then on."""
+    approval_id: int | None = None
+    """Where a person approved it: the request."""
 
 
 def crown(
@@ -82,19 +86,21 @@ def _with_provenance(connection: Connection, new: Sequence[Coronation]) -> list[
     untold = [
         (item.tenant_id, item.winner.version, item.winner.run_id)
         for item in new
-        if "training" not in item.facts
+        if item.made_from.training is None
     ]
-    known = made_from(connection, untold)
-    return [replace(item, facts={**known.get(item.tenant_id, {}), **item.facts}) for item in new]
+    known = find_made_from(connection, untold)
+    return [
+        replace(item, made_from=_together(known.get(item.tenant_id, MadeFrom()), item.made_from))
+        for item in new
+    ]
+
+
+def _together(known: MadeFrom, told: MadeFrom) -> MadeFrom:
+    return MadeFrom.model_validate({**known.plain(), **told.plain()})
 
 
 def _entry(item: Coronation, former: Champion | None, night_id: int, actor: str) -> Entry:
     kind: Kind = "first model" if former is None else "promotion"
-    where = {
-        "run_id": item.winner.run_id,
-        "model_uri": item.winner.model_uri,
-        "train_end": item.winner.train_end.isoformat(),
-    }
     return Entry(
         kind="rollback" if item.is_rollback else kind,
         tenant_id=item.tenant_id,
@@ -104,7 +110,20 @@ def _entry(item: Coronation, former: Champion | None, night_id: int, actor: str)
         from_version=former.version if former else None,
         to_version=item.winner.version,
         numbers=item.numbers,
-        facts={**item.facts, **where},
+        facts=_facts(item),
+    )
+
+
+def _facts(item: Coronation) -> ChampionFacts:
+    by_day = {"release_id": item.release_id, "approval_id": item.approval_id}
+    return ChampionFacts.model_validate(
+        {
+            **item.made_from.plain(),
+            **{name: number for name, number in by_day.items() if number is not None},
+            "run_id": item.winner.run_id,
+            "model_uri": item.winner.model_uri,
+            "train_end": item.winner.train_end,
+        }
     )
 
 

@@ -23,15 +23,10 @@ class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-def _named(name: str) -> Any:
-    """A field that the ledger has under a name that says the kind."""
-    return Field(validation_alias=name, serialization_alias=name)
-
-
 class Promote(_Stored):
     """A night registers a challenger, and points the aliases at it where it is in force."""
 
-    run_id: str = _named("promote")
+    run_id: str = Field(validation_alias="promote", serialization_alias="promote")
     """The challenger's, by which its version is found again."""
 
     from_version: int | None = None
@@ -41,7 +36,7 @@ class Promote(_Stored):
 class RollBack(_Stored):
     """A night puts the model before the champion in force again."""
 
-    version: int = _named("rollback")
+    version: int = Field(validation_alias="rollback", serialization_alias="rollback")
     """The one that becomes champion again."""
 
     from_version: int
@@ -51,7 +46,9 @@ class RollBack(_Stored):
 class Follow(_Stored):
     """MLflow is to follow what a person has changed on record."""
 
-    marks: dict[int, dict[str, str]] = _named("follow")
+    marks: dict[int, dict[str, str]] = Field(
+        validation_alias="follow", serialization_alias="follow"
+    )
     """Version -> the tags that say what became of it."""
 
 

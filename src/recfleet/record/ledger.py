@@ -6,15 +6,17 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from psycopg2.extras import RealDictCursor, execute_values
 from pydantic import ValidationError
 
 from recfleet.database import Connection
 from recfleet.errors import InfrastructureError
+from recfleet.record.challengers import ChallengerFacts, NightNumbers
 from recfleet.record.intents import Intent, intent_json, read_intent
 from recfleet.record.nights import Night
+from recfleet.stored import Stored
 from recfleet.tenants import Mode, Policy
 from recfleet.tenants.fields import problems
 
@@ -64,8 +66,8 @@ class TenantNight:
     policy: Policy
     verdict: str | None
     reason: str | None
-    numbers: dict[str, Any] | None
-    challenger: dict[str, Any] | None
+    numbers: NightNumbers | None
+    challenger: ChallengerFacts | None
     intent: Intent | None
     estimated_ms: float = 0.0
     held_by: HeldBy | None = None
@@ -77,12 +79,25 @@ class TenantNight:
     ``policy`` is then as in the code."""
 
 
+class Changes(TypedDict, total=False):
+    """Columns of the ledger that a stage may change."""
+
+    verdict: str
+    outcome: Outcome
+    reason: str | None
+    release_id: int
+    numbers: NightNumbers
+    challenger: ChallengerFacts
+    intent: Intent | None
+    """None: what was begun is done."""
+
+
 @dataclass(frozen=True)
 class Step:
     """What a stage made of one tenant's night: the state it is in now, and columns that changed."""
 
     state: State
-    changes: Mapping[str, Any] = field(default_factory=dict)
+    changes: Changes = field(default_factory=Changes)
 
 
 def write_plan(connection: Connection, night: Night, planned: Sequence[Planned]) -> None:
@@ -138,8 +153,18 @@ def rows_in_state(
 
 
 def _tenant_night(row: Mapping[str, Any]) -> TenantNight:
-    intent = row["intent"] and read_intent(row["intent"])
-    found = TenantNight(**{**row, "policy": Policy(), "intent": intent})
+    numbers, challenger, intent = row["numbers"], row["challenger"], row["intent"]
+    found = TenantNight(
+        **{
+            **row,
+            "policy": Policy(),
+            "numbers": None if numbers is None else NightNumbers.model_validate(numbers),
+            "challenger": None
+            if challenger is None
+            else ChallengerFacts.model_validate(challenger),
+            "intent": None if intent is None else read_intent(intent),
+        }
+    )
     try:
         return replace(found, policy=Policy.model_validate(row["policy"]))
     except ValidationError as error:
@@ -224,7 +249,7 @@ def _record_alike(
             tenant_id,
             step.state,
             json.dumps(dict(timings)),
-            *(_plain(column, step.changes[column]) for column in columns),
+            *(_plain(column, step.changes.get(column)) for column in columns),
         )
         for tenant_id, step, timings in items
     ]
@@ -239,6 +264,7 @@ def _record_alike(
 
 
 def _plain(column: str, value: Any) -> Any:
+    """A value of Changes as the table takes it."""
     if column == "intent" and value is not None:
         return intent_json(value)
-    return json.dumps(value) if _COLUMN_TYPES[column] == "jsonb" and value is not None else value
+    return value.text() if isinstance(value, Stored) else value

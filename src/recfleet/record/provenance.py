@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recfleet.audit import MadeFrom
 from recfleet.database import Connection
 
 # What a model was made from is told when it is judged; whoever goes back to it, or puts it in force
@@ -27,23 +28,11 @@ select distinct on (place) place, facts
      where challenger ? 'training') as told
  order by place, choice, age desc
 """
-_MADE_FROM_KEYS = (
-    "training",
-    "holdout",
-    "recipe",
-    "code_version",
-    "airflow_run",
-    "fingerprint",
-    "customers",
-    "products",
-    "pairs",
-    "seed",
-)
 
 
-def made_from(
+def find_made_from(
     connection: Connection, models: Sequence[tuple[str, int, str]]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, MadeFrom]:
     """Tenant id -> what is on record of how its model was made, if anything is.
 
     Args:
@@ -54,7 +43,10 @@ def made_from(
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_MADE_FROM, [list(column) for column in zip(*models, strict=True)])
-        return {
-            models[place - 1][0]: {key: facts[key] for key in _MADE_FROM_KEYS if key in facts}
-            for place, facts in cursor
-        }
+        return {models[place - 1][0]: _made_from(facts) for place, facts in cursor}
+
+
+def _made_from(stored: Mapping[str, Any]) -> MadeFrom:
+    """What an entry or a challenger says of how the model was made, without the rest of it."""
+    known = {key: stored[key] for key in MadeFrom.model_fields if key in stored}
+    return MadeFrom.model_validate(known)

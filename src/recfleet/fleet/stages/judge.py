@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,7 +15,7 @@ from recfleet.record import Champion
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
-    from recfleet.judging import Holdout, Probation, Score, Verdict
+    from recfleet.judging import Holdout, Numbers, Probation, Score, Verdict
     from recfleet.models import InteractionLog, Model
     from recfleet.tenants import Policy
 
@@ -132,7 +132,7 @@ def weigh(
         probation=probation,
     )
     if refusal:
-        numbers = {name: part for name, part in verdict.numbers.items() if name != "gain"}
+        numbers = verdict.numbers.without_gain()
         verdict = Verdict("keep", first=False, reason=refusal, numbers=numbers)
     if lost:
         verdict = replace(verdict, first=False, reason=f"{lost} {verdict.reason}")
@@ -150,7 +150,7 @@ def _score_as_served(
     return score(holdout, scorer)
 
 
-def number_tags(numbers: Mapping[str, Any] | None) -> dict[str, str]:
+def number_tags(numbers: Numbers | None) -> dict[str, str]:
     """The numbers of a verdict that a person who browses MLflow looks for."""
     from recfleet.judging import flatten
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -106,7 +105,7 @@ class Press:
 
     def roll_back(self, previous: Champion | None) -> Publication:
         """Put the model before the champion in force again; or leave things as they are."""
-        judged = ((self.row.numbers or {}).get("probation") or {}).get("version")
+        judged = self._judged_against()
         if previous is None or previous.version != judged:
             return self.stay(f"version {judged} is no longer the one before it")
         try:
@@ -114,6 +113,11 @@ class Press:
         except TenantError as error:
             return self.stay(str(error))
         return replace(made, crowned=True, is_rollback=True)
+
+    def _judged_against(self) -> int | None:
+        """The version of the previous model that the champion was held against."""
+        probation = self.row.numbers.probation if self.row.numbers else None
+        return probation.version if probation else None
 
     def wait(self) -> Publication:
         """Publish from the champion, or popularity, while the change waits for a person."""
@@ -138,15 +142,9 @@ class Press:
 
     def _candidate(self) -> Champion:
         """The challenger; its version is 0 until it is registered."""
-        challenger = self.row.challenger
-        if challenger is None:
+        if self.row.challenger is None:
             raise TenantError("there is no challenger to promote")
-        return Champion(
-            version=0,
-            run_id=challenger["run_id"],
-            model_uri=challenger["model_uri"],
-            train_end=datetime.fromisoformat(challenger["train_end"]),
-        )
+        return self.row.challenger.as_champion()
 
 
 def _outcome(row: TenantNight) -> Outcome:

@@ -19,6 +19,7 @@ from datetime import datetime
 import structlog
 
 from recfleet import registry
+from recfleet.audit import MadeFrom
 from recfleet.database import Connection
 from recfleet.fleet.intents import carry_out_promotions, carry_out_rollbacks
 from recfleet.fleet.press import read_purchases
@@ -27,9 +28,11 @@ from recfleet.fleet.stages.judge import number_tags
 from recfleet.fleet.stages.publication import Press, Publication
 from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.judging import Numbers
 from recfleet.record import (
     ApprovalRequest,
     Champion,
+    Changes,
     Coronation,
     RollBack,
     Step,
@@ -119,7 +122,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     press = Press(row, tools.artifacts, watch, interactions, active, champion)
     if row.verdict not in ("promote", "rollback", "await approval"):
         return press.as_judged()
-    against = (row.numbers or {}).get("against")
+    against = row.numbers.against if row.numbers else None
     if against != (champion.version if champion else None):
         return press.stay(
             f"it was judged against version {against}, which is no longer the champion"
@@ -236,7 +239,8 @@ def _promotion(desk: Desk, work: Work[Publication]) -> Promotion:
     verdict = "promote" if work.made.crowned else "awaiting approval"
     if desk.night.is_trial:
         verdict = "promote, in a trial"
-    tags = describe(desk, row, row.challenger or {}, verdict, reason)
+    assert row.challenger is not None  # noqa: S101 - who is registered was trained tonight
+    tags = describe(desk, row, row.challenger, verdict, reason)
     return Promotion(
         tenant_id=row.tenant_id,
         run_id=model.run_id,
@@ -258,12 +262,12 @@ def _challenger(made: Publication) -> Champion:
     return made.to_register
 
 
-def _audit_facts(row: TenantNight, *, is_rollback: bool) -> Mapping[str, object]:
+def _made_from(row: TenantNight, *, is_rollback: bool) -> MadeFrom:
     """What the audit keeps of who is crowned; of an earlier model, by what it was judged now."""
-    challenger = row.challenger or {}
+    challenger = row.challenger or MadeFrom()
     if not is_rollback:
         return challenger
-    return {key: challenger[key] for key in ("holdout",) if key in challenger}
+    return MadeFrom(holdout=challenger.holdout) if challenger.holdout else MadeFrom()
 
 
 def _release(desk: Desk, works: list[Work[Publication]], actor: str) -> list[Step]:
@@ -277,10 +281,10 @@ def _release(desk: Desk, works: list[Work[Publication]], actor: str) -> list[Ste
         Coronation(
             tenant_id=work.row.tenant_id,
             winner=_model(work.made),
-            numbers=work.row.numbers or {},
+            numbers=work.row.numbers or Numbers(),
             reason=work.made.reason or "",
             is_rollback=work.made.is_rollback,
-            facts=_audit_facts(work.row, is_rollback=work.made.is_rollback),
+            made_from=_made_from(work.row, is_rollback=work.made.is_rollback),
         )
         for work in first
         if work.made.crowned
@@ -343,7 +347,11 @@ def _finish_trial(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> 
 
 
 def _step(made: Publication, release_id: int) -> Step:
-    changes = {"outcome": made.outcome, "reason": made.reason, "release_id": release_id}
+    changes: Changes = {
+        "outcome": made.outcome,
+        "reason": made.reason,
+        "release_id": release_id,
+    }
     # What is done is no longer an intent; one that comes too late stays, for close.
     is_done = made.is_rollback or made.to_register is not None
     return Step("published", {**changes, "intent": None} if is_done else changes)
@@ -378,8 +386,8 @@ def _request(desk: Desk, work: Work[Publication]) -> ApprovalRequest | None:
         against=made.champion.version if made.champion else None,
         held_by=row.held_by,
         reason=row.reason or "",
-        numbers=row.numbers or {},
-        facts=(row.challenger or {}) if made.waiting else {},
+        numbers=row.numbers or Numbers(),
+        challenger=row.challenger if made.waiting else None,
     )
 
 

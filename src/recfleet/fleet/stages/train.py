@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recfleet.audit import Span
 from recfleet.errors import ThinError
+from recfleet.record import Trained
 from recfleet.registry import code_version
 from recfleet.tenants import Policy
 
@@ -37,7 +39,7 @@ def train(log: InteractionLog, policy: Policy, *, train_end: datetime) -> Model:
 
 def challenger_facts(
     log: InteractionLog, matrix: csr_matrix, model: Model, *, run_id: str
-) -> dict[str, Any]:
+) -> Trained:
     """What the ledger, and the audit of a change of champion, keep of a challenger.
 
     Args:
@@ -46,29 +48,28 @@ def challenger_facts(
         model: the challenger.
         run_id: the night's, in Airflow.
     """
-    train_end = model.train_end.isoformat()
-    return {
-        "train_end": train_end,
-        "fingerprint": log.fingerprint,
-        "customers": len(model.customer_ids),
-        "products": len(model.product_ids),
-        "pairs": int(matrix.nnz),
-        "seed": model.seed,
-        "training": _span(log.part(before=model.train_end), _first_time(log), train_end),
-        "holdout": _span(log.part(since=model.train_end), train_end, log.as_of.isoformat()),
-        "recipe": model.recipe.model_dump(),
-        "code_version": code_version(),
-        "airflow_run": run_id,
-    }
+    return Trained(
+        train_end=model.train_end,
+        fingerprint=log.fingerprint,
+        customers=len(model.customer_ids),
+        products=len(model.product_ids),
+        pairs=int(matrix.nnz),
+        seed=model.seed,
+        training=_span(log.part(before=model.train_end), _first_time(log), model.train_end),
+        holdout=_span(log.part(since=model.train_end), model.train_end, log.as_of),
+        recipe=model.recipe.model_dump(),
+        code_version=code_version(),
+        airflow_run=run_id,
+    )
 
 
-def _span(part: InteractionLog, begin: str, end: str) -> dict[str, Any]:
-    return {"from": begin, "to": end, "lines": len(part), "fingerprint": part.fingerprint}
+def _span(part: InteractionLog, begin: datetime, end: datetime) -> Span:
+    return Span(begin=begin, end=end, lines=len(part), fingerprint=part.fingerprint)
 
 
-def _first_time(log: InteractionLog) -> str:
+def _first_time(log: InteractionLog) -> datetime:
     """Time of the first line; whoever has a challenger has one."""
-    return datetime.fromtimestamp(int(log.occurred_at[0]) / 1_000_000, UTC).isoformat()
+    return datetime.fromtimestamp(int(log.occurred_at[0]) / 1_000_000, UTC)
 
 
 def check_thick_enough(matrix: csr_matrix, policy: Policy) -> None:

@@ -6,10 +6,9 @@ need not be handed from one task to the next.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from recfleet import registry
 from recfleet.audit import airflow_run
@@ -20,7 +19,7 @@ from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import load_champion, score_contenders, score_previous, weigh
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
-from recfleet.record import Champion, Step, TenantNight, champions_of
+from recfleet.record import Champion, Step, TenantNight, Trained, champions_of, numbers_against
 from recfleet.registry import ArtifactStore, Challenger, Registry, code_version
 from recfleet.settings import registry_settings
 
@@ -62,7 +61,7 @@ class _Judged:
     verdict: Verdict
     against: int | None
     """Version of the champion that it was judged against."""
-    facts: dict[str, Any]
+    facts: Trained
     """Of the challenger, for the ledger."""
     files: dict[str, bytes]
 
@@ -145,8 +144,8 @@ def _unjudged(case: _Case) -> Step:
 
     policy, scores = case.row.policy, {"popularity": score_popularity(case.holdout)}
     verdict = weigh(case.holdout, scores, policy, has_champion=case.on_record is not None, seed=0)
-    changes = {"verdict": verdict.kind, "reason": verdict.reason}
-    return Step("judged", {**changes, "numbers": {**verdict.numbers, "against": case.against}})
+    numbers = numbers_against(verdict.numbers, case.against)
+    return Step("judged", {"verdict": verdict.kind, "reason": verdict.reason, "numbers": numbers})
 
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
@@ -176,11 +175,19 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
             probation=watched.probation if watched else None,
         )
     if trouble:
-        verdict = replace(verdict, numbers={**verdict.numbers, "probation": {"trouble": trouble}})
+        verdict = _without_previous(verdict, trouble)
     with watch.part("train.write"):
         facts = challenger_facts(case.log, case.matrix, challenger, run_id=desk.night.run_id)
         files = challenger.files()
     return _Judged(verdict, case.against, facts, files)
+
+
+def _without_previous(verdict: Verdict, trouble: str) -> Verdict:
+    """The same, with why the previous model was not compared."""
+    from recfleet.judging import ProbationNumbers
+
+    probation = ProbationNumbers(trouble=trouble)
+    return replace(verdict, numbers=verdict.numbers.model_copy(update={"probation": probation}))
 
 
 def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]:
@@ -200,8 +207,8 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]
             {
                 "verdict": work.made.verdict.kind,
                 "reason": work.made.verdict.reason,
-                "numbers": {**work.made.verdict.numbers, "against": work.made.against},
-                "challenger": {**work.made.facts, "run_id": run.run_id, "model_uri": run.model_uri},
+                "numbers": numbers_against(work.made.verdict.numbers, work.made.against),
+                "challenger": work.made.facts.logged(run.run_id, run.model_uri),
             },
         )
         for work, run in zip(works, logged, strict=True)
@@ -213,7 +220,7 @@ def _challenger(desk: Desk, row: TenantNight, judged: _Judged) -> Challenger:
 
     return Challenger(
         tenant_id=row.tenant_id,
-        train_end=datetime.fromisoformat(judged.facts["train_end"]),
+        train_end=judged.facts.train_end,
         files=judged.files,
         params=row.policy.recipe.model_dump(),
         metrics=flatten(judged.verdict.numbers),
@@ -223,16 +230,16 @@ def _challenger(desk: Desk, row: TenantNight, judged: _Judged) -> Challenger:
 
 
 def describe(
-    desk: Desk, row: TenantNight, challenger: Mapping[str, Any], verdict: str, reason: str
+    desk: Desk, row: TenantNight, challenger: Trained, verdict: str, reason: str
 ) -> dict[str, str]:
     """The tags by which a person who browses MLflow finds and understands a model."""
     return {
         "tenant": row.tenant_id,
         "as_of": desk.night.as_of.isoformat(),
-        "train_end": challenger["train_end"],
+        "train_end": challenger.train_end.isoformat(),
         "verdict": verdict,
         "reason": reason,
-        "data_fingerprint": challenger["fingerprint"],
+        "data_fingerprint": challenger.fingerprint or "",
         "code_version": code_version(),
         "airflow_run": airflow_run(desk.night.run_id),
         "night_kind": f"{desk.night.kind}, a trial" if desk.night.is_trial else desk.night.kind,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from recfleet.audit import Entry, append_entries
+from recfleet.audit import Entry, RepairFacts, append_entries
 from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
@@ -170,11 +170,11 @@ def _key(finding: Finding) -> tuple[object, ...]:
 
 def _entry(finding: Finding, actor: str) -> Entry:
     # What the story goes on from: of champions also where none is on record.
-    goes_on: dict[str, object] = {}
+    facts = RepairFacts(check=finding.check)
     if finding.check == AUDIT.name:
-        goes_on = {"champion": finding.version}
+        facts = RepairFacts(check=finding.check, champion=finding.version)
     if finding.check == MODES.name:
-        goes_on = {"mode": finding.mode}
+        facts = RepairFacts(check=finding.check, mode=finding.mode)
     what = finding.what[:1].upper() + finding.what[1:].removesuffix(".")
     return Entry(
         "repair",
@@ -183,5 +183,5 @@ def _entry(finding: Finding, actor: str) -> Entry:
         f"{what}. The repair {finding.repair}",
         night_id=finding.night_id,
         to_version=finding.version,
-        facts={"check": finding.check, **goes_on},
+        facts=facts,
     )

@@ -1,0 +1,120 @@
+"""A verdict's numbers, as the ledger and the audit keep them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from recfleet.stored import Moment, Number, Stored
+
+
+class Bounds(Stored):
+    """Where a number lies, each bound one-sided."""
+
+    low: Number | None = None
+    high: Number | None = None
+
+
+class EstimateNumbers(Bounds):
+    """What was measured on a sample of customers."""
+
+    value: Number | None = None
+    standard_error: Number | None = None
+
+
+class GainNumbers(EstimateNumbers):
+    """Share by which a model's RMSE is lower than another's, and the guard rails beside it."""
+
+    over: str | None = None
+    """Whose: champion or popularity."""
+    ndcg_at_10: EstimateNumbers | None = None
+    """The model's less the other's."""
+    recall_at_10: EstimateNumbers | None = None
+    """Likewise."""
+
+
+class PooledNumbers(EstimateNumbers):
+    """The mean gain of some nights over the same champion."""
+
+    nights: int | None = None
+    confidence: Number | None = None
+
+
+class ProbationNumbers(GainNumbers):
+    """The previous model's gain over a champion on probation; or why there is none."""
+
+    version: int | None = None
+    """The previous model's."""
+    night: int | None = None
+    """Which of the nights of the probation this is, from 1."""
+    nights: int | None = None
+    """Of the whole probation."""
+    pooled: PooledNumbers | None = None
+    trouble: str | None = None
+    """Why the previous model was not compared, in words."""
+
+
+class HoldoutNumbers(Stored):
+    """What everybody was judged by."""
+
+    start: Moment | None = None
+    customers: int | None = None
+    candidates: int | None = None
+    truths: int | None = None
+    left_out: dict[str, int] | None = None
+    """Why -> how many customers are not judged."""
+
+
+class ScoreNumbers(Stored):
+    """One contender's score."""
+
+    rmse: Number | None = None
+    ndcg_at_10: Number | None = None
+    recall_at_10: Number | None = None
+    skill: Number | None = None
+    """Share by which the RMSE is below popularity's."""
+
+
+class Numbers(Stored):
+    """What a verdict is founded on. What nobody computed is absent."""
+
+    confidence: Number | None = None
+    """Of the bounds, each one-sided."""
+    minimum_gain: Number | None = None
+    """Share by which the RMSE must surely be lower."""
+    holdout: HoldoutNumbers | None = None
+    contenders: dict[str, ScoreNumbers] = Field(default_factory=dict)
+    """By ``challenger``, ``champion``, ``popularity`` and ``previous``."""
+    intervals: dict[str, dict[str, Bounds]] = Field(default_factory=dict)
+    """Contender -> metric -> its bounds; beside the scores, so that these stay numbers."""
+    gain: GainNumbers | None = None
+    """The challenger's."""
+    pooled: PooledNumbers | None = None
+    """Of the last nights over the same champion, tonight's among them."""
+    probation: ProbationNumbers | None = None
+
+    def without_gain(self) -> Numbers:
+        """The same where the champion may not be compared with."""
+        parts = {name: part for name, part in self.plain().items() if name != "gain"}
+        return Numbers.model_validate(parts)
+
+
+def flatten(numbers: Numbers) -> dict[str, float]:
+    """A verdict's numbers under names that all tenants share, so that their runs compare.
+
+    Returns:
+        Such as ``rmse_challenger``, ``skill_popularity``, ``gain_low``, ``holdout_customers``; what
+        there is no number for is left out.
+    """
+    gain = numbers.gain or GainNumbers()
+    pooled = numbers.pooled or PooledNumbers()
+    trial = numbers.probation or ProbationNumbers()
+    flat: dict[str, Number | None] = {
+        f"{metric}_{name}": value
+        for name, scores in numbers.contenders.items()
+        for metric, value in scores
+    }
+    flat |= {"gain_value": gain.value, "gain_low": gain.low, "gain_high": gain.high}
+    flat |= {"pooled_gain_value": pooled.value, "pooled_gain_low": pooled.low}
+    flat |= {"probation_gain_value": trial.value, "probation_gain_low": trial.low}
+    flat["holdout_customers"] = numbers.holdout.customers if numbers.holdout else None
+    return {name: float(value) for name, value in flat.items() if value is not None}
