@@ -56,7 +56,7 @@ def test_a_request_is_listed_approved_and_rolled_back(held: Connection) -> None:
     assert re.search(r"1 │ asks +│ promotion │ 1 → 2 ", listed)
     assert re.search(r"\+\d+\.\d\d% \(\+\d+\.\d\d% to \+\d+\.\d\d%\)", listed)
     dry = _run("approvals", "approve", "--all", "--reason", "fine", "--dry-run")
-    assert "Approve: would be done with these 1" in dry
+    assert "Approve: would do these 1" in dry
     assert query(held, "select status from approval") == [("waiting",)]
 
     said = _run("approvals", "approve", "1", "--reason", "fine")
@@ -99,17 +99,20 @@ def test_requests_are_rejected_by_tenant_and_by_night(held: Connection) -> None:
             "asks: Version 1 is its champion already.",
         ),
         (("promote", "asks", "--version", "2", "--reason", " "), "Say why, in a few words"),
-        (("approvals", "approve", "--reason", "x"), "Say which: their numbers, --tenant"),
+        (
+            ("approvals", "approve", "--reason", "x"),
+            "Say which requests: give their numbers, --tenant",
+        ),
         (("approvals", "approve", "1", "--all", "--reason", "x"), "only one of these"),
         (("approvals", "approve", "7", "--reason", "x"), "There is no request 7"),
         (
             ("approvals", "reject", "--tenant", "single", "--reason", "x"),
-            "Nothing waits of single.",
+            "No request of single is waiting.",
         ),
         (("approvals", "reject", "--night", "9", "--reason", "x"), "There is no night '9'"),
         (
             ("approvals", "reject", "--night", "first", "--reason", "x"),
-            "Nothing waits for approval of night first.",
+            "Nothing waits for approval in night first.",
         ),
         (
             ("approvals", "reject", "1", "999", "--reason", "x", "--dry-run"),
@@ -117,7 +120,7 @@ def test_requests_are_rejected_by_tenant_and_by_night(held: Connection) -> None:
         ),
         (
             ("rollback", "asks", "single", "--reason", "x", "--dry-run"),
-            "2 of 2 tenants would fail, as the table says.",
+            "2 of 2 tenants would fail; the table says why.",
         ),
     ],
 )

@@ -63,7 +63,7 @@ def test_a_tenants_story(fleet: None, connection: Connection) -> None:
     assert facts["code_version"]
     assert set(numbers["intervals"]) == {"challenger", "popularity"}
     assert json.loads(_run("audit", "--json", "alpha")) == [entry]
-    assert "Nothing of thin was ever changed" in _run("audit", "thin")
+    assert "The audit has no entry of thin" in _run("audit", "thin")
 
 
 def test_limits_and_everybodys(fleet: None, connection: Connection) -> None:
@@ -104,15 +104,15 @@ def test_a_tenant_with_the_name_of_a_command(
     append_entries(connection, [Entry("policy", "verify", "mara", "because")])
     connection.commit()
     assert "because" in _run("audit", "tenant", "verify")
-    assert "Nothing is missing" in _run("audit", "verify")
+    assert "The audit is complete" in _run("audit", "verify")
     assert "recfleet audit tenant verify" in " ".join(_run("audit", "--help").split())
 
 
 def test_verify_says_the_head_and_remembers_one(fleet: None, connection: Connection) -> None:
     head = str(read_head(connection))
     connection.rollback()
-    assert f"1 entry, head {head}. Nothing is missing" in _run("audit", "verify")
-    assert "The head that was noted is in it" in _run("audit", "verify", "--head", head)
+    assert f"1 entry, head {head}. The audit is complete" in _run("audit", "verify")
+    assert "It contains the head you noted" in _run("audit", "verify", "--head", head)
     # The night has it too, for whoever reads Airflow's logs.
     assert query(connection, "select summary ->> 'audit_head' from night") == [(head,)]
     with connection.cursor() as cursor:
@@ -159,13 +159,13 @@ def test_from_a_list_to_where_it_came_from(fleet: None, connection: Connection) 
 def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Connection) -> None:
     told = _run("trace", "thin", "c0001")
     assert "served by popularity" in told
-    assert "none: the tenant is served its popular products" in told
+    assert "none: the tenant is served popular products" in told
     assert json.loads(_run("trace", "thin", "c0001", "--json"))["model"] is None
 
     unknown = json.loads(_run("trace", "alpha", "nobody", "--json"))
     assert (unknown["known_customer"], unknown["source"]) == (False, "popular")
     assert unknown["model"]["version"] == 1
-    assert "the popular one, for want of an own" in _run("trace", "alpha", "nobody")
+    assert "the popular one: they have no own" in _run("trace", "alpha", "nobody")
 
     with connection.cursor() as cursor:
         cursor.execute(
@@ -175,7 +175,7 @@ def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Co
         )
     connection.commit()
     told = _run("trace", "alpha", "c0001")
-    assert "none: the customer is excluded by the policy of alpha" in told
+    assert "none: the policy of alpha excludes the customer" in told
     assert len(told.splitlines()) == 1
     excluded = json.loads(_run("trace", "alpha", "c0001", "--json"))
     assert (excluded["source"], excluded["served"]) == ("excluded", False)
@@ -184,9 +184,9 @@ def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Co
         cursor.execute("update tenant set mode = 'off' where tenant_id = 'alpha'")
     add_tenants(connection, {"new": "New"})
     connection.commit()
-    assert "alpha is off, and nothing is served" in _run("trace", "alpha", "c0002")
+    assert "alpha is off, so nothing is served" in _run("trace", "alpha", "c0002")
     assert json.loads(_run("trace", "alpha", "c0002", "--json"))["served"] is False
-    assert "nothing was published for new yet" in _run("trace", "new", "c0001")
+    assert "new has no published lists yet" in _run("trace", "new", "c0001")
 
 
 def test_a_trace_outlives_run_and_ledger(
@@ -208,7 +208,7 @@ def test_a_trace_outlives_run_and_ledger(
     found = json.loads(_run("trace", "alpha", "c0001", "--json"))
     assert found["model"]["run_page"] is None
     assert found["model"]["training"]["lines"] == 2400
-    assert "which MLflow has no more" in _run("trace", "alpha", "c0001")
+    assert "deleted from MLflow" in _run("trace", "alpha", "c0001")
 
 
 def test_who_goes_back_need_not_know_what_the_model_was_made_from(

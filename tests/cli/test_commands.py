@@ -143,7 +143,7 @@ def test_of_a_large_night_the_urgent_are_shown(
     shown = _run("night", "show")
     assert "alpha" in shown
     assert "thin " not in shown.split("…")[0]
-    assert "… and 1 more of the night; `recfleet night show 1 --all` shows them" in shown
+    assert "… and 1 more; `recfleet night show 1 --all` shows them" in shown
     assert re.search(r"thin +│ too thin", _run("night", "show", "--all"))
 
 
@@ -154,7 +154,7 @@ def test_housekeeping_first_says_and_then_does(
     days_pass(connection, stack, 1000)
     connection.rollback()
     said = _run("housekeeping", "--dry-run")
-    assert "Would go" in said
+    assert "Would be deleted" in said
     assert re.search(r"lists +│ nights' lists +│ +2 ", said)
     done = json.loads(_run("housekeeping", "--json"))
     assert [part["name"] for part in done] == ["lists", "models", "records", "files"]

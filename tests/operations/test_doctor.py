@@ -637,7 +637,7 @@ def test_everything_at_once_on_the_command_line(fleet: Connection, stack: Regist
     assert "alpha  champion is version 1 in MLflow and version 2 on record" in told.output
     assert "--repair points MLflow's aliases at what is on record" in told.output
     assert (
-        "3 things disagree among 3 tenants; `recfleet doctor --repair` can mend 3." in told.output
+        "3 things disagree among 3 tenants; `recfleet doctor --repair` can repair 3." in told.output
     )
     report = json.loads(run.invoke(app, ["doctor", "--json"], catch_exceptions=False).output)
     assert [finding["check"] for finding in report["findings"]] == ["versions", "aliases", "lists"]

@@ -77,7 +77,7 @@ def test_an_unknown_customer(recommend: Recommend) -> None:
 
 def test_a_customer_who_bought_everything(recommend: Recommend) -> None:
     assert recommend("acme", "e").stdout.strip() == (
-        "Customer 'e' of acme already bought everything there is to offer."
+        "Customer 'e' of acme has bought every product on offer."
     )
 
 

@@ -63,7 +63,7 @@ def test_the_same_again_adds_nothing_and_days_are_added(run: Run) -> None:
     assert first["world"]["first_day"] == "2025-11-30"
     code, out, _ = run("seed", *SHORT)
     assert code == 0
-    assert "Nothing to add: the 6 synthetic tenants of seed 3 are there" in out
+    assert "Nothing to add: the 6 synthetic tenants of seed 3 exist" in out
     later = json_of(run, "--until", "2025-12-30")
     assert len(later["tenants"]) == 6
     assert 0 < later["added"] < first["added"] / 4
@@ -92,7 +92,7 @@ def test_what_cannot_be_is_said(run: Run, arguments: tuple[str, ...], words: str
     [
         (("--seed", "4"), "made with seed 3; they cannot be mixed with tenants made with seed 4"),
         (("--drift", "0.5"), "drift 0.5"),
-        (("--weeks", "9"), "begin on 2025-11-30, which --weeks cannot change"),
+        (("--weeks", "9"), "begin on 2025-11-30, and --weeks cannot change"),
     ],
 )
 def test_another_fleet_is_not_mixed_in(run: Run, arguments: tuple[str, ...], words: str) -> None:

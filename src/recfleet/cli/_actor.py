@@ -1,4 +1,4 @@
-"""Who sits at the keyboard, for the audit."""
+"""The person at the keyboard, for the audit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pwd
 
 
 def actor() -> str:
-    """The person's login name; through sudo, of the one who called it."""
+    """The person's login name; under sudo, that of the person who called it."""
     user = os.getuid()
     try:
         if user == 0 and "SUDO_UID" in os.environ:

@@ -19,7 +19,7 @@ class AirflowClient:
 
     def __init__(self, settings: AirflowSettings) -> None:
         self._settings = settings
-        # Not by way of a proxy: Airflow is on this machine or in this network.
+        # No proxy: Airflow is on this machine or in this network.
         self._client = httpx.Client(
             base_url=settings.airflow_url, timeout=_SECONDS, trust_env=False
         )
@@ -78,14 +78,14 @@ class AirflowClient:
         answer = self._send(method, path, body)
         if answer.status_code == 401:
             raise RecfleetError(
-                f"Airflow refuses the login of {self._settings.airflow_username!r}: check "
+                f"Airflow refused the login of {self._settings.airflow_username!r}: check "
                 "RECFLEET_AIRFLOW_USERNAME and RECFLEET_AIRFLOW_PASSWORD."
             )
         if answer.is_server_error:
             raise InfrastructureError(
-                f"Airflow is in trouble (it answered {answer.status_code} to {method} {path}). "
-                "`recfleet status` says what is running, `recfleet up` starts what died; nights "
-                "that were interrupted go on by themselves."
+                f"Airflow has a problem (it answered {answer.status_code} to {method} {path}). "
+                "`recfleet status` shows what is running, and `recfleet up` restarts what died. "
+                "Interrupted nights continue by themselves."
             )
         if answer.is_error:
             raise RecfleetError(
@@ -99,5 +99,5 @@ class AirflowClient:
         except httpx.TransportError as error:
             raise InfrastructureError(
                 f"Airflow does not answer at {self._settings.airflow_url} ({error}). "
-                "`recfleet status` says what is running, `recfleet up` starts it."
+                "`recfleet status` shows what is running, and `recfleet up` starts it."
             ) from None

@@ -1,4 +1,4 @@
-"""``recfleet approvals``: see and answer what waits for a person."""
+"""``recfleet approvals``: see and answer the requests for approval."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = dict[str, Any]
 _NOTHING = "Nothing waits for approval"
 
 approvals = typer.Typer(
-    help="Changes of champion that wait for a person: see them, approve them, reject them.",
+    help="Answer the changes of champion that wait.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -32,19 +32,19 @@ approvals = typer.Typer(
 Ids = Annotated[
     list[int] | None,
     typer.Argument(
-        metavar="[ID]...", help="Numbers of requests, as the list shows them.", show_default=False
+        metavar="[ID]...", help="Numbers of requests, from the list.", show_default=False
     ),
 ]
-Every = Annotated[bool, typer.Option("--all", help="Everything that waits.")]
+Every = Annotated[bool, typer.Option("--all", help="All waiting requests.")]
 Tenant = Annotated[
     list[str] | None,
-    typer.Option(metavar="ID", help="What waits of this tenant; may be given several times."),
+    typer.Option(metavar="ID", help="This tenant's request; may be given several times."),
 ]
 Night = Annotated[
     str | None,
     typer.Option(
         metavar="NIGHT",
-        help="What waits of this night: its number, as-of date or run id.",
+        help="This night's requests; its number, as-of date or run id.",
     ),
 ]
 
@@ -56,11 +56,11 @@ def register(app: typer.Typer) -> None:
 
 @approvals.command("list")
 def list_command(as_json: AsJson = False) -> None:
-    """What waits for a person, with the judge's numbers.
+    """List the waiting requests, with the judge's numbers.
 
-    What nobody answers expires, to reject, after RECFLEET_APPROVAL_HOURS. Held by policy: the
-    tenant's policy asks for a person; held by brake: the night would have changed suspiciously
-    many champions at once, which is more likely a broken feed than progress.
+    A request without an answer expires after RECFLEET_APPROVAL_HOURS, with the same effect as
+    reject. Held by policy: the tenant's policy asks for a person. Held by brake: the night would
+    have changed suspiciously many champions at once; a broken feed is likelier than progress.
     """
     from recfleet.database import connect
     from recfleet.operations import list_waiting
@@ -84,10 +84,10 @@ def approve_command(
     dry_run: _selection.DryRun = False,
     yes: _selection.Yes = False,
 ) -> None:
-    """Put in force what waits: each tenant's new model and its lists, at once.
+    """Put each requested model and its lists in force at once.
 
-    Exit code 2: some could not be, such as one that has expired, or whose champion is no longer the
-    one it was judged against; nothing of those was changed.
+    Exit code 2: some requests were refused and changed nothing, for instance because they had
+    expired, or because the champion is no longer the one that the model was judged against.
     """
     from recfleet.operations import approve
 
@@ -117,7 +117,10 @@ def reject_command(
     dry_run: _selection.DryRun = False,
     yes: _selection.Yes = False,
 ) -> None:
-    """Refuse what waits: the old champions stay, and nothing is judged again until data is new."""
+    """Reject requests; the old champions stay.
+
+    A rejected tenant is judged again when it has new data.
+    """
     from recfleet.operations import reject
 
     def carry_out(connection: Connection, rows: Sequence[Row]) -> Answered:
@@ -158,14 +161,14 @@ def _answer(
 
 
 def _show_foreseen(verb: str, rows: Sequence[Row], answered: Answered) -> None:
-    """Show what would be answered.
+    """Show what the answer would do.
 
     Raises:
-        BadInputError: some of it would be refused; with why.
+        BadInputError: some requests would be refused; with why.
     """
     good = [row for row in rows if row["approval_id"] in answered.done]
     if good:
-        _print(f"{verb}: would be done with these {len(good)}", good)
+        _print(f"{verb}: would do these {len(good)}", good)
     if answered.refused:
         raise BadInputError(" ".join(answered.refused.values()))
 
@@ -179,11 +182,11 @@ def _result(row: Row, answered: Answered, changed: dict[str, str]) -> Result:
 
 
 def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
-    """The requests that are meant; numbers that do not wait are kept, to be told of one by one.
+    """The chosen requests; numbers that do not wait are kept, to report each of them.
 
     Raises:
-        BadInputError: nothing says which, or several things do.
-        NotFoundError: nothing waits of it, or there is no such night or tenant.
+        BadInputError: no choice was given, or several.
+        NotFoundError: none of the requests is waiting, or there is no such night or tenant.
     """
     from recfleet.fleet import find_night
     from recfleet.operations import list_waiting
@@ -191,8 +194,8 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
 
     if sum(map(bool, (meant.ids, meant.tenants, meant.night, meant.every))) != 1:
         raise BadInputError(
-            "Say which: their numbers, --tenant, --night or --all, and only one of these. "
-            "`recfleet approvals list` shows what waits."
+            "Say which requests: give their numbers, --tenant, --night or --all, and only one of "
+            "these. `recfleet approvals list` shows them."
         )
     waiting = list_waiting(connection)
     if meant.ids:
@@ -201,13 +204,13 @@ def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
     if meant.tenants:
         check_tenants(connection, meant.tenants)
         if idle := sorted(set(meant.tenants) - {row["tenant"] for row in waiting}):
-            raise NotFoundError(f"Nothing waits of {', '.join(idle)}.")
+            raise NotFoundError(f"No request of {', '.join(idle)} is waiting.")
         return [row for row in waiting if row["tenant"] in meant.tenants]
     if meant.night:
         number = find_night(connection, meant.night)["night_id"]
         waiting = [row for row in waiting if row["night"] == number]
     if not waiting:
-        raise NotFoundError(f"{_NOTHING}{f' of night {meant.night}' if meant.night else ''}.")
+        raise NotFoundError(f"{_NOTHING}{f' in night {meant.night}' if meant.night else ''}.")
     return waiting
 
 

@@ -33,10 +33,10 @@ class _TenantByDefault(TyperGroup):
 
 audit = typer.Typer(
     cls=_TenantByDefault,
-    help="Who changed what of a tenant, when and why. `recfleet audit TENANT` tells one tenant's "
-    "story; `recfleet audit verify` proves that nothing of it is missing or was changed.",
-    epilog="A tenant that is called like a command: `recfleet audit tenant verify`. In SQL: the "
-    "table audit, and the view promotion with the changes of champion alone.",
+    help="See who changed what, when and why. `recfleet audit TENANT` shows one tenant's entries; "
+    "`recfleet audit verify` proves that the audit is complete and unchanged.",
+    epilog="For a tenant named like a command: `recfleet audit tenant verify`. In SQL: the table "
+    "audit, and the view promotion with only the changes of champion.",
     no_args_is_help=True,
     subcommand_metavar="TENANT | COMMAND [OPTIONS]",
     rich_markup_mode=None,
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
 
 
 Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, help="Only so many of the newest; by default all.")
+    int | None, typer.Option("--limit", min=1, help="Only the newest N entries; by default all.")
 ]
 
 
@@ -60,9 +60,10 @@ def tenant_command(
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """One tenant's story in order: when, what, by whom and why, with the judge's numbers.
+    """Show one tenant's entries in order.
 
-    The word `tenant` may be left out.
+    Each says when, what, by whom, why, and the judge's numbers. You may leave out the word
+    `tenant`.
     """
     from recfleet.database import connect
     from recfleet.operations import tell_story
@@ -74,17 +75,20 @@ def tenant_command(
         return
     out = console()
     if not entries:
-        out.print(Text(f"Nothing of {tenant_id} was ever changed or decided."))
+        out.print(Text(f"The audit has no entry of {tenant_id}."))
     for entry in entries:
         _print_entry(entry)
 
 
 @audit.command("recent")
 def recent_command(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="So many of the newest.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Only the newest N entries.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The newest entries of all tenants, and those of the fleet itself, in order."""
+    """Show the newest entries of all tenants.
+
+    Entries of the fleet itself are among them.
+    """
     from recfleet.audit import read_entries
     from recfleet.database import connect
 
@@ -94,7 +98,7 @@ def recent_command(
         print_json([asdict(entry) for entry in entries])
         return
     if not entries:
-        console().print(Text("Nothing was ever changed or decided."))
+        console().print(Text("The audit has no entry yet."))
     for entry in entries:
         _print_entry(entry, whose=True)
 
@@ -124,19 +128,19 @@ def verify_command(
         str | None,
         typer.Option(
             metavar="NUMBER:HASH",
-            help="A head that was noted earlier, as this command or a night's log printed it: it "
-            "must still be in the chain.",
+            help="A head noted earlier, from this command or a night's log. It must still be in "
+            "the chain.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove that nothing of the audit is missing or was changed.
+    """Prove that the audit is complete and unchanged.
 
-    Entries must be numbered from 1 without a gap, each must name the hash of the one before, and
-    each hash is computed anew. What the audit says last of champions and modes must be what is on
-    record. Prints the head: note it where nobody who can write to the database can write too, and
-    give it with --head another day; without one, an end that was cut off is not seen.
-    Exit code 0: all is well; 1: something is wrong, with what.
+    The command checks that entries are numbered from 1 without a gap and name the hash of the entry
+    before, recomputes each hash, and compares the last champions and modes with those on record. It
+    prints the head. Note the head in a place that people with write access to the database cannot
+    change, and pass it as --head another day: without it, a missing end goes unnoticed.
+    Exit code 0: all is well; 1: something is wrong, and the output says what.
     """
     from recfleet.audit import parse_head
     from recfleet.database import connect
@@ -180,8 +184,8 @@ def _print_chain(chain: Chain, *, noted: bool) -> None:
         wrong = "1 thing is" if len(chain.faults) == 1 else f"{len(chain.faults):,} things are"
         out.print(Text(f"{many}, head {chain.head}: {wrong} wrong."))
         return
-    kept = " The head that was noted is in it." if noted else ""
-    out.print(Text(f"{many}, head {chain.head}. Nothing is missing, nothing was changed.{kept}"))
+    kept = " It contains the head you noted." if noted else ""
+    out.print(Text(f"{many}, head {chain.head}. The audit is complete and unchanged.{kept}"))
 
 
 def trace_command(
@@ -191,11 +195,11 @@ def trace_command(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Where a customer's live list came from.
+    """Show where a customer's live list came from.
 
-    From the list to its release, model version, recipe, training data and their fingerprint, to the
-    night's run in Airflow and the model's page in MLflow, and to who put the model in force and
-    why. In SQL: the view live_origin, a row for each tenant.
+    The command shows the list's release, model version, recipe, training data and fingerprint, the
+    night's run in Airflow, the model's page in MLflow, and who put the model in force and why. In
+    SQL: the view live_origin, one row per tenant.
     """
     from recfleet.database import connect
     from recfleet.operations import trace_list
@@ -225,7 +229,7 @@ def _told(found: Trace) -> Iterator[tuple[str, str]]:
     if release.airflow_page:
         yield "", release.airflow_page
     if found.model is None:
-        yield "model", "none: the tenant is served its popular products"
+        yield "model", "none: the tenant is served popular products"
     else:
         yield from _told_model(found.model)
 
@@ -245,7 +249,7 @@ def _told_model(model: Model) -> Iterator[tuple[str, str]]:
         yield "trained in", f"run {model.trained_in}{code}"
     if model.airflow_page:
         yield "", model.airflow_page
-    yield "MLflow run", model.run_page or f"{model.run_id}, which MLflow has no more"
+    yield "MLflow run", model.run_page or f"{model.run_id}, deleted from MLflow"
     if decision := model.decision:
         yield (
             "in force",
@@ -253,25 +257,25 @@ def _told_model(model: Model) -> Iterator[tuple[str, str]]:
             f"{decision.audit_id} of the audit): {decision.reason}",
         )
     else:
-        yield "in force", "and the audit does not say since when: `recfleet doctor` tells more"
+        yield "in force", "since when is not in the audit: `recfleet doctor` says more"
 
 
 def _list_in_words(found: Trace) -> str:
     if found.release is None:
         return (
-            f"none: nothing was published for {found.tenant_id} yet; `recfleet night show` tells "
-            "how far its last night came"
+            f"none: {found.tenant_id} has no published lists yet; `recfleet night show` tells how "
+            "far its last night came"
         )
     if found.source == "excluded":
         return (
-            f"none: the customer is excluded by the policy of {found.tenant_id}, and nothing is "
-            "recommended to them"
+            f"none: the policy of {found.tenant_id} excludes the customer, who gets no "
+            "recommendations"
         )
-    whose = "the customer's own" if found.known_customer else "the popular one, for want of an own"
+    whose = "the customer's own" if found.known_customer else "the popular one: they have no own"
     first = ", ".join(found.products[:5])
     what = f"{whose}, {len(found.products)} products" + (f": {first}" if first else "")
     what += ", …" if len(found.products) > 5 else ""
-    return what if found.served else f"{what}; {found.tenant_id} is off, and nothing is served"
+    return what if found.served else f"{what}; {found.tenant_id} is off, so nothing is served"
 
 
 def _night_kind(kind: str) -> str:

@@ -47,30 +47,30 @@ def backfill(
         typer.Option(
             "--from",
             metavar="DATE",
-            help="The first night sees nothing later than this date (its midnight) or time, in UTC "
-            "unless it says otherwise.",
+            help="As-of time of the first night: a date (its midnight) or a time, in UTC unless "
+            "you give an offset.",
         ),
     ] = "",
     last: Annotated[
-        str, typer.Option("--to", metavar="DATE", help="No night is as of a later one than this.")
+        str, typer.Option("--to", metavar="DATE", help="Latest as-of time of a night.")
     ] = "",
     step: Annotated[int, typer.Option(help="Days from one night to the next.")] = 1,
     promote: Annotated[
         bool,
         typer.Option(
-            "--promote", help="The last night is as tonight's: its verdict is carried out."
+            "--promote", help="Carry out the last night's verdict, as if it were tonight's."
         ),
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also nights that were run before, from the same data."),
+        typer.Option("--force", help="Also run nights that have run before from the same data."),
     ] = False,
     reason: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Why, in words; the audit keeps it.")
+        str | None, typer.Option(metavar="TEXT", help="The reason, in words; the audit keeps it.")
     ] = None,
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Show progress until all nights have ended, then a table."),
+        typer.Option("--wait", help="Show progress until all nights end, then a table."),
     ] = False,
     file: File = None,
     where: Where = None,
@@ -80,10 +80,10 @@ def backfill(
 ) -> None:
     """Run nights of the past again.
 
-    Each sees what was known then: interactions up to its date, and the champion of that time. What
-    it finds is in the ledger, its lists are a release; champions and live lists stay as they are,
-    unless --promote lets the last night count. Who is frozen is not retrained, who is off is left
-    out, and so is what was run before from the same data; where that is all, nothing is triggered.
+    Each night sees the interactions up to its date and the champion of that time. Its results go to
+    the ledger and its lists to a release. Champions and live lists do not change, unless --promote
+    lets the last night count. Frozen tenants are not retrained. Tenants that are off, and nights
+    that have run before from the same data, are left out; if nothing remains, nothing is triggered.
 
     The same as `airflow dags trigger tenant_backfill --conf '{"tenants": ["germany"],
     "from": "2011-11-01", "to": "2011-11-14"}'`. Exit code 0: triggered, or with --wait: it ended
@@ -126,7 +126,7 @@ def _request(given: dict[str, Any]) -> BackfillRequest:
 
 
 def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_json: bool) -> bool:
-    """Trigger the DAG and, where asked to, watch it; whether all went well so far."""
+    """Trigger the DAG and, with ``wait``, watch it; whether all went well so far."""
     from recfleet.cli._airflow import AirflowClient
     from recfleet.operations import backfilled_nights
     from recfleet.settings import airflow_settings
@@ -161,7 +161,7 @@ def _say_done(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Say that there is nothing to run and, where it is waited for, what was found before."""
+    """Say that there is nothing to run and, with ``wait``, show the earlier results."""
     from recfleet.operations import backfilled_nights
 
     if not as_json:
@@ -203,7 +203,7 @@ def _look(connection: Connection, run_id: str) -> Look | None:
 
 
 def _how_much(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How much of what is asked for is run, before its words; empty: all of it."""
+    """How much of the request would run, before its words; empty: all of it."""
     to_run, left_out = (sum(row[key] for row in rows) for key in ("to run", "left out"))
     if not left_out:
         return ""
@@ -211,7 +211,7 @@ def _how_much(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_json: bool) -> None:
-    """Say what would be done, tenant by tenant."""
+    """Say what would run, tenant by tenant."""
     rows = []
     for tenant_id in request.tenants:
         mine = [
@@ -237,7 +237,7 @@ def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_
 
 
 def _show_nights(request: BackfillRequest, rows: list[dict[str, Any]]) -> None:
-    """Print what was found, tenant by tenant and night by night."""
+    """Print the results, tenant by tenant and night by night."""
     from recfleet.fleet import trio
 
     for row in rows:
@@ -253,7 +253,7 @@ def _show_nights(request: BackfillRequest, rows: list[dict[str, Any]]) -> None:
         right=frozenset({"gain"}),
         cut="reason",
         drop=("serves", "gain"),
-        empty="No night has come to its end.",
+        empty="No night has ended yet.",
     )
     if len(rows) > _LISTED:
         console().print(

@@ -33,7 +33,7 @@ def rollback_command(
         int | None,
         typer.Option(
             metavar="N",
-            help="Version of the tenant's model. By default the one before the champion.",
+            help="Version of the tenant's model; by default the one before the champion.",
         ),
     ] = None,
     file: _selection.File = None,
@@ -43,13 +43,13 @@ def rollback_command(
 ) -> None:
     """Put a tenant's earlier model back in force, with its lists.
 
-    Lists that are kept are live at once as they are; others are made at once, from what the lists
-    until now have seen. Nobody goes back to the model that was rolled back from: it is promoted
-    again by `recfleet promote`, and the next night judges its challengers against the old model,
-    more strictly for a while (the policy's cooldown).
+    Kept lists go live unchanged; otherwise new ones are made at once, with the data that the
+    current lists have seen. The bad model does not become the previous one: to get it back, use
+    `recfleet promote`. The next nights judge challengers against the restored model, more strictly
+    for a while (the policy's cooldown).
 
-    The same as the DAG tenant_rollback. Exit code 2: a tenant's could not be done, nothing of it
-    was changed.
+    The same as the DAG tenant_rollback. Exit code 2: some tenants could not be rolled back; nothing
+    of theirs was changed.
     """
     from recfleet.operations import rollback_to
 
@@ -71,8 +71,8 @@ def promote_command(
 ) -> None:
     """Put a version of a tenant's model in force, with its lists.
 
-    The champion until then becomes the previous one, to which `recfleet rollback` goes back. What
-    a night holds for a person is answered with `recfleet approvals`.
+    The current champion becomes the previous one, and `recfleet rollback` goes back to it. To
+    answer requests for approval, use `recfleet approvals`.
     """
     from recfleet.operations import promotion_of
 
@@ -122,7 +122,7 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
     if trouble:
         say_note(
             f"MLflow's aliases have not followed yet: {trouble} The close of the next night, or "
-            "`recfleet doctor --repair`, brings them to what is on record."
+            "`recfleet doctor --repair`, sets them to what is on record."
         )
     if len(results) > 1 or results[0].status == "failed":
         title = f"{_VERBS[what]}: {_selection.count_tenants(len(results))}"

@@ -28,9 +28,10 @@ def register(app: typer.Typer) -> None:
 
 
 def migrate_command() -> None:
-    """Bring recfleet's tables to where this version needs them.
+    """Create or upgrade recfleet's tables for this version.
 
-    `recfleet up` does it by itself; a larger installation does it once, before its workers start.
+    `recfleet up` does this by itself. In a larger installation, run it once before the workers
+    start.
     """
     from recfleet.database import migrate
 
@@ -42,20 +43,21 @@ def demo(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="The UCI Online Retail file (csv, csv.gz or xlsx): one tenant a country. "
+            help="The UCI Online Retail file (csv, csv.gz or xlsx), for one tenant per country. "
             "By default 24 synthetic tenants."
         ),
     ] = None,
 ) -> None:
-    """Three nights on this machine: services, data, nights through Airflow, the result.
+    """Run three nights on this machine, from data to lists.
 
-    What is there from an earlier demo is used again.
+    The demo starts the services, loads data, runs the nights through Airflow and shows the results.
+    It uses the services, data and nights of an earlier demo again.
     """
     from recfleet.cli._night import show_night
     from recfleet.cli._stack import bring_up, show_addresses
 
     if data is not None and not data.is_file():
-        raise BadInputError(f"There is no file {data}: give the Online Retail file to DATA.")
+        raise BadInputError(f"There is no file {data}: set DATA to the Online Retail file.")
     bring_up()
     from recfleet.database import connect
 
@@ -67,7 +69,7 @@ def demo(
         for as_of in nights:
             console().print()
             show_night(connection, str(finished_night(connection, as_of, tenants)))
-        console().print("`recfleet night show --full` and `recfleet tenant show` have all of it.")
+        console().print("`recfleet night show --full` and `recfleet tenant show` show the details.")
     show_addresses()
 
 
@@ -95,12 +97,12 @@ def _run_night(connection: Connection, as_of: datetime, tenants: list[str], titl
     out.print()
     out.print(f"{title}, as of {as_of:%Y-%m-%d}", style="bold")
     if finished_night(connection, as_of, tenants):
-        out.print("This night has run before; its result is used again.")
+        out.print("This night has run before; using its result.")
         return
     with AirflowClient(airflow_settings()) as airflow:
         run_id = trigger_night(airflow, {"as_of": as_of.isoformat(), "tenants": tenants})
         if not follow_night(connection, airflow, run_id):
             raise RecfleetError(
                 f"The night as of {as_of:%Y-%m-%d} failed. `recfleet night show` tells how far "
-                "each tenant came; another `make demo` tries again."
+                "each tenant came. Run `make demo` again to retry."
             )

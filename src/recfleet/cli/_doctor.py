@@ -42,27 +42,29 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make it agree, with Postgres as the authority.")
+        bool, typer.Option("--repair", help="Repair what disagrees; Postgres is the authority.")
     ] = False,
     quick: Annotated[
         bool,
         typer.Option(
             "--quick",
-            help="Read the models' files of every tenth tenant only, each day of others.",
+            help="Read the model files of every tenth tenant only; other tenants each day.",
         ),
     ] = False,
     every: Annotated[
-        bool, typer.Option("--all", help="List everything that disagrees, however much.")
+        bool, typer.Option("--all", help="List every disagreement, however many.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare Postgres, MLflow and the models' files; say what disagrees, tenant by tenant.
+    """Check that Postgres, MLflow and the models' files agree.
 
-    Looks at nights that came to no end, changes of champion that were begun and not done, what the
-    audit says last of each champion and mode, MLflow's versions and aliases, the models' files with
-    their checksums, requests for approval, and at what is live. Nights may run meanwhile.
-    With --repair it makes them agree: what is on record in Postgres counts, no model is ever
-    deleted, and each repair is in the audit. What it cannot repair it says, with what helps.
+    The doctor checks nights that never ended, unfinished changes of champion, the audit's last word
+    on each champion and mode, MLflow's versions and aliases, the models' files and checksums,
+    requests for approval, and the live lists. It lists what disagrees, tenant by tenant. Nights may
+    run at the same time.
+
+    With --repair, it repairs what disagrees: the record in Postgres counts, no model is ever
+    deleted, and each repair is in the audit. If it cannot repair something, it says what helps.
     Exit code 0: everything agrees (with --repair: now); 1: something disagrees.
     """
     from recfleet.cli._actor import actor
@@ -98,7 +100,7 @@ def _examine(connection: Connection, settings: RegistrySettings, *, quick: bool)
     from recfleet.operations.doctor import examine
 
     with _progress() as progress:
-        task = progress.add_task("looking", total=None)
+        task = progress.add_task("checking", total=None)
 
         def told(check: str, done: int, total: int) -> None:
             progress.update(
@@ -157,7 +159,7 @@ def _print_found(found: Examined, *, every: bool) -> None:
     mendable = sum(finding.repair is not None for finding in found.findings)
     count = len(found.findings)
     what = "1 thing disagrees" if count == 1 else f"{count:,} things disagree"
-    how = f"; `recfleet doctor --repair` can mend {mendable:,}" if mendable else ""
+    how = f"; `recfleet doctor --repair` can repair {mendable:,}" if mendable else ""
     out.print(Text(f"{what} among {found.tenants:,} tenants{how}."))
 
 

@@ -70,8 +70,8 @@ def trigger(airflow: AirflowClient, dag_id: str, conf: Mapping[str, Any]) -> str
     while not airflow.has_dag(dag_id):
         if time.monotonic() > patience:
             raise RecfleetError(
-                f"Airflow does not know the DAG {dag_id}: see the log of the dag processor; "
-                "`recfleet status` names it."
+                f"Airflow does not know the DAG {dag_id}. See the log of the dag processor; "
+                "`recfleet status` shows its path."
             )
         time.sleep(_SECONDS_BETWEEN_LOOKS)
     airflow.unpause(dag_id)
@@ -101,8 +101,8 @@ def follow(airflow: AirflowClient, run_id: str, watched: Watched) -> bool:
         except KeyboardInterrupt:
             progress.stop()
             console().print(
-                f"\nNo longer watching; the {watched.noun} goes on in Airflow as {run_id}. "
-                f"`{watched.command}` tells how far it is.",
+                f"\nStopped watching. The {watched.noun} continues in Airflow as {run_id}; "
+                f"`{watched.command}` shows its progress.",
                 markup=False,
             )
             raise typer.Exit(130) from None

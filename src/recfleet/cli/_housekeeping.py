@@ -1,4 +1,4 @@
-"""``recfleet housekeeping``: take away what is past retention."""
+"""``recfleet housekeeping``: delete what is past retention."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ def register(app: typer.Typer) -> None:
 
 def housekeeping_command(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing, and say what would go.")
+        bool, typer.Option("--dry-run", help="Show what would be deleted, and change nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Drop lists, runs, versions and records past retention, and files nobody needs.
+    """Delete data past retention.
 
-    The same as the DAG fleet_housekeeping does every noon. What is live, champion or previous
-    stays, however old it is. How long the rest stays is said by the settings RECFLEET_KEEP_…,
-    see docs/housekeeping.md.
+    These are lists, runs, versions and records past retention, and files without a run. The DAG
+    fleet_housekeeping deletes the same every noon. What is live, champion or previous stays,
+    however old it is. The settings RECFLEET_KEEP_… say how long the rest stays; see
+    docs/housekeeping.md.
     """
     from recfleet.fleet import PARTS, keep_house
 
@@ -34,7 +35,7 @@ def housekeeping_command(
         print_json([asdict(part) for part in done])
         return
     print_table(
-        "Would go" if dry_run else "Gone",
+        "Would be deleted" if dry_run else "Deleted",
         [
             {"part": part.name, "what": what, "how many": count}
             for part in done
@@ -44,7 +45,7 @@ def housekeeping_command(
         right=frozenset({"how many"}),
     )
     print_table(
-        "Past retention, and kept",
+        "Kept past retention",
         [
             {"part": part.name, "what": what, "how many": count}
             for part in done
@@ -53,7 +54,7 @@ def housekeeping_command(
         ],
         ["part", "what", "how many"],
         right=frozenset({"how many"}),
-        empty="Nothing past retention had to be kept.",
+        empty="Nothing past retention was kept.",
     )
     for part in done:
         for note in part.notes:

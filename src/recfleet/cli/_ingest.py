@@ -1,4 +1,4 @@
-"""``recfleet ingest`` brings files in; ``recfleet unusable`` shows what of them was left out."""
+"""``recfleet ingest`` loads files; ``recfleet unusable`` shows their unusable lines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ingest_command(
     *,
     preset: Annotated[str | None, typer.Option(help="A known kind of file: online-retail.")] = None,
     tenant: Annotated[
-        str | None, typer.Option(metavar="ID", help="The one tenant that all lines are of.")
+        str | None, typer.Option(metavar="ID", help="The tenant, if all lines belong to one.")
     ] = None,
     tenant_column: Annotated[
         str | None, typer.Option(help="Column with the tenant's name.")
@@ -51,19 +51,19 @@ def ingest_command(
         str | None, typer.Option(help="Column with the product's id.")
     ] = None,
     time_column: Annotated[
-        str | None, typer.Option(help="Column with the time of the purchase; UTC unless it says.")
+        str | None, typer.Option(help="Column with the purchase time; UTC unless it has an offset.")
     ] = None,
     time_format: Annotated[
-        str | None, typer.Option(help="As '%d/%m/%Y %H:%M'; by default ISO 8601 and its like.")
+        str | None, typer.Option(help="Such as '%d/%m/%Y %H:%M'; by default ISO 8601 or similar.")
     ] = None,
     quantity_column: Annotated[
-        str | None, typer.Option(help="Column with the units; by default 1 a line.")
+        str | None, typer.Option(help="Column with the number of units; by default 1 per line.")
     ] = None,
     amount_column: Annotated[
-        str | None, typer.Option(help="Column with the worth of the whole line.")
+        str | None, typer.Option(help="Column with the amount of the whole line.")
     ] = None,
     price_column: Annotated[
-        str | None, typer.Option(help="Column with the price of one unit, in place of the amount.")
+        str | None, typer.Option(help="Column with the price of one unit, instead of the amount.")
     ] = None,
     description_column: Annotated[
         str | None, typer.Option(help="Column with the product's name.")
@@ -72,25 +72,25 @@ def ingest_command(
         str | None, typer.Option(help="Column with the product's category.")
     ] = None,
     reference_column: Annotated[
-        str | None, typer.Option(help="Column with the invoice, which tells equal lines apart.")
+        str | None, typer.Option(help="Column with the invoice, to tell equal lines apart.")
     ] = None,
     active_column: Annotated[
         str | None, typer.Option(help="Column that says whether the product is still sold.")
     ] = None,
     product_pattern: Annotated[
-        str | None, typer.Option(help="Regular expression of ids that are products.")
+        str | None, typer.Option(help="Regular expression for the ids of products.")
     ] = None,
-    decimal: Annotated[str | None, typer.Option(help="Decimal sign of a CSV file: . or ,")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal mark of a CSV file: . or ,")] = None,
     delimiter: Annotated[
-        str | None, typer.Option(help="Between a CSV file's cells; `tab` for a tabulator.")
+        str | None, typer.Option(help="Separator of a CSV file's cells; `tab` for a tab.")
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a file's purchases in; the same file again adds nothing.
+    """Load a file of purchases.
 
-    All of a file is loaded or nothing. Lines that cannot be used are counted by reason and kept:
-    `recfleet unusable` shows them.
+    Either the whole file is loaded, or nothing; loading the same file again adds nothing. Unusable
+    lines are counted by reason and kept; `recfleet unusable` shows them.
     """
     mapping = _mapping(
         preset,
@@ -121,7 +121,7 @@ def ingest_command(
 
 
 def ingest_online_retail(connection: Connection, path: Path) -> list[str]:
-    """Bring the Online Retail file in, say what came of it, and return its tenants' ids."""
+    """Load the Online Retail file, print a report, and return its tenants' ids."""
     from recfleet.interactions import NO_TENANT, ONLINE_RETAIL
 
     report = _ingest(connection, path, ONLINE_RETAIL, None, None)
@@ -134,14 +134,14 @@ def unusable_command(
         str | None,
         typer.Argument(
             metavar="[TENANT]",
-            help="Its id, or - for lines of nobody known; by default all tenants' counts.",
+            help="Its id, or - for lines without a known tenant; by default all tenants' counts.",
         ),
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Only lines with this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many lines.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most N lines.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The lines of files that could not be used, and why."""
+    """Show the unusable lines of loaded files, and why."""
     from recfleet.database import connect
     from recfleet.interactions import NO_TENANT, REASONS
     from recfleet.interactions.unusable import count_unusable, read_unusable
@@ -180,8 +180,8 @@ def _mapping(preset: str | None, **options: str | None) -> ColumnMapping:
     missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if name not in fields]
     if missing:
         raise BadInputError(
-            f"Say which columns the file has: {', '.join(missing)} missing. "
-            "For a known kind of file there is --preset."
+            f"Say which columns the file has: {', '.join(missing)} missing. For a known kind of "
+            "file, use --preset."
         )
     return ColumnMapping(**fields)
 

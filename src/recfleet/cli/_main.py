@@ -45,7 +45,7 @@ def _first_line(error: Exception) -> str:
 
 
 def main() -> None:
-    """Run the command line; exit with 2 when something is for the person to mend."""
+    """Run the command line; exit with 2 if the person has to fix something."""
     import psycopg2.errors
 
     try:
@@ -56,13 +56,13 @@ def main() -> None:
     except psycopg2.OperationalError as error:
         say_error(
             f"Postgres does not answer ({_first_line(error)}). "
-            "`recfleet status` says what is running, `recfleet up` starts it."
+            "`recfleet status` shows what is running, and `recfleet up` starts it."
         )
         sys.exit(2)
     except psycopg2.errors.UndefinedTable as error:
         say_error(
-            f"The database has not recfleet's tables ({_first_line(error)}): `recfleet migrate` "
-            "makes them."
+            f"The database lacks recfleet's tables ({_first_line(error)}): `recfleet migrate` "
+            "creates them."
         )
         sys.exit(2)
     except (psycopg2.ProgrammingError, OSError, UnicodeEncodeError) as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DAG_ID = "nightly_fleet"
 
 night = typer.Typer(
-    help="Run a night, and see how it went.", no_args_is_help=True, rich_markup_mode=None
+    help="Run a night and see how it went.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -33,8 +33,8 @@ def run_command(
     as_of: Annotated[
         str | None,
         typer.Option(
-            help="The night sees nothing later than this date (its midnight) or time, in UTC "
-            "unless it says otherwise: 2011-12-10 or 2011-12-10T06:00. By default now."
+            help="The night uses no data after this date (its midnight) or time, in UTC unless "
+            "you give an offset: 2011-12-10 or 2011-12-10T06:00. By default now."
         ),
     ] = None,
     tenant: Annotated[
@@ -42,7 +42,7 @@ def run_command(
         typer.Option(help="Only this tenant; may be given several times. By default all."),
     ] = None,
     wait: Annotated[
-        bool, typer.Option(help="Show progress until the night has ended, then its table.")
+        bool, typer.Option(help="Show progress until the night ends, then its table.")
     ] = False,
 ) -> None:
     """Trigger the DAG nightly_fleet in Airflow.
@@ -60,7 +60,7 @@ def run_command(
             run_id = trigger_night(airflow, conf)
             if not wait:
                 console().print(
-                    f"Triggered {run_id}. `recfleet night show` tells how far it is.", markup=False
+                    f"Triggered {run_id}. `recfleet night show` shows its progress.", markup=False
                 )
                 return
             well = follow_night(connection, airflow, run_id)
@@ -113,11 +113,11 @@ def _look(connection: Connection, run_id: str) -> Look | None:
 def list_command(
     kind: Annotated[
         NightKind | None,
-        typer.Option(help="Only these. By default all but the trials of backfills."),
+        typer.Option(help="Only this kind. By default all except the trials of backfills."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The newest nights."""
+    """List the newest nights."""
     from recfleet.database import connect
     from recfleet.fleet import list_nights
 
@@ -131,7 +131,7 @@ def list_command(
         rows,
         ["night_id", "kind", "as_of", "status", "started_at", "finished_at", "summary"],
         right=frozenset({"night_id"}),
-        empty="There has been no night yet: `recfleet night run --wait` runs one.",
+        empty="There has been no night yet; run one with `recfleet night run --wait`.",
     )
 
 
@@ -145,18 +145,16 @@ def show_command(
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Reasons whole, over several lines.")
+        bool, typer.Option("--full", help="Show the whole reasons, over several lines.")
     ] = False,
-    every: Annotated[
-        bool, typer.Option("--all", help="Every tenant, however many there are.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show every tenant, however many.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """One night: its tenants' outcomes with their numbers and the reasons.
+    """Show one night: its tenants' outcomes, with the numbers and the reasons.
 
-    Those come first that a person should look at: who failed, who is quarantined or waits for
-    approval, then whose champion changed; of a large night only they are shown. --json has all of
-    them, by tenant.
+    Tenants that need a look come first: failed, quarantined or waiting for approval, then those
+    whose champion changed. Of a large night, only the first tenants are shown; --json has them all,
+    by tenant.
     """
     from recfleet.database import connect
 
@@ -172,7 +170,7 @@ _URGENCY = ("failed", "quarantined", "awaiting approval", "rolled back", "nothin
 
 
 def _urgent_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, with those first that a person should look at first."""
+    """The same rows, with those that need a look first."""
     order = {outcome: place for place, outcome in enumerate(_URGENCY)}
     return sorted(rows, key=lambda row: order.get(row["outcome"], len(order)))
 
@@ -219,8 +217,8 @@ def show_night(
     )
     if left_out:
         console().print(
-            f"… and {left_out:,} more of the night; `recfleet night show {found['night_id']} "
-            "--all` shows them, `recfleet tenant show TENANT` one.",
+            f"… and {left_out:,} more; `recfleet night show {found['night_id']} --all` shows them, "
+            "`recfleet tenant show TENANT` shows one.",
             markup=False,
         )
     if (found["summary"] or {}).get("sentence"):

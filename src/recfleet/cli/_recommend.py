@@ -1,4 +1,4 @@
-"""``recfleet recommend``: what a customer is recommended right now, and where it came from."""
+"""``recfleet recommend``: a customer's live list, and where it came from."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ def recommend(
     customer_id: Annotated[
         str, typer.Argument(metavar="CUSTOMER", help="The customer, as the tenant writes it.")
     ],
-    n: Annotated[int, typer.Option("--n", min=1, help="At most so many products.")] = 10,
+    n: Annotated[int, typer.Option("--n", min=1, help="Show at most N products.")] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """A customer's live list; the popular products for a customer nobody knows."""
+    """Show a customer's live list.
+
+    An unknown customer gets the tenant's popular products.
+    """
     from recfleet.database import connect
     from recfleet.releases import look_up
 
@@ -45,7 +48,7 @@ def recommend(
         return
     customer = f"Customer {customer_id!r} of {tenant_id}"
     if not places:
-        console().print(Text(f"{customer} already bought everything there is to offer."))
+        console().print(Text(f"{customer} has bought every product on offer."))
         return
     if not places[0].known_customer:
         console().print(Text(f"{customer} is unknown: these are the tenant's popular products."))
@@ -69,7 +72,7 @@ def recommend(
 
 def _origin(place: Recommended) -> str:
     model = (
-        "served popularity, for want of a model"
+        "popularity, because the tenant has no model"
         if place.model_version is None
         else f"model version {place.model_version}"
     )

@@ -1,4 +1,4 @@
-"""``recfleet seed``: synthetic tenants, for trying things out and for measuring."""
+"""``recfleet seed``: synthetic tenants, to try things out and to measure."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def seed_command(
     tenants: Annotated[
         int | None,
         typer.Option(
-            min=1, help="How many. By default those there are, or 24.", show_default=False
+            min=1, help="How many. By default the existing ones, or 24.", show_default=False
         ),
     ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
             min=0,
-            help="Another number, another fleet of the same kind. By default 7.",
+            help="Another number gives another fleet of the same kind. By default 7.",
             show_default=False,
         ),
     ] = None,
@@ -47,8 +47,8 @@ def seed_command(
         str | None,
         typer.Option(
             metavar="DATE",
-            help="History ends before this day, so that a night as of it sees all of it. By "
-            "default 2025-12-28, or what there is already.",
+            help="History ends before this day, so a night as of this day sees all of it. By "
+            "default 2025-12-28, or the end of the existing history.",
             show_default=False,
         ),
     ] = None,
@@ -56,7 +56,7 @@ def seed_command(
         int | None,
         typer.Option(
             min=1,
-            help="Weeks of history, of a new fleet. By default history begins on 2025-06-29, 26 "
+            help="Weeks of history of a new fleet. By default history begins on 2025-06-29, 26 "
             "weeks before the default end.",
             show_default=False,
         ),
@@ -68,9 +68,9 @@ def seed_command(
             max=1,
             metavar="SHARE",
             show_default=False,
-            help="Share of tenants whose data breaks, in the last week of a new fleet's history: "
-            "customers missing, dates in the future, wrong types, days twice, prices of zero or a "
-            "sudden fall in volume. By default 0.03.",
+            help="Share of tenants whose data breaks in the last week of a new fleet's history: "
+            "missing customers, dates in the future, wrong types, repeated days, prices of zero or "
+            "a sudden fall in volume. By default 0.03.",
         ),
     ] = None,
     thin: Annotated[
@@ -95,11 +95,11 @@ def seed_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Synthetic tenants of known tastes; the same command again adds nothing.
+    """Create synthetic tenants with known tastes.
 
-    A fleet depends on --seed, --weeks and the shares alone: on any machine it has the same tenants,
-    and these the same interactions on the same days. Once there is one, a later --until adds the
-    days up to it, and more --tenants adds tenants; the other options need not be said again:
+    A fleet depends only on --seed, --weeks and the shares: on any machine it has the same tenants,
+    with the same interactions on the same days. The same command again adds nothing. To extend an
+    existing fleet, give a later --until or more --tenants, without the other options:
 
     `recfleet seed --tenants 200 --seed 7`, then `recfleet seed --until 2025-12-29`
     """  # fmt: skip
@@ -122,7 +122,7 @@ def seed_command(
 
 
 def seed_demo(connection: Connection) -> list[str]:
-    """Bring the demo's tenants in, say what they are, and return their ids."""
+    """Create the demo's tenants, print them, and return their ids."""
     from recfleet.synthetic import DEMO_TENANTS, DEMO_UNTIL, demo_world
 
     report = _seed(connection, demo_world(), DEMO_TENANTS, DEMO_UNTIL)
@@ -134,7 +134,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise BadInputError(f"--until {text} is no date: write it as 2025-12-28.") from None
+        raise BadInputError(f"--until {text} is no date: write it like 2025-12-28.") from None
 
 
 def _world(
@@ -149,14 +149,14 @@ def _world(
     until = until or (fleet.until if fleet else UNTIL)
     if weeks is not None and fleet is not None and fleet.world != _began(fleet.world, weeks, until):
         raise BadInputError(
-            f"The synthetic tenants that are there begin on {fleet.world.first_day}, which --weeks "
-            "cannot change: leave it out, or use another database."
+            f"The existing synthetic tenants begin on {fleet.world.first_day}, and --weeks cannot "
+            "change that: leave it out, or use another database."
         )
     try:
         world = World(**(there | asked))
     except ValidationError as error:
         raise BadInputError(
-            f"There can be no such fleet: {error.errors()[0]['msg'].removeprefix('Value error, ')}."
+            f"This fleet is impossible: {error.errors()[0]['msg'].removeprefix('Value error, ')}."
         ) from None
     if fleet is None and weeks is not None:
         world = _began(world, weeks, until)
@@ -200,14 +200,14 @@ def _show(report: SeedReport) -> None:
     count = len(report.tenants)
     if report.nothing_new:
         out.print(
-            f"Nothing to add: the {count} synthetic tenants of seed {report.world.seed} are there "
+            f"Nothing to add: the {count} synthetic tenants of seed {report.world.seed} exist, "
             f"with their history before {report.until}.",
             markup=False,
         )
         return
     special = [tenant for tenant in report.tenants if _kind(tenant)]
     rows = [_row(report, tenant) for tenant in (report.tenants if count <= _LISTED else special)]
-    title = f"{count} tenants" if count <= _LISTED else f"The special ones of {count} tenants"
+    title = f"{count} tenants" if count <= _LISTED else f"Special tenants among {count}"
     print_table(
         title,
         rows[:_LISTED],
@@ -220,8 +220,7 @@ def _show(report: SeedReport) -> None:
     unusable = ", ".join(f"{lines:,} {reason}" for reason, lines in report.unusable.items())
     out.print(
         f"Added {report.interactions:,} interactions before {report.until} in "
-        f"{report.seconds:.1f} s"
-        + (f"; lines that could not be used: {unusable}." if unusable else "."),
+        f"{report.seconds:.1f} s" + (f"; unusable lines: {unusable}." if unusable else "."),
         markup=False,
     )
 

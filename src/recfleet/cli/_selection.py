@@ -1,4 +1,4 @@
-"""Doing something with several tenants: choosing them, asking first, telling what was done."""
+"""Commands over several tenants: choosing them, asking first, showing the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from recfleet.operations import Result
 
 ASKS_ABOVE = 20
-"""More tenants than this are touched only when the person says so."""
+"""A command asks before it changes more tenants than this."""
 
 Tenants = Annotated[
     list[str] | None,
@@ -29,8 +29,7 @@ File = Annotated[
     typer.Option(
         "--file",
         metavar="FILE",
-        help="File with one tenant's id a line; what follows a # is a comment. - for standard "
-        "input.",
+        help="File with one tenant id per line; a # begins a comment. - reads standard input.",
     ),
 ]
 Where = Annotated[
@@ -38,7 +37,7 @@ Where = Annotated[
     typer.Option(
         "--where",
         metavar="FIELD=VALUE",
-        help="Only tenants of which this is true; may be given several times, and all must be. "
+        help="Only tenants for which this holds; if given several times, all must hold. "
         "FIELD=VALUE, FIELD!=VALUE or FIELD~TEXT, where FIELD is id, name, mode, outcome, reason "
         "(both of the last night) or served_by: mode=frozen, outcome=failed,quarantined, "
         "name~united.",
@@ -46,13 +45,13 @@ Where = Annotated[
     ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")
+    bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")
 ]
 Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help=f"Do not ask, also for more than {ASKS_ABOVE} tenants.")
+    bool, typer.Option("--yes", "-y", help=f"Do not ask, even for more than {ASKS_ABOVE} tenants.")
 ]
 Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why, in words; the audit keeps it.")
+    str, typer.Option("--reason", metavar="TEXT", help="The reason, in words; the audit keeps it.")
 ]
 
 
@@ -63,7 +62,7 @@ def choose(
     file: str | None = None,
     where: Sequence[str] | None = None,
 ) -> list[str]:
-    """The tenants that the command line means, by id; may be none where there are conditions.
+    """Ids of the tenants that the command line names; may be empty with conditions.
 
     Args:
         connection: an open connection.
@@ -72,24 +71,24 @@ def choose(
         where: of ``--where``.
 
     Raises:
-        BadInputError: the file cannot be read, a condition is none, or nobody is meant.
-        UnknownTenantError: some of them are not there; names all of those.
+        BadInputError: the file cannot be read, a condition is malformed, or no tenant is named.
+        UnknownTenantError: some tenants do not exist; the text names them all.
     """
     from recfleet.operations import choose_tenants, parse_condition
 
     conditions = [parse_condition(text) for text in where or ()]
     named = [*(tenant_ids or ()), *(_read_ids(file) if file is not None else ())]
     if file is not None and not named:
-        raise BadInputError(f"{_name(file)} names no tenant: write one id a line.")
+        raise BadInputError(f"{_name(file)} names no tenant: write one id per line.")
     return choose_tenants(connection, named, conditions)
 
 
 def ask(count: int, what: str, *, yes: bool) -> None:
-    """Ask before many tenants are touched; comes back when it may go on.
+    """Ask before changing many tenants; returns if the command may go on.
 
     Args:
-        count: tenants that would be.
-        what: what would be done with them, such as ``Set 40 tenants to frozen``.
+        count: of tenants to change.
+        what: would happen to them, such as ``Set 40 tenants to frozen``.
         yes: whether the person said so already.
 
     Raises:
@@ -100,7 +99,7 @@ def ask(count: int, what: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise BadInputError(
-            f"{what}? That is more than {ASKS_ABOVE}, and there is no terminal to ask at: say "
+            f"{what}? That is more than {ASKS_ABOVE}, and there is no terminal to ask on: add "
             "--yes, or look first with --dry-run. Nothing was changed."
         )
     if not typer.confirm(f"{what}?"):
@@ -109,7 +108,7 @@ def ask(count: int, what: str, *, yes: bool) -> None:
 
 
 def say_nobody() -> None:
-    """Say that no tenant is meant, which is no error where there are conditions."""
+    """Say that no tenant fits the conditions, which is no error."""
     console().print(Text("No tenant fits: nothing to do."))
 
 
@@ -119,15 +118,15 @@ def count_tenants(count: int) -> str:
 
 
 def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False) -> None:
-    """Tell what was done, tenant by tenant; fails at the end when somebody's failed.
+    """Show what was done, tenant by tenant; fails at the end if a tenant failed.
 
     Args:
         title: above the table.
-        results: one a tenant.
-        dry_run: whether it was only found out, and nothing was changed.
+        results: one per tenant.
+        dry_run: whether nothing was changed.
 
     Raises:
-        BadInputError: how many failed; of one tenant alone, why.
+        BadInputError: how many failed; for a single tenant, why.
     """
     is_failure = [result.status == "failed" for result in results]
     if len(results) == 1 and (is_failure[0] or not dry_run):
@@ -151,7 +150,7 @@ def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False
     if any(is_failure):
         failed = words.get("failed", "failed")
         raise BadInputError(
-            f"{sum(is_failure)} of {len(results)} tenants {failed}, as the table says."
+            f"{sum(is_failure)} of {len(results)} tenants {failed}; the table says why."
         )
 
 
@@ -160,7 +159,7 @@ def _read_ids(file: str) -> Iterator[str]:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(
-            f"{_name(file)} cannot be read ({error}): name a text file with one id a line."
+            f"{_name(file)} cannot be read ({error}): give a text file with one id per line."
         ) from None
     for line in text.splitlines():
         if tenant_id := line.partition("#")[0].strip():

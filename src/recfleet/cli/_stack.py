@@ -24,12 +24,12 @@ def register(app: typer.Typer) -> None:
 
 
 def up() -> None:
-    """Start Postgres, MLflow and Airflow on this machine, and wait until they answer.
+    """Start Postgres, MLflow and Airflow on this machine.
 
-    They run in the background, on loopback only, and keep their data in the folder RECFLEET_HOME
-    (.recfleet by default). What runs already is used again; what died is started again. Ports
-    are chosen with RECFLEET_AIRFLOW_PORT (8080), RECFLEET_MLFLOW_PORT (5000) and
-    RECFLEET_POSTGRES_PORT (54329), the number of tasks at once with RECFLEET_WORKERS (2).
+    The command waits until they answer. They run in the background, on loopback only, and keep
+    their data in the folder RECFLEET_HOME (.recfleet by default). Running services are kept, dead
+    ones are restarted. Set the ports with RECFLEET_AIRFLOW_PORT (8080), RECFLEET_MLFLOW_PORT (5000)
+    and RECFLEET_POSTGRES_PORT (54329), and the number of tasks at once with RECFLEET_WORKERS (2).
 
     For the plain `airflow` and `mlflow` commands: `set -a; . .recfleet/stack.env; set +a`.
     """
@@ -38,21 +38,21 @@ def up() -> None:
 
 
 def down() -> None:
-    """Stop what `recfleet up` started; all data stays."""
+    """Stop what `recfleet up` started; keep all data."""
     from recfleet import local
 
     with _progress("Stopping") as say:
         stopped = local.down(say)
     if stopped:
-        console().print(f"Stopped: {', '.join(stopped)}. The data is kept; `recfleet up` resumes.")
+        console().print(f"Stopped {', '.join(stopped)}. The data is kept; `recfleet up` resumes.")
     else:
         console().print("Nothing was running.")
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show every service: whether it runs, its address, pid, memory and log.
+    """Show each service's state, address, pid, memory and log.
 
-    Exits with 1 when one of them does not run.
+    Exit code 1: some service is not running.
     """
     from recfleet import local
 

@@ -1,4 +1,4 @@
-"""``recfleet tenant``: who the tenants are and how they fare."""
+"""``recfleet tenant``: the tenants, their modes and policies, and how they do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from recfleet.cli._selection import (
 from recfleet.errors import BadInputError
 
 tenant = typer.Typer(
-    help="The tenants: one tenant's story, their modes and policies.",
+    help="See the tenants, and change their modes and policies.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 @tenant.command("list")
 def list_command(as_json: AsJson = False) -> None:
-    """Every tenant: mode, last outcome, what it is served."""
+    """List the tenants with mode and last outcome."""
     from recfleet.database import connect
     from recfleet.fleet import fleet_tenants
 
@@ -51,7 +51,7 @@ def list_command(as_json: AsJson = False) -> None:
         rows,
         ["tenant", "mode", "outcome", "night", "served_by", "version", "customers", "live_as_of"],
         right=frozenset({"version", "customers"}),
-        empty="There is no tenant yet: `recfleet ingest FILE` or `recfleet seed` brings some.",
+        empty="There is no tenant yet; add some with `recfleet ingest FILE` or `recfleet seed`.",
     )
 
 
@@ -59,7 +59,7 @@ _SHOWN_NAMES = 3
 
 _SECTIONS = {
     "data": ("Data", "No interactions."),
-    "models": ("Models", "No model yet: it is served popularity."),
+    "models": ("Models", "No model yet: the tenant is served popularity."),
     "live": ("Live release", "Nothing is live."),
     "nights": ("Nights", "No night yet."),
     "promotions": ("Promotions", "No promotion yet."),
@@ -72,7 +72,10 @@ def show_command(
     tenant_id: Annotated[str, typer.Argument(metavar="TENANT", help="Its id.")],
     as_json: AsJson = False,
 ) -> None:
-    """One tenant: data, models, live release, nights, promotions, failed expectations."""
+    """Show everything about one tenant.
+
+    This is its data, models, live release, nights, promotions and failed expectations.
+    """
     from recfleet.database import connect
     from recfleet.fleet import tenant_story
     from recfleet.tenants import get_tenant
@@ -104,7 +107,7 @@ def set_mode_command(
     words: Annotated[
         list[str],
         typer.Argument(
-            metavar="[TENANT]... MODE", help="Ids of tenants and, last, on, frozen or off."
+            metavar="[TENANT]... MODE", help="Ids of tenants, and last the mode: on, frozen or off."
         ),
     ],
     *,
@@ -114,13 +117,13 @@ def set_mode_command(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Switch tenants on, off, or to their pinned champion; for a reason.
+    """Switch tenants on or off, or freeze their champion.
 
-    on: trained and judged every night. frozen: neither trained nor promoted; its lists still follow
-    the customers' purchases and the catalogue. off: nothing is computed and, from this very moment,
-    nothing shown. Back from off, a tenant shows its last lists when they are recent
-    (RECFLEET_REVIVE_DAYS), else lists that are made at once: the pinned champion's, or popular
-    products until its next night.
+    on: trained and judged every night. frozen: neither trained nor promoted; the lists still follow
+    the customers' purchases and the catalogue. off: nothing is computed and, from this moment on,
+    nothing is shown. Back from off, a tenant shows its last lists if they are recent
+    (RECFLEET_REVIVE_DAYS); otherwise lists are made at once, from the frozen champion or, until the
+    next night, from popular products.
 
     For instance: recfleet tenant set-mode germany france frozen --reason "broken feed"
     """
@@ -132,7 +135,7 @@ def set_mode_command(
     modes: dict[str, Mode] = {mode: mode for mode in get_args(Mode)}
     if last not in modes:
         raise BadInputError(
-            f"{last!r} is no mode: say on, frozen or off after the tenants, such as "
+            f"{last!r} is no mode. Write on, frozen or off after the tenants, such as "
             "`recfleet tenant set-mode germany off --reason 'left us'`."
         )
     mode = modes[last]
@@ -153,7 +156,7 @@ def set_command(
         list[str] | None,
         typer.Argument(
             metavar="[TENANT]... [KEY=VALUE]...",
-            help="Ids of tenants, and what their policy is to say.",
+            help="Ids of tenants, and the new values of their policy.",
             show_default=False,
         ),
     ] = None,
@@ -161,7 +164,7 @@ def set_command(
     unset: Annotated[
         list[str] | None,
         typer.Option(
-            "--unset", metavar="KEY", help="Back to what the fleet has.", show_default=False
+            "--unset", metavar="KEY", help="Go back to the fleet's value.", show_default=False
         ),
     ] = None,
     reason: Reason = "",
@@ -170,11 +173,11 @@ def set_command(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Change tenants' policies from the next night on; for a reason.
+    """Change tenants' policies from the next night on.
 
     KEY=VALUE sets a field, such as recipe.factors=64 or approval=every; KEY= and --unset KEY go
-    back to what the fleet has. A list is written a,b or as JSON; KEY+=a,b adds to it and KEY-=a
-    takes from it. `recfleet tenant policy` shows all keys with what they mean and may be.
+    back to the fleet's value. Write a list as a,b or as JSON; KEY+=a,b adds to it and KEY-=a
+    removes from it. `recfleet tenant policy` shows all keys with their meanings and allowed values.
 
     For instance: recfleet tenant set germany excluded_products+=22423 --reason "recalled"
     """
@@ -207,10 +210,11 @@ def policy_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The policy in force: every field, where its value comes from, what it means and may be.
+    """Show the policy in force.
 
-    From is tenant where the tenant has it as its own (`recfleet tenant set`), fleet where
-    policy.toml says otherwise than the default, and default elsewhere.
+    Each field has its value, its source, its meaning and its allowed values. The column from says
+    tenant for the tenant's own values (`recfleet tenant set`), fleet for values of policy.toml that
+    differ from the default, and default otherwise.
     """
     from recfleet.database import connect
     from recfleet.operations import explain_policy
