@@ -1,6 +1,6 @@
-"""Approvals: one question a night to the people in front of Airflow, and what they answer.
+"""Approvals: ask the people in Airflow one question a night, and carry out their answer.
 
-This file says what follows what, and calls the package; nothing heavy is imported until a task
+This file sets the order of the tasks and calls the package; nothing heavy is imported until a task
 does its work.
 """
 
@@ -18,19 +18,21 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 DOCUMENTATION = """
 ### Changes of champion that wait for a person
 
-`nightly_fleet` triggers this where a tenant's policy asks for a person, or where so many champions
-would change at once that a broken feed is likelier than progress. The task **ask** waits, without a
-worker, for somebody to answer under *Required Actions*; **carry_out** then does what was answered,
-in the name of the one who did.
+`nightly_fleet` triggers this DAG when a tenant's policy asks for a person, or when so many
+champions would change at once that a broken feed is likelier than progress. The task **ask** waits,
+without a worker, for an answer under *Required Actions*. **carry_out** then carries out the answer
+in the name of the person who gave it.
 
-- **Approve all** puts every new model in force, with its lists, at once.
-- **Approve the named, reject the rest**: name them under `tenants`, by their ids.
-- **Reject all** leaves every tenant as it is. So does waiting for `RECFLEET_APPROVAL_HOURS`.
+- **Approve all** puts every new model and its lists in force at once.
+- **Approve the named, reject the rest** approves the tenants whose ids you give under `tenants`.
+- **Reject all** leaves every tenant as it is. So does no answer for `RECFLEET_APPROVAL_HOURS`.
 
-`recfleet approvals` and the page *Approvals* do the same. What was answered there no longer waits;
-a question of which nothing waits any more stays until it is answered, which changes nothing then,
-or until its time is over.
-Triggered by hand, it asks about one `night` (number, as-of date or run id), or about all that wait.
+`recfleet approvals` and the page *Approvals* do the same. Requests answered there no longer wait.
+If none of a question's requests waits any more, the question stays until somebody answers it, which
+changes nothing, or until its time is over.
+
+Triggered by hand, the DAG asks about one `night` (number, as-of date or run id), or about all
+waiting requests.
 """
 
 APPROVE_ALL = "Approve all"
@@ -49,7 +51,7 @@ PUT = "ti.xcom_pull(task_ids='put_question')"
 
 @task
 def put_question(params: dict[str, Any] | None = None) -> dict[str, Any]:
-    """List what waits."""
+    """List the waiting requests."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.operations import put_question as put
@@ -62,7 +64,7 @@ def put_question(params: dict[str, Any] | None = None) -> dict[str, Any]:
     except RecfleetError as error:
         raise AirflowFailException(str(error)) from None
     if question is None:
-        raise AirflowSkipException("nothing waits for a person any more")
+        raise AirflowSkipException("no request is waiting any more")
     return {
         "approval_ids": question.approval_ids,
         "subject": question.subject,
@@ -72,7 +74,7 @@ def put_question(params: dict[str, Any] | None = None) -> dict[str, Any]:
 
 @task
 def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
-    """Do what was answered, in the name of who answered."""
+    """Carry out the answer, in the name of the person who gave it."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.operations import carry_out as do
@@ -83,7 +85,7 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     user, given = answered["responded_by_user"], answered["params_input"] or {}
     with closing(connect(purpose="recfleet approvals")) as connection:
         if user is None:
-            return f"nobody answered in time: {expire_requests(connection)} requests have expired"
+            return f"Nobody answered in time: {expire_requests(connection)} requests have expired"
         try:
             done = do(
                 connection,
@@ -101,16 +103,17 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     print(*[changed.sentence for changed in done.changed], sep="\n")
     if done.refused:
         raise AirflowFailException(
-            f"{len(done.refused)} could not be answered: " + " ".join(done.refused.values())
+            f"{len(done.refused)} requests could not be answered: "
+            + " ".join(done.refused.values())
         )
     if not done.done:
-        raise AirflowSkipException(f"Nothing waits any more: {told}.")
+        raise AirflowSkipException(f"No request is waiting any more: {told}.")
     return told
 
 
 @dag(
     dag_display_name="fleet_approvals",
-    description="Ask people about the changes of champion that wait for them",
+    description="Ask people about waiting changes of champion",
     doc_md=DOCUMENTATION,
     schedule=None,
     catchup=False,
@@ -121,12 +124,12 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
         "night": Param(
             None,
             type=["null", "string"],
-            description="Only what waits of this night: its number, as-of date or run id.",
+            description="Only requests of this night: its number, as-of date or run id.",
         ),
     },
 )
 def fleet_approvals() -> None:
-    """Say what follows what."""
+    """Set the order of the tasks."""
     question: Any = put_question()
     ask = HITLOperator(
         task_id="ask",
@@ -140,9 +143,9 @@ def fleet_approvals() -> None:
                 [],
                 type=["null", "array"],
                 items={"type": "string"},
-                description="Ids of the tenants to approve, one a line, where only some are.",
+                description="To approve only some: ids of the tenants, one per line.",
             ),
-            "reason": Param("", type="string", description="Why; the audit keeps it."),
+            "reason": Param("", type="string", description="The reason; the audit keeps it."),
         },
     )
     question >> ask

@@ -1,6 +1,6 @@
-"""Housekeeping: take away what is past retention, every day and long after the night.
+"""Housekeeping: delete what is past retention, every day, long after the night.
 
-This file says what follows what, and calls the package; nothing heavy is imported until a task
+This file sets the order of the tasks and calls the package; nothing heavy is imported until a task
 does its work.
 """
 
@@ -13,16 +13,16 @@ from airflow.sdk import CronTriggerTimetable, chain, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
 DOCUMENTATION = """
-### What is past retention goes
+### Delete what is past retention
 
-**lists** drops the partitions of old nights' recommendations, **models** deletes old versions and
-runs in MLflow with their files, **records** deletes old rows of the ledger and of data quality,
-**files** sweeps up what killed processes have left. What is live, champion or previous stays,
-however old it is, and so do the history of promotions and all that tenants brought. **summary**
-returns the day in words.
+**lists** drops the partitions of old nights' recommendations. **models** deletes old versions and
+runs in MLflow with their files. **records** deletes old rows of the ledger and of data quality.
+**files** deletes what killed processes left behind. What is live, champion or previous stays,
+however old it is; so do the history of promotions and the tenants' own data. **summary** returns
+the day in words.
 
-It may run beside a night, be killed and be tried again. `recfleet housekeeping --dry-run` says
-beforehand what would go.
+The DAG may run beside a night, be killed and be retried. `recfleet housekeeping --dry-run` shows
+what it would delete.
 """
 
 RETRIES: dict[str, Any] = {
@@ -44,7 +44,7 @@ def _keep_house(part: str) -> str:
     except InfrastructureError:
         raise
     except RecfleetError as error:
-        # A setting that a person must mend; another try would find it as it is.
+        # A person must fix this setting; another try would find it unchanged.
         raise AirflowFailException(str(error)) from None
     print(sentence)
     return sentence
@@ -70,13 +70,13 @@ def records() -> str:
 
 @task
 def files() -> str:
-    """Sweep up files that nobody refers to."""
+    """Delete files without a run."""
     return _keep_house("files")
 
 
 @task
 def summary(sentences: list[str]) -> str:
-    """Say in one place what was done."""
+    """Sum up the day in one place."""
     text = "\n".join(sentences)
     print(text)
     return text
@@ -84,7 +84,7 @@ def summary(sentences: list[str]) -> str:
 
 @dag(
     dag_display_name="fleet_housekeeping",
-    description="Drop lists, runs, versions and records that are past retention",
+    description="Delete lists, runs, versions and records past retention",
     doc_md=DOCUMENTATION,
     # Noon: a night that was planned at midnight has long been closed.
     schedule=CronTriggerTimetable("0 12 * * *", timezone="UTC", run_immediately=LATENESS),
@@ -94,7 +94,7 @@ def summary(sentences: list[str]) -> str:
     tags=["recfleet"],
 )
 def fleet_housekeeping() -> None:
-    """Say what follows what."""
+    """Set the order of the tasks."""
     done: list[Any] = [lists(), models(), records(), files()]
     chain(*done)
     summary(done)

@@ -1,6 +1,6 @@
 """The night: retrain, judge and publish every tenant's recommender.
 
-This file says what follows what, and calls the package; nothing heavy is imported until a task
+This file sets the order of the tasks and calls the package; nothing heavy is imported until a task
 does its work.
 """
 
@@ -17,22 +17,22 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 DOCUMENTATION = """
 ### A night of the fleet
 
-**plan** chooses the tenants and packs them into shards. Each shard is **validated** (a tenant whose
-data fails a critical expectation is quarantined and keeps its last release), **trained** and
-**judged** against its champion. **decide** sees all verdicts before anything is changed.
-**publish** promotes, makes the lists, checks them and switches each tenant to them. **close** sums
-up, and fails the run only when more tenants failed than is tolerated. **document_quality** renders
-Great Expectations' Data Docs once for the night.
+**plan** chooses the tenants and packs them into shards. **validate** checks each shard's data and
+quarantines tenants that fail a critical expectation; they keep their last release.
+**train_and_judge** trains challengers and judges them against the champions. **decide** sees all
+verdicts before anything changes. **publish** promotes, makes the lists, checks them and puts them
+live. **close** sums up, and fails the run only when more tenants failed than is tolerated.
+**document_quality** renders Great Expectations' Data Docs once for the night.
 
-A run may be triggered with a conf:
+You may trigger a run with a conf:
 
-- `as_of`: a date or time; the night sees nothing later. By default the time of the run.
-- `tenants`: a list of tenant ids. By default all that are not off and have something new.
+- `as_of`: a date or time; the night uses no later data. By default the time of the run.
+- `tenants`: a list of tenant ids. By default all tenants with new data that are not off.
 
-How far each tenant came, and why, is in the ledger: `recfleet night show`.
+The ledger has how far each tenant came, and why: `recfleet night show`.
 """
 
-# A task that lost a service for a while goes on where it stopped.
+# A task that lost a service for a while continues where it stopped.
 RETRY_DELAY = timedelta(seconds=float(os.environ.get("RECFLEET_RETRY_SECONDS") or 20))
 RETRIES: dict[str, Any] = {
     "retries": int(os.environ.get("RECFLEET_TASK_RETRIES") or 5),
@@ -66,7 +66,7 @@ def _run_shard(stage: str, shard: int) -> None:
     except InfrastructureError:
         raise
     except RecfleetError as error:
-        # A setting or a suite that a person must mend; another try would find it as it is.
+        # A person must fix this setting or suite; another try would find it unchanged.
         raise AirflowFailException(str(error)) from None
 
 
@@ -106,7 +106,7 @@ def shard_night(shard: int) -> None:
 
 @task(trigger_rule="all_done")
 def decide() -> None:
-    """See all verdicts before anything is changed."""
+    """See all verdicts before anything changes."""
     from recfleet.fleet import decide_night
 
     context: Any = get_current_context()
@@ -118,7 +118,7 @@ def decide() -> None:
 
 @task(map_index_template="{{ shard_name }}")
 def publish(shard: int) -> None:
-    """Promote, make the lists, check them, switch."""
+    """Promote, make the lists, check them, put them live."""
     _run_shard("publish", shard)
 
 
@@ -134,8 +134,8 @@ def ask_people() -> None:
     run_id = context["dag_run"].run_id
     with closing(connect(purpose="recfleet approvals")) as connection:
         if not count_waiting(connection, run_id):
-            raise AirflowSkipException("nobody waits for approval")
-    # What the operator for it raises; importing that takes every task of the night half a second.
+            raise AirflowSkipException("no request is waiting")
+    # Airflow's operator raises this too, but importing it costs every task of the night 0.5 s.
     raise DagRunTriggerException(
         trigger_dag_id="fleet_approvals",
         dag_run_id=f"asked_by__{run_id}",
@@ -164,7 +164,7 @@ def close() -> None:
         raise AirflowFailException(
             f"{summary.failed_share:.1%} of the tenants failed, more than the "
             f"{summary.tolerated_failures:.1%} that is tolerated. {summary.sentence()}. "
-            "What was published stays."
+            "Published lists stay."
         )
 
 
@@ -182,7 +182,7 @@ def document_quality() -> None:
     except InfrastructureError:
         raise
     except RecfleetError as error:
-        # A suite that a person must mend; another try would find it as it is.
+        # A person must fix this suite; another try would find it unchanged.
         raise AirflowFailException(str(error)) from None
     print(f"{pages} page{'' if pages == 1 else 's'}")
 
@@ -191,8 +191,8 @@ def document_quality() -> None:
     dag_display_name="nightly_fleet",
     description="Retrain, judge and publish every tenant's recommender",
     doc_md=DOCUMENTATION,
-    # The first night of a DAG that was just switched on is the coming one: neither a start date
-    # nor the last midnight may start one at once. A scheduler that is late by minutes still runs.
+    # After the DAG is switched on, its first night is the coming one: no start date and no past
+    # midnight may start one at once. A scheduler that is late by minutes still runs its night.
     schedule=CronTriggerTimetable("0 0 * * *", timezone="UTC", run_immediately=LATENESS),
     catchup=False,
     max_active_runs=1,
@@ -200,15 +200,15 @@ def document_quality() -> None:
     tags=["recfleet"],
     params={
         "as_of": Param(
-            None, type=["null", "string"], description="The night sees nothing later than this."
+            None, type=["null", "string"], description="The night uses no data after this."
         ),
         "tenants": Param(
-            None, type=["null", "array"], description="Only these tenants, by their ids."
+            None, type=["null", "array"], description="Only the tenants with these ids."
         ),
     },
 )
 def nightly_fleet() -> None:
-    """Say what follows what."""
+    """Set the order of the tasks."""
     shards = plan()
     decided = decide()
     published = publish.expand(shard=shards)

@@ -1,6 +1,6 @@
 """Run nights of the past again, for some tenants.
 
-This file says what follows what, and calls the package; nothing heavy is imported until a task
+This file sets the order of the tasks and calls the package; nothing heavy is imported until a task
 does its work.
 """
 
@@ -15,28 +15,28 @@ from airflow.sdk import Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 DOCUMENTATION = """
-### Nights of the past, run again
+### Run nights of the past again
 
-**plan** writes a night for each date and packs the tenants into shards. Each shard is **replayed**
-through the nights in order: validated, trained, judged and published, seeing only what was known
-then: interactions up to the date, and the champion of that time. Its releases are written and not
-switched to; champions and live lists stay. **decide** and **publish** have something to do only
-with `promote`: then the last night is as tonight's would be. **close** sums up.
+**plan** writes a night for each date and packs the tenants into shards. **replay** takes a shard
+through the nights in order: it validates, trains, judges and publishes with the data known then,
+which are the interactions up to the date and the champion of that time. The releases do not go
+live; champions and live lists stay. **decide** and **publish** work only with `promote`: then the
+last night works like tonight's. **close** sums up.
 
 The conf of a run:
 
-- `tenants`: a list of tenant ids. Who is off is left out; who is frozen is not retrained.
-- `from`, `to`: dates (their midnight) or times, in UTC unless they say otherwise.
+- `tenants`: a list of tenant ids. Tenants that are off are left out; frozen ones are not retrained.
+- `from`, `to`: dates (their midnight) or times, in UTC unless they have an offset.
 - `step`: days from one night to the next; by default 1.
-- `promote`: whether the last night's verdict is carried out.
-- `force`: whether nights are run again that an earlier backfill has run from the same data.
-- `reason`: why, for the audit. `actor`: who, where it is not whoever triggered the run.
+- `promote`: carry out the last night's verdict.
+- `force`: also run nights that an earlier backfill has run from the same data.
+- `reason`: the reason, for the audit. `actor`: the person, if another person triggered the run.
 
-One backfill runs at a time, the others queue; the fleet's nights are neither cleared nor disturbed.
-How far each tenant came is in the ledger: `recfleet night list --kind backfill`.
+One backfill runs at a time, the others queue. The fleet's nights are neither cleared nor disturbed.
+The ledger has how far each tenant came: `recfleet night list --kind backfill`.
 """
 
-# A task that lost a service for a while goes on where it stopped.
+# A task that lost a service for a while continues where it stopped.
 RETRY_DELAY = timedelta(seconds=float(os.environ.get("RECFLEET_RETRY_SECONDS") or 20))
 RETRIES: dict[str, Any] = {
     "retries": int(os.environ.get("RECFLEET_TASK_RETRIES") or 5),
@@ -47,7 +47,7 @@ RETRIES: dict[str, Any] = {
 
 
 def _or_fail(work: Callable[[], Any]) -> Any:
-    """Do it; what a person must mend fails at once, for another try would find it as it is."""
+    """Do the work; if a person must fix something, fail at once, because a retry would not help."""
     from recfleet.errors import InfrastructureError, RecfleetError
 
     try:
@@ -95,7 +95,7 @@ def replay(shard: int) -> None:
 
 @task(trigger_rule="all_done")
 def decide() -> list[int]:
-    """See all verdicts of the night that may promote, before anything is changed."""
+    """See all verdicts of the night that may promote, before anything changes."""
     from recfleet.operations import decide_backfill
 
     context: Any = get_current_context()
@@ -151,22 +151,22 @@ def close(shards: list[int] | None) -> str:
     default_args=RETRIES,
     tags=["recfleet"],
     params={
-        "tenants": Param(None, type=["null", "array"], description="Whose nights, by their ids."),
+        "tenants": Param(None, type=["null", "array"], description="Ids of the tenants."),
         "from": Param(None, type=["null", "string"], description="The first night's date."),
-        "to": Param(None, type=["null", "string"], description="No night is later than this."),
+        "to": Param(None, type=["null", "string"], description="The latest date of a night."),
         "step": Param(None, type=["null", "integer"], description="Days from night to night."),
         "promote": Param(
             False, type=["null", "boolean"], description="Carry out the last night's verdict."
         ),
         "force": Param(
-            False, type=["null", "boolean"], description="Run again also what has been run."
+            False, type=["null", "boolean"], description="Also run nights that have run before."
         ),
-        "actor": Param(None, type=["null", "string"], description="Who asks for it."),
-        "reason": Param(None, type=["null", "string"], description="Why, for the audit."),
+        "actor": Param(None, type=["null", "string"], description="The person who asks for it."),
+        "reason": Param(None, type=["null", "string"], description="The reason, for the audit."),
     },
 )
 def tenant_backfill() -> None:
-    """Say what follows what."""
+    """Set the order of the tasks."""
     shards: Any = plan()
     decided = decide()
     replay.expand(shard=shards) >> decided

@@ -1,6 +1,6 @@
 """Rollback: put tenants' earlier models back in force.
 
-This file says what follows what, and calls the package; nothing heavy is imported until a task
+This file sets the order of the tasks and calls the package; nothing heavy is imported until a task
 does its work.
 """
 
@@ -15,19 +15,20 @@ from airflow.sdk.exceptions import AirflowFailException
 DOCUMENTATION = """
 ### Roll tenants back
 
-Puts an earlier model of each named tenant back in force, with its lists: those that are kept are
-live at once, others are made at once. The same as `recfleet rollback`. Each tenant's trouble is its
-own: the run fails at the end when some could not be rolled back, and the log says who and why.
+This puts an earlier model of each named tenant back in force, with its lists: kept lists go live
+unchanged, others are made at once. It does the same as `recfleet rollback`. If some tenants cannot
+be rolled back, the others are all the same; the run then fails at the end, and the log says which
+tenants and why.
 
 - `tenants`: a list of tenant ids.
-- `to_version`: of their models; by default each one's version before the champion.
-- `reason`: why; the audit keeps it, with the name of who triggered the run.
+- `to_version`: a version of their models; by default each one's version before the champion.
+- `reason`: the reason; the audit keeps it, with the name of the person who triggered the run.
 """
 
 
 @task
 def roll_back() -> str:
-    """Roll back one tenant after the other."""
+    """Roll back the tenants one by one."""
     from recfleet.database import connect
     from recfleet.errors import RecfleetError
     from recfleet.operations import change_all, choose_tenants, rollback_to
@@ -45,7 +46,7 @@ def roll_back() -> str:
                 reason=given["reason"],
             )
     except RecfleetError as error:
-        # A person looks on: what was done is told, and the rest is for them to ask for again.
+        # No retry: a person is watching, sees what was done, and can ask for the rest again.
         raise AirflowFailException(str(error)) from None
     print(*[result.sentence for result in results], sep="\n")
     failed = [result.sentence for result in results if result.status == "failed"]
@@ -69,19 +70,21 @@ def roll_back() -> str:
             type="array",
             items={"type": "string"},
             minItems=1,
-            description="Ids of the tenants, one a line.",
+            description="Ids of the tenants, one per line.",
         ),
         "to_version": Param(
             None,
             type=["null", "integer"],
             minimum=1,
-            description="Version of their models. By default the one before the champion.",
+            description="Version of their models; by default the one before the champion.",
         ),
-        "reason": Param("", type="string", minLength=1, description="Why; the audit keeps it."),
+        "reason": Param(
+            "", type="string", minLength=1, description="The reason; the audit keeps it."
+        ),
     },
 )
 def tenant_rollback() -> None:
-    """Say what follows what."""
+    """Set the order of the tasks."""
     roll_back()
 
 

@@ -1,6 +1,6 @@
-"""Modes and policies: switch tenants on, off or to their pinned champion, and set their policies.
+"""Modes and policies: switch tenants on or off, freeze their champion, and set their policies.
 
-This file says what follows what, and calls the package; nothing heavy is imported until a task
+This file sets the order of the tasks and calls the package; nothing heavy is imported until a task
 does its work.
 """
 
@@ -16,20 +16,20 @@ from airflow.sdk.exceptions import AirflowFailException
 MODE = """
 ### Switch tenants to a mode
 
-**on**: trained and published every night. **frozen**: the champion is pinned; nothing is trained or
-promoted, and the lists follow new purchases. **off**: nothing is computed, and nothing is shown
-from the moment of the switch. The same as `recfleet tenant set-mode`. Who triggered the run is in
-the audit, with the reason.
+**on**: trained and published every night. **frozen**: nothing is trained or promoted; the champion
+stays, and the lists follow new purchases. **off**: nothing is computed and, from the moment of the
+switch, nothing is shown. This does the same as `recfleet tenant set-mode`. The audit keeps the
+reason and the name of the person who triggered the run.
 """
 
 POLICY = """
 ### Set tenants' policies
 
 Each of `changes` is `key=value`, as in `recfleet tenant set`: `recipe.factors=64`,
-`approval=every`, `excluded_products+=P1,P2`; `key=` goes back to what the fleet has. All that is
-wrong is said at once, and then nothing is changed. They take effect with the next night that is
-planned. Who triggered the run is in the audit, with the reason. `recfleet tenant policy` lists the
-keys.
+`approval=every`, `excluded_products+=P1,P2`; `key=` goes back to the fleet's value. If something is
+wrong, the run lists every error and changes nothing. Changes take effect with the next night that
+is planned. The audit keeps the reason and the name of the person who triggered the run.
+`recfleet tenant policy` lists the keys.
 """
 
 TENANTS: dict[str, Param] = {
@@ -37,21 +37,21 @@ TENANTS: dict[str, Param] = {
         [],
         type="array",
         items={"type": "string"},
-        description="Ids of the tenants, one a line.",
+        description="Ids of the tenants, one per line.",
     ),
     "where": Param(
         [],
         type="array",
         items={"type": "string"},
-        description="Or only those of whom all of this is true, one a line: mode=frozen, "
+        description="Only tenants for which all of these hold, one per line: mode=frozen, "
         "outcome=failed.",
     ),
 }
-REASON = Param("", type="string", minLength=1, description="Why; the audit keeps it.")
+REASON = Param("", type="string", minLength=1, description="The reason; the audit keeps it.")
 
 
 def _carry_out(operate: Callable[..., list[Any]]) -> None:
-    """Do it with the tenants that the run names, and tell what was done with each."""
+    """Do it with the tenants that the run names, and log what was done with each."""
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.operations import choose_tenants, parse_condition
@@ -67,7 +67,7 @@ def _carry_out(operate: Callable[..., list[Any]]) -> None:
     except InfrastructureError:
         raise
     except RecfleetError as error:
-        # Another try would find the request as it is.
+        # Another try would find the request unchanged.
         raise AirflowFailException(str(error)) from None
     print(*[result.sentence for result in results] or ["No tenant fits."], sep="\n")
     failed = [result.sentence for result in results if result.status == "failed"]
@@ -109,17 +109,17 @@ BY_HAND: dict[str, Any] = {
 
 @dag(
     dag_display_name="tenant_mode",
-    description="Switch tenants on, off or to their pinned champion",
+    description="Switch tenants on or off, or freeze their champion",
     doc_md=MODE,
     params={
         **TENANTS,
-        "mode": Param("frozen", enum=["on", "frozen", "off"], description="What they are to be."),
+        "mode": Param("frozen", enum=["on", "frozen", "off"], description="Their new mode."),
         "reason": REASON,
     },
     **BY_HAND,
 )
 def tenant_mode() -> None:
-    """Say what follows what."""
+    """Set the order of the tasks."""
     set_mode()
 
 
@@ -134,14 +134,14 @@ def tenant_mode() -> None:
             type="array",
             items={"type": "string"},
             minItems=1,
-            description="What is to be different, one a line: approval=every.",
+            description="New values, one per line: approval=every.",
         ),
         "reason": REASON,
     },
     **BY_HAND,
 )
 def tenant_policy() -> None:
-    """Say what follows what."""
+    """Set the order of the tasks."""
     set_policy()
 
 

@@ -1,4 +1,4 @@
-"""What the Airflow UI gains: a way to the models in MLflow."""
+"""A link in Airflow's navigation to the models in MLflow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _views() -> list[dict[str, Any]]:
     try:
         address = link_settings().mlflow_url
     except ConfigurationError:
-        # Airflow commands that have nothing to do with recfleet go on without it.
+        # Airflow commands unrelated to recfleet work without the link.
         return []
     return [{"name": "MLflow", "href": f"{address}/#/models", "destination": "nav"}]
 

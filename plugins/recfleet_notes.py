@@ -1,4 +1,4 @@
-"""What Airflow's grid says of a run that has ended: its summary, as the run's note."""
+"""A note in Airflow's grid on each run that has ended: the run's summary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class RunNotes:
-    """Told by the scheduler when a run has ended; a note is a kindness and never trouble."""
+    """The scheduler calls this when a run has ended; a note that fails never fails the run."""
 
     @hookimpl
     def on_dag_run_success(self, dag_run: DagRun, msg: str) -> None:  # noqa: ARG002
@@ -34,12 +34,12 @@ class RunNotes:
 
 
 def _note(dag_run: DagRun) -> None:
-    # The scheduler commits what its own session holds; another would wait for the scheduler's lock
-    # on the run. A run without a session is a test's.
+    # The scheduler commits what its own session holds; another session would wait for its lock on
+    # the run. Only tests have runs without a session.
     if dag_run.dag_id not in _SENTENCES or object_session(dag_run) is None:
         return
     if dag_run.note:
-        return  # What a person wrote stays.
+        return  # Keep a person's note.
     try:
         from recfleet.database import connect
 

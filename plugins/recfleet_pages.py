@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class ThisAirflow:
-    """What the pages need of the API server that they are part of."""
+    """What the pages need from the API server they run in."""
 
     @property
     def secret(self) -> str:
-        """What Airflow signs its own sessions with."""
+        """The key with which Airflow signs its own sessions."""
         return str(conf.get_mandatory_value("api", "secret_key"))
 
     async def visitor(self, request: Request) -> Visitor | None:
-        """Who is logged in, by token or by cookie, as for Airflow's own pages."""
+        """The person logged in by token or cookie, as for Airflow's own pages."""
         from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
         from fastapi import HTTPException
 
@@ -41,13 +41,13 @@ class ThisAirflow:
         )
 
     def login_address(self, back_to: str) -> str:
-        """Airflow's login, which leads back."""
+        """Address of Airflow's login, which returns to the page."""
         from airflow.api_fastapi.app import get_auth_manager
 
         return str(get_auth_manager().get_url_login(next_url=back_to))
 
     def trigger(self, dag_id: str, run_conf: Mapping[str, Any], by: Visitor) -> str:
-        """Start a run, as from Airflow's own page."""
+        """Start a run, as Airflow's own page does."""
         from airflow.api.common.trigger_dag import trigger_dag
         from airflow.sdk.exceptions import AirflowException
         from airflow.utils.types import DagRunTriggeredByType
@@ -82,7 +82,7 @@ def _may(user: BaseUser, dag_id: str, method: Literal["GET", "POST"]) -> bool:
     return bool(allowed)
 
 
-# A shop, on a ground of its own: the navigation is light, dark, or blue where one is.
+# A shop with its own background: the navigation may be light, dark or, for the open page, blue.
 _ICON = (
     "data:image/svg+xml,"
     "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' "

@@ -1,10 +1,10 @@
-"""Where the services are and how a night runs: read from the environment, nowhere else.
+"""The addresses of the services and how a night runs, read only from the environment.
 
-Every field is an environment variable with the prefix ``RECFLEET_``. On one machine
-``recfleet up`` writes them to ``<home>/stack.env``, which is read when a variable is not set.
+Every field is an environment variable with the prefix ``RECFLEET_``. On one machine,
+``recfleet up`` writes them to ``<home>/stack.env``, which is read for variables that are not set.
 
 The variables are grouped by role, and each role is read when it is needed: a process that only
-reads lists needs the database's variable, and no address that MLflow is written at.
+reads lists needs the database's variable, but no write address of MLflow.
 """
 
 from __future__ import annotations
@@ -39,97 +39,99 @@ class RegistrySettings(_Role):
     """Where models are written and read."""
 
     mlflow_store_url: str
-    """MLflow's own database, which workers write to directly: another one than recfleet's."""
+    """MLflow's own database; workers write to it directly. It is not recfleet's database."""
 
     artifact_root: str
-    """Where models' arrays are kept: ``file:///…`` on one machine, ``s3://bucket/prefix``."""
+    """Place of the models' arrays: ``file:///…`` on one machine, or ``s3://bucket/prefix``."""
 
     artifact_endpoint_url: str | None = None
     """Address of an S3-compatible store; unset for S3 itself and for files."""
 
 
 class LinkSettings(_Role):
-    """Where pages are that recfleet's own link to."""
+    """Addresses that recfleet's pages link to."""
 
     mlflow_url: str
     """Address of the MLflow pages, for people."""
 
 
 class AirflowSettings(_Role):
-    """Where Airflow is, and who the command line is there."""
+    """Airflow's address, and the command line's login."""
 
     airflow_url: str
     """Address of Airflow's API server and pages."""
 
     airflow_username: str = "admin"
-    """Who the command line is towards Airflow."""
+    """The command line's user in Airflow."""
 
     airflow_password: str = Field(default="", repr=False)
-    """That person's password."""
+    """That user's password."""
 
 
 class NightSettings(_Role):
     """How a night runs, whatever the tenant."""
 
     workers: int = Field(default=2, ge=1)
-    """Shard tasks that can run at once; shards are cut to suit."""
+    """Shard tasks that can run at once; it decides the number of shards."""
 
     shards_per_worker: int = Field(default=4, ge=1)
-    """At most this many shards a worker, so that a slow one is evened out."""
+    """Most shards per worker; several shards even out a slow one."""
 
     tolerated_failures: float = Field(default=0.02, ge=0, le=1)
-    """Share of a night's tenants that may fail before the night's run fails."""
+    """Share of a night's tenants that may fail. With more, the night's run fails."""
 
     tenant_memory_mb: int = Field(default=4096, ge=256)
-    """Megabytes that a shard's process may allocate; a tenant that asks for more fails alone."""
+    """Megabytes that a shard's process may allocate; a tenant that needs more fails alone."""
 
     task_retries: int = Field(default=5, ge=0)
-    """How often Airflow tries a task again that lost a service; read by ``dags/`` itself."""
+    """How often Airflow retries a task when a service is away; ``dags/`` reads it itself."""
 
     retry_seconds: float = Field(default=20, gt=0)
-    """Seconds before the first retry, doubled with each, up to fifteen times that; likewise."""
+    """Seconds before the first retry; doubled each time, up to fifteen times that. ``dags/`` reads
+    it itself."""
 
     brake_share: float = Field(default=0.2, ge=0, le=1)
-    """Share of a night's tenants that may change champion before the changes wait for a person."""
+    """Share of a night's tenants that may change champion. With more, the changes wait for a
+    person."""
 
     brake_least: int = Field(default=10, ge=0)
-    """So few changes of champion never wait, whatever their share."""
+    """This many changes of champion never wait, whatever their share."""
 
     approval_hours: float = Field(default=72, gt=0)
-    """Hours after which a change of champion that waits for a person is rejected by itself; read by
-    ``dags/`` too."""
+    """Hours after which a change of champion that waits for a person expires; ``dags/`` reads it
+    too."""
 
 
 class RetentionSettings(_Role):
     """How long things stay."""
 
     keep_lists_days: int = Field(default=7, ge=1)
-    """Days for which a night's lists stay, so that one can go back to them at once."""
+    """Days for which a night's lists are kept, for a rollback at once."""
 
     keep_run_days: int = Field(default=90, ge=1)
-    """Days for which a challenger's run and files stay in MLflow when no version needs them."""
+    """Days for which a challenger's run and files are kept in MLflow when no version needs them."""
 
     keep_versions: int = Field(default=10, ge=0)
-    """Versions of a tenant's model that stay, besides champion, previous and any with an alias."""
+    """Versions kept of a tenant's model, besides champion, previous and those with an alias."""
 
     keep_ledger_days: int = Field(default=400, ge=1)
-    """Days for which a night's rows of the ledger and its releases stay on record."""
+    """Days for which a night's rows of the ledger and its releases are kept."""
 
     keep_quality_days: int = Field(default=90, ge=1)
-    """Days for which a night's data-quality results stay."""
+    """Days for which a night's data-quality results are kept."""
 
     revive_days: float = Field(default=7, ge=0)
-    """Days for which the lists of a tenant that was off are good enough to be shown again."""
+    """Days for which a tenant's old lists may be shown again when it is switched on."""
 
 
 class FileSettings(_Role):
     """Which files stand in for the checkout's."""
 
     suites: Path | None = None
-    """Folder of the expectation suites; unset for ``expectations/`` of the checkout."""
+    """Folder of the expectation suites; by default ``expectations/`` of the checkout."""
 
     policy: Path | None = None
-    """File of the fleet's policy; unset for ``policy.toml`` of the checkout."""
+    """File of the fleet's policy; by default ``policy.toml`` of the checkout."""
 
 
 ROLES: tuple[type[BaseSettings], ...] = (
@@ -206,12 +208,12 @@ def retention_settings() -> RetentionSettings:
 
 @cache
 def file_settings() -> FileSettings:
-    """The files that stand in for the checkout's, read once."""
+    """The files that replace the checkout's, read once."""
     return _read(FileSettings)
 
 
 def forget_settings() -> None:
-    """Have all settings read again when they are next needed; for when the environment changed."""
+    """Read all settings again at their next use, after the environment has changed."""
     for read in (
         database_settings,
         registry_settings,
@@ -232,7 +234,7 @@ def home() -> Path:
 def policy_file() -> Path:
     """The fleet's policy: the configured file, or ``policy.toml`` of the checkout.
 
-    Read again each time: the next night goes by the file that is named then.
+    The setting is read each time, so the next night uses the file named then.
     """
     return _read(FileSettings).policy or Path(__file__).parents[2] / "policy.toml"
 
@@ -260,7 +262,6 @@ def _explain(error: ValidationError) -> str:
     return (
         "recfleet does not know where its services are: "
         + "; ".join(problems)
-        + f". Neither the environment says it nor the file {home() / 'stack.env'}, where "
-        "`recfleet up` writes it: start the services with it, or name the folder of a stack that "
-        "runs in RECFLEET_HOME."
+        + f". Set these variables, or run `recfleet up`, which writes {home() / 'stack.env'}, or "
+        "set RECFLEET_HOME to the folder of a running stack."
     )
