@@ -7,13 +7,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from psycopg2.extras import Json
 
 from recfleet.audit import Head, read_head
 from recfleet.database import Connection, connect, transaction
 from recfleet.fleet.answers import tell_registry
 from recfleet.fleet.intents import mend_intents
-from recfleet.record import FINAL_STATES, expire_requests, get_night
+from recfleet.record import (
+    count_left_out,
+    count_outcomes,
+    end_night,
+    expire_requests,
+    fail_unfinished,
+    get_night,
+    mean_timings,
+    sum_imports,
+    sum_skills,
+)
 from recfleet.settings import night_settings, registry_settings
 
 if TYPE_CHECKING:
@@ -78,9 +87,9 @@ def close_night(run_id: str) -> NightSummary:
     try:
         night = get_night(connection, run_id)
         with transaction(connection):
-            _fail_unfinished(connection, night)
+            fail_unfinished(connection, night)
             summary = _summarize(connection, night)
-            _write(connection, night, summary)
+            end_night(connection, night, _told(summary), failed=summary.failed)
         expire_requests(connection)
         mend_intents(connection, night, registry_settings())
         tell_registry(connection, registry_settings())
@@ -91,41 +100,10 @@ def close_night(run_id: str) -> NightSummary:
         connection.close()
 
 
-def _fail_unfinished(connection: Connection, night: Night) -> None:
-    """Tenants whose shard never came to its end have failed; what they have live stays."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update ledger set outcome = 'failed', "
-            "reason = 'the night ended before this tenant was ' || case state "
-            "when 'planned' then 'validated' when 'judged' then 'published' "
-            "else 'trained and judged' end "
-            "|| ': its shard''s task failed, see the log of the Airflow run', state = 'failed' "
-            "where night_id = %s and state <> all(%s)",
-            (night.night_id, list(FINAL_STATES)),
-        )
-
-
 def _summarize(connection: Connection, night: Night) -> NightSummary:
-    outcomes = dict(
-        _rows(
-            connection,
-            "select outcome, count(*) from ledger where night_id = %(night)s "
-            "group by outcome order by count(*) desc, outcome",
-            night,
-        )
-    )
-    imports = _rows(
-        connection,
-        "select key, count(*), sum(value::numeric)::double precision from shard_run, "
-        "jsonb_each_text(import_seconds) where night_id = %(night)s group by key order by key",
-        night,
-    )
-    parts = _rows(
-        connection,
-        "select key, avg(value::numeric)::double precision from ledger, jsonb_each_text(timings) "
-        "where night_id = %(night)s group by key order by key",
-        night,
-    )
+    outcomes = count_outcomes(connection, night)
+    imports = sum_imports(connection, night)
+    parts = mean_timings(connection, night)
     return NightSummary(
         tenants=sum(outcomes.values()),
         outcomes=outcomes,
@@ -133,65 +111,41 @@ def _summarize(connection: Connection, night: Night) -> NightSummary:
         tolerated_failures=night_settings().tolerated_failures,
         import_seconds={
             library: {"tasks": tasks, "seconds": round(seconds, 2)}
-            for library, tasks, seconds in imports
+            for library, (tasks, seconds) in imports.items()
         },
-        milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts},
-        modes=dict(_rows(connection, "select mode, count(*) from tenant group by mode", night)),
+        milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts.items()},
+        modes=_count_modes(connection),
         skill=_skill(connection, night),
-        left_out=_left_out(connection, night),
+        left_out=count_left_out(connection, night),
         audit_head=read_head(connection),
     )
 
 
+def _count_modes(connection: Connection) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute("select mode, count(*) from roster group by mode")
+        return dict(cursor.fetchall())
+
+
 def _skill(connection: Connection, night: Night) -> dict[str, float] | None:
-    [(judged, better, median)] = _rows(
-        connection,
-        "select count(skill), count(*) filter (where skill > 0), "
-        "percentile_cont(0.5) within group (order by skill) from ledger where night_id = %(night)s",
-        night,
-    )
-    if not judged:
+    judged, better, median = sum_skills(connection, night)
+    if not judged or median is None:
         return None
     return {"judged": judged, "share_better": round(better / judged, 4), "median": round(median, 4)}
 
 
-def _left_out(connection: Connection, night: Night) -> int:
-    [(left_out,)] = _rows(
-        connection,
-        "select (summary ->> 'left_out')::integer from night where night_id = %(night)s",
-        night,
-    )
-    return left_out or 0
-
-
-def _rows(connection: Connection, query: str, night: Night) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, {"night": night.night_id})
-        return cursor.fetchall()
-
-
-def _write(connection: Connection, night: Night, summary: NightSummary) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update night set status = %s, finished_at = clock_timestamp(), summary = %s "
-            "where night_id = %s",
-            (
-                "failed" if summary.failed else "done",
-                Json(
-                    {
-                        "sentence": summary.sentence(),
-                        "tenants": summary.tenants,
-                        "outcomes": summary.outcomes,
-                        "modes": summary.modes,
-                        "skill": summary.skill,
-                        "left_out": summary.left_out or None,
-                        "failed_share": summary.failed_share,
-                        "tolerated_failures": summary.tolerated_failures,
-                        "import_seconds": summary.import_seconds,
-                        "milliseconds_per_tenant": summary.milliseconds_per_tenant,
-                        "audit_head": str(summary.audit_head) if summary.audit_head else None,
-                    }
-                ),
-                night.night_id,
-            ),
-        )
+def _told(summary: NightSummary) -> dict[str, Any]:
+    """What is kept of a summary."""
+    return {
+        "sentence": summary.sentence(),
+        "tenants": summary.tenants,
+        "outcomes": summary.outcomes,
+        "modes": summary.modes,
+        "skill": summary.skill,
+        "left_out": summary.left_out or None,
+        "failed_share": summary.failed_share,
+        "tolerated_failures": summary.tolerated_failures,
+        "import_seconds": summary.import_seconds,
+        "milliseconds_per_tenant": summary.milliseconds_per_tenant,
+        "audit_head": str(summary.audit_head) if summary.audit_head else None,
+    }

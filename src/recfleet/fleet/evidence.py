@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
-from recfleet.record import Champion, Night, TenantNight, champions_since
+from recfleet.record import Champion, Night, Question, TenantNight, champions_since, read_gains
 
 if TYPE_CHECKING:
     from recfleet.judging import Evidence
@@ -51,32 +51,16 @@ def read_standings(
     as_of = night.as_of
     asked = [row for row in rows if row.tenant_id in champions]
     since = champions_since(connection, night, [row.tenant_id for row in asked])
+    questions = [
+        Question(row.tenant_id, champions[row.tenant_id].version, row.policy) for row in asked
+    ]
     earlier: defaultdict[str, list[Evidence]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select distinct on (tenant_id, night.as_of) tenant_id, night.as_of, "
-            "(numbers #>> '{gain,value}')::float, (numbers #>> '{gain,standard_error}')::float "
-            "from unnest(%s::text[], %s::text[], %s::integer[], %s::jsonb[]) "
-            "as champion (tenant_id, version, days, recipe) "
-            "join ledger using (tenant_id) join night using (night_id) "
-            "where night.as_of < %s and night.as_of > %s - days * interval '1 day' "
-            "and not is_trial "
-            "and numbers ->> 'against' = version and numbers #>> '{gain,over}' = 'champion' "
-            "and numbers #> '{gain,standard_error}' is not null and policy -> 'recipe' = recipe "
-            "order by tenant_id, night.as_of desc, night_id desc",
-            (
-                [row.tenant_id for row in asked],
-                [str(champions[row.tenant_id].version) for row in asked],
-                [row.policy.pooled_days for row in asked],
-                [row.policy.recipe.model_dump_json() for row in asked],
-                as_of,
-                as_of,
-            ),
-        )
-        for tenant_id, then, gain, error in cursor:
-            if then <= since[tenant_id]:
-                continue
-            earlier[tenant_id].append(Evidence(_days(then, as_of), gain, error))
+    for found in read_gains(connection, night, questions):
+        if found.as_of <= since[found.tenant_id]:
+            continue
+        if found.gain is not None and found.standard_error is not None:
+            days = _days(found.as_of, as_of)
+            earlier[found.tenant_id].append(Evidence(days, found.gain, found.standard_error))
     return {
         tenant_id: Standing(_days(then, as_of), earlier[tenant_id])
         for tenant_id, then in since.items()

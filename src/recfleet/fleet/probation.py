@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
 from recfleet.fleet.evidence import Standing
-from recfleet.record import Champion, Night, TenantNight, champions_since, previous_of
+from recfleet.record import (
+    Champion,
+    Night,
+    Question,
+    TenantNight,
+    champions_since,
+    previous_of,
+    read_looks,
+)
 
 if TYPE_CHECKING:
     from recfleet.judging import Evidence, Probation
@@ -89,33 +97,18 @@ def _read_looks(
 
     since = champions_since(connection, night, [row.tenant_id for row in rows])
     looks: defaultdict[str, list[Evidence | None]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, "
-            "extract(epoch from %s - night.as_of)::float / 86400, "
-            "case when policy -> 'recipe' = recipe "
-            "and numbers #>> '{probation,version}' = asked.previous "
-            "then (numbers #>> '{probation,value}')::float end, "
-            "(numbers #>> '{probation,standard_error}')::float "
-            "from unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::timestamptz[]) "
-            "as asked (tenant_id, version, previous, recipe, since) "
-            "join ledger on ledger.tenant_id = asked.tenant_id "
-            "and numbers ->> 'against' = asked.version "
-            "and numbers #> '{contenders,champion}' is not null "
-            "join night on night.night_id = ledger.night_id and not night.is_trial "
-            "and night.as_of < %s and night.as_of > since "
-            "order by asked.tenant_id, night.as_of desc, ledger.night_id desc",
-            (
-                night.as_of,
-                [row.tenant_id for row in rows],
-                [str(champions[row.tenant_id].version) for row in rows],
-                [str(previous[row.tenant_id].version) for row in rows],
-                [row.policy.recipe.model_dump_json() for row in rows],
-                [since[row.tenant_id] for row in rows],
-                night.as_of,
-            ),
+    found = read_looks(
+        connection,
+        night,
+        [Question(row.tenant_id, champions[row.tenant_id].version, row.policy) for row in rows],
+        previous=[previous[row.tenant_id].version for row in rows],
+        since=[since[row.tenant_id] for row in rows],
+    )
+    for look in found:
+        days = (night.as_of - look.as_of).total_seconds() / 86400
+        looks[look.tenant_id].append(
+            None
+            if look.gain is None or look.standard_error is None
+            else Evidence(days, look.gain, look.standard_error)
         )
-        for tenant_id, days, gain, error in cursor:
-            is_known = gain is not None and error is not None
-            looks[tenant_id].append(Evidence(days, gain, error) if is_known else None)
     return looks

@@ -12,10 +12,40 @@ from recfleet.record.approvals import (
     mark_told,
     read_untold,
 )
-from recfleet.record.challengers import ChallengerFacts, NightNumbers, Trained, numbers_against
-from recfleet.record.champions import Champion, forget_previous, get_champion, get_champions
-from recfleet.record.coronations import Coronation, crown, who_crowns
-from recfleet.record.history import champions_of, champions_since, previous_of, was_rolled_back
+from recfleet.record.challengers import (
+    ChallengerFacts,
+    NightNumbers,
+    Trained,
+    numbers_against,
+)
+from recfleet.record.champions import (
+    Champion,
+    forget_previous,
+    get_champion,
+    get_champions,
+)
+from recfleet.record.coronations import (
+    Coronation,
+    crown,
+    who_crowns,
+)
+from recfleet.record.evidence import (
+    Finding,
+    Question,
+    read_gains,
+    read_looks,
+)
+from recfleet.record.history import (
+    champions_of,
+    champions_since,
+    previous_of,
+    was_rolled_back,
+)
+from recfleet.record.holding import (
+    count_changes,
+    hold_all_changes,
+    hold_by_policy,
+)
 from recfleet.record.intents import (
     Begun,
     Follow,
@@ -58,6 +88,16 @@ from recfleet.record.shard_runs import (
     end_shard_run,
     was_shard_begun,
 )
+from recfleet.record.summing import (
+    Skills,
+    count_left_out,
+    count_outcomes,
+    end_night,
+    fail_unfinished,
+    mean_timings,
+    sum_imports,
+    sum_skills,
+)
 
 __all__ = [
     "FINAL_STATES",
@@ -70,6 +110,7 @@ __all__ = [
     "Coronation",
     "Ended",
     "Ending",
+    "Finding",
     "Follow",
     "HeldBy",
     "Intent",
@@ -79,9 +120,11 @@ __all__ = [
     "Outcome",
     "Planned",
     "Promote",
+    "Question",
     "RollBack",
     "ShardCost",
     "ShardRun",
+    "Skills",
     "State",
     "Step",
     "TenantNight",
@@ -92,28 +135,40 @@ __all__ = [
     "champions_of",
     "champions_since",
     "clear_intent",
+    "count_changes",
+    "count_left_out",
+    "count_outcomes",
     "count_waiting",
     "crown",
+    "end_night",
     "end_shard_run",
     "end_waiting",
     "expire_requests",
+    "fail_unfinished",
     "forget_previous",
     "get_champion",
     "get_champions",
     "get_night",
+    "hold_all_changes",
+    "hold_by_policy",
     "intent_json",
     "is_change_under_way",
     "mark_told",
+    "mean_timings",
     "nights_of_backfill",
     "numbers_against",
     "open_night",
     "previous_of",
+    "read_gains",
     "read_intent",
+    "read_looks",
     "read_untold",
     "record_step",
     "record_steps",
     "rows_in_state",
     "shards_with_work",
+    "sum_imports",
+    "sum_skills",
     "was_rolled_back",
     "was_shard_begun",
     "who_crowns",

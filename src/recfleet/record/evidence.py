@@ -1,0 +1,119 @@
+"""What earlier nights found of the champions that are in force: reading it from the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from recfleet.database import Connection
+from recfleet.record.nights import Night
+from recfleet.tenants import Policy
+
+
+@dataclass(frozen=True)
+class Question:
+    """A tenant of tonight, about whose champion earlier nights are asked."""
+
+    tenant_id: str
+    version: int
+    """The champion's."""
+    policy: Policy
+    """Tonight's: only nights by its recipe can be compared."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one night found; of several with one as-of, the last."""
+
+    tenant_id: str
+    as_of: datetime
+    gain: float | None
+    """Over the champion; None: it cannot be compared with tonight's."""
+    standard_error: float | None
+    """Of the gain."""
+
+
+# Of the challengers: nights of the policy's days that judged by tonight's recipe and compared with
+# the champion. Trials, which repeat nights, never count.
+_GAINS = """
+select distinct on (tenant_id, night.as_of) tenant_id, night.as_of,
+       (numbers #>> '{gain,value}')::float, (numbers #>> '{gain,standard_error}')::float
+  from unnest(%(tenants)s::text[], %(versions)s::text[], %(days)s::integer[], %(recipes)s::jsonb[])
+       as champion (tenant_id, version, days, recipe)
+  join ledger using (tenant_id) join night using (night_id)
+ where night.as_of < %(as_of)s and night.as_of > %(as_of)s - days * interval '1 day'
+   and not is_trial
+   and numbers ->> 'against' = version and numbers #>> '{gain,over}' = 'champion'
+   and numbers #> '{gain,standard_error}' is not null and policy -> 'recipe' = recipe
+ order by tenant_id, night.as_of desc, night_id desc
+"""
+# Of the previous model: nights after the one that made the champion, and that judged this.
+_LOOKS = """
+select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, night.as_of,
+       case when policy -> 'recipe' = recipe
+             and numbers #>> '{probation,version}' = asked.previous
+            then (numbers #>> '{probation,value}')::float end,
+       (numbers #>> '{probation,standard_error}')::float
+  from unnest(%(tenants)s::text[], %(versions)s::text[], %(previous)s::text[],
+              %(recipes)s::jsonb[], %(since)s::timestamptz[])
+       as asked (tenant_id, version, previous, recipe, since)
+  join ledger on ledger.tenant_id = asked.tenant_id
+   and numbers ->> 'against' = asked.version
+   and numbers #> '{contenders,champion}' is not null
+  join night on night.night_id = ledger.night_id and not night.is_trial
+   and night.as_of < %(as_of)s and night.as_of > since
+ order by asked.tenant_id, night.as_of desc, ledger.night_id desc
+"""
+
+
+def read_gains(
+    connection: Connection, night: Night, questions: Sequence[Question]
+) -> list[Finding]:
+    """The gains of challengers over tonight's champions, by tenant, the latest first.
+
+    Args:
+        connection: an open connection.
+        night: tonight.
+        questions: one a tenant.
+    """
+    days = {"days": [question.policy.pooled_days for question in questions]}
+    with connection.cursor() as cursor:
+        cursor.execute(_GAINS, {**_asked(night, questions), **days})
+        return [Finding(*row) for row in cursor]
+
+
+def read_looks(
+    connection: Connection,
+    night: Night,
+    questions: Sequence[Question],
+    *,
+    previous: Sequence[int],
+    since: Sequence[datetime],
+) -> list[Finding]:
+    """The gains of previous models over champions on probation, by tenant, the latest first.
+
+    Args:
+        connection: an open connection.
+        night: tonight.
+        questions: one a tenant.
+        previous: for each, the previous model's version.
+        since: for each, the as-of of the night that made its champion.
+
+    Returns:
+        One for each night that judged the champion; its gain is None where the previous model was
+        not scored, or by tonight's recipe has been judged otherwise.
+    """
+    former = {"previous": [str(version) for version in previous], "since": list(since)}
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOKS, {**_asked(night, questions), **former})
+        return [Finding(*row) for row in cursor]
+
+
+def _asked(night: Night, questions: Sequence[Question]) -> dict[str, object]:
+    return {
+        "as_of": night.as_of,
+        "tenants": [question.tenant_id for question in questions],
+        "versions": [str(question.version) for question in questions],
+        "recipes": [question.policy.recipe.model_dump_json() for question in questions],
+    }
