@@ -59,7 +59,8 @@ ARROWS: dict[str, set[str]] = {
     "web": {"database"},
     # The pages inside the Airflow UI.
     "pages": {
-        "audit", "database", "operations", "quality", "registry", "releases", "tenants", "web",
+        "audit", "database", "interactions", "operations", "quality", "record", "registry",
+        "releases", "tenants", "web",
     },
     # The stack on one machine.
     "local": {"database"},
@@ -155,31 +156,6 @@ LEFT_OVER: dict[str, set[str]] = {
     "src/recfleet/operations/operator_night.py": {"ledger", "live_release", "night", "release"},
     "src/recfleet/operations/questions.py": {"approval"},
     "src/recfleet/operations/version_history.py": {"audit", "ledger", "night"},
-    "src/recfleet/pages/_approvals.py": {"approval", "ledger", "night", "tenant"},
-    "src/recfleet/pages/_fleet.py": {"ledger", "night"},
-    "src/recfleet/pages/_night.py": {"data_docs", "ledger", "shard_run", "tenant"},
-    "src/recfleet/pages/_nights.py": {"night", "shard_run"},
-    "src/recfleet/pages/_standing.py": {
-        "approval",
-        "audit",
-        "champion",
-        "ledger",
-        "live_release",
-        "night",
-        "release",
-        "tenant",
-    },
-    "src/recfleet/pages/_tenant.py": {
-        "audit",
-        "champion",
-        "data_docs",
-        "interaction",
-        "ledger",
-        "live_release",
-        "night",
-        "quality_result",
-        "release",
-    },
 }
 
 # What takes long to import -> the rooms that may import it, inside functions only.

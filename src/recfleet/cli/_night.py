@@ -165,13 +165,13 @@ def show_command(
 _LISTED = 60
 """Tenants shown of a large night."""
 
-_URGENCY = ("failed", "quarantined", "awaiting approval", "rolled back", "nothing to offer",
-            "no data", "promoted", "first model")  # fmt: skip
-
 
 def _urgent_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same rows, with those that need a look first."""
-    order = {outcome: place for place, outcome in enumerate(_URGENCY)}
+    from recfleet.operations import URGENT_OUTCOMES
+
+    shown_first = (*URGENT_OUTCOMES, "promoted", "first model")
+    order = {outcome: place for place, outcome in enumerate(shown_first)}
     return sorted(rows, key=lambda row: order.get(row["outcome"], len(order)))
 
 

@@ -21,7 +21,12 @@ from recfleet.interactions.ingests import begin_ingest, end_ingest, sources_with
 from recfleet.interactions.latest import read_latest
 from recfleet.interactions.log import read_log
 from recfleet.interactions.mapping import ONLINE_RETAIL, PRESETS, ColumnMapping
-from recfleet.interactions.weeks import count_lately, count_unusable_weeks, count_usable
+from recfleet.interactions.weeks import (
+    count_lately,
+    count_unusable_weeks,
+    count_usable,
+    count_weekly,
+)
 
 __all__ = [
     "INTERACTION_COLUMNS",
@@ -46,6 +51,7 @@ __all__ = [
     "count_lately",
     "count_unusable_weeks",
     "count_usable",
+    "count_weekly",
     "discontinue_products",
     "end_ingest",
     "ingest",

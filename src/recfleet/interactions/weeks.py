@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from recfleet.database import Connection, read_arrow
+from recfleet.database import Connection, Row, read_arrow, read_rows
 
 # Ages are counted back from as-of, in whole days and weeks. The joins walk the tables' indexes
 # tenant by tenant and touch no line outside the weeks asked for.
@@ -66,6 +66,48 @@ select tenant - 1, extract(epoch from as_of - last_line) / 86400, customers, pro
         where interaction.tenant_id = asked.tenant_id and occurred_at <= as_of
           and occurred_at > as_of - make_interval(weeks => %s)) as lately
 """
+
+
+_OF_ONE_TENANT = """
+with span as (
+  select min(occurred_at) as first, greatest(max(occurred_at), %(until)s::timestamptz) as last
+    from interaction where tenant_id = %(tenant)s),
+counted as (
+  select floor(extract(epoch from last - occurred_at) / 604800)::int as ago,
+         count(*) as lines, count(distinct customer_id) as customers
+    from interaction cross join span
+   where tenant_id = %(tenant)s
+     and occurred_at > last - %(weeks)s * interval '7 days' and occurred_at <= last
+   group by 1)
+select last - ago * interval '7 days' as until,
+       coalesce(lines, 0) as lines, coalesce(customers, 0) as customers
+  from span cross join generate_series(0, %(weeks)s - 1) as ago
+  left join counted using (ago)
+ where first is not null
+   and (ago = 0 or last - (ago + 1) * interval '7 days' >= first - interval '1 day')
+ order by ago desc
+"""
+
+
+def count_weekly(
+    connection: Connection, tenant_id: str, *, weeks: int, until: datetime | None
+) -> list[Row]:
+    """Count one tenant's lines and customers of each seven days, the earliest first.
+
+    Weeks are counted back from the last line, or from ``until`` where that is later, so that no
+    week is only half counted; the week that holds the first line is left out.
+
+    Args:
+        connection: an open connection.
+        tenant_id: whose.
+        weeks: at most so many.
+        until: a time when it was known that there are no later lines; None: no such time.
+
+    Returns:
+        ``until``, where seven days end; ``lines``; ``customers``. Nothing without a line.
+    """
+    parameters = {"tenant": tenant_id, "weeks": weeks, "until": until}
+    return read_rows(connection, _OF_ONE_TENANT, parameters)
 
 
 def count_usable(

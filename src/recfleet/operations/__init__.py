@@ -7,6 +7,7 @@
 - ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
   ``backfill_results``: run nights of the past again, from what is asked for to what became of it.
+- ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
 - ``audit``, ``trace``: verify the audit, tell a tenant's story, and lead from a list to its origin.
 - ``doctor``: a face of its own; finds what disagrees between Postgres, MLflow and the artifact
   store, and repairs it.
@@ -23,6 +24,7 @@ from recfleet.faces import import_on_demand
 
 if TYPE_CHECKING:
     from recfleet.operations.approvals import Answered, approve, list_waiting, reject
+    from recfleet.operations.attention import ATTENTION, URGENT_OUTCOMES, Attention
     from recfleet.operations.audit import tell_story, verify
     from recfleet.operations.backfill_left_out import left_out_in_words, why_left_out
     from recfleet.operations.backfill_preview import BackfillNight, look_ahead
@@ -60,12 +62,24 @@ if TYPE_CHECKING:
         tell_answers_of,
     )
     from recfleet.operations.result import Result
+    from recfleet.operations.standing import (
+        SORTS,
+        Selection,
+        Standing,
+        Standings,
+        read_standing,
+        read_standings,
+    )
     from recfleet.operations.trace import Model, Trace, airflow_page, trace_list
 else:
     __getattr__ = import_on_demand(__name__, __file__)
 
 __all__ = [
+    "ATTENTION",
+    "SORTS",
+    "URGENT_OUTCOMES",
     "Answered",
+    "Attention",
     "BackfillNight",
     "BackfillProgress",
     "BackfillRequest",
@@ -76,6 +90,9 @@ __all__ = [
     "Model",
     "Question",
     "Result",
+    "Selection",
+    "Standing",
+    "Standings",
     "Trace",
     "airflow_page",
     "approve",
@@ -100,6 +117,8 @@ __all__ = [
     "publish_backfill",
     "put_question",
     "read_backfill",
+    "read_standing",
+    "read_standings",
     "reject",
     "replay_backfill",
     "roll_back",

@@ -14,15 +14,14 @@ _ROWS = 200
 _DECIDED = 50
 
 _COLUMNS = """
-select approval.*, tenant.name, as_of, ledger.reason,
+select approval_request.*, roster.name, tenant_night.reason,
        numbers -> 'contenders' as contenders,
        (numbers #>> '{gain,value}')::float as gain,
        (numbers #>> '{gain,low}')::float as gain_low,
        (numbers #>> '{holdout,customers}')::int as holdout_customers
-  from approval
-  join tenant using (tenant_id)
-  join night using (night_id)
-  left join ledger using (night_id, tenant_id)
+  from approval_request
+  join roster using (tenant_id)
+  left join tenant_night using (night_id, tenant_id)
 """
 
 
@@ -41,8 +40,7 @@ def _read_waiting(connection: Connection) -> list[Row]:
     """What waits, the soonest to expire first."""
     return read_rows(
         connection,
-        f"{_COLUMNS} where approval.status = 'waiting' and expires_at > now() "
-        "order by expires_at, tenant_id limit %(rows)s",
+        f"{_COLUMNS} where is_open order by expires_at, tenant_id limit %(rows)s",
         {"rows": _ROWS},
     )
 
@@ -51,7 +49,7 @@ def count_waiting(connection: Connection) -> int:
     """How many wait."""
     [row] = read_rows(
         connection,
-        "select count(*) as waiting from approval where status = 'waiting' and expires_at > now()",
+        "select count(*) as waiting from approval_request where is_open",
     )
     return int(row["waiting"])
 
@@ -60,7 +58,7 @@ def _read_decided(connection: Connection) -> list[Row]:
     """What was decided last, by whom and why."""
     return read_rows(
         connection,
-        f"{_COLUMNS} where approval.status <> 'waiting' "
+        f"{_COLUMNS} where approval_request.status <> 'waiting' "
         "order by decided_at desc, approval_id desc limit %(rows)s",
         {"rows": _DECIDED},
     )

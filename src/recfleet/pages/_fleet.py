@@ -6,11 +6,11 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from recfleet.database import Connection, Row, read_row, read_rows
+from recfleet.operations import ATTENTION
 from recfleet.pages._approvals import count_waiting
 from recfleet.pages._charts import fleet_charts
 from recfleet.pages._night import read_outcomes
-from recfleet.pages._standing import TITLES, WHOLE_FLEET
-from recfleet.pages._tenant_table import Wanted, read_tenants
+from recfleet.pages._tenant_table import Wanted, read_table
 from recfleet.pages._visit import Visiting
 
 router = APIRouter()
@@ -20,7 +20,7 @@ router = APIRouter()
 def fleet_page(visit: Visiting) -> HTMLResponse:
     """Last night, who needs a person, all tenants."""
     wanted = Wanted.of(visit.request.query_params)
-    tenants = read_tenants(visit.connection, wanted)
+    tenants = read_table(visit.connection, wanted)
     over_time = _over_time(visit.connection)
     return visit.page(
         "fleet.html",
@@ -30,22 +30,22 @@ def fleet_page(visit: Visiting) -> HTMLResponse:
         over_time=over_time,
         charts=fleet_charts(over_time),
         waiting=count_waiting(visit.connection),
-        titles=TITLES,
+        titles={attention.key: attention.title for attention in ATTENTION},
     )
 
 
 def _last_night(connection: Connection) -> Row | None:
     """The newest night of the whole fleet, with its outcomes so far while it runs.
 
-    One of a few named tenants stands in only where there was no other; those that came after are
-    told of by the newest of them, ``later``.
+    One of a few named tenants stands in only where there was no other; the newest of those
+    that came after is in ``later``.
     """
     night = read_row(
         connection,
-        "select night_id, run_id, as_of, status, started_at, finished_at, summary, "  # noqa: S608
-        "(summary ->> 'left_out')::integer as left_out, "
+        "select night_id, run_id, as_of, status, started_at, finished_at, summary, left_out, "
         "extract(epoch from coalesce(finished_at, now()) - started_at) as seconds "
-        f"from night where kind = 'fleet' order by {WHOLE_FLEET} desc, night_id desc limit 1",
+        "from night_overview where kind = 'fleet' "
+        "order by is_of_fleet desc, night_id desc limit 1",
     )
     if night is not None:
         night["outcomes"] = read_outcomes(connection, night["night_id"])
@@ -57,9 +57,9 @@ def _later(connection: Connection, night_id: int) -> Row | None:
     """The newest night of named tenants after that night, with how many they were."""
     return read_row(
         connection,
-        "select night_id, as_of, status, (summary ->> 'left_out')::integer as left_out, "
-        "(select count(*) from ledger where ledger.night_id = night.night_id) as tenants "
-        "from night where kind = 'fleet' and night_id > %(night)s "
+        "select night_id, as_of, status, left_out, (select count(*) from tenant_night "
+        "where tenant_night.night_id = night_overview.night_id) as tenants "
+        "from night_overview where kind = 'fleet' and night_id > %(night)s "
         "order by night_id desc limit 1",
         {"night": night_id},
     )
@@ -69,9 +69,9 @@ def _over_time(connection: Connection, nights: int = 60) -> list[Row]:
     """What the last nights of the whole fleet summed up to, the earliest first."""
     return read_rows(
         connection,
-        "select * from (select night_id, as_of, summary -> 'outcomes' as outcomes, "  # noqa: S608
+        "select * from (select night_id, as_of, summary -> 'outcomes' as outcomes, "
         "summary -> 'modes' as modes, summary -> 'skill' as skill "
-        f"from night where {WHOLE_FLEET} and status <> 'running' "
+        "from night_overview where is_of_fleet and status <> 'running' "
         "order by night_id desc limit %(nights)s) as newest order by night_id",
         {"nights": nights},
     )

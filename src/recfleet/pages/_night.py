@@ -10,6 +10,7 @@ from recfleet.errors import NotFoundError
 from recfleet.pages._nights import TIMED
 from recfleet.pages._tenant_table import page_number
 from recfleet.pages._visit import Visiting
+from recfleet.quality import has_docs
 
 _TENANT_ROWS = 50
 _UNDER_WAY = "under way"
@@ -56,21 +57,19 @@ def _read_night(connection: Connection, night_id: int) -> Row:
     """
     found = read_row(
         connection,
-        "select *, exists (select from data_docs "  # noqa: S608
-        "where data_docs.night_id = night.night_id and tenant_id is null) as has_docs "
-        f"from ({TIMED}) as night where night_id = %(night)s",
+        f"select * from ({TIMED}) as night where night_id = %(night)s",  # noqa: S608
         {"night": night_id},
     )
     if found is None:
         raise NotFoundError(f"There is no night {night_id}.")
-    return found
+    return {**found, "has_docs": has_docs(connection, night_id)}
 
 
 def read_outcomes(connection: Connection, night_id: int) -> dict[str, int]:
     """Outcome -> tenants, the most first; while the night runs, those under way too."""
     found = read_rows(
         connection,
-        "select coalesce(outcome, %(under_way)s) as outcome, count(*) as tenants from ledger "
+        "select coalesce(outcome, %(under_way)s) as outcome, count(*) as tenants from tenant_night "
         "where night_id = %(night)s group by 1 order by 2 desc, 1",
         {"night": night_id, "under_way": _UNDER_WAY},
     )
@@ -88,8 +87,8 @@ def _read_tenants(connection: Connection, night_id: int, outcome: str, page: int
     """
     return read_rows(
         connection,
-        "select tenant_id, name, shard, outcome, verdict, held_verdict, reason from ledger "
-        "left join tenant using (tenant_id) where night_id = %(night)s "
+        "select tenant_id, name, shard, outcome, verdict, held_verdict, reason "
+        "from tenant_night left join roster using (tenant_id) where night_id = %(night)s "
         "and (%(outcome)s = '' or coalesce(outcome, %(under_way)s) = %(outcome)s) "
         "order by tenant_id limit %(rows)s offset %(before)s",
         {
@@ -111,8 +110,7 @@ def _read_shards(connection: Connection, night_id: int) -> list[Row]:
         connection,
         """
         select stage, shard, attempt, started_at, finished_at, tenants, failed, import_seconds,
-               overhead_seconds, peak_mb,
-               extract(epoch from coalesce(finished_at, now()) - started_at)::float as seconds,
+               overhead_seconds, peak_mb, seconds,
                dense_rank() over (partition by stage order by shard) - 1 as map_index,
                extract(epoch from started_at - min(started_at) over ())::float
                  / greatest(0.001, extract(epoch from max(coalesce(finished_at, now())) over ()
@@ -120,7 +118,7 @@ def _read_shards(connection: Connection, night_id: int) -> list[Row]:
                extract(epoch from coalesce(finished_at, now()) - min(started_at) over ())::float
                  / greatest(0.001, extract(epoch from max(coalesce(finished_at, now())) over ()
                                             - min(started_at) over ())::float) as end
-          from shard_run where night_id = %(night)s
+          from shard_task where night_id = %(night)s
          order by array_position(%(stages)s, stage), shard, attempt
         """,
         {"night": night_id, "stages": list(_STAGES)},
@@ -140,7 +138,7 @@ def _read_slowest(connection: Connection, night_id: int) -> list[Row]:
           from (
             select tenant_id, shard, outcome, timed.*,
                    validating + training + publishing as milliseconds
-              from ledger cross join lateral (
+              from tenant_night cross join lateral (
                 select coalesce(sum(value::float) filter (where starts_with(key, 'validate.')
                                                             and key <> 'validate.total'),
                                 (timings ->> 'validate.total')::float, 0) as validating,
@@ -153,7 +151,7 @@ def _read_slowest(connection: Connection, night_id: int) -> list[Row]:
                   from jsonb_each_text(timings)) as timed
              where night_id = %(night)s
              order by milliseconds desc, tenant_id limit %(rows)s) as slowest
-          left join tenant using (tenant_id)
+          left join roster using (tenant_id)
          where milliseconds >= 1
          order by milliseconds desc, tenant_id
         """,
@@ -165,8 +163,8 @@ def _read_failed(connection: Connection, night_id: int) -> list[Row]:
     """The tenants that failed or were quarantined, with the reason."""
     return read_rows(
         connection,
-        "select tenant_id, name, shard, outcome, ledger.reason from ledger "
-        "left join tenant using (tenant_id) where night_id = %(night)s "
+        "select tenant_id, name, shard, outcome, reason from tenant_night "
+        "left join roster using (tenant_id) where night_id = %(night)s "
         "and outcome in ('failed', 'quarantined') "
         "order by outcome, tenant_id limit %(rows)s",
         {"night": night_id, "rows": _FAILED},
@@ -183,7 +181,7 @@ def _read_costs(connection: Connection, night_id: int) -> list[Row]:
         """
         select key as part, count(*) as tenants, avg(value::float) as mean_ms,
                sum(value::float) / 1000 as seconds
-          from ledger, jsonb_each_text(timings)
+          from tenant_night, jsonb_each_text(timings)
          where night_id = %(night)s and key not like '%%.total'
          group by key order by seconds desc, key
         """,

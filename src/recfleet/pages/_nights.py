@@ -23,10 +23,10 @@ def nights_page(visit: Visiting, before: int | None = None) -> HTMLResponse:
 # The nights of a backfill are opened and closed together: each took what its own shards took.
 TIMED = """
 select night.*, began, extract(epoch from ended - began) as seconds
-  from night cross join lateral (
-    select coalesce(min(shard_run.started_at), night.started_at) as began,
-           coalesce(max(shard_run.finished_at), night.finished_at) as ended
-      from shard_run where kind = 'backfill' and shard_run.night_id = night.night_id) as own
+  from night_overview as night cross join lateral (
+    select coalesce(min(shard_task.started_at), night.started_at) as began,
+           coalesce(max(shard_task.finished_at), night.finished_at) as ended
+      from shard_task where kind = 'backfill' and shard_task.night_id = night.night_id) as own
 """
 """SQL: nights with when each began and how many seconds it took."""
 
@@ -35,8 +35,8 @@ def _read_recent(connection: Connection, before: int | None = None) -> list[Row]
     """The newest nights of every kind, or those before a number, the newest first."""
     return read_rows(
         connection,
-        "select night_id, run_id, kind, is_trial, as_of, status, began, finished_at, "  # noqa: S608
-        f"summary ->> 'sentence' as sentence, seconds from ({TIMED}) as night "
+        "select night_id, run_id, kind, is_trial, as_of, status, began, "  # noqa: S608
+        f"finished_at, sentence, seconds from ({TIMED}) as night "
         "where %(before)s::bigint is null or night_id < %(before)s "
         "order by night_id desc limit %(rows)s",
         {"before": before, "rows": _ROWS},

@@ -9,9 +9,9 @@ from fastapi.responses import HTMLResponse
 
 from recfleet.audit import read_facts
 from recfleet.database import Connection, Row, read_row, read_rows
-from recfleet.operations import explain_policy
+from recfleet.interactions import count_weekly
+from recfleet.operations import explain_policy, read_standing
 from recfleet.pages._charts import tenant_charts
-from recfleet.pages._standing import ATTENTION, EXPLAINED, OLD_NIGHTS, STANDING
 from recfleet.pages._visit import Visit, Visiting
 from recfleet.pages._words import by_name
 from recfleet.quality import SAMPLE_LINES, read_advice, read_units
@@ -20,6 +20,7 @@ from recfleet.settings import suites_folder
 from recfleet.tenants import get_tenant
 
 if TYPE_CHECKING:
+    from recfleet.operations import Standing
     from recfleet.releases import Recommended
 
 router = APIRouter()
@@ -34,7 +35,7 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
     """Everything about one tenant."""
     customer = customer.strip()
     connection = visit.connection
-    standing = _read_standing(connection, tenant_id)
+    standing = read_standing(connection, tenant_id)
     nights = _read_nights(connection, tenant_id)
     history = _read_history(connection, tenant_id)
     volume = _read_volume(connection, tenant_id)
@@ -64,35 +65,16 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
 
 
 def _customer_list(
-    visit: Visit, standing: Row, customer: str
+    visit: Visit, standing: Standing, customer: str
 ) -> tuple[list[Recommended] | None, str]:
     """The customer's live list, or why there is none; None when nobody was asked for."""
     if not customer:
         return None, ""
     try:
-        found = look_up(visit.connection, standing["tenant_id"], customer.replace("\x00", ""))
+        found = look_up(visit.connection, standing.tenant_id, customer.replace("\x00", ""))
     except NotServedError as error:
-        return None, by_name(standing["tenant_id"], standing["name"], str(error))
+        return None, by_name(standing.tenant_id, standing.name, str(error))
     return found, ""
-
-
-def _read_standing(connection: Connection, tenant_id: str) -> Row:
-    """One tenant with where it stands.
-
-    Raises:
-        UnknownTenantError: there is no such tenant.
-    """
-    found = read_row(
-        connection,
-        f"with chosen as (select * from ({STANDING}) as standing "  # noqa: S608
-        f"where tenant_id = %(tenant)s) {EXPLAINED}",
-        {"tenant": tenant_id, "old_nights": OLD_NIGHTS},
-    )
-    if found is None:
-        get_tenant(connection, tenant_id)  # raises, and says which one may be meant
-        raise LookupError(tenant_id)
-    found["attention"] = ATTENTION[found["urgency"] - 1] if found["urgency"] else None
-    return found
 
 
 def _read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
@@ -102,9 +84,17 @@ def _read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
     """
     found = read_rows(
         connection,
-        "select role, version, champion.run_id, train_end, promoted_at, night.night_id, "
-        "night.kind, coalesce(night.backfill, night.run_id) as airflow_run, as_of from champion "
-        "left join night using (night_id) where tenant_id = %(tenant)s",
+        """
+        select role, model.version, model.run_id, model.train_end, model.promoted_at,
+               night.night_id, night.kind, night.airflow_run, night.as_of
+          from in_force cross join lateral (values
+            ('champion', version, run_id, train_end, promoted_at, night_id),
+            ('previous', previous_version, previous_run_id, previous_train_end,
+             previous_promoted_at, previous_night_id))
+            as model (role, version, run_id, train_end, promoted_at, night_id)
+          left join night_overview as night on night.night_id = model.night_id
+         where tenant_id = %(tenant)s and model.version is not null
+        """,
         {"tenant": tenant_id},
     )
     return {row["role"]: row for row in found}
@@ -120,12 +110,12 @@ def _read_versions(connection: Connection, tenant_id: str) -> list[Row]:
         """
         select distinct on (to_version) to_version as version, happened_at,
                (numbers #>> '{contenders,challenger,rmse}')::float as rmse,
-               (select max(happened_at) from audit as back
-                 where back.tenant_id = audit.tenant_id and back.kind = 'rollback'
-                   and back.from_version = audit.to_version) as left_at
-          from audit
+               (select max(happened_at) from history as back
+                 where back.tenant_id = history.tenant_id and back.kind = 'rollback'
+                   and back.from_version = history.to_version) as left_at
+          from history
          where tenant_id = %(tenant)s and to_version is not null
-           and audit.kind in ('first model', 'promotion')
+           and history.kind in ('first model', 'promotion')
          order by to_version desc, audit_id
         """,
         {"tenant": tenant_id},
@@ -137,17 +127,12 @@ def _read_live(connection: Connection, tenant_id: str) -> Row | None:
     return read_row(
         connection,
         """
-        select release.*, switched_at, night.kind, ledger.shard,
-               coalesce(night.backfill, night.run_id) as airflow_run,
-               (select count(distinct shard) from ledger as other
-                 where other.night_id = release.night_id and other.state <> 'unchanged'
-                   and other.shard < ledger.shard) as map_index
-          from live_release
-          join release using (release_id)
-          join night on night.night_id = release.night_id
-          left join ledger
-            on ledger.night_id = release.night_id and ledger.tenant_id = release.tenant_id
-         where live_release.tenant_id = %(tenant)s
+        select live.*, tenant_night.shard,
+               (select count(distinct shard) from tenant_night as other
+                 where other.night_id = live.night_id and other.state <> 'unchanged'
+                   and other.shard < tenant_night.shard) as map_index
+          from live left join tenant_night using (night_id, tenant_id)
+         where tenant_id = %(tenant)s
         """,
         {"tenant": tenant_id},
     )
@@ -171,8 +156,7 @@ def _read_nights(connection: Connection, tenant_id: str) -> list[Row]:
                (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
                (numbers #>> '{holdout,customers}')::int as holdout_customers
           from (select *, row_number() over (partition by is_trial order by night_id desc) as place
-                  from ledger join night using (night_id)
-                 where tenant_id = %(tenant)s) as night
+                  from tenant_night where tenant_id = %(tenant)s) as night
          where place <= %(nights)s order by night_id desc
         """,
         {"tenant": tenant_id, "nights": _NIGHTS},
@@ -189,18 +173,18 @@ def _read_history(connection: Connection, tenant_id: str) -> list[Row]:
     rows = read_rows(
         connection,
         """
-        select audit_id, happened_at, audit.kind, from_version, to_version, facts, actor, reason,
+        select audit_id, happened_at, history.kind, from_version, to_version, facts, actor, reason,
                night_id,
                coalesce(night.as_of,
                         least(former.as_of + (happened_at - former.started_at), next.as_of),
                         happened_at) as at
-          from audit left join night using (night_id)
+          from history left join night_overview as night using (night_id)
           left join lateral (
-            select as_of, started_at from night
+            select as_of, started_at from night_overview
              where kind = 'fleet' and started_at <= happened_at
              order by started_at desc limit 1) as former on true
           left join lateral (
-            select as_of from night
+            select as_of from night_overview
              where kind = 'fleet' and started_at > happened_at and as_of >= former.as_of
              order by started_at limit 1) as next on true
          where tenant_id = %(tenant)s order by audit_id desc limit 100
@@ -213,36 +197,15 @@ def _read_history(connection: Connection, tenant_id: str) -> list[Row]:
 def _read_volume(connection: Connection, tenant_id: str) -> list[Row]:
     """Purchase lines and customers of each seven days of the last year, the earliest first.
 
-    They are counted back from the last purchase, or from the as-of time of the last night where
-    that is later, so that none of them is only half told; those within which the first purchase was
-    are left out. ``until`` is where seven days end.
+    They end with the last night where that is later than the last purchase: a week in which nothing
+    was bought is one.
     """
-    return read_rows(
+    [row] = read_rows(
         connection,
-        """
-        with span as (
-          select min(occurred_at) as first,
-                 greatest(max(occurred_at), (
-                   select max(as_of) from ledger join night using (night_id)
-                    where tenant_id = %(tenant)s and not is_trial)) as last
-            from interaction where tenant_id = %(tenant)s),
-        counted as (
-          select floor(extract(epoch from last - occurred_at) / 604800)::int as ago,
-                 count(*) as lines, count(distinct customer_id) as customers
-            from interaction cross join span
-           where tenant_id = %(tenant)s
-             and occurred_at > last - %(weeks)s * interval '7 days' and occurred_at <= last
-           group by 1)
-        select last - ago * interval '7 days' as until,
-               coalesce(lines, 0) as lines, coalesce(customers, 0) as customers
-          from span cross join generate_series(0, %(weeks)s - 1) as ago
-          left join counted using (ago)
-         where first is not null
-           and (ago = 0 or last - (ago + 1) * interval '7 days' >= first - interval '1 day')
-         order by ago desc
-        """,
-        {"tenant": tenant_id, "weeks": _WEEKS},
+        "select max(as_of) as last from tenant_night where tenant_id = %(tenant)s and not is_trial",
+        {"tenant": tenant_id},
     )
+    return count_weekly(connection, tenant_id, weeks=_WEEKS, until=row["last"])
 
 
 def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
@@ -254,11 +217,10 @@ def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
         connection,
         """
         select night_id, as_of, expectation, severity, success, observed, expected, sample,
-               exists (select from data_docs where data_docs.night_id = quality_result.night_id
-                          and data_docs.tenant_id = quality_result.tenant_id) as has_docs
-          from quality_result join night using (night_id)
+               has_docs
+          from quality_finding join night_overview using (night_id)
          where tenant_id = %(tenant)s and night_id = (
-           select max(night_id) from quality_result join night using (night_id)
+           select max(night_id) from quality_finding join night_overview using (night_id)
             where tenant_id = %(tenant)s and not is_trial)
          order by success, array_position(array['critical', 'warning', 'info'], severity),
                   expectation

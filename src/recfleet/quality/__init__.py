@@ -1,7 +1,7 @@
 """Data quality: the suites of ``expectations/``, run over a shard of tenants, to verdicts."""
 
 from recfleet.quality._advice import Advice, read_advice, read_units
-from recfleet.quality._docs import DocsPage, build_docs, read_docs, store_docs
+from recfleet.quality._docs import DocsPage, build_docs, has_docs, read_docs, store_docs
 from recfleet.quality._examine import SAMPLE_LINES
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS, Unit, read_profile
@@ -22,6 +22,7 @@ __all__ = [
     "Unit",
     "Validation",
     "build_docs",
+    "has_docs",
     "has_results",
     "load_library",
     "load_suites",

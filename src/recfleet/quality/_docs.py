@@ -151,6 +151,17 @@ def read_docs(connection: Connection, night_id: int, tenant_id: str | None) -> s
     return None if row is None else gzip.decompress(bytes(row[0])).decode()
 
 
+def has_docs(connection: Connection, night_id: int) -> bool:
+    """Whether a night has a summary; it has one once it is over, until it is past retention."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select exists (select from data_docs where night_id = %s and tenant_id is null)",
+            (night_id,),
+        )
+        [(found,)] = cursor.fetchall()
+    return bool(found)
+
+
 def _tenant_page(title: str, name: str, results: Sequence[Result], suite: Suite) -> str:
     found = {result.expectation: result for result in results}
     checked = [

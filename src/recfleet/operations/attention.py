@@ -1,0 +1,128 @@
+"""Which tenants need a person, and why: the rules and their words.
+
+A rule is SQL over the facts of ``standing``, because a fleet of thousands is sorted and counted by
+it. Its sentence is Python, and is made for the few tenants that are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recfleet.record import Outcome
+
+if TYPE_CHECKING:
+    from recfleet.operations.standing import Standing
+
+OLD_NIGHTS = 3
+"""Live lists are old when so many nights of the fleet had newer data."""
+
+
+def _reason(standing: Standing) -> str | None:
+    return standing.reason
+
+
+def _waits(standing: Standing) -> str:
+    reason = standing.reason or ""
+    return (
+        f"Version {standing.waiting_version} waits for a person until "
+        f"{standing.waits_until:%Y-%m-%d %H:%M} UTC, then it is rejected. "
+        f"{reason[:1].upper()}{reason[1:]}"
+    )
+
+
+def _is_worse(standing: Standing) -> str:
+    return (
+        "The error (RMSE) of the model that is served is "
+        f"{-100 * (standing.skill or 0):.2f}% above that of popular products."
+    )
+
+
+def _is_old(standing: Standing) -> str:
+    return (
+        f"The live lists are of {standing.live_as_of:%Y-%m-%d}, and the last night that tried to "
+        f"renew them ended as {standing.outcome or 'none'}: {standing.reason or ''}"
+    )
+
+
+def _is_not_served(standing: Standing) -> str:
+    return f"No lists are live: {standing.reason or 'nothing was published yet'}"
+
+
+@dataclass(frozen=True)
+class Attention:
+    """A reason why a tenant needs a person."""
+
+    key: str
+    """In addresses."""
+    title: str
+    """In lists of tenants."""
+    condition: str
+    """SQL over the facts of ``standing``."""
+    sentence: Callable[[Standing], str | None] = _reason
+    """The reason in words."""
+    outcome: Outcome | None = None
+    """Of a night: the one that has this reason."""
+
+
+ATTENTION = (
+    Attention("failed", "failed", "outcome = 'failed'", outcome="failed"),
+    Attention("quarantined", "quarantined", "outcome = 'quarantined'", outcome="quarantined"),
+    Attention(
+        "awaiting-approval",
+        "awaiting approval",
+        "waits_until is not null",
+        _waits,
+        outcome="awaiting approval",
+    ),
+    Attention(
+        "rolled-back",
+        "rolled back",
+        "outcome = 'rolled back' and night_kind = 'fleet'",
+        outcome="rolled back",
+    ),
+    Attention(
+        "worse-than-popularity",
+        "worse than popularity",
+        "skill < 0 and champion_version is not null",
+        _is_worse,
+    ),
+    Attention(
+        "old-lists",
+        "old lists",
+        "live_as_of < old_before and outcome is distinct from 'unchanged'"
+        " and outcome is distinct from 'no data'",
+        _is_old,
+    ),
+    Attention(
+        "nothing-to-offer",
+        "nothing to offer",
+        "outcome = 'nothing to offer'",
+        outcome="nothing to offer",
+    ),
+    Attention(
+        "nothing-live",
+        "nothing live",
+        "release_id is null and outcome is not null and outcome <> 'no data'",
+        _is_not_served,
+    ),
+    Attention("no-data", "no data", "outcome = 'no data'", outcome="no data"),
+)
+"""The most urgent first; a tenant is in the first that fits. One that is off needs nobody."""
+
+URGENT_OUTCOMES = tuple(it.outcome for it in ATTENTION if it.outcome is not None)
+"""Outcomes of a night that a person should look at, the most urgent first."""
+
+URGENCY = (
+    "case when mode = 'off' then null "
+    + " ".join(f"when {it.condition} then {place}" for place, it in enumerate(ATTENTION, 1))
+    + " end"
+)
+"""SQL over the facts of ``standing``: a reason's place in ``ATTENTION``, from 1; null: none."""
+
+
+def urgency_of(key: str) -> int | None:
+    """The place of the reason with that key, from 1; None: there is no such reason."""
+    places = (place for place, it in enumerate(ATTENTION, 1) if it.key == key)
+    return next(places, None)
