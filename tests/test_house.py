@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -482,6 +483,91 @@ def _brought(statements: list[str], airflow_home: Path = Path("/nonexistent")) -
     lines = [line for line in done.stdout.splitlines() if line.startswith("brought ")]
     after = [{_top(name) for name in line.split()[1:]} for line in lines]
     return [now - before for before, now in zip([set(), *after], after, strict=False)]
+
+
+# --- Size -----------------------------------------------------------------------------------------
+
+# When one of these fails, look for the wall that is missing before you look at the number.
+LINES_OF_A_FILE = 430
+MODULES_OF_A_FOLDER = 24
+LINES_OF_A_ROOM = 5_000
+NAMES_OF_A_FACE = 60
+LINES_OF_A_FUNCTION = 65
+LINES_OF_MOST_FUNCTIONS = 30
+
+
+def test_a_file_is_read_at_one_sitting() -> None:
+    """430 lines are about eight screens; the median file has a hundred.
+
+    A longer file answers more than one question, and half of it should have a name of its own.
+    """
+    lengths = {str(path.relative_to(CHECKOUT)): _lines(path) for path in _python()}
+
+    assert {path: lines for path, lines in lengths.items() if lines > LINES_OF_A_FILE} == {}
+
+
+def test_a_folder_is_seen_at_one_glance() -> None:
+    """24 names are what an editor's tree shows of one folder without scrolling.
+
+    With more, nobody knows where to look first: what belongs together wants a folder of its own.
+    """
+    modules = Counter(
+        str(path.parent.relative_to(CHECKOUT)) for path in _python() if path.name != "__init__.py"
+    )
+
+    assert {folder: count for folder, count in modules.items() if count > MODULES_OF_A_FOLDER} == {}
+
+
+def test_a_room_is_known_within_a_day() -> None:
+    """5,000 lines are what one reads with care in a working day.
+
+    A larger room is two rooms, with an arrow from one to the other.
+    """
+    lengths: Counter[str] = Counter()
+    for path in _files():
+        lengths[_room(path)] += _lines(path)
+
+    assert {room: lines for room, lines in lengths.items() if lines > LINES_OF_A_ROOM} == {}
+
+
+@pytest.mark.parametrize("room", sorted(ARROWS))
+def test_a_face_is_one_screen(room: str) -> None:
+    """60 names fill a screen, and a face is for people who do not know the room yet."""
+    assert len(getattr(import_module(f"recfleet.{room}"), "__all__", [])) <= NAMES_OF_A_FACE
+
+
+def test_a_function_is_seen_whole() -> None:
+    """65 lines after the docstring are one screen, and only a long statement of SQL needs so many.
+
+    Of a hundred functions 95 stay below 30 lines: then a long one is an exception that one notices,
+    and not the way in which things are written here.
+    """
+    lengths = {
+        f"{path.relative_to(CHECKOUT)}:{node.lineno} {node.name}": _lines_of_body(node)
+        for path in _python()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    assert {name: lines for name, lines in lengths.items() if lines > LINES_OF_A_FUNCTION} == {}
+    assert sorted(lengths.values())[len(lengths) * 95 // 100] <= LINES_OF_MOST_FUNCTIONS
+
+
+def _python() -> list[Path]:
+    """Every file of the product; a migration is written once, and never grows."""
+    folders = (SOURCE, CHECKOUT / "dags", CHECKOUT / "plugins")
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    return [path for path in paths if MIGRATIONS not in path.parents]
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def _lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Without signature and docstring: that these say much is wanted."""
+    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 # --- Manners --------------------------------------------------------------------------------------
