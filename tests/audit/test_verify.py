@@ -294,8 +294,8 @@ def test_the_records_must_agree_with_the_audit(five: Connection) -> None:
     five.commit()
     assert _faults(five) == [
         "alpha: entry 7 of the audit made version 2 champion, and version 1 is on record.",
-        "berry: entry 8 of the audit made version 1 champion, and none is on record.",
+        "berry: entry 8 of the audit made version 1 champion, but none is on record.",
         "cherry: version 4 is champion on record, and no entry of the audit made it so.",
-        "alpha: entry 10 of the audit has it on, and on record it is off.",
+        "alpha: entry 10 of the audit made it on, but on record it is off.",
         "dora: it is frozen on record, and no entry of the audit made it so.",
     ]

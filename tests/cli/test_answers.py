@@ -92,11 +92,11 @@ def test_requests_are_rejected_by_tenant_and_by_night(held: Connection) -> None:
         ),
         (
             ("rollback", "asks", "--to-version", "9", "--reason", "x"),
-            "asks: It has no version 9. Besides the champion there are: 2.",
+            "asks: It has no version 9. Its other versions are: 2.",
         ),
         (
             ("promote", "asks", "--version", "1", "--reason", "x"),
-            "asks: Version 1 is its champion already.",
+            "asks: Version 1 is already its champion.",
         ),
         (("promote", "asks", "--version", "2", "--reason", " "), "Say why, in a few words"),
         (

@@ -42,13 +42,11 @@ def _modes(connection: Connection) -> dict[str, str]:
 
 def test_modes_of_some_by_ids_file_and_condition(connection: Connection, tmp_path: Path) -> None:
     said = _run("set-mode", "t00", "frozen", "--reason", "a broken feed")
-    assert (
-        said == "t00 is frozen: it is neither trained nor promoted, and what lists it has go on.\n"
-    )
+    assert said == "t00 is frozen: it is neither trained nor promoted, and its lists go on.\n"
     ids = tmp_path / "ids"
     ids.write_text("t01\nt02 # as well\n", encoding="utf-8")
     table = _run("set-mode", "t00", "frozen", "--file", str(ids), "--reason", "the same feed")
-    assert "t00    │ unchanged │ t00 is frozen already" in table
+    assert "t00    │ unchanged │ t00 is already frozen" in table
     assert "t02    │ done " in table
     assert _modes(connection) == dict.fromkeys(["t00", "t01", "t02"], "frozen")
     assert query(connection, "select distinct actor from audit") == [(getpass.getuser(),)]
@@ -130,7 +128,7 @@ def test_a_mistake_is_one_text_and_exit_code_2(connection: Connection) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "error: The policy cannot be changed so:" in done.stderr
+    assert "error: The policy cannot be changed like this:" in done.stderr
     assert "recipe.factors" in done.stderr
     assert "approval" in done.stderr
     assert "Traceback" not in done.stderr

@@ -391,7 +391,7 @@ def test_a_tenant_that_is_being_published_is_left_for_the_next_time(
         cursor.execute("select pg_advisory_xact_lock(hashtextextended('publish turning', 0))")
         done = keep_house("models")
         assert not any(done.gone.values())
-        assert done.notes == ("1 tenants were being published and are left for the next time",)
+        assert done.notes == ("1 tenants were being published; they are left for the next time",)
     assert keep_house("models").gone["versions"] == 1
 
 

@@ -179,7 +179,7 @@ def test_nothing_goes_back_in_time(connection: Connection, stack: RegistrySettin
     assert query(
         connection,
         "select outcome, reason from ledger join night using (night_id) where run_id = 'earlier'",
-    ) == [("unchanged", "its live lists are as of 2026-03-30 09:00, and nothing goes back in time")]
+    ) == [("unchanged", "its live lists are newer than the night: as of 2026-03-30 09:00")]
     assert query(connection, LIVE) == before
 
 
@@ -211,8 +211,8 @@ def test_a_tenant_that_sells_nothing_any_more(
         (
             "unchanged",
             "nothing to offer",
-            "none of its 78 products is still sold: all are discontinued, or nobody bought them "
-            "for 180 days; what is live stays",
+            "none of its 78 products is on sale: all are discontinued, or without a purchase for "
+            "180 days; the live lists stay",
         )
     ]
     assert query(connection, "select status from night") == [("done",)]

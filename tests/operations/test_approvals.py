@@ -197,7 +197,7 @@ def test_a_tenant_that_is_not_on_is_left_alone(held: Connection, mode: str) -> N
     with held, held.cursor() as cursor:
         cursor.execute("update tenant set mode = %s", (mode,))
     refusal = approve(held, [1], **WHO).refused[1]
-    assert refusal.startswith(f"shop: It is {mode}, so its champion is not changed")
+    assert refusal.startswith(f"shop: The tenant is {mode}, and an approval does not change")
     assert query(held, "select status from approval") == [("waiting",)]
 
 

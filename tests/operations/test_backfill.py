@@ -147,7 +147,7 @@ def test_a_range_of_nights(connection: Connection, stack: RegistrySettings, turn
     summary = run_backfill("two weeks", ["shop", "thin"], FIRST, TURNED, step=7)
     assert summary.nights == 9
     assert summary.outcomes == {"backfilled": 18}
-    assert summary.sentence() == "9 nights, tenant by tenant: 18 backfilled"
+    assert summary.sentence() == "9 nights, counted per tenant: 18 backfilled"
     assert backfill_sentence(connection, "two weeks") == summary.sentence()
     assert backfill_sentence(connection, "another") is None
     assert [row[0] for row in nights(connection, "two weeks", "shop")] == [
@@ -196,7 +196,7 @@ def test_asking_again_does_nothing_that_is_done(
     count = "select (select count(*) from night), (select count(*) from audit)"
     before = query(connection, count)
     summary = run_backfill("two", ["shop"], TURNED, TURNED + DAY)
-    assert summary.sentence() == "nothing to do: all of it has been done from the same data"
+    assert summary.sentence() == "nothing to do: all of these nights have run from the same data"
     assert query(connection, count) == before
 
     wider = run_backfill("three", ["shop", "thin"], TURNED - DAY, TURNED + DAY)
@@ -354,7 +354,7 @@ def test_a_replay_that_was_killed_goes_on(
         ({}, "tenants: Field required; from: Field required; to: Field required"),
         ({"tenants": [], "from": None, "to": "soon"}, "give a list .* give a date.* 'soon' is no"),
         ({"from": "2026-03-02", "to": "2026-03-01"}, "from 2026-03-02 is later than to"),
-        ({"from": "2026-03-02", "to": "2999-03-01"}, "to: 2999-03-01 00:00 lies in the future"),
+        ({"from": "2026-03-02", "to": "2999-03-01"}, "to: 2999-03-01 00:00 is in the future"),
         ({"from": "2020-01-01", "to": "2026-03-01"}, "2,252 nights, more than the 400"),
         ({"from": "2026-03-01", "to": "2026-03-02", "step": 0}, "step: .*greater than or equal"),
         ({"from": "2026-03-01", "to": "2026-03-02", "step": 99_999_999_999}, "step: .*less than"),

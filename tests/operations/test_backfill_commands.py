@@ -42,8 +42,9 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     run_backfill("done", ["alpha"], AS_OF, AS_OF)
     words = ("backfill", "alpha", "thin", "--from", "2026-03-16", "--to", "2026-03-30")
     said = _run(*words, "--step", "7", "--dry-run")
-    assert "Would run 5 of 6, tenant by tenant, of 3 nights as of 2026-03-16 to 2026-03-30" in said
-    assert re.search(r"alpha +│ +2 │ +1 │ done from the same data in night 2; --force", said)
+    nights = "3 nights as of 2026-03-16 to 2026-03-30"
+    assert f"Would run 5 of 6 tenants' nights: {nights}" in said
+    assert re.search(r"alpha +│ +2 │ +1 │ night 2 has run it from the same data; --force", said)
     assert re.search(r"thin +│ +3 │ +0 │", said)
     assert [row["to run"] for row in json.loads(_run(*words, "--dry-run", "--json"))] == [14, 15]
     assert query(connection, "select count(*) from night") == [(2,)]
@@ -51,8 +52,8 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     once = ("--from", "2026-03-30", "--to", "2026-03-30")
     said = _run("backfill", "alpha", *once, "--wait")
     assert said.startswith(
-        "Nothing to run: 1 of 1 nights, tenant by tenant, is left out: done from the same data in "
-        "night 2; --force does it again.\n"
+        "Nothing to run: 1 of 1 tenants' nights is left out: night 2 has run it from the same "
+        "data; --force runs it again.\n"
     )
     assert re.search(r"alpha +│ 2026-03-30 00:00 │ promote │ backfilled", said)
     assert json.loads(_run("backfill", "alpha", *once, "--json")) == {"run_id": None}
@@ -87,7 +88,7 @@ def test_another_is_waited_for_only_where_one_runs(running: list[str], words: st
     [
         (("nobody",), r"There is no tenant 'nobody'"),
         (("alpha", "--from", "2026-03-31"), r"from 2026-03-31 is later than to 2026-03-30: "),
-        (("alpha", "--to", "2999-01-01"), r"to: 2999-01-01 00:00 lies in the future"),
+        (("alpha", "--to", "2999-01-01"), r"to: 2999-01-01 00:00 is in the future"),
         (("alpha", "--from", "soon"), r"from: 'soon' is no date or time"),
         (("alpha", "--step", "0"), r"step: "),
         (("alpha",), r"Airflow does not answer"),

@@ -159,15 +159,19 @@ REFUSED: list[tuple[str, Callable[[Connection], object], str]] = [
     (
         "no such version",
         lambda it: roll_back(it, "turning", to_version=7, **WHO),
-        r"turning: It has no version 7\. Besides the champion there are: 1\.",
+        r"turning: It has no version 7\. Its other versions are: 1\.",
     ),
     (
         "champion already",
         lambda it: promote(it, "turning", 2, **WHO),
-        r"turning: Version 2 is its champion already",
+        r"turning: Version 2 is already its champion",
     ),
     ("no reason", lambda it: promote(it, "turning", 1, actor="ann", reason=" "), r"Say why"),
-    ("nobody", lambda it: promote(it, "turning", 1, actor="", reason="so"), r"Nobody is named"),
+    (
+        "nobody",
+        lambda it: promote(it, "turning", 1, actor="", reason="so"),
+        r"The actor is missing",
+    ),
 ]
 
 
@@ -189,12 +193,12 @@ def test_without_a_previous_the_versions_are_named(turned: Connection) -> None:
     with pytest.raises(
         BadInputError,
         match=r"turning: It went back to version 1 already, at .* by ann \(the new lists look "
-        r"wrong\), and has no previous version since\. There is no older one\.",
+        r"wrong\), and has had no previous version since\. There is no older one\.",
     ):
         roll_back(turned, "turning", **WHO)
-    with pytest.raises(NotFoundError, match=r"Besides .* there are: 2 \(was rolled back from\)"):
+    with pytest.raises(NotFoundError, match=r"Its other versions are: 2 \(was rolled back from\)"):
         roll_back(turned, "turning", to_version=7, **WHO)
-    with pytest.raises(BadInputError, match="Version 2 is newer than its champion, version 1"):
+    with pytest.raises(BadInputError, match="Version 2 is newer than the champion, version 1"):
         roll_back(turned, "turning", to_version=2, **WHO)
     assert _state(turned) == before
 

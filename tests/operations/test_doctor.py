@@ -185,10 +185,10 @@ def test_aliases_that_strayed(fleet: Connection, stack: RegistrySettings) -> Non
     assert [(finding.tenant_id, finding.what) for finding in found] == [
         (
             "alpha",
-            "champion is version 1 in MLflow and version 2 on record; "
-            "previous is none in MLflow and version 1 on record",
+            "champion is version 1 in MLflow, but version 2 on record; "
+            "previous is none in MLflow, but version 1 on record",
         ),
-        ("berry", "champion is none in MLflow and version 1 on record"),
+        ("berry", "champion is none in MLflow, but version 1 on record"),
     ]
     _mend(fleet, stack, found)
     assert survey(stack.mlflow_store_url)["alpha"].aliases == {"champion": 2, "previous": 1}
@@ -204,8 +204,8 @@ def test_an_alias_of_a_tenant_without_a_champion(
     )
     found = _found(fleet, stack)
     assert [(finding.check, finding.what) for finding in found] == [
-        ("audit", "entry 2 of the audit made version 1 champion, and none is on record"),
-        ("aliases", "champion is version 1 in MLflow and none on record"),
+        ("audit", "entry 2 of the audit made version 1 champion, but none is on record"),
+        ("aliases", "champion is version 1 in MLflow, but none on record"),
     ]
     _mend(fleet, stack, found)
 
@@ -289,7 +289,7 @@ def test_nobody_goes_back_to_a_damaged_model(fleet: Connection, stack: RegistryS
     folder = _folder(fleet, stack, "alpha", "previous")
     (folder / "product_ids.json").unlink()
     [finding] = found = _found(fleet, stack)
-    assert finding.repair == "keeps it as previous no longer, so that nobody goes back to it"
+    assert finding.repair == "drops it as previous, so that nobody goes back to it"
     _mend(fleet, stack, found)
     assert folder.exists()
     assert sorted(survey(stack.mlflow_store_url)["alpha"].runs) == [1, 2]
@@ -332,11 +332,11 @@ LIVE_ALPHA = "(select release_id from live_release where tenant_id = 'alpha')"
                 "from release where tenant_id = 'alpha' and model_version = 1) "
                 "where tenant_id = 'alpha'",
             ),
-            "is of version 1, and the champion on record is version 2",
+            "is of version 1, but the champion on record is version 2",
         ),
         (
             (f"update release set run_id = 'other' where release_id = {LIVE_ALPHA}",),
-            "is of run other, and the champion on record of",
+            "is of run other, but the champion on record is of run",
         ),
         (
             ("delete from live_release where tenant_id = 'alpha'",),
@@ -404,7 +404,7 @@ def test_the_record_was_changed_behind_the_audits_back(
     )
     [finding] = found = _found(fleet, stack)
     assert (
-        finding.what == "entry 2 of the audit made version 9 champion, and version 1 is on record"
+        finding.what == "entry 2 of the audit made version 9 champion, but version 1 is on record"
     )
     done = repair(fleet, stack, found, actor="mara")
     assert [item.trouble for item in done] == [None]
@@ -423,13 +423,13 @@ def test_a_mode_that_was_changed_behind_the_audits_back(
     _mend(fleet, stack, found)
     assert query(fleet, "select reason from audit where kind = 'repair'") == [
         (
-            "It is frozen on record, and no entry of the audit made it so. The repair puts what is "
-            "on record into the audit, so that the story goes on from there",
+            "It is frozen on record, but no entry of the audit made it so. The repair writes what "
+            "is on record into the audit, so that the audit continues from there",
         )
     ]
     assert what_changed(read_entries(fleet, "berry")[-1]) == "repair: mode frozen"
     _change(fleet, "update tenant set mode = 'on' where tenant_id = 'berry'")
-    assert "has it frozen, and on record it is on" in _found(fleet, stack)[0].what
+    assert "made it frozen, but on record it is on" in _found(fleet, stack)[0].what
 
 
 def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: RegistrySettings) -> None:
@@ -547,7 +547,7 @@ def test_a_request_that_has_expired(fleet: Connection, stack: RegistrySettings) 
     days_pass(fleet, stack, 2)
     _change(fleet, "update approval set expires_at = now() - interval '2 days'")
     [finding] = found = _found(fleet, stack)
-    assert "request 1, for version 1, waits and has expired" in finding.what
+    assert "request 1, for version 1, still waits but expired" in finding.what
     done = repair(fleet, stack, found, actor="mara")
     assert [item.trouble for item in done] == [None]
     assert _found(fleet, stack) == []
@@ -562,7 +562,7 @@ def test_a_request_against_a_champion_that_was(fleet: Connection, stack: Registr
     _ask(fleet, against=7, expires="1 day")
     [finding] = found = _found(fleet, stack)
     assert finding.what == (
-        "request 1, for version 1, waits against version 7 as champion, and version 1 is champion "
+        "request 1, for version 1, waits against version 7 as champion, but version 1 is champion "
         "on record"
     )
     repair(fleet, stack, found, actor="mara")
@@ -634,8 +634,8 @@ def test_everything_at_once_on_the_command_line(fleet: Connection, stack: Regist
     run = CliRunner()
     told = run.invoke(app, ["doctor"], catch_exceptions=False)
     assert told.exit_code == 1
-    assert "alpha  champion is version 1 in MLflow and version 2 on record" in told.output
-    assert "--repair points MLflow's aliases at what is on record" in told.output
+    assert "alpha  champion is version 1 in MLflow, but version 2 on record" in told.output
+    assert "--repair points MLflow's aliases to what is on record" in told.output
     assert (
         "3 things disagree among 3 tenants; `recfleet doctor --repair` can repair 3." in told.output
     )

@@ -61,15 +61,13 @@ def test_off_shows_nothing_and_on_brings_the_last_lists_back(
     connection: Connection, alpha: None
 ) -> None:
     [off] = _set(connection, "off", "alpha")
-    assert off == Result(
-        "alpha", "done", "alpha is off: nothing is computed for it and nothing shown"
-    )
+    assert off == Result("alpha", "done", "alpha is off: nothing is computed or shown")
     assert not _shows(connection, "alpha")
     with pytest.raises(NotServedError, match="off"):
         look_up(connection, "alpha", "c0001")
     connection.rollback()
     [again] = _set(connection, "off", "alpha")
-    assert (again.status, again.sentence) == ("unchanged", "alpha is off already")
+    assert (again.status, again.sentence) == ("unchanged", "alpha is already off")
 
     [on] = _set(connection, "on", "alpha")
     assert on.sentence.endswith("its lists as of 2026-03-30 09:00 are shown again")
@@ -124,7 +122,7 @@ def test_a_frozen_tenant_comes_back_with_its_pinned_champion(
 
     [frozen] = _set(connection, "frozen", "alpha")
 
-    assert "the lists of its pinned version 1 as of" in frozen.sentence
+    assert "the lists of its frozen version 1 as of" in frozen.sentence
     assert query(connection, LIVE, "alpha") == [("model", 1, AS_OF, "operator")]
     assert _shows(connection, "alpha")
 
@@ -156,7 +154,7 @@ def test_lists_from_before_an_exclusion_are_not_shown_again(
 
     [on] = _set(connection, "on", "alpha")
 
-    assert "from before its policy excluded" in on.sentence
+    assert "may contain what its policy excludes now" in on.sentence
     shown = query(
         connection,
         "select count(*) from live_recommendation where product_id = %s",

@@ -150,7 +150,7 @@ def test_a_change_is_in_the_audit_and_the_same_again_is_not(connection: Connecti
     )
     assert again[0].status == "unchanged"
     assert again[0].sentence == (
-        "apple stays as it is: recipe.factors is 64 already; excluded_products is [a, b] already; "
+        "apple is unchanged: recipe.factors is already 64; excluded_products is already [a, b]; "
         "minimum_gain is not its own"
     )
     assert query(connection, "select policy from tenant where tenant_id = 'apple'") == [
@@ -191,13 +191,13 @@ def test_only_what_changes_is_told(connection: Connection) -> None:
         "done: apple has from the next night on: approval none, the fleet's again"
     )
     assert change([], ["recipe.alpha"]) == (
-        "unchanged: apple stays as it is: recipe.alpha is not its own"
+        "unchanged: apple is unchanged: recipe.alpha is not its own"
     )
     assert change(["excluded_products-=P9,z"]) == (
-        "unchanged: apple stays as it is: P9, z are not in excluded_products"
+        "unchanged: apple is unchanged: P9, z are not in excluded_products"
     )
     assert change(["excluded_products+=a", "excluded_customers-=c"]) == (
-        "unchanged: apple stays as it is: a is in excluded_products already; "
+        "unchanged: apple is unchanged: a is already in excluded_products; "
         "c is not in excluded_customers"
     )
     entries = read_entries(connection, "apple")

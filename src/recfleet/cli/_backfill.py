@@ -207,7 +207,7 @@ def _how_much(rows: Sequence[Mapping[str, Any]]) -> str:
     to_run, left_out = (sum(row[key] for row in rows) for key in ("to run", "left out"))
     if not left_out:
         return ""
-    return f"{to_run} of {to_run + left_out}, tenant by tenant, of " if to_run else "nothing of "
+    return f"{to_run} of {to_run + left_out} tenants' nights: " if to_run else "nothing of "
 
 
 def _show_ahead(request: BackfillRequest, ahead: Sequence[BackfillNight], *, as_json: bool) -> None:

@@ -63,8 +63,8 @@ def _hold(
 ) -> None:
     reason = (
         f"held for a person (`recfleet approvals list`): {verdicts.changes} of "
-        f"{verdicts.tenants} tenants would change champion in one night, more "
-        f"than the {limits.brake_share:.0%} that is expected; the verdict was: "
+        f"{verdicts.tenants} tenants would change champion in one night, more than the expected "
+        f"{limits.brake_share:.0%}; the verdict was: "
     )
     hold_all_changes(connection, night, because=reason)
     log.warning("brake", changes=verdicts.changes, tenants=verdicts.tenants)

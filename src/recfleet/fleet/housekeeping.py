@@ -44,7 +44,7 @@ class Part:
         """The part in one line, for people."""
         gone = f"{self.name} gone ({_listed(self.gone)})" if any(self.gone.values()) else ""
         kept = f"kept past retention ({_listed(self.kept)})" if any(self.kept.values()) else ""
-        nothing = "" if gone else f"{self.name}: nothing past retention to take away"
+        nothing = "" if gone else f"{self.name}: nothing past retention"
         return "; ".join(filter(None, [gone or nothing, kept, *self.notes]))
 
 
@@ -100,7 +100,7 @@ def _lists(house: _House) -> Part:
     before = house.ago(house.limits.keep_lists_days)
     done = drop_old_lists(house.connection, before, dry_run=house.dry_run)
     notes = [
-        f"night {night} has been running since {since:%Y-%m-%d %H:%M}: all that it made stays"
+        f"night {night} has been running since {since:%Y-%m-%d %H:%M}: everything it made stays"
         for night, since in _stuck(house)
     ]
     if done.postponed:
@@ -109,7 +109,7 @@ def _lists(house: _House) -> Part:
         "lists",
         {"nights' lists": done.dropped, "partitions of many nights rewritten": done.merged},
         {
-            "releases that are live or would be gone back to": done.kept_releases,
+            "releases that are live or would be rolled back to": done.kept_releases,
             "customers' lists in them": done.kept_lists,
         },
         tuple(notes),
@@ -154,7 +154,7 @@ def _models(house: _House) -> Part:
             **{f"versions: {why}": count for why, count in versions.kept.items()},
             **{f"runs: {why}": count for why, count in runs.kept.items()},
         },
-        (f"{len(busy)} tenants were being published and are left for the next time",)
+        (f"{len(busy)} tenants were being published; they are left for the next time",)
         if busy
         else (),
     )

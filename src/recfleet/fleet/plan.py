@@ -214,13 +214,13 @@ def _why_idle(
     if live is None:
         return None
     if live.as_of > as_of:
-        reason = f"its live lists are as of {_minute(live.as_of)}, and nothing goes back in time"
+        reason = f"its live lists are newer than the night: as of {_minute(live.as_of)}"
         return Idle("unchanged", reason)
     # Nor is what waits for approval, or was rejected, judged again: the verdict would be the same.
     if live.basis == basis and not is_named:
-        last = f", of {_minute(data.last)}," if data.last else ""
+        last = f", of {_minute(data.last)}" if data.last else ""
         waits = f"; version {live.waiting} waits for approval" if live.waiting else ""
-        reason = f"nothing new since its last line{last} and its lists stay{waits}"
+        reason = f"no new data since its last line{last}, so its lists stay{waits}"
         return Idle("unchanged", reason, unless_named=True)
     return None
 

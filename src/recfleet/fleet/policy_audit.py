@@ -42,7 +42,7 @@ def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> 
                 kind="policy",
                 tenant_id=None,
                 actor=SCHEDULER,
-                reason=f"the file of the fleet's policy says otherwise than before of {keys}",
+                reason=f"the fleet's policy file has new values for {keys}",
                 night_id=night.night_id,
                 facts=PolicyFacts(changes=changes, policy=policy.model_dump(mode="json")),
             )

@@ -70,10 +70,12 @@ def find_night(connection: Connection, night: str | None) -> Row:
     if found:
         return found[0]
     if night is None:
-        raise NotFoundError("There has been no night yet: `recfleet night run --wait` runs one.")
+        raise NotFoundError(
+            "There has been no night yet; run one with `recfleet night run --wait`."
+        )
     raise NotFoundError(
-        f"There is no night {night!r}: give its number, its as-of date or its run id; "
-        "`recfleet night list` shows them."
+        f"There is no night {night!r}. Give its number, its as-of date or its run id; `recfleet "
+        "night list` shows them."
     )
 
 

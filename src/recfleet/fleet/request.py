@@ -32,7 +32,7 @@ class NightRequest(BaseModel):
     def _has_come(cls, as_of: datetime | None) -> datetime | None:
         # Lists as of a time to come would keep every night until then from making newer ones.
         if as_of is not None and as_of > datetime.now(UTC) + timedelta(days=1):
-            raise ValueError(f"{as_of:%Y-%m-%d %H:%M} lies in the future")
+            raise ValueError(f"{as_of:%Y-%m-%d %H:%M} is in the future")
         return as_of
 
     @field_validator("tenants", mode="before")
@@ -55,7 +55,7 @@ def parse_as_of(text: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(
-            f"{text!r} is no date or time: write 2011-12-10 or 2011-12-10T06:00:00+00:00"
+            f"{text!r} is no date or time: write it like 2011-12-10 or 2011-12-10T06:00:00+00:00"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -247,7 +247,7 @@ def _end(
         if _is_infrastructure(error):
             raise
         if len(works) > 1:
-            log.warning(f"{stage.name}: a batch failed, and its tenants are tried one by one")
+            log.warning(f"{stage.name}: a batch failed; its tenants are tried one by one")
             again = replace(desk, retried=True)  # Some of it may be done.
             return [step for work in works for step in _end(stage, again, [work], prepared)]
         [work] = works
@@ -305,8 +305,8 @@ def _failure(stage: str, tenant_id: str, error: Exception) -> Step:
 def too_much_memory(limits: NightSettings) -> str:
     """Why a tenant failed that asked for more memory than one tenant may have."""
     return (
-        f"it asked for more memory than the {limits.tenant_memory_mb} MB that one tenant may use: "
-        "give it fewer factors or a shorter history, or set RECFLEET_TENANT_MEMORY_MB higher"
+        f"it needed more memory than the {limits.tenant_memory_mb} MB that one tenant may use: "
+        "give it fewer factors or a shorter history, or raise RECFLEET_TENANT_MEMORY_MB"
     )
 
 

@@ -191,7 +191,7 @@ class _Child:
                 self.has_ended = True
                 if error is not None:
                     self.error = pickle.loads(error)  # noqa: S301 - from our own child
-                    self.error.add_note(f"In the process of the shard:\n{trace}")
+                    self.error.add_note(f"In the shard's process:\n{trace}")
 
     def _works_on(self, tenant_ids: tuple[str, ...], budget: float | None = None) -> None:
         """Note whom it works on; several together have the time that one has, and the usual."""
@@ -308,7 +308,7 @@ class _Supervisor:
         for library in child.import_seconds.keys() & _LIBRARIES.keys():
             _LIBRARIES[library]()
         log.warning(
-            f"{self._stage.name}: the process of the shard was ended",
+            f"{self._stage.name}: the shard's process was ended",
             by=self._what(child),
             tenants=list(child.at[:3]),
         )
@@ -332,9 +332,9 @@ class _Supervisor:
         found = len(child.at) == 1
         if self._nobodys > _TOO_MANY or (found and not self._was_prepared):
             raise InfrastructureError(
-                f"the process of shard {self._shard} was ended by {self._what(child)} at no "
-                f"tenant's turn, {self._nobodys} times: has the machine enough memory, and is "
-                "RECFLEET_TENANT_MEMORY_MB more than the libraries themselves take?"
+                f"the process of shard {self._shard} was ended by {self._what(child)} "
+                f"{self._nobodys} times while it worked on no tenant: does the machine have "
+                "enough memory, and is RECFLEET_TENANT_MEMORY_MB more than the libraries need?"
             )
         if found:
             self._go_on_after_turn(child, child.at[0])
@@ -368,15 +368,15 @@ class _Supervisor:
         if child.is_late:
             budget = child.budgets[tenant_id]
             return (
-                f"it was not done within its time budget of {budget:g} s and was ended; "
-                "time_budget_seconds in its policy gives it more"
+                f"it was not done within its time budget of {budget:g} s and was ended; to give "
+                "it more time, raise time_budget_seconds in its policy"
             )
         if isinstance(child.error, MemoryError):
             return too_much_memory(night_settings())
         return (
-            f"its process was ended by {child.how}, twice, at last with this tenant alone: the "
-            "machine ran out of memory (RECFLEET_TENANT_MEMORY_MB limits what a tenant may ask "
-            "for), or native code crashed"
+            f"its process was ended by {child.how}, twice, the second time with this tenant "
+            "alone: the machine ran out of memory (RECFLEET_TENANT_MEMORY_MB limits a tenant's "
+            "memory), or native code crashed"
         )
 
     def _what(self, child: _Child) -> str:

@@ -174,7 +174,7 @@ def _tenant_of(connection: Connection, approval_id: int) -> str:
         row = cursor.fetchone()
     if row is None:
         raise NotFoundError(
-            f"There is no request {approval_id}: `recfleet approvals list` shows those that wait."
+            f"There is no request {approval_id}: `recfleet approvals list` shows the waiting ones."
         )
     return str(row[0])
 
@@ -204,9 +204,8 @@ def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiti
         is_late = True
     if is_late:
         raise BadInputError(
-            f"Request {approval_id} expired at {expires:%Y-%m-%d %H:%M}, so nothing "
-            f"changes. `recfleet promote {tenant_id} --version {version}` puts it in force all the "
-            "same."
+            f"Request {approval_id} expired at {expires:%Y-%m-%d %H:%M}, so nothing changes. "
+            f"`recfleet promote {tenant_id} --version {version}` still puts it in force."
         )
     return _Waiting(
         change,
@@ -261,15 +260,15 @@ def _approval(
 def _check_case(case: Case, found: _Waiting) -> None:
     if case.tenant.mode != "on":
         raise BadInputError(
-            f"It is {case.tenant.mode}, so its champion is not changed by an approval: set its "
-            "mode to on first, or use `recfleet promote`."
+            f"The tenant is {case.tenant.mode}, and an approval does not change its champion: "
+            "set its mode to on first, or use `recfleet promote`."
         )
     champion = case.champion.version if case.champion else None
     if champion != found.against:
         raise BadInputError(
-            f"Its champion is {_named(champion)} and no longer {_named(found.against)}, which "
-            f"version {found.version} was judged against. `recfleet promote` puts it in force all "
-            "the same."
+            f"Its champion is {_named(champion)} and no longer {_named(found.against)}, against "
+            f"which version {found.version} was judged. `recfleet promote` still puts it in "
+            "force."
         )
     if found.version not in case.versions:
         raise BadInputError(f"Version {found.version} is gone from MLflow.")
@@ -284,4 +283,4 @@ def _tell(connection: Connection) -> None:
     try:
         tell_registry(connection, registry_settings())
     except InfrastructureError as error:
-        log.warning("MLflow has not been told yet", reason=str(error))
+        log.warning("MLflow is not updated yet", reason=str(error))

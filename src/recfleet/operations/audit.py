@@ -133,13 +133,13 @@ def tell_story(
 def champion_disagrees(number: int | None, told: int | None, version: int | None) -> str:
     """How the audit and a champion on record disagree, in words."""
     if number is None:
-        return f"version {version} is champion on record, and no entry of the audit made it so"
+        return f"version {version} is champion on record, but no entry of the audit made it so"
     on_record = "none is" if version is None else f"version {version} is"
-    return f"entry {number} of the audit made version {told} champion, and {on_record} on record"
+    return f"entry {number} of the audit made version {told} champion, but {on_record} on record"
 
 
 def mode_disagrees(number: int | None, told: Mode, mode: Mode) -> str:
     """How the audit and a mode on record disagree, in words."""
     if number is None:
-        return f"it is {mode} on record, and no entry of the audit made it so"
-    return f"entry {number} of the audit has it {told}, and on record it is {mode}"
+        return f"it is {mode} on record, but no entry of the audit made it so"
+    return f"entry {number} of the audit made it {told}, but on record it is {mode}"

@@ -18,7 +18,7 @@ def left_out_in_words(ahead: Sequence[BackfillNight]) -> str | None:
     if not idle:
         return None
     return (
-        f"{idle} of {len(prospects)} nights, tenant by tenant, {'is' if idle == 1 else 'are'} "
+        f"{idle} of {len(prospects)} tenants' nights {'is' if idle == 1 else 'are'} "
         f"left out: {why_left_out(prospects)}."
     )
 

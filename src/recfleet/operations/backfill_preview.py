@@ -64,13 +64,14 @@ def look_ahead(connection: Connection, request: BackfillRequest) -> list[Backfil
 def _refuse(tenants: Sequence[Tenant], request: BackfillRequest) -> None:
     if all(tenant.mode == "off" for tenant in tenants):
         raise BadInputError(
-            f"{_named(tenants)} {'is' if len(tenants) == 1 else 'are'} off, and nothing is "
-            "computed for who is off: `recfleet tenant set-mode` switches tenants on."
+            f"{_named(tenants)} {'is' if len(tenants) == 1 else 'are'} off, and a backfill "
+            "computes nothing for tenants that are off: switch them on with `recfleet tenant "
+            "set-mode`."
         )
     frozen = [tenant for tenant in tenants if tenant.mode == "frozen"]
     if request.promote and frozen:
         raise BadInputError(
-            f"{_named(frozen)} {'is' if len(frozen) == 1 else 'are'} frozen, and who is frozen "
+            f"{_named(frozen)} {'is' if len(frozen) == 1 else 'are'} frozen, and a frozen tenant "
             "keeps its champion: thaw with `recfleet tenant set-mode`, or backfill without "
             "promotion."
         )
@@ -130,7 +131,9 @@ def _as_trials(
 
 
 def _done_already(night_id: int) -> Idle:
-    return Idle("unchanged", f"done from the same data in night {night_id}; --force does it again")
+    return Idle(
+        "unchanged", f"night {night_id} has run it from the same data; --force runs it again"
+    )
 
 
 def _done_nights(

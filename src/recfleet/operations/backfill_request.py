@@ -77,7 +77,7 @@ class BackfillRequest(BaseModel):
     @classmethod
     def _has_come(cls, moment: datetime) -> datetime:
         if moment > datetime.now(UTC):
-            raise ValueError(f"{moment:%Y-%m-%d %H:%M} lies in the future")
+            raise ValueError(f"{moment:%Y-%m-%d %H:%M} is in the future")
         return moment
 
     @field_validator("step", "promote", "force", mode="before")
@@ -149,7 +149,7 @@ def read_backfill(conf: Mapping[str, Any]) -> BackfillRequest:
         return BackfillRequest.model_validate(dict(conf))
     except ValidationError as error:
         problems = "; ".join(_problem(detail) for detail in error.errors())
-        raise BadInputError(f"This backfill cannot be run: {problems}.") from None
+        raise BadInputError(f"This backfill cannot run: {problems}.") from None
 
 
 def _day(moment: datetime) -> str:

@@ -38,10 +38,10 @@ class BackfillSummary:
     def sentence(self) -> str:
         """The backfill in one line, for people."""
         if not self.nights:
-            return "nothing to do: all of it has been done from the same data"
+            return "nothing to do: all of these nights have run from the same data"
         noun = "night" if self.nights == 1 else "nights"
         parts = [f"{count} {outcome}" for outcome, count in self.outcomes.items()]
-        return f"{self.nights} {noun}, tenant by tenant: {', '.join(parts)}"
+        return f"{self.nights} {noun}, counted per tenant: {', '.join(parts)}"
 
 
 def sum_up(nights: Sequence[Mapping[str, int]]) -> BackfillSummary:

@@ -119,8 +119,8 @@ class ChampionChanges:
             lock_tenants(connection, [tenant_id])
             if (tenant_time(connection, tenant_id) or as_of) != as_of:
                 raise BadInputError(
-                    "Its lists were published by somebody else this very moment: look again, "
-                    "and try again if it is still wanted."
+                    "Somebody else has just published its lists: look again, and retry if you "
+                    "still want the change."
                 )
             case = self._case(tenant_id)
             choice = choose(case)

@@ -69,7 +69,7 @@ def rollback_to(to_version: int | None) -> Callable[[Case], Choice]:
 
     def choose(case: Case) -> Choice:
         if case.champion is None:
-            raise BadInputError("It has no model in force, so there is nothing to go back from.")
+            raise BadInputError("It has no model in force, so there is nothing to roll back.")
         if to_version is not None:
             version = to_version
         elif case.previous is not None:
@@ -81,7 +81,7 @@ def rollback_to(to_version: int | None) -> Callable[[Case], Choice]:
         _check_version(case, version)
         if version > case.champion.version:
             raise BadInputError(
-                f"Version {version} is newer than its champion, version {case.champion.version}: "
+                f"Version {version} is newer than the champion, version {case.champion.version}: "
                 "`recfleet promote` puts it in force."
             )
         return Choice(version, "rolled back", is_rollback=True)
@@ -100,10 +100,10 @@ def _without_previous(case: Case, champion: Champion) -> BadInputError:
         "There is no older one." if older == "none" else f"Name one with --to-version: {older}."
     )
     if done := case.last_rollback():
-        return RolledBackAlreadyError(f"{done}, and has no previous version since. {there_are}")
+        return RolledBackAlreadyError(f"{done}, and has had no previous version since. {there_are}")
     return BadInputError(
-        "It has no previous version to go back to, its champion is version "
-        f"{champion.version}. {there_are}"
+        f"It has no previous version to go back to; its champion is version {champion.version}. "
+        f"{there_are}"
     )
 
 
@@ -119,8 +119,8 @@ def promotion_of(version: int) -> Callable[[Case], Choice]:
 
 def _check_version(case: Case, version: int) -> None:
     if case.champion and case.champion.version == version:
-        raise BadInputError(f"Version {version} is its champion already.")
+        raise BadInputError(f"Version {version} is already its champion.")
     if version not in case.versions:
         raise NotFoundError(
-            f"It has no version {version}. Besides the champion there are: {case.listed()}."
+            f"It has no version {version}. Its other versions are: {case.listed()}."
         )

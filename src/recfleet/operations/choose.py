@@ -43,7 +43,7 @@ FIELDS = {
     "mode": _Field("roster.mode", "on, frozen or off", get_args(Mode)),
     "outcome": _Field(
         f"coalesce({_LAST_NIGHT.format('outcome')}, 'nothing')",
-        "what became of it in its last night of the fleet; nothing: it had none",
+        "the outcome of its last night of the fleet; nothing if it had none",
         (*(it for it in get_args(Outcome) if it not in _NO_FLEETS_OUTCOMES), "nothing"),
     ),
     "reason": _Field(
@@ -51,7 +51,7 @@ FIELDS = {
     ),
     "served_by": _Field(
         "coalesce((select served_by from live where live.tenant_id = roster.tenant_id), 'nothing')",
-        "what made its live lists: model, popularity, or nothing when none are live",
+        "what made its live lists: model, popularity, or nothing if none are live",
         (*get_args(ServedBy), "nothing"),
     ),
 }
@@ -125,8 +125,8 @@ def choose_tenants(
     named = sorted(set(tenant_ids))
     if not named and not conditions:
         raise BadInputError(
-            "Say which tenants: their ids, a file with them (--file), or what is true of them "
-            "(--where mode=frozen)."
+            "Say which tenants: give their ids, a file with ids (--file) or a condition (--where "
+            "mode=frozen)."
         )
     check_tenants(connection, named)  # raises, and says who is missing
     tests, values = ["true"], []

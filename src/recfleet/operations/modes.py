@@ -28,9 +28,9 @@ TOGETHER = 50
 """Tenants that are switched in one transaction, and locked for as long."""
 
 _BECOMES: dict[Mode, str] = {
-    "on": "is on and trained again from the next night",
-    "frozen": "is frozen: it is neither trained nor promoted, and what lists it has go on",
-    "off": "is off: nothing is computed for it and nothing shown",
+    "on": "is on and will be trained again from the next night",
+    "frozen": "is frozen: it is neither trained nor promoted, and its lists go on",
+    "off": "is off: nothing is computed or shown",
 }
 
 
@@ -125,7 +125,7 @@ def _switch_all(desk: _Desk, ids: Sequence[str], mode: Mode, *, dry_run: bool) -
     changed = [tenant for tenant in tenants if tenant.mode != mode]
     live = _read_live(desk.connection, [one for one in changed if one.mode == "off"])
     results = [
-        Result(tenant.tenant_id, "unchanged", f"{tenant.tenant_id} is {mode} already")
+        Result(tenant.tenant_id, "unchanged", f"{tenant.tenant_id} is already {mode}")
         for tenant in tenants
         if tenant.mode == mode
     ]
@@ -185,14 +185,14 @@ def _read_live(connection: Connection, tenants: Sequence[Tenant]) -> dict[str, _
             elif not is_whole:
                 objection = "its last lists are gone"
             elif not honours(policy, known[tenant_id].policy):
-                objection = "its last lists are from before its policy excluded what it does now"
+                objection = "its last lists may contain what its policy excludes now"
             live[tenant_id] = _Live(release_id, as_of, objection)
     return live
 
 
 def _would_show(live: _Live | None) -> str:
     if live is None:
-        return "nothing was live, so lists would be made at once if there has been a night"
+        return "nothing was live; lists would be made at once if there has been a night"
     if live.objection is None:
         return f"its lists as of {live.as_of:%Y-%m-%d %H:%M} would be shown again"
     return f"{live.objection}, so new ones would be made at once"
@@ -253,5 +253,5 @@ def _stage(desk: _Desk, tenant: Tenant, night: Night) -> tuple[int, str]:
         except TenantError:
             pass  # A champion that cannot be served; the night says what is wrong with it.
         else:
-            return release_id, f"the lists of its pinned version {champion.version}"
+            return release_id, f"the lists of its frozen version {champion.version}"
     return stage_now(connection, night, tenant, None, artifacts), "popular products"

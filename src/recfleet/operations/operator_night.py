@@ -105,9 +105,7 @@ def stage_now(
     """
     interactions, active = read_purchases(connection, tenant.tenant_id, night.as_of, tenant.policy)
     if not active.any():
-        raise TenantError(
-            f"none of the products of {tenant.tenant_id} is still sold and not excluded"
-        )
+        raise TenantError(f"{tenant.tenant_id} has no product that is on sale and not excluded")
     lists, checks = press_lists(interactions, active, model, tenant.policy, artifacts=artifacts)
     create_partition(connection, night.night_id)
     draft = Draft(

@@ -77,11 +77,11 @@ def parse_changes(
     except ValidationError as error:
         wrong += problems(error)
     if wrong:
-        raise BadInputError("\n  ".join(["The policy cannot be changed so:", *wrong]))
+        raise BadInputError("\n  ".join(["The policy cannot be changed like this:", *wrong]))
     if not changes:
         raise BadInputError(
             "Say what to change: key=value, or --unset key. `recfleet tenant policy` shows the "
-            "keys with what they mean."
+            "keys and their meanings."
         )
     return changes
 
@@ -192,7 +192,7 @@ def _parse(text: str) -> Change:
         raise ValueError(_no_such(key))
     if not field.is_list:
         if sign != "=":
-            raise ValueError(f"{key}: only lists can be added to and taken from, with += and -=")
+            raise ValueError(f"{key}: only lists can be changed with += and -=")
         return Change(key, "set", value)
     return Change(key, _HOW[sign], _parse_list(key, value))
 
@@ -229,14 +229,14 @@ def _change(
         policy = in_force(fleet, wanted)
     except ValidationError as error:
         trouble = "; ".join(problems(error))
-        return Result(tenant_id, "failed", f"its policy could not be used: {trouble}"), None
+        return Result(tenant_id, "failed", f"its policy would be unusable: {trouble}"), None
     after = flatten(policy.model_dump(mode="json"))
     # As it is understood, not as it was written: a number is a number.
     kept = {key: after[key] for key in flatten(wanted)}
     facts = _facts(flatten(own), kept, before, after, changes)
     if not facts:
         why = "; ".join(_why_not(change, after) for change in changes)
-        return Result(tenant_id, "unchanged", f"{tenant_id} stays as it is: {why}"), None
+        return Result(tenant_id, "unchanged", f"{tenant_id} is unchanged: {why}"), None
     write_own_policy(connection, tenant_id, _nested(kept))
     said = "; ".join(_said(key, fact) for key, fact in facts.items())
     sentence = f"{tenant_id} has from the next night on: {said}"
@@ -285,11 +285,11 @@ def _why_not(change: Change, after: Mapping[str, Any]) -> str:
     if change.how == "unset":
         return f"{change.key} is not its own"
     if change.how == "set":
-        return f"{change.key} is {_shown(after[change.key])} already"
+        return f"{change.key} is already {_shown(after[change.key])}"
     names = sorted(_names(change.value))
     they_are = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
     if change.how == "add":
-        return f"{they_are} in {change.key} already"
+        return f"{they_are} already in {change.key}"
     return f"{they_are} not in {change.key}"
 
 

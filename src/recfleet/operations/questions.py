@@ -136,7 +136,7 @@ def tell_answers_of(connection: Connection, night: str) -> str:
 
 def _check_named(connection: Connection, approval_ids: Sequence[int], named: Sequence[str]) -> None:
     if not named:
-        raise BadInputError(f"No tenant was named to be approved. {_ASK_AGAIN}")
+        raise BadInputError(f"You named no tenant to approve. {_ASK_AGAIN}")
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id from approval where approval_id = any(%s)", (list(approval_ids),)
@@ -145,13 +145,13 @@ def _check_named(connection: Connection, approval_ids: Sequence[int], named: Seq
     connection.commit()
     if strange := sorted(set(named) - asked):
         raise BadInputError(
-            f"Nothing was asked about {', '.join(map(repr, strange))}. {_ASK_AGAIN}"
+            f"The question did not include {', '.join(map(repr, strange))}. {_ASK_AGAIN}"
         )
 
 
 def _body(rows: Sequence[Row]) -> str:
     lines = [
-        "RMSE and NDCG@10: new, old, popularity. The gain of RMSE with its bounds.",
+        "RMSE and NDCG@10: new, old, popularity. Gain: of RMSE, with its bounds.",
         "",
         "| tenant | change | version | RMSE | NDCG@10 | gain | held by |",
         "|---|---|---|---|---|---|---|",
@@ -160,11 +160,11 @@ def _body(rows: Sequence[Row]) -> str:
     if len(rows) > _LISTED:
         lines += [
             "",
-            f"… and {len(rows) - _LISTED:,} more, which the answer is about as well: "
-            "`recfleet approvals list` shows all of them.",
+            f"… and {len(rows) - _LISTED:,} more, which your answer covers too: `recfleet "
+            "approvals list` shows all of them.",
         ]
     expires = min(row["expires_at"] for row in rows)
-    lines += ["", f"What nobody has answered by {expires:%Y-%m-%d %H:%M} UTC is rejected."]
+    lines += ["", f"Requests without an answer by {expires:%Y-%m-%d %H:%M} UTC are rejected."]
     return "\n".join(lines)
 
 

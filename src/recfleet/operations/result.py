@@ -28,9 +28,9 @@ def check_who_and_why(actor: str, reason: str) -> None:
         BadInputError: one of them is blank.
     """
     if not actor.strip():
-        raise BadInputError("Nobody is named who does this: the audit keeps who did what.")
+        raise BadInputError("The actor is missing: the audit keeps who did what.")
     if not reason.strip():
-        raise BadInputError("Say why, in a few words (--reason): the audit keeps the reason.")
+        raise BadInputError("Say why, in a few words (--reason); the audit keeps the reason.")
 
 
 @contextmanager

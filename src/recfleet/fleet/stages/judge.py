@@ -38,7 +38,10 @@ def load_champion(
         return read_model(artifacts.read(on_record.model_uri)), None
     except TenantError as error:
         log.warning("champion lost", tenant_id=tenant_id, reason=str(error))
-        return None, f"The champion cannot be loaded ({error}), so popularity stands in for it."
+        return None, (
+            f"The champion cannot be loaded ({error}), so the challenger is judged against "
+            "popularity."
+        )
 
 
 def score_contenders(

@@ -134,7 +134,7 @@ def _overtaken(desk: Desk, live: datetime | None) -> Step | None:
     """What becomes of a tenant for whom a later night has published meanwhile."""
     if live is None or live <= desk.night.as_of:
         return None
-    reason = f"lists as of {live:%Y-%m-%d %H:%M} went live meanwhile; nothing goes back in time"
+    reason = f"newer lists went live meanwhile, as of {live:%Y-%m-%d %H:%M}"
     return Step("unchanged", {"outcome": "unchanged", "reason": reason})
 
 
@@ -143,7 +143,7 @@ def _switched(mode: Mode) -> Step:
     if mode == "off":
         reason = "switched off since the night was planned: nothing is published"
         return Step("unchanged", {"outcome": "unchanged", "reason": reason})
-    reason = "frozen while the champion was about to be changed: what is live stays"
+    reason = "frozen while its champion was about to change: the live lists stay"
     return Step("unchanged", {"outcome": "frozen", "reason": reason})
 
 
@@ -157,16 +157,16 @@ def _frozen(row: TenantNight, champion: Champion | None) -> TenantNight:
 
 def _nothing_to_offer(row: TenantNight, products: int) -> Step:
     reason = (
-        f"none of its {products} products is still sold: all are discontinued, or nobody bought "
-        f"them for {row.policy.inactive_after_days} days{_or_excluded(row.policy)}; what is live "
-        "stays"
+        f"none of its {products} products is on sale: all are discontinued, or without a "
+        f"purchase for {row.policy.inactive_after_days} days{_or_excluded(row.policy)}; the live "
+        "lists stay"
     )
     return Step("unchanged", {"outcome": "nothing to offer", "reason": reason})
 
 
 def _or_excluded(policy: Policy) -> str:
     has_excluded = policy.excluded_products or policy.excluded_categories
-    return ", or its policy excludes them" if has_excluded else ""
+    return ", or excluded by its policy" if has_excluded else ""
 
 
 def _finish(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> list[Step]:
@@ -401,7 +401,7 @@ def _late(desk: Desk, works: list[Work[Publication]]) -> dict[str, Step]:
     champions = get_champions(desk.connection, tenant_ids)
     live = _live_as_of(desk.connection, tenant_ids)
     modes = get_modes(desk.connection, tenant_ids)
-    reason = "another night published this tenant meanwhile; what it did stays"
+    reason = "another night published this tenant meanwhile; its lists stay"
     late: dict[str, Step] = {}
     for work in works:
         tenant_id, made = work.row.tenant_id, work.made

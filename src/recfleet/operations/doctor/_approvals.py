@@ -44,9 +44,9 @@ def _find_late(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Fin
             yield Finding(
                 "approvals",
                 tenant_id,
-                f"request {number}, for version {version}, waits and has expired at "
+                f"request {number}, for version {version}, still waits but expired at "
                 f"{expires_at:%Y-%m-%d %H:%M}",
-                "ends it as expired, which is as if it had been rejected",
+                "ends it as expired, which has the effect of a rejection",
                 version=version,
             )
         cursor.execute(_UNTOLD, given)
@@ -54,8 +54,8 @@ def _find_late(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Fin
             yield Finding(
                 "approvals",
                 tenant_id,
-                f"request {number}, for version {version}, is {status}, and MLflow does not say so",
-                "writes it at the version in MLflow",
+                f"request {number}, for version {version}, is {status}, but MLflow does not say so",
+                "writes that at the version in MLflow",
                 version=version,
             )
 
@@ -74,8 +74,8 @@ def _find_overtaken(tools: Tools, tenant_ids: Collection[str] | None) -> Iterato
             yield Finding(
                 "overtaken",
                 tenant_id,
-                f"request {number}, for version {version}, waits against {judged} as champion, and "
-                f"{now} champion on record",
+                f"request {number}, for version {version}, waits against {judged} as champion, "
+                f"but {now} champion on record",
                 "ends it as overtaken",
                 version=version,
             )
@@ -88,7 +88,7 @@ def _end_overtaken(tools: Tools, finding: Finding) -> None:
         [finding.tenant_id],
         "overtaken",
         actor=SCHEDULER,
-        reason="found by the doctor: the champion that it was judged against is not in force",
+        reason="found by the doctor: the champion it was judged against is not in force",
     )
     append_entries(tools.connection, entries)
 

@@ -12,7 +12,7 @@ from recfleet.operations.audit import (
 )
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 
-_REPAIR = "puts what is on record into the audit, so that the story goes on from there"
+_REPAIR = "writes what is on record into the audit, so that the audit continues from there"
 
 
 def _find_champions(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:

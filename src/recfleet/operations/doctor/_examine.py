@@ -155,7 +155,7 @@ def _mend_alone(tools: Tools, check: Check, finding: Finding, actor: str) -> Non
     check.mend(tools, finding)
     with transaction(tools.connection):
         if _still(check.find(tools, None), finding):
-            raise TenantError("it was tried, and is as it was: the log says why")
+            raise TenantError("the repair was tried and changed nothing: the log says why")
         append_entries(tools.connection, [_entry(finding, actor)])
 
 

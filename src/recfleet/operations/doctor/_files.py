@@ -76,8 +76,8 @@ def _damaged(model: Model, broken: Mapping[str, str], models: Sequence[Model]) -
             "files",
             tenant_id,
             what,
-            "keeps it as previous no longer, so that nobody goes back to it",
-            "restore the files, and nothing needs repair",
+            "drops it as previous, so that nobody goes back to it",
+            "restore the files; then nothing needs repair",
             version=version,
         )
     earlier = next((number for _, other, number, _ in models if other == PREVIOUS), None)

@@ -48,7 +48,7 @@ select tenant_id, version
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
-_ADVICE = "a night publishes the tenant anew: `recfleet night run --tenant {}`"
+_ADVICE = "a night publishes the tenant again: `recfleet night run --tenant {}`"
 
 
 def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
@@ -65,7 +65,7 @@ def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]
             yield _finding(row["tenant_id"], f"its live release {row['release_id']} {why}")
         tools.told(place, len(rows))
     for row in unserved:
-        what = f"version {row['version']} is its champion, and nothing is live"
+        what = f"version {row['version']} is its champion, but nothing is live"
         yield _finding(row["tenant_id"], what)
 
 
@@ -73,7 +73,7 @@ def _of_nobody(row: Mapping[str, Any]) -> Finding:
     return Finding(
         "lists",
         row["tenant_id"],
-        f"release {row['release_id']} is live, and there is no such tenant",
+        f"release {row['release_id']} is live, but there is no such tenant",
         "ends the live release; the release itself stays",
     )
 
@@ -83,7 +83,7 @@ def _finding(tenant_id: str, what: str) -> Finding:
         "lists",
         tenant_id,
         what,
-        "publishes at once, from the champion on record, as of the time of the lists that are live",
+        "publishes at once, from the champion on record, as of the time of the live lists",
         _ADVICE.format(tenant_id),
     )
 
@@ -103,9 +103,11 @@ def _why_stray(row: Mapping[str, Any]) -> str | None:
     """Why a model's release may not be live, in words; None: it is the champion's."""
     if row["version"] != row["model_version"]:
         champion = "none" if row["version"] is None else f"version {row['version']}"
-        return f"is of version {row['model_version']}, and the champion on record is {champion}"
+        return f"is of version {row['model_version']}, but the champion on record is {champion}"
     if row["run_id"] != row["champion_run"]:
-        return f"is of run {row['run_id']}, and the champion on record of {row['champion_run']}"
+        return (
+            f"is of run {row['run_id']}, but the champion on record is of run {row['champion_run']}"
+        )
     return None
 
 
@@ -139,7 +141,7 @@ def _publish(tools: Tools, tenant: Tenant, champion: Champion | None, what: str)
             night,
             tenant,
             outcome="kept" if champion else "rejected",
-            reason=f"published anew by a repair, because {what}",
+            reason=f"published again by a repair, because {what}",
             release_id=release_id,
         )
         close_operator_night(connection, night, f"repair of {tenant.tenant_id}")

@@ -75,23 +75,25 @@ def _versions(tenant_id: str, roles: Roles, model: Surveyed) -> Iterator[Finding
             tenant_id,
             f"version {version}, {_ROLES[role]}, is not in MLflow"
             if there is None
-            else f"version {version}, {_ROLES[role]}, is of run {there} in MLflow, and of {run_id} "
-            "on record",
-            f"puts version {version} back into MLflow, of the run that is on record",
+            else (
+                f"version {version}, {_ROLES[role]}, is of run {there} in MLflow, but of "
+                f"{run_id} on record"
+            ),
+            f"restores version {version} in MLflow, with the run on record",
             version=version,
         )
 
 
 def _aliases(tenant_id: str, roles: Roles, model: Surveyed) -> Iterator[Finding]:
     wrong = [
-        f"{alias} is {_named(model.aliases.get(alias))} in MLflow and "
+        f"{alias} is {_named(model.aliases.get(alias))} in MLflow, but "
         f"{_named(roles[alias][0] if alias in roles else None)} on record"
         for alias in (CHAMPION, PREVIOUS)
         if model.aliases.get(alias) != (roles[alias][0] if alias in roles else None)
     ]
     if wrong:
         yield Finding(
-            "aliases", tenant_id, "; ".join(wrong), "points MLflow's aliases at what is on record"
+            "aliases", tenant_id, "; ".join(wrong), "points MLflow's aliases to what is on record"
         )
 
 
@@ -123,7 +125,7 @@ def _restore(tools: Tools, finding: Finding) -> None:
         run_id=run_id,
         model_uri=model_uri,
         tags={"tenant": finding.tenant_id, "train_end": train_end},
-        description="Put back by a repair: it was on record, and not here.",
+        description="Restored by a repair: it was on record, but missing here.",
     )
 
 

@@ -64,10 +64,10 @@ def _find_nights(tools: Tools, _: Collection[str] | None) -> Iterator[Finding]:
             yield Finding(
                 "nights",
                 None,
-                f"night {night_id} ({run_id}) has been running since {started_at:%Y-%m-%d %H:%M}, "
-                f"and nothing of it has moved since {quiet_since:%Y-%m-%d %H:%M}",
-                "closes the night; tenants that it did not come to have failed in it, and what "
-                "they have live stays",
+                f"night {night_id} ({run_id}) has been running since "
+                f"{started_at:%Y-%m-%d %H:%M}, without progress since "
+                f"{quiet_since:%Y-%m-%d %H:%M}",
+                "closes the night; unfinished tenants have failed in it, their live lists stay",
                 night_id=night_id,
             )
         cursor.execute(_UNFINISHED, (list(FINAL_STATES),))
@@ -76,8 +76,8 @@ def _find_nights(tools: Tools, _: Collection[str] | None) -> Iterator[Finding]:
             yield Finding(
                 "nights",
                 None,
-                f"night {night_id} ({run_id}) has ended, and {tenants} still under way in it",
-                "closes the night again; they have failed in it, and what they have live stays",
+                f"night {night_id} ({run_id}) has ended, but {tenants} still under way in it",
+                "closes the night again; these tenants have failed in it, their live lists stay",
                 night_id=night_id,
             )
 
@@ -93,9 +93,9 @@ def _find_intents(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[
             yield Finding(
                 "intents",
                 tenant_id,
-                f"a change of its champion was begun in night {night_id} and not brought to an end "
+                f"a change of its champion, begun in night {night_id}, has not been finished "
                 f"since {since:%Y-%m-%d %H:%M}",
-                "brings MLflow to the champion that is on record",
+                "brings MLflow to the champion on record",
                 night_id=night_id,
             )
 
