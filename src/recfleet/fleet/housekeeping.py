@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import old_models, old_records
-from recfleet.record import expire_requests
+from recfleet.record import expire_requests, runs_in_force, stuck_nights
 from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
 from recfleet.releases import drop_old_lists
 from recfleet.settings import (
@@ -117,12 +117,8 @@ def _lists(house: _House) -> Part:
 
 
 def _stuck(house: _House) -> list[tuple[int, datetime]]:
-    with transaction(house.connection), house.connection.cursor() as cursor:
-        cursor.execute(
-            "select night_id, started_at from night where status = 'running' and started_at < %s",
-            (house.now - _STUCK,),
-        )
-        return cursor.fetchall()
+    with transaction(house.connection):
+        return stuck_nights(house.connection, house.now - _STUCK)
 
 
 def _models(house: _House) -> Part:
@@ -189,7 +185,7 @@ def _files(house: _House) -> Part:
     the folder of a run that is not.
     """
     with transaction(house.connection):
-        in_force = old_models.runs_in_force(house.connection)
+        in_force = runs_in_force(house.connection)
     lost = 0
     with _retention(house) as retention:
         for folder in retention.lost_folders(house.ago(1), in_force):

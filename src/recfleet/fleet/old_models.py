@@ -16,38 +16,23 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from recfleet.database import Connection, transaction
-from recfleet.fleet.old_records import running_nights
+from recfleet.record import (
+    NeededModel,
+    models_in_force,
+    models_under_way,
+    nights_since,
+    tried_runs,
+)
 from recfleet.registry import OldRun, OldVersion, Retention
 
 _AT_ONCE = 200
 """Versions or runs of so many are deleted while their tenants' locks are held; a second at most."""
 
 # The live release is of the champion, or of popularity: it adds nothing to the champions.
-_NEEDED = """
-select tenant_id, run_id, version, role
-  from champion where tenant_id = any(%(tenants)s)
-union all
+_OF_KEPT_LISTS = """
 select tenant_id, run_id, model_version, 'of a release whose lists are kept'
-  from release where tenant_id = any(%(tenants)s) and run_id is not null
-                 and night_id = any(%(nights)s)
-union all
-select tenant_id, run_id, null, 'of a night that is running'
-  from ledger cross join unnest(array[challenger ->> 'run_id', intent ->> 'promote']) as run_id
- where night_id = any(%(running)s) and tenant_id = any(%(tenants)s) and run_id is not null
-union all
-select tenant_id, intent ->> 'promote', null, 'of a promotion that is not done'
-  from ledger where intent ? 'promote' and tenant_id = any(%(tenants)s)
-union all
-select tenant_id, run_id, version, 'awaits approval'
-  from approval where status = 'waiting' and tenant_id = any(%(tenants)s)
-"""
-# Challengers of trials; one that a person has made champion since is like any other.
-_TRIED = """
-select tenant_id, challenger ->> 'run_id'
-  from ledger join night using (night_id)
- where is_trial and tenant_id = any(%(tenants)s) and challenger is not null
-   and not exists (select from audit where audit.tenant_id = ledger.tenant_id
-                      and facts ->> 'run_id' = challenger ->> 'run_id')
+  from release_overview where tenant_id = any(%(tenants)s) and run_id is not null
+                          and night_id = any(%(nights)s)
 """
 
 
@@ -71,20 +56,6 @@ class Cleared(Generic[Item]):
     gone: list[Item] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
     busy: set[str] = field(default_factory=set)
-
-
-def runs_in_force(connection: Connection) -> set[str]:
-    """The runs of every champion and previous on record; the caller ends the transaction."""
-    with connection.cursor() as cursor:
-        cursor.execute("select run_id from champion")
-        return {run_id for (run_id,) in cursor}
-
-
-def tried_runs(connection: Connection, tenant_ids: Sequence[str]) -> list[tuple[str, str]]:
-    """Tenant id and run, of the challengers of trials that nobody has made champion since."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TRIED, {"tenants": list(tenant_ids)})
-        return cursor.fetchall()
 
 
 def old_versions(
@@ -231,28 +202,24 @@ class Clearing:
 
     def _needed(self, tenants: Sequence[str]) -> dict[str, Needed]:
         needed = {tenant_id: Needed() for tenant_id in tenants}
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                "select array_agg(night_id) from night "
-                "where coalesce(finished_at, started_at) >= %s",
-                (self.lists_before,),
-            )
-            [(nights,)] = cursor.fetchall()
-            cursor.execute(
-                _NEEDED,
-                {
-                    "tenants": list(tenants),
-                    "nights": nights or [],
-                    "running": running_nights(self.connection),
-                },
-            )
-            for tenant_id, run_id, version, why in cursor:
-                needed[tenant_id].runs.setdefault(run_id, why)
-                if version is not None:
-                    needed[tenant_id].versions.setdefault(version, why)
+        found = [
+            *models_in_force(self.connection, tenants),
+            *self._of_kept_lists(tenants),
+            *models_under_way(self.connection, tenants),
+        ]
+        for tenant_id, run_id, version, why in found:
+            needed[tenant_id].runs.setdefault(run_id, why)
+            if version is not None:
+                needed[tenant_id].versions.setdefault(version, why)
         for tenant_id, run_id in tried_runs(self.connection, tenants):
             needed[tenant_id].tried.add(run_id)
         return needed
+
+    def _of_kept_lists(self, tenants: Sequence[str]) -> list[NeededModel]:
+        nights = nights_since(self.connection, self.lists_before)
+        with self.connection.cursor() as cursor:
+            cursor.execute(_OF_KEPT_LISTS, {"tenants": list(tenants), "nights": nights})
+            return [NeededModel(*row) for row in cursor]
 
 
 def _by_tenant(items: Sequence[Item], *, more_than: int = 0) -> dict[str, list[Item]]:

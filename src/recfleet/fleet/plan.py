@@ -19,6 +19,7 @@ from recfleet.record import (
     Outcome,
     Planned,
     State,
+    is_planned,
     open_night,
     shards_with_work,
     write_left_out,
@@ -111,7 +112,7 @@ def plan_night(
         with transaction(connection):
             night = open_night(connection, run_id, logical_date, request.as_of or default_as_of)
             create_partition(connection, night.night_id)
-            if not _is_planned(connection, night):
+            if not is_planned(connection, night):
                 tenants = _chosen(connection, request.tenants)
                 write_plan(
                     connection, night, _plan_tenants(connection, night, tenants, request.tenants)
@@ -124,13 +125,6 @@ def plan_night(
         return shards
     finally:
         connection.close()
-
-
-def _is_planned(connection: Connection, night: Night) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("select exists (select from ledger where night_id = %s)", (night.night_id,))
-        row = cursor.fetchone()
-    return bool(row and row[0])
 
 
 def _chosen(connection: Connection, named: Sequence[str] | None) -> list[Tenant]:
@@ -242,57 +236,33 @@ def _read_data(
     connection: Connection, tenants: Sequence[Tenant], as_of: datetime
 ) -> dict[str, _Data]:
     """What there is of each tenant up to as-of; tenants with no line at all are left out."""
-    left_out = _read_left_out(connection, tenants)
-    tenant_ids = [tenant.tenant_id for tenant in tenants]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select tenant_id, coalesce(lines, 0), coalesce(unusable, 0), "
-            "coalesce(discontinued, 0), last from "
-            "(select tenant_id, count(*) as lines, max(occurred_at) as last from interaction "
-            " where tenant_id = any(%(tenants)s) and occurred_at <= %(as_of)s "
-            " group by tenant_id) as known "
-            "full join (select tenant_id, count(*) as unusable from unusable_line "
-            " where tenant_id = any(%(tenants)s) and placed_at <= %(as_of)s "
-            " group by tenant_id) as lost using (tenant_id) "
-            "left join (select tenant_id, count(*) as discontinued from product "
-            " where tenant_id = any(%(tenants)s) and discontinued_at <= %(as_of)s "
-            " group by tenant_id) as gone using (tenant_id)",
-            {"tenants": list(tenant_ids), "as_of": as_of},
-        )
-        return {
-            tenant_id: _Data(lines, unusable, discontinued, last, left_out.get(tenant_id, ""))
-            for tenant_id, lines, unusable, discontinued, last in cursor
-        }
+    from recfleet.interactions import count_known, number_products_of
 
-
-def _read_left_out(connection: Connection, tenants: Sequence[Tenant]) -> dict[str, str]:
-    """Of tenants with excluded categories, which products these have; they may change by day."""
-    pairs = [
-        (tenant.tenant_id, category)
-        for tenant in tenants
-        for category in tenant.policy.excluded_categories
-    ]
-    if not pairs:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select tenant_id, sum(hashtextextended(product_id, 0)) from product "
-            "join unnest(%s::text[], %s::text[]) as excluded (tenant_id, category) "
-            "using (tenant_id, category) group by tenant_id",
-            [list(column) for column in zip(*pairs, strict=True)],
+    # Which products are of a category may change by day.
+    left_out = number_products_of(
+        connection,
+        [
+            (tenant.tenant_id, category)
+            for tenant in tenants
+            for category in tenant.policy.excluded_categories
+        ],
+    )
+    known = count_known(connection, [tenant.tenant_id for tenant in tenants], as_of)
+    return {
+        tenant_id: _Data(
+            *found, f" left_out={left_out[tenant_id]}" if tenant_id in left_out else ""
         )
-        return {tenant_id: f" left_out={number}" for tenant_id, number in cursor}
+        for tenant_id, found in known.items()
+    }
 
 
 def _read_live(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, _Live]:
     """Of each tenant's live release: as-of time, what it was made from, which version waits."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, as_of, basis, (select version from approval "
-            "where approval.tenant_id = live_release.tenant_id and status = 'waiting') "
-            "from live_release "
-            "join release using (tenant_id, release_id, night_id) "
-            "join ledger using (tenant_id, night_id) where tenant_id = any(%s)",
+            "select tenant_id, live.as_of, basis, (select version from approval_request "
+            "where approval_request.tenant_id = live.tenant_id and status = 'waiting') "
+            "from live join tenant_night using (tenant_id, night_id) where tenant_id = any(%s)",
             (list(tenant_ids),),
         )
         return {tenant_id: _Live(*rest) for tenant_id, *rest in cursor}

@@ -27,11 +27,12 @@ def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> 
         # Two nights that are planned at once do not both write it.
         cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet fleet policy', 0))")
         cursor.execute(
-            "select facts -> 'policy' from audit where kind = 'policy' and tenant_id is null "
+            "select facts from history where kind = 'policy' and tenant_id is null "
             "order by audit_id desc limit 1"
         )
         last = cursor.fetchone()
-    changes = changed_fields(last[0] if last else {}, policy.model_dump(mode="json"))
+    former = PolicyFacts.model_validate(last[0]).policy if last else None
+    changes = changed_fields(former or {}, policy.model_dump(mode="json"))
     if not changes:
         return
     keys = ", ".join(changes)

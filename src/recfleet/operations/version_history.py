@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from recfleet.database import Connection
-from recfleet.fleet.old_models import tried_runs
+from recfleet.record import tried_runs
 from recfleet.registry import KnownVersion
 
 TRIAL = "a backfill's trial"

@@ -6,7 +6,7 @@ from recfleet.quality._examine import SAMPLE_LINES
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS, Unit, read_profile
 from recfleet.quality._result import Result, Severity, Validation
-from recfleet.quality._store import has_results, store_results
+from recfleet.quality._store import delete_docs, delete_results, has_results, store_results
 from recfleet.quality._suites import Suites, load_suites
 from recfleet.quality._validate import validate
 from recfleet.quality._words import observed_in_words
@@ -22,6 +22,8 @@ __all__ = [
     "Unit",
     "Validation",
     "build_docs",
+    "delete_docs",
+    "delete_results",
     "has_docs",
     "has_results",
     "load_library",

@@ -62,6 +62,20 @@ def has_results(connection: Connection, night_id: int) -> bool:
     return bool(has_some)
 
 
+def delete_results(connection: Connection, night_id: int) -> int:
+    """Delete a night's results; how many that were. The caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("delete from quality_result where night_id = %s", (night_id,))
+        return cursor.rowcount
+
+
+def delete_docs(connection: Connection, night_id: int) -> int:
+    """Delete a night's pages of Data Docs; how many that were. The caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("delete from data_docs where night_id = %s", (night_id,))
+        return cursor.rowcount
+
+
 def _row(night_id: int, result: Result) -> tuple[object, ...]:
     sample = None if result.sample is None else json.dumps(result.sample, allow_nan=False)
     return (

@@ -126,6 +126,14 @@ def write_plan(connection: Connection, night: Night, planned: Sequence[Planned])
         )
 
 
+def is_planned(connection: Connection, night: Night) -> bool:
+    """Whether the night has rows already."""
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from ledger where night_id = %s)", (night.night_id,))
+        [(is_there,)] = cursor.fetchall()
+    return bool(is_there)
+
+
 def shards_with_work(connection: Connection, night: Night) -> list[int]:
     """Numbers of the shards in which a tenant has something to do, in order."""
     with connection.cursor() as cursor:

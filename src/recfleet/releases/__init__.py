@@ -10,13 +10,18 @@ from recfleet.releases._look_up import (
     look_up,
 )
 from recfleet.releases._make import make_lists
-from recfleet.releases._old_lists import WANTED_RELEASES, OldLists, drop_old_lists
+from recfleet.releases._old_lists import OldLists, drop_old_lists
+from recfleet.releases._old_releases import (
+    count_releases,
+    delete_releases,
+    tenants_of,
+    wanted_releases,
+)
 from recfleet.releases._partition import create_partition, create_shared_partition
 from recfleet.releases._stage import Draft, ServedBy, stage_releases
 from recfleet.releases._switch import end_live, kept_release, switch_live
 
 __all__ = [
-    "WANTED_RELEASES",
     "Check",
     "CustomerList",
     "Draft",
@@ -26,8 +31,10 @@ __all__ = [
     "Recommended",
     "ServedBy",
     "check_lists",
+    "count_releases",
     "create_partition",
     "create_shared_partition",
+    "delete_releases",
     "drop_old_lists",
     "end_live",
     "kept_release",
@@ -36,4 +43,6 @@ __all__ = [
     "make_lists",
     "stage_releases",
     "switch_live",
+    "tenants_of",
+    "wanted_releases",
 ]

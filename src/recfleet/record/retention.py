@@ -1,0 +1,179 @@
+"""What the record still needs, and taking away what is past its retention."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from recfleet.database import Connection
+
+
+def running_nights(connection: Connection) -> list[int]:
+    """The nights that are not closed; the caller ends the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("select night_id from night where status = 'running' order by night_id")
+        return [night_id for (night_id,) in cursor]
+
+
+def stuck_nights(connection: Connection, before: datetime) -> list[tuple[int, datetime]]:
+    """Nights that are not closed and began before a time, with when that was."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select night_id, started_at from night where status = 'running' and started_at < %s",
+            (before,),
+        )
+        return cursor.fetchall()
+
+
+def ended_nights(connection: Connection, before: datetime) -> set[int]:
+    """The nights that ended before a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select night_id from night "
+            "where status <> 'running' and coalesce(finished_at, started_at) < %s",
+            (before,),
+        )
+        return {night_id for (night_id,) in cursor}
+
+
+def nights_since(connection: Connection, since: datetime) -> list[int]:
+    """The nights that ended, or began and have not ended, at a time or later."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select night_id from night where coalesce(finished_at, started_at) >= %s", (since,)
+        )
+        return [night_id for (night_id,) in cursor]
+
+
+def count_nights(connection: Connection, night_ids: Collection[int]) -> int:
+    """How many of these nights there are still."""
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from night where night_id = any(%s)", (sorted(night_ids),))
+        [(nights,)] = cursor.fetchall()
+    return int(nights)
+
+
+# --- Rows of one night ----------------------------------------------------------------------------
+
+
+def hold_ended_night(connection: Connection, night_id: int) -> bool:
+    """Keep a night from being begun anew until the transaction ends; whether it has ended.
+
+    One that is begun anew meanwhile is waited for, and one that was has not ended.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select from night where night_id = %s and status <> 'running' for update", (night_id,)
+        )
+        return cursor.fetchone() is not None
+
+
+def delete_shard_runs(connection: Connection, night_id: int) -> int:
+    """Delete what a night's shards cost; how many rows that were."""
+    with connection.cursor() as cursor:
+        cursor.execute("delete from shard_run where night_id = %s", (night_id,))
+        return cursor.rowcount
+
+
+def delete_ledger(connection: Connection, night_id: int, *, besides: Collection[str]) -> int:
+    """Delete a night's rows of the ledger; how many that were.
+
+    Those with an intent stay, for whoever brings it to its end.
+
+    Args:
+        connection: an open connection.
+        night_id: which night.
+        besides: tenants whose rows stay: by the basis of a live release's plan knows whether
+            anything is new.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from ledger where night_id = %s and intent is null and tenant_id <> all(%s)",
+            (night_id, list(besides)),
+        )
+        return cursor.rowcount
+
+
+def delete_unnamed_night(connection: Connection, night_id: int) -> int:
+    """Delete a night that nothing on record names any more; 1 if it is gone, else 0.
+
+    The caller has seen that it has no release.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from night where night_id = %(night)s "
+            "and not exists (select from history where history.night_id = night.night_id) "
+            "and not exists (select from approval where approval.night_id = night.night_id) "
+            "and not exists (select from champion where champion.night_id = night.night_id) "
+            "and not exists (select from ledger where ledger.night_id = night.night_id)",
+            {"night": night_id},
+        )
+        return cursor.rowcount
+
+
+# --- Models ---------------------------------------------------------------------------------------
+
+
+class NeededModel(NamedTuple):
+    """A model that must stay in MLflow."""
+
+    tenant_id: str
+    run_id: str
+    version: int | None
+    """None: it may have none yet."""
+    why: str
+
+
+# In the order of the reasons: the first one is what a person reads.
+_NEEDED = """
+select tenant_id, run_id, null, 'of a night that is running'
+  from ledger cross join unnest(array[challenger ->> 'run_id', intent ->> 'promote']) as run_id
+ where night_id = any(%(running)s) and tenant_id = any(%(tenants)s) and run_id is not null
+union all
+select tenant_id, intent ->> 'promote', null, 'of a promotion that is not done'
+  from ledger where intent ? 'promote' and tenant_id = any(%(tenants)s)
+union all
+select tenant_id, run_id, version, 'awaits approval'
+  from approval where status = 'waiting' and tenant_id = any(%(tenants)s)
+"""
+# Challengers of trials; one that a person has made champion since is like any other.
+_TRIED = """
+select tenant_id, challenger ->> 'run_id'
+  from ledger join night using (night_id)
+ where is_trial and tenant_id = any(%(tenants)s) and challenger is not null
+   and not exists (select from history where history.tenant_id = ledger.tenant_id
+                      and facts ->> 'run_id' = challenger ->> 'run_id')
+"""
+
+
+def models_in_force(connection: Connection, tenant_ids: Sequence[str]) -> list[NeededModel]:
+    """These tenants' champions and previous models; the reason is the role."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, run_id, version, role from champion where tenant_id = any(%s)",
+            (list(tenant_ids),),
+        )
+        return [NeededModel(*row) for row in cursor]
+
+
+def models_under_way(connection: Connection, tenant_ids: Sequence[str]) -> list[NeededModel]:
+    """These tenants' models that may come into force: of running nights, begun, or waiting."""
+    running = running_nights(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_NEEDED, {"tenants": list(tenant_ids), "running": running})
+        return [NeededModel(*row) for row in cursor]
+
+
+def runs_in_force(connection: Connection) -> set[str]:
+    """The runs of every champion and previous on record; the caller ends the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("select run_id from champion")
+        return {run_id for (run_id,) in cursor}
+
+
+def tried_runs(connection: Connection, tenant_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Tenant id and run, of the challengers of trials that nobody has made champion since."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TRIED, {"tenants": list(tenant_ids)})
+        return cursor.fetchall()

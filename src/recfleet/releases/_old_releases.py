@@ -1,0 +1,51 @@
+"""Releases of old nights: which of them stay, and deleting the rows of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from recfleet.database import Connection
+from recfleet.releases._old_lists import WANTED_RELEASES
+
+
+def wanted_releases(connection: Connection) -> list[int]:
+    """The numbers of the releases that are live or would be gone back to."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select release_id from ({WANTED_RELEASES}) as wanted")  # noqa: S608
+        return [release_id for (release_id,) in cursor]
+
+
+def tenants_of(connection: Connection, night_id: int, releases: Sequence[int]) -> list[str]:
+    """The tenants of those of these releases that a night made."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id from release where night_id = %s and release_id = any(%s)",
+            (night_id, list(releases)),
+        )
+        return [tenant_id for (tenant_id,) in cursor]
+
+
+def delete_releases(connection: Connection, night_id: int, *, besides: Sequence[int]) -> int:
+    """Delete the rows of a night's releases, whose lists are gone; how many that were.
+
+    Args:
+        connection: an open connection; the caller commits.
+        night_id: which night.
+        besides: releases that stay.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from release where night_id = %s and release_id <> all(%s)",
+            (night_id, list(besides)),
+        )
+        return cursor.rowcount
+
+
+def count_releases(connection: Connection, night_ids: Collection[int]) -> int:
+    """How many releases of these nights there are still."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from release where night_id = any(%s)", (sorted(night_ids),)
+        )
+        [(releases,)] = cursor.fetchall()
+    return int(releases)
