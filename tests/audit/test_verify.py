@@ -84,7 +84,7 @@ def test_an_empty_audit_is_whole_unless_it_was_not_empty(connection: Connection)
     chain = verify(connection)
     assert (chain.entries, chain.head, chain.faults) == (0, None, ())
     [fault] = _faults(connection, f"3:{'a' * 64}")
-    assert fault.startswith("The audit is empty, and entry 3 was noted as its head")
+    assert fault.startswith("The audit is empty, but entry 3 was noted as its head")
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_an_end_that_was_cut_off_is_found_by_a_noted_head(five: Connection) -> N
     _tamper(five, "delete from audit where audit_id >= 4")
     assert _faults(five) == []  # Nothing within the database can tell.
     assert _faults(five, head) == [
-        "The audit ends with entry 3, and entry 5 was noted as its head: what was at its end is "
-        "missing."
+        "The audit ends with entry 3, but entry 5 was noted as its head: the entries at its end "
+        "are missing."
     ]
     _write(five, "another four", "another five")
     [fault] = _faults(five, head)

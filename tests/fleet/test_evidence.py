@@ -185,7 +185,7 @@ def test_the_week_of_another_champion_does_not_promote(
     verdict, reason, numbers = judged(connection, "this one's")
     assert numbers["pooled"]["nights"] == 6
     assert verdict == "promote"
-    assert "and over 6 nights challengers' was" in reason
+    assert "and over 6 nights the challengers' mean error was" in reason
 
 
 def test_a_champions_days_are_those_of_the_data_not_of_the_clock(connection: Connection) -> None:

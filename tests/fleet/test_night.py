@@ -199,7 +199,7 @@ def test_a_champion_that_has_seen_the_holdout_is_not_compared(
     )
     assert (verdict, outcome) == ("keep", "kept")
     assert reason.startswith("The champion was trained on interactions up to 2026-03-16")
-    assert reason.endswith("so it is not compared. The champion stays.")
+    assert reason.endswith("so it is not judged. The champion stays.")
 
 
 def test_a_tenant_that_sells_nothing_any_more(

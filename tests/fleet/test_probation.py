@@ -107,7 +107,7 @@ def test_a_champion_that_is_worse_is_rolled_back_in_the_same_night(
     outcome, verdict, reason, numbers = _judged(connection, "right")
     assert (outcome, verdict) == ("rolled back", "rollback")
     assert reason.startswith("The previous model's error (RMSE) is ")
-    assert reason.endswith("rolled back to version 1, on night 1 of 7 of its probation.")
+    assert reason.endswith("night 1 of 7 of its probation rolls the champion back to version 1.")
     assert numbers["contenders"]["previous"]["rmse"] < numbers["contenders"]["champion"]["rmse"]
     assert numbers["probation"]["low"] >= 0.005
     assert _champions(connection) == [("champion", 1)]
@@ -145,7 +145,7 @@ def test_of_two_better_models_the_challenger_is_taken_when_it_is_the_better(
     run_night("right", RIGHT)
     outcome, verdict, reason, numbers = _judged(connection, "right")
     assert (outcome, verdict) == ("promoted", "promote")
-    assert reason.endswith("and not better than the challenger.")
+    assert reason.endswith("but not better than the challenger.")
     rmse = {name: scores["rmse"] for name, scores in numbers["contenders"].items()}
     assert rmse["challenger"] < rmse["previous"] < rmse["champion"]
     assert _champions(connection) == [("champion", 3), ("previous", 2)]

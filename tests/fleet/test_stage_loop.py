@@ -73,7 +73,7 @@ def test_a_planned_policy_that_cannot_be_used_is_that_tenants_trouble(
     states = _states(connection)
     assert [states[tenant_id][0] for tenant_id in TENANTS] == ["validated", "failed", "validated"]
     assert (
-        "validate: the policy that it was planned by cannot be used: cooldown_days: 40000:"
+        "validate: the policy it was planned with cannot be used: cooldown_days: 40000:"
         in (states["berry"][2])
     )
 

@@ -52,7 +52,7 @@ def test_a_champion_that_is_surely_worse_than_the_one_before_is_rolled_back() ->
     assert found.reason == (
         "The previous model's error (RMSE) is 4.65% lower than the champion's (at 99.5% "
         "confidence, by 4.65% or more), and its first ten products are not significantly worse. "
-        "So the champion is rolled back to version 4, on night 2 of 7 of its probation."
+        "So night 2 of 7 of its probation rolls the champion back to version 4."
     )
     assert json.loads(json.dumps(found.numbers.plain(), allow_nan=False)) == found.numbers.plain()
     block = trial(found)
@@ -104,7 +104,7 @@ def test_of_two_that_are_better_than_the_champion_the_better_one_is_taken() -> N
     ahead = verdict(contenders(challenger=scored(0.19), previous=scored(0.20)))
     assert ahead.kind == "promote"
     assert ahead.reason.endswith(
-        "not significantly worse. The previous model is better than the champion too, and not "
+        "not significantly worse. The previous model is better than the champion too, but not "
         "better than the challenger."
     )
     assert trial(ahead)["value"] > 0.04
@@ -152,7 +152,7 @@ def test_what_one_night_leaves_open_three_decide() -> None:
     assert "pooled" not in trial(two)
     three = verdict(scores, Probation(4, 3, nights), customers=40)
     assert three.kind == "rollback"
-    assert "and over 3 nights it was 2.00% lower in the mean (at 95% confidence" in three.reason
+    assert "and over 3 nights its mean error was 2.00% lower (at 95% confidence" in three.reason
     assert trial(three)["pooled"]["nights"] == 3
     alike = small(unsure(0.0))
     good_week = [Evidence(day, 0.05, 0.004) for day in (1, 2, 3)]

@@ -55,7 +55,7 @@ def test_a_first_model_must_beat_popularity() -> None:
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert (verdict.kind, verdict.first) == ("reject", True)
     assert verdict.reason == (
-        "The challenger's error (RMSE) is 1.98% higher than popularity's; the tenant is served its "
+        "The challenger's error (RMSE) is 1.98% higher than popularity's; the tenant is served "
         "popular products."
     )
 
@@ -81,8 +81,8 @@ def test_a_gain_below_the_minimum_does_not_promote() -> None:
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert verdict.kind == "keep"
     assert verdict.reason == (
-        "The challenger's error (RMSE) is 0.40% lower than the champion's, which may be chance or "
-        "too little: at 99.5% confidence it is anything from 0.40% up, and 0.50% is needed; the "
+        "The challenger's error (RMSE) is 0.40% lower than the champion's, which is too little or "
+        "may be chance: at 99.5% confidence the gain is at least 0.40%, and 0.50% is needed; the "
         "champion stays."
     )
     scores["challenger"] = scored(0.247)
@@ -93,8 +93,8 @@ def test_a_first_model_has_a_minimum_of_its_own() -> None:
     scores = {"challenger": scored(0.2492), "champion": None, "popularity": scored(0.25)}
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert verdict.reason == (
-        "The challenger's error (RMSE) is 0.16% lower than popularity's, and 0.20% is needed; the "
-        "tenant is served its popular products."
+        "The challenger's error (RMSE) is 0.16% lower than popularity's, but 0.20% is needed; the "
+        "tenant is served popular products."
     )
     scores["challenger"] = scored(0.2488)
     assert judge(holdout(), scores, POLICY, seed=1).kind == "promote"
@@ -150,7 +150,7 @@ def test_too_few_customers_never_promote(champion: Score | None) -> None:
     verdict = judge(holdout(19), scores, POLICY, seed=1)
     assert verdict.kind == ("reject" if champion is None else "keep")
     assert verdict.reason.startswith(
-        "Too few customers bought something new to them in the holdout: 19, and 20 are needed"
+        "Too few customers bought a product new to them in the holdout: 19, but judging needs 20"
     )
     assert "gain" not in verdict.numbers.plain()
 

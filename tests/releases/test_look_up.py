@@ -104,7 +104,7 @@ def test_a_customer_nobody_knows_gets_popular_products(
 
 def test_why_nothing_is_served(connection: Connection, published: dict[str, int]) -> None:
     add_night(connection, ("new",))
-    with pytest.raises(NotServedError, match="new has no release yet"):
+    with pytest.raises(NotServedError, match="new has no published lists yet"):
         look_up(connection, "new", "c")
     with pytest.raises(UnknownTenantError, match="no tenant 'acne'"):
         look_up(connection, "acne", "c")

@@ -66,8 +66,8 @@ def parse_head(text: str) -> Head:
     found = _HEAD.fullmatch(text.strip().lower())
     if found is None:
         raise BadInputError(
-            f"{text!r} is no head of the audit: write it as it was printed, NUMBER:HASH, with at "
-            "least 16 characters of the hash."
+            f"{text!r} is no head of the audit: write it as printed, NUMBER:HASH, with at least "
+            "16 characters of the hash."
         )
     return Head(int(found[1]), found[2])
 
@@ -135,9 +135,9 @@ def _gap(expected: int, number: int) -> str:
 
 def _break(former: Head | None, number: int) -> str:
     if former is None:
-        return f"Entry {number} is the first and names an entry before it."
+        return f"Entry {number} is the first but names an entry before it."
     return (
-        f"Entry {number} does not follow from entry {former.number}: the hash that it names is not "
+        f"Entry {number} does not follow from entry {former.number}: the hash it names is not "
         "that entry's. One of the two was changed or replaced."
     )
 
@@ -146,16 +146,16 @@ def _differs(noted: Head, stored: str) -> Iterator[Fault]:
     if not stored.startswith(noted.hash):
         yield Fault(
             noted.number,
-            f"Entry {noted.number} has another hash than was noted: it, or one before it, was "
-            "replaced since, and all hashes after it were made anew.",
+            f"Entry {noted.number} has another hash than you noted: it, or an entry before it, "
+            "was replaced later, and all hashes after it were recomputed.",
         )
 
 
 def _lost(noted: Head, head: Head | None) -> str:
     where = f"ends with entry {head.number}" if head else "is empty"
     return (
-        f"The audit {where}, and entry {noted.number} was noted as its head: what was at its end "
-        "is missing."
+        f"The audit {where}, but entry {noted.number} was noted as its head: the entries at its "
+        "end are missing."
         if head is None or head.number < noted.number
         else f"Entry {noted.number}, which was noted as the head, is missing."
     )

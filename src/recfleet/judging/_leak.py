@@ -24,7 +24,7 @@ def check_no_leak(train_end: datetime, holdout_start: datetime, *, who: str = "m
     """
     if train_end > holdout_start:
         raise LeakError(
-            f"The {who} was trained on interactions up to {train_end:%Y-%m-%d %H:%M %Z}, and the "
-            f"holdout begins at {holdout_start:%Y-%m-%d %H:%M %Z}: it has seen what it would be "
-            "judged on, so it is not compared."
+            f"The {who} was trained on interactions up to {train_end:%Y-%m-%d %H:%M %Z}, but the "
+            f"holdout begins at {holdout_start:%Y-%m-%d %H:%M %Z}: it has seen part of the "
+            "holdout, so it is not judged."
         )

@@ -83,19 +83,19 @@ def _over_champion(
     else:
         pooled_low = pooled.gain.low(policy.pooled_confidence)
         if pooled_low >= needed and gain.value >= needed:
-            its = "challengers'" if comparison.who == "challenger" else "it"
+            its = "the challengers'" if comparison.who == "challenger" else "its"
             return None, (
-                f"{error}, and over {pooled.nights} nights {its} was "
-                f"{pooled.gain.value:.2%} lower in the mean ({_sure(policy.pooled_confidence)}, "
-                f"by {pooled_low:.2%} or more)"
+                f"{error}, and over {pooled.nights} nights {its} mean error was "
+                f"{pooled.gain.value:.2%} lower ({_sure(policy.pooled_confidence)}, by "
+                f"{pooled_low:.2%} or more)"
             )
         together = (
-            f", and in the mean of {pooled.nights} nights {_sure(policy.pooled_confidence)} from "
-            f"{pooled_low:.2%} up"
+            f", in the mean of {pooled.nights} nights {_sure(policy.pooled_confidence)} at least "
+            f"{pooled_low:.2%}"
         )
     refusal = (
-        f"{error}, which may be chance or too little: {_sure(policy.confidence)} it is anything "
-        f"from {low:.2%} up{together}, and {needed:.2%} is needed"
+        f"{error}, which is too little or may be chance: {_sure(policy.confidence)} the gain is "
+        f"at least {low:.2%}{together}, and {needed:.2%} is needed"
     )
     if needed > policy.minimum_gain:
         refusal += f" in the first {policy.cooldown_days:g} days of a champion"
@@ -108,11 +108,11 @@ def _too_little_skill(comparison: Comparison, policy: Policy) -> str | None:
     if low <= 0:
         return (
             f"{_error('lower', gain.value, comparison)}, which may be chance: "
-            f"{_sure(policy.confidence)} it is anything from {low:.2%} up"
+            f"{_sure(policy.confidence)} the gain is at least {low:.2%}"
         )
     if gain.value < policy.minimum_skill:
         return (
-            f"{_error('lower', gain.value, comparison)}, and {policy.minimum_skill:.2%} is needed"
+            f"{_error('lower', gain.value, comparison)}, but {policy.minimum_skill:.2%} is needed"
         )
     return None
 

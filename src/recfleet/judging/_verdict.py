@@ -131,14 +131,14 @@ def _on_probation(
     if not trial.ruling.passes:
         return replace(verdict, numbers=numbers)
     reason = (
-        f"{trial.ruling.reason} So the champion is rolled back to version {probation.version}, on "
-        f"night {probation.night} of {policy.probation_nights} of its probation."
+        f"{trial.ruling.reason} So night {probation.night} of {policy.probation_nights} of its "
+        f"probation rolls the champion back to version {probation.version}."
     )
     if verdict.kind == "promote":
         behind = behind_previous(there, policy, seed=seed)
         if behind is None:
             reason = (
-                f"{verdict.reason} The previous model is better than the champion too, and not "
+                f"{verdict.reason} The previous model is better than the champion too, but not "
                 "better than the challenger."
             )
             return replace(verdict, reason=reason, numbers=numbers)
@@ -162,16 +162,18 @@ def too_few(holdout: Holdout, policy: Policy) -> str | None:
     if customers >= needed:
         return None
     return (
-        f"Too few customers bought something new to them in the holdout: {customers}, and {needed} "
-        "are needed to judge by"
+        f"Too few customers bought a product new to them in the holdout: {customers}, but "
+        f"judging needs {needed}"
         if not holdout.repeat_purchases
-        else f"Too few known customers bought in the holdout: {customers}, and {needed} are needed "
-        "to judge by"
+        else (
+            f"Too few known customers bought in the holdout: {customers}, but judging needs "
+            f"{needed}"
+        )
     )
 
 
 def _stays(first: bool) -> str:
-    return "the tenant is served its popular products" if first else "the champion stays"
+    return "the tenant is served popular products" if first else "the champion stays"
 
 
 def _gain(comparison: Comparison, confidence: float) -> dict[str, Any]:

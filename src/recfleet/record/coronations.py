@@ -74,7 +74,7 @@ def crown(
         [item.tenant_id for item in new],
         "overtaken",
         actor=actor,
-        reason="the champion that it was judged against is no longer in force",
+        reason="the champion it was judged against is no longer in force",
     )
     told = _with_provenance(connection, new)
     entries = [_entry(item, former.get(item.tenant_id), night_id, actor) for item in told]

@@ -176,7 +176,7 @@ def _tenant_night(row: Mapping[str, Any]) -> TenantNight:
     try:
         return replace(found, policy=Policy.model_validate(row["policy"]))
     except ValidationError as error:
-        trouble = f"the policy that it was planned by cannot be used: {'; '.join(problems(error))}"
+        trouble = f"the policy it was planned with cannot be used: {'; '.join(problems(error))}"
         return replace(found, policy_error=trouble)
 
 
@@ -267,7 +267,7 @@ def _record_alike(
     if lost:
         raise InfrastructureError(
             f"the ledger no longer has {', '.join(sorted(lost))} as {was} in night "
-            f"{night.night_id}: somebody else has gone on with it"
+            f"{night.night_id}: another process has continued with them"
         )
 
 

@@ -36,7 +36,7 @@ class ArtifactStore:
         self._scheme, self._base = _parse_root(root)
         if endpoint_url is not None and urlsplit(endpoint_url).scheme not in {"http", "https"}:
             raise ConfigurationError(
-                f"The object store's address {endpoint_url!r} cannot be used: write it as "
+                f"The object store's address {endpoint_url!r} cannot be used: write it like "
                 "http://host:port or https://host."
             )
         self._place = Disk() if self._scheme == "file" else Bucket(endpoint_url)
@@ -138,7 +138,7 @@ class ArtifactStore:
             InfrastructureError: the store is away or refuses.
         """
         path = self._path(location)
-        with _trouble(f"look at {self._place.uri(path)}"):
+        with _trouble(f"see {self._place.uri(path)}"):
             return self._place.last_written(path) < moment.timestamp()
 
     def _path(self, location: str) -> str:
@@ -149,7 +149,7 @@ class ArtifactStore:
         if bad or "\\" in relative or not relative.isprintable():
             raise BadInputError(
                 f"{location!r} is no folder of the artifact store: name one below {self.root}, "
-                "with no '..' in it."
+                "without '..' in it."
             )
         return "/".join([self._base, *parts])
 
@@ -157,8 +157,8 @@ class ArtifactStore:
         scheme, path = _split(uri)
         if scheme != self._scheme or not path.startswith(self._base + "/"):
             raise BadInputError(
-                f"{uri!r} is outside the artifact store {self.root}: is RECFLEET_ARTIFACT_ROOT "
-                "what it was when that was written?"
+                f"{uri!r} is outside the artifact store {self.root}: has RECFLEET_ARTIFACT_ROOT "
+                "changed since it was written?"
             )
         return path[len(self._base) + 1 :].rstrip("/")
 
@@ -171,8 +171,8 @@ def _parse_root(root: str) -> tuple[str, str]:
     if scheme == "s3" and path and not path.startswith("/"):
         return scheme, path
     raise ConfigurationError(
-        f"RECFLEET_ARTIFACT_ROOT is {root!r}: write a folder as file:///folder, or a place in an "
-        "object store as s3://bucket/prefix."
+        f"RECFLEET_ARTIFACT_ROOT is {root!r}: write a folder like file:///folder, or a place in "
+        "an object store like s3://bucket/prefix."
     )
 
 

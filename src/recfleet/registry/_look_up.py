@@ -52,7 +52,7 @@ def find_versions(store_url: str, tenant_id: str) -> list[KnownVersion]:
         except psycopg2.ProgrammingError as error:
             first_line = str(error).strip().partition("\n")[0]
             raise ConfigurationError(
-                f"MLflow's database has not the tables that are expected ({first_line}): "
-                "`recfleet up` or `mlflow db upgrade` makes them."
+                f"MLflow's database lacks some tables ({first_line}): create them with `recfleet "
+                "up` or `mlflow db upgrade`."
             ) from error
         return [KnownVersion(*row) for row in cursor]

@@ -45,6 +45,6 @@ class Registry(Runs, Versions):
 def _check_root(root: str) -> None:
     if len(root) > _LONGEST_ROOT:
         raise ConfigurationError(
-            f"RECFLEET_ARTIFACT_ROOT ({root}) is {len(root)} characters long, and MLflow has room "
-            f"for {_LONGEST_ROOT}: choose a folder nearer to the top."
+            f"RECFLEET_ARTIFACT_ROOT ({root}) is {len(root)} characters long, but MLflow has "
+            f"room for {_LONGEST_ROOT}: choose a shorter path."
         )

@@ -160,7 +160,9 @@ class Runs:
         """An experiment that a person deleted, or that was made meanwhile by another process."""
         found = self._run_store.get_experiment_by_name(name)
         if found is None:
-            raise InfrastructureError(f"MLflow's experiment {name!r} went away just now: try again")
+            raise InfrastructureError(
+                f"MLflow's experiment {name!r} has just been deleted: try again"
+            )
         if found.lifecycle_stage == "deleted":
             self._run_store.restore_experiment(found.experiment_id)
         return Experiment(str(found.experiment_id), found.artifact_location)
@@ -203,6 +205,6 @@ class Runs:
         if not artifact_uri.startswith(f"{self._artifacts.root}/"):
             raise ConfigurationError(
                 f"The MLflow experiment keeps its files under {artifact_uri}, which is not below "
-                f"RECFLEET_ARTIFACT_ROOT ({self._artifacts.root}): set it to what it was when the "
-                "experiment was made."
+                f"RECFLEET_ARTIFACT_ROOT ({self._artifacts.root}): set that to its value when "
+                "the experiment was created."
             )

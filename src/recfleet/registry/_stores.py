@@ -37,8 +37,8 @@ def open_stores(store_url: str, artifact_root: str) -> tuple[Any, Any]:
     except MlflowException as error:
         if "out-of-date database schema" in str(error):
             raise ConfigurationError(
-                "MLflow's database has the tables of another MLflow than the installed one: "
-                "bring them up to date with `recfleet up`, or with `mlflow db upgrade`."
+                "MLflow's database has the tables of another MLflow version than the installed "
+                "one: upgrade them with `recfleet up` or `mlflow db upgrade`."
             ) from error
         raise
 

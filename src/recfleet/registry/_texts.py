@@ -20,19 +20,22 @@ def experiment_tags(tenant_id: str) -> dict[str, str]:
     """Tags of a tenant's experiment."""
     return {
         "tenant": tenant_id,
-        _NOTE: "Every challenger of this tenant, one run a night. Those that were to be promoted "
-        "are versions of the registered model of the same name.",
+        _NOTE: (
+            "Every challenger of this tenant, one run a night. The promoted ones are versions of "
+            "the registered model of the same name."
+        ),
     }
 
 
 def model_note(tenant_id: str) -> dict[str, Any]:
     """Description and tags of a tenant's registered model."""
     return {
-        "description": f"What to offer next to each customer of `{tenant_id}`.\n\n"
-        "`champion` is the version in force, `previous` the one before it. A version is a "
-        "challenger that was promoted, that waited for a person to approve it, or that a backfill "
-        "tried; its tag `verdict` says what became of it. Every challenger is a run of the "
-        "experiment of the same name.",
+        "description": (
+            f"What to offer next to each customer of `{tenant_id}`.\n\n`champion` is the version "
+            "in force, `previous` the one before it. A version is a challenger that was "
+            "promoted, waited for approval, or was tried by a backfill; its tag `verdict` says "
+            "which. Every challenger is a run of the experiment of the same name."
+        ),
         "tags": {"tenant": tenant_id},
     }
 

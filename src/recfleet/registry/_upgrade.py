@@ -172,6 +172,6 @@ def check_store(store_url: str) -> None:
         (table,) = cursor.fetchone() or (None,)
     if table is None:
         raise ConfigurationError(
-            "MLflow's database has no tables yet: make them once with `recfleet up`, or with "
-            "`mlflow db upgrade`."
+            "MLflow's database has no tables yet: create them with `recfleet up` or `mlflow db "
+            "upgrade`."
         )

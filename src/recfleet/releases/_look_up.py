@@ -93,16 +93,16 @@ def look_up(
         check_tenants(connection, [tenant_id])  # raises, and says which one may be meant
     mode, release_id, model_version, as_of, night_id, source = rows[0][:6]
     if mode == "off":
-        raise NotServedError(f"{tenant_id} is off: nothing is served to its customers.")
+        raise NotServedError(f"{tenant_id} is off: its customers get no recommendations.")
     if release_id is None:
         raise NotServedError(
-            f"{tenant_id} has no release yet: nothing was published for it. "
-            "`recfleet night show` tells how far its last night came."
+            f"{tenant_id} has no published lists yet. `recfleet night show` tells how far its "
+            "last night came."
         )
     if source == "excluded":
         raise NotServedError(
-            f"Customer {customer_id!r} of {tenant_id} is excluded by the tenant's policy: nothing "
-            "is recommended to them."
+            f"The policy of {tenant_id} excludes customer {customer_id!r}: they get no "
+            "recommendations."
         )
     return [
         Recommended(

@@ -243,7 +243,7 @@ def _exchange_soon(connection: Connection, plan: _Exchange, copy: str | None) ->
             return
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected):
             continue
-    raise _PostponedError("the recommendations were being read or written without a pause")
+    raise _PostponedError("other transactions read or wrote the recommendations without a pause")
 
 
 def _await_old_readers(connection: Connection, transaction: str) -> None:
@@ -263,7 +263,7 @@ def _await_old_readers(connection: Connection, transaction: str) -> None:
             return
         if time.monotonic() > patience:
             raise _PostponedError(
-                f"{readers} transactions are open that began before the lists were copied"
+                f"{readers} transactions that began before the lists were copied are still open"
             )
         time.sleep(_PAUSE / 10)
 
@@ -296,14 +296,14 @@ def _check_unchanged(cursor: Cursor, plan: _Exchange) -> None:
     release gone makes another.
     """
     if not {part.name for part in plan.taken} <= {part.name for part in _past(cursor, plan.before)}:
-        raise _PostponedError("one of the old nights was begun anew")
+        raise _PostponedError("one of the old nights started again")
     cursor.execute(
         "select release_id from live_release where night_id = any(%s)",
         ([night for part in plan.taken for night in part.nights],),
     )
     live = {release_id for (release_id,) in cursor.fetchall()}
     if not live <= {item.release_id for item in plan.moving}:
-        raise _PostponedError("an old release has just become live")
+        raise _PostponedError("an old release has just gone live")
 
 
 def _clear_remains(connection: Connection) -> None:

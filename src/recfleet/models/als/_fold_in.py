@@ -64,7 +64,7 @@ def fold_in(
         again = np.flatnonzero(np.diff(columns.indptr))
         customers[again] = solve(products, purchases[again], alpha, penalty)
     if not (np.isfinite(customers).all() and np.isfinite(products).all()):
-        raise TenantError("The model could not be folded in: its factors are not finite.")
+        raise TenantError("Folding in failed: some factors are not finite.")
     return Factors(
         customers=customers,
         products=products,

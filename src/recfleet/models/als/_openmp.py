@@ -41,8 +41,8 @@ def load_bundled() -> None:
     bundled = next(folder.glob("scikit_learn.libs/libgomp-*.so*"), None)
     if bundled is None:
         raise ConfigurationError(
-            "The library libgomp.so.1 is missing, which implicit needs: install your system's "
-            "package of it (libgomp1 on Debian and Ubuntu, libgomp on Fedora)."
+            "The library libgomp.so.1 is missing, and implicit needs it: install your system's "
+            "package (libgomp1 on Debian and Ubuntu, libgomp on Fedora)."
         )
     recorded = bundled.name.encode() + b"\0"
     renamed = bundled.read_bytes().replace(recorded, (NAME + b"\0").ljust(len(recorded), b"\0"))

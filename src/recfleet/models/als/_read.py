@@ -31,8 +31,8 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
             raise TenantError(f"The model's file {name} is missing: restore it, or train again.")
         if hashlib.sha256(files[name]).hexdigest() != head["sha256"].get(name):
             raise TenantError(
-                f"The model's file {name} is not what was written (its checksum differs): "
-                "restore it, or train again."
+                f"The model's file {name} was changed since it was written (its checksum "
+                "differs): restore it, or train again."
             )
     try:
         return AlsModel(
@@ -60,8 +60,8 @@ def _read_head(files: Mapping[str, bytes]) -> dict[str, Any]:
         raise TenantError(f"The model's file {HEAD} cannot be read: {error}") from error
     if version != FORMAT:
         raise TenantError(
-            f"The model was written in format {version}, and this version of recfleet reads format "
-            f"{FORMAT}: train again, or use the version that wrote it."
+            f"The model was written in format {version}, but this version of recfleet reads "
+            f"format {FORMAT}: train again, or use the version of recfleet that wrote it."
         )
     return head
 
