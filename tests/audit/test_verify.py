@@ -156,7 +156,7 @@ def test_an_end_that_was_cut_off_is_found_by_a_noted_head(five: Connection) -> N
     ]
     _write(five, "another four", "another five")
     [fault] = _faults(five, head)
-    assert fault.startswith("Entry 5 has another hash than was noted")
+    assert fault.startswith("Entry 5 has another hash than you noted")
 
 
 def test_entries_that_changed_places_are_found(five: Connection) -> None:
@@ -196,7 +196,7 @@ def test_a_forged_last_entry_is_found_by_a_noted_head(five: Connection) -> None:
     _forge(five, 5)
     assert _faults(five) == []
     [fault] = _faults(five, head)
-    assert fault.startswith("Entry 5 has another hash than was noted")
+    assert fault.startswith("Entry 5 has another hash than you noted")
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:", "5:xyz", "x:" + "a" * 64, "5:" + "a" * 15])
@@ -293,9 +293,9 @@ def test_the_records_must_agree_with_the_audit(five: Connection) -> None:
         )
     five.commit()
     assert _faults(five) == [
-        "alpha: entry 7 of the audit made version 2 champion, and version 1 is on record.",
+        "alpha: entry 7 of the audit made version 2 champion, but version 1 is on record.",
         "berry: entry 8 of the audit made version 1 champion, but none is on record.",
-        "cherry: version 4 is champion on record, and no entry of the audit made it so.",
+        "cherry: version 4 is champion on record, but no entry of the audit made it so.",
         "alpha: entry 10 of the audit made it on, but on record it is off.",
-        "dora: it is frozen on record, and no entry of the audit made it so.",
+        "dora: it is frozen on record, but no entry of the audit made it so.",
     ]

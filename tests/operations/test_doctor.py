@@ -419,7 +419,7 @@ def test_a_mode_that_was_changed_behind_the_audits_back(
 ) -> None:
     _change(fleet, "update tenant set mode = 'frozen' where tenant_id = 'berry'")
     [finding] = found = _found(fleet, stack)
-    assert finding.what == "it is frozen on record, and no entry of the audit made it so"
+    assert finding.what == "it is frozen on record, but no entry of the audit made it so"
     _mend(fleet, stack, found)
     assert query(fleet, "select reason from audit where kind = 'repair'") == [
         (
