@@ -207,7 +207,7 @@ def test_who_ends_the_preparing_is_found_among_all(connection: Connection, night
     ]
 
 
-def test_who_ends_what_is_finished_together_is_found_among_all(
+def test_who_ends_what_is_finished_in_a_batch_is_found_among_all(
     connection: Connection, night: Night
 ) -> None:
     def finish(desk: Desk, prepared: None, works: list[Work[str]]) -> list[Step]:
@@ -221,7 +221,7 @@ def test_who_ends_what_is_finished_together_is_found_among_all(
         prepare=_nothing,
         work=lambda desk, row, prepared, watch: row.tenant_id,
         finish=finish,
-        together=3,
+        batch_size=3,
     )
     summary = run_supervised(stage, "run-1", 0)
     assert (summary.tenants, summary.failed) == (3, 1)

@@ -74,22 +74,22 @@ class Work(Generic[Made]):
 class Stage(Generic[Prepared, Made]):
     """One of the steps of a tenant's night.
 
-    A tenant's work is done by itself. What is cheaper for several tenants together, such as writing
+    A tenant's work is done by itself. What is cheaper for a batch of tenants, such as writing
     to a database, is done in ``finish``, in the transaction in which their steps are recorded; it
-    is repeated for each of them alone when it fails for all.
+    is repeated for each of them alone when it fails for the batch.
     """
 
     name: str
     takes: State
     """The state of the tenants that it works on."""
     prepare: Callable[[Desk, list[TenantNight]], Prepared]
-    """Done once for the shard: heavy imports, and what is cheaper done for all together."""
+    """Done once for the shard: heavy imports, and what is cheaper done for all at once."""
     work: Callable[[Desk, TenantNight, Prepared, Stopwatch], Step | Made]
     """Done for each tenant: its step, or what ``finish`` makes a step of. It may write to the
-    database only where tenants are not finished together; that is committed with its step."""
+    database only where tenants are not finished in batches; that is committed with its step."""
     finish: Callable[[Desk, Prepared, list[Work[Made]]], list[Step]] | None = None
-    """Done for the tenants of a batch together: their steps, in their order."""
-    together: int = 1
+    """Done for the tenants of a batch: their steps, in their order."""
+    batch_size: int = 1
     """Tenants of a batch, at most: so many are recorded in one transaction."""
 
 
@@ -111,13 +111,13 @@ class Onlooker:
         """These tenants are to be done; they are prepared for now."""
 
     def prepared(self, desk: Desk) -> None:
-        """What is done for all together is done."""
+        """What is done for all at once is done."""
 
     def turn(self, row: TenantNight) -> None:
         """It is this tenant's turn."""
 
     def ends(self, works: list[Work[Any]]) -> None:
-        """These tenants' work is done; it is finished together now."""
+        """These tenants' work is done; the batch is finished now."""
 
     def did(self, steps: list[Step]) -> None:
         """These are their steps, and committed."""
@@ -176,7 +176,7 @@ def _run_rows(
         desk.connection.commit()
     onlooker.prepared(desk)
     done = 0
-    for batch in _batches(rows, stage.together):
+    for batch in _batches(rows, stage.batch_size):
         steps = _run_batch(stage, desk, batch, prepared, onlooker)
         onlooker.did(steps)
         desk.accounts.did(steps)
@@ -184,12 +184,12 @@ def _run_rows(
             log.info(f"{stage.name}: {done} of {len(rows)} tenants", failed=desk.accounts.failed)
 
 
-def _batches(rows: list[TenantNight], together: int) -> Iterator[list[TenantNight]]:
+def _batches(rows: list[TenantNight], size: int) -> Iterator[list[TenantNight]]:
     """Tenants in their order, so many at a time; fewer where they have much to do."""
     batch: list[TenantNight] = []
     cost = 0.0
     for row in rows:
-        if batch and (len(batch) >= together or cost + row.estimated_ms > _BATCH_MILLISECONDS):
+        if batch and (len(batch) >= size or cost + row.estimated_ms > _BATCH_MILLISECONDS):
             yield batch
             batch, cost = [], 0.0
         batch.append(row)
@@ -240,9 +240,9 @@ def _work(
 def _end(
     stage: Stage[Any, Any], desk: Desk, works: list[Work[Any]], prepared: object
 ) -> list[Step]:
-    """Finish the tenants' work together and record it; each alone when that fails."""
+    """Finish a batch's work and record it; each tenant's alone when that fails."""
     try:
-        return _end_together(stage, desk, works, prepared)
+        return _end_batch(stage, desk, works, prepared)
     except Exception as error:
         if _is_infrastructure(error):
             raise
@@ -252,10 +252,10 @@ def _end(
             return [step for work in works for step in _end(stage, again, [work], prepared)]
         [work] = works
         step = _failure(stage.name, work.row.tenant_id, error)
-        return _end_together(stage, desk, [replace(work, made=step)], prepared)
+        return _end_batch(stage, desk, [replace(work, made=step)], prepared)
 
 
-def _end_together(
+def _end_batch(
     stage: Stage[Any, Any], desk: Desk, works: list[Work[Any]], prepared: object
 ) -> list[Step]:
     unfinished = [work for work in works if not isinstance(work.made, Step)]

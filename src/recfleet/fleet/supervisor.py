@@ -6,7 +6,7 @@ whose turn it is. The task's own process watches: a tenant past its time budget 
 child and has failed; one whose child died is tried once more, alone and last, and then has failed.
 Another child goes on with the rest, which costs no retry of the task.
 
-What is done for several tenants together, preparing and finishing, is nobody's in particular. When
+What is done for several tenants at once, preparing and finishing, is nobody's in particular. When
 a child dies there, they are halved until the one is found that it dies with.
 """
 
@@ -194,7 +194,7 @@ class _Child:
                     self.error.add_note(f"In the shard's process:\n{trace}")
 
     def _works_on(self, tenant_ids: tuple[str, ...], budget: float | None = None) -> None:
-        """Note whom it works on; several together have the time that one has, and the usual."""
+        """Note whom it works on; several at once have the time that one has, and the usual."""
         usual = Policy().time_budget_seconds
         self.at, self.since = tenant_ids, time.monotonic()
         self.deadline = self.since + (budget or max(usual, *self.budgets.values()))

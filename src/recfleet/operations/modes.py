@@ -24,7 +24,7 @@ from recfleet.releases import switch_live
 from recfleet.settings import registry_settings, retention_settings
 from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants
 
-TOGETHER = 50
+BATCH_SIZE = 50
 """Tenants that are switched in one transaction, and locked for as long."""
 
 _BECOMES: dict[Mode, str] = {
@@ -108,8 +108,8 @@ def set_mode(
     check_tenants(connection, tenant_ids)
     ids = sorted(set(tenant_ids))
     results: list[Result] = []
-    for start in range(0, len(ids), TOGETHER):
-        some = ids[start : start + TOGETHER]
+    for start in range(0, len(ids), BATCH_SIZE):
+        some = ids[start : start + BATCH_SIZE]
         lock_tenants(connection, some)
         desk = _Desk(connection, actor, reason)
         results += _switch_all(desk, some, mode, dry_run=dry_run)

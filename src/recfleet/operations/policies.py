@@ -27,7 +27,7 @@ from recfleet.tenants import (
 from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, policy_fields, problems
 
-TOGETHER = 100
+BATCH_SIZE = 100
 """Tenants that are changed in one transaction, and locked for as long."""
 
 _HOW: dict[str, Literal["set", "add", "remove"]] = {"=": "set", "+=": "add", "-=": "remove"}
@@ -119,8 +119,8 @@ def set_policies(
     ids = sorted(set(tenant_ids))
     fleet = fleet_policy()
     results: list[Result] = []
-    for start in range(0, len(ids), TOGETHER):
-        some = ids[start : start + TOGETHER]
+    for start in range(0, len(ids), BATCH_SIZE):
+        some = ids[start : start + BATCH_SIZE]
         lock_tenants(connection, some)
         entries: list[Entry] = []
         for tenant_id, own in own_policies(connection, some).items():

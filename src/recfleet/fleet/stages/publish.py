@@ -51,7 +51,7 @@ from recfleet.tenants import Mode, Policy, get_modes, lock_tenants
 
 log = structlog.get_logger(__name__)
 
-TOGETHER = 32
+BATCH_SIZE = 32
 """Tenants whose releases are written and switched to in one transaction."""
 
 
@@ -419,5 +419,5 @@ PUBLISH: Stage[_Tools, Publication] = Stage(
     prepare=_prepare,
     work=_work,
     finish=_finish,
-    together=TOGETHER,
+    batch_size=BATCH_SIZE,
 )

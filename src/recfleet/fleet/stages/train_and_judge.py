@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recfleet.judging import Holdout, Verdict
     from recfleet.models import InteractionLog
 
-TOGETHER = 32
+BATCH_SIZE = 32
 """Tenants whose runs are logged in one transaction of MLflow's database."""
 
 
@@ -252,5 +252,5 @@ TRAIN_AND_JUDGE: Stage[_Tools, _Judged] = Stage(
     prepare=_prepare,
     work=_work,
     finish=_finish,
-    together=TOGETHER,
+    batch_size=BATCH_SIZE,
 )

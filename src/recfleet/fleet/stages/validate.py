@@ -37,5 +37,5 @@ def _validate(desk: Desk, row: TenantNight, validation: Validation, watch: Stopw
 
 
 VALIDATE: Stage[Validation, Any] = Stage(
-    "validate", takes="planned", prepare=_prepare, work=_validate, together=200
+    "validate", takes="planned", prepare=_prepare, work=_validate, batch_size=200
 )
