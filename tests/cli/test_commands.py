@@ -88,7 +88,7 @@ def test_before_the_first_night(stack: RegistrySettings) -> None:
         (("night", "show", "99"), r"There is no night '99'"),
         (("night", "run", "--tenant", "../x"), r"There is no tenant '\.\./x'"),
         (("night", "run", "--as-of", "soon"), r"'soon' is no date or time"),
-        (("night", "run", "--as-of", "2999-01-01"), r"lies in the future"),
+        (("night", "run", "--as-of", "2999-01-01"), r"is in the future"),
         (("night", "run", "--as-of", "2026-03-30"), r"Airflow does not answer"),
         (("recommend", "nobody", "c1"), r"There is no tenant 'nobody'"),
     ],

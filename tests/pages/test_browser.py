@@ -143,7 +143,7 @@ def test_who_needs_a_person_is_on_the_first_page_with_the_lines_that_are_the_cau
     quality = frame.locator("section", has=frame.get_by_role("heading", name="Data quality"))
     failing = quality.locator("article").first
     failing.get_by_text("critical").wait_for()
-    failing.get_by_text("that are the cause").click()
+    failing.get_by_text("failing lines").click()
     assert failing.get_by_role("row").count() > 1
     # Its last good lists stay.
     customer = one(

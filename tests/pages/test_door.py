@@ -72,7 +72,7 @@ def test_a_reader_who_sends_it_anyway_is_refused(
     for form in (FREEZE, {**FREEZE, "token": token}):
         answer = visit("viewer").post("/tenants/corner-shop/mode", data=form)
         assert answer.status_code == 403
-        assert "does not let viewer trigger the DAG tenant_mode" in answer.text
+        assert "permission to trigger the DAG tenant_mode" in answer.text
     assert query(connection, "select mode from tenant") == [("on",)]
     assert query(connection, "select count(*) from audit") == [(0,)]
 
@@ -197,7 +197,7 @@ def test_an_address_that_cannot_be_is_a_page_that_says_so(shop: str, visit: Visi
     for address in ("/nights/abc", "/nights?before=x"):
         answer = visit().get(address)
         assert answer.status_code == 404
-        assert "<h1>Not there</h1>" in answer.text
+        assert "<h1>Not found</h1>" in answer.text
         assert visit(None).get(address).status_code == 302
 
 

@@ -197,7 +197,7 @@ def test_the_most_urgent_come_first_each_with_its_reason(fleet: Fleet, visit: Vi
     reasons = {name: reason for name, _, reason in found}
     assert reasons["K"] == "no memory"
     assert "Version 2 waits for a person until" in reasons["I"]
-    assert reasons["F"].startswith("The error (RMSE) of the model that is served is 1.23% above")
+    assert reasons["F"].startswith("The served model's error (RMSE) is 1.23% above")
     assert "of 2026-01-05" in reasons["E"]
     assert "it could not be renewed" in reasons["E"]
     assert "too few customers" in reasons["C"]
@@ -232,7 +232,7 @@ def test_what_was_answered_needs_nobody_any_more(fleet: Fleet, visit: Visit) -> 
     assert "none now" not in page
     fleet.run("update approval set expires_at = now() where status = 'waiting'")
     page = visit().get("/fleet").text
-    assert "Nobody: every tenant was served" in page
+    assert "No tenant: last night served each one" in page
     assert "<dt>Awaiting approval</dt><dd>0<small>3 that night, none now</small></dd>" in page
 
 
@@ -359,8 +359,8 @@ def test_the_numbers_below_the_charts_are_those_that_are_drawn(fleet: Fleet, vis
     assert shown[0][:2] == ["80%", "3.1%"]
     # Whom no model serves is judged as well, and is in no share.
     assert "80%<small>of 5 judged and served by a model; median gain 3.1%</small>" in page
-    assert "<span>share of those judged and served by a model</span>" in page
-    assert "<span>median of those judged and served by a model</span>" in page
+    assert "<span>share of the tenants judged and served by a model</span>" in page
+    assert "<span>median of the tenants judged and served by a model</span>" in page
 
 
 def test_with_nobody_in_need_the_page_says_so(fleet: Fleet, visit: Visit) -> None:
@@ -368,18 +368,18 @@ def test_with_nobody_in_need_the_page_says_so(fleet: Fleet, visit: Visit) -> Non
     fleet.tenant("a")
     fleet.outcome(night, "a", "kept", skill=0.1)
     fleet.live(night, "a")
-    assert "Nobody: every tenant was served" in visit().get("/fleet").text
+    assert "No tenant: last night served each one" in visit().get("/fleet").text
 
 
 def test_without_tenants_or_nights_the_page_says_what_to_do(fleet: Fleet, visit: Visit) -> None:
     assert "There are no tenants yet" in visit().get("/fleet").text
     assert "There has been no night yet" in visit().get("/nights").text
-    assert "Nothing waits." in visit().get("/approvals").text
+    assert "No change is waiting." in visit().get("/approvals").text
     fleet.tenant("a")
-    assert "1 tenant and no night yet" in visit().get("/fleet").text
+    assert "1 tenant, but no night yet" in visit().get("/fleet").text
     alone = visit().get("/tenants/a").text
-    assert "It has not been part of a night yet." in alone
-    assert "Nothing was published yet." in alone
+    assert "The tenant has not been part of a night yet." in alone
+    assert "Nothing has been published yet." in alone
 
 
 def test_pages_follow_each_other_and_hold_every_tenant_once(fleet: Fleet, visit: Visit) -> None:

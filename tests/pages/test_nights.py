@@ -107,7 +107,7 @@ def test_a_night_by_day_says_whose_it_was(fleet: Fleet, visit: Visit) -> None:
     assert ">Rollback by anna.<" in visit().get("/nights").text
     # It is opened and closed in one go, whatever was done in it.
     assert "0.0 s" not in page + visit().get("/nights").text
-    assert "A person did it by day, without Airflow." in page
+    assert "Done by a person by day, without Airflow." in page
     assert "Slowest tenants" not in page
     assert "No shard ran" not in page
 

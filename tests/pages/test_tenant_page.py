@@ -306,9 +306,9 @@ def test_lines_that_are_the_cause_are_not_counted_where_there_may_be_more(
             json.dumps([line] * lines),
         )
     said = section(visit().get("/tenants/a").text, "quality")
-    assert "1 line that is the cause" in said
-    assert "9 lines that are the cause" in said
-    assert "Some of the lines that are the cause: the latest 10" in said
+    assert "1 failing line" in said
+    assert "9 failing lines" in said
+    assert "The latest 10 failing lines" in said
     # Times are written as everywhere else on the page.
     assert "27 Dec 2025, 18:59 price 2 no customer" in said
     assert "2025-12-27T" not in said
@@ -320,8 +320,8 @@ def test_an_empty_chart_says_what_it_waits_for(fleet: Fleet, visit: Visit) -> No
     fleet.outcome(fleet.night(0), "a", "too thin", "too thin to train: before the holdout it has 0")
     page = visit().get("/tenants/a").text
     assert section(page, "judged").count("No night has judged a model of this tenant yet.") == 2
-    assert "No purchase of this tenant is known yet." in section(page, "quality")
-    assert "has written this down" not in page
+    assert "The tenant has no purchases yet." in section(page, "quality")
+    assert "has recorded this" not in page
 
 
 @pytest.mark.parametrize(

@@ -34,20 +34,20 @@ def _waits(standing: Standing) -> str:
 
 def _is_worse(standing: Standing) -> str:
     return (
-        "The error (RMSE) of the model that is served is "
+        "The served model's error (RMSE) is "
         f"{-100 * (standing.skill or 0):.2f}% above that of popular products."
     )
 
 
 def _is_old(standing: Standing) -> str:
     return (
-        f"The live lists are of {standing.live_as_of:%Y-%m-%d}, and the last night that tried to "
+        f"The live lists are of {standing.live_as_of:%Y-%m-%d}; the last night that tried to "
         f"renew them ended as {standing.outcome or 'none'}: {standing.reason or ''}"
     )
 
 
 def _is_not_served(standing: Standing) -> str:
-    return f"No lists are live: {standing.reason or 'nothing was published yet'}"
+    return f"No lists are live: {standing.reason or 'nothing has been published yet'}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ ATTENTION = (
 """The most urgent first; a tenant is in the first that fits. One that is off needs nobody."""
 
 URGENT_OUTCOMES = tuple(it.outcome for it in ATTENTION if it.outcome is not None)
-"""Outcomes of a night that a person should look at, the most urgent first."""
+"""Outcomes that need a person, the most urgent first."""
 
 URGENCY = (
     "case when mode = 'off' then null "

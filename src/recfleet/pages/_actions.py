@@ -90,7 +90,7 @@ def go_back(visit: Visiting, tenant_id: str, form: Annotated[RollbackForm, Form(
     def do(connection: Connection, tenant: Tenant) -> Notice:
         version = form.to_version
         if version and not (version.isascii() and version.isdigit()):
-            raise BadInputError(f"{version!r} is no number of a version.")
+            raise BadInputError(f"{version!r} is no version number.")
         changed = roll_back(
             connection,
             tenant_id,
@@ -130,7 +130,7 @@ def backfill(visit: Visiting, tenant_id: str, form: Annotated[BackfillForm, Form
         _check_there_is_something(connection, request)
         run_id = airflow_of(visit.request).trigger(BACKFILL, request.conf(), visit.visitor)
         return Notice(
-            said=f"Airflow runs {request.sentence()} of {tenant.name} again.",
+            said=f"Airflow is running {request.sentence()} of {tenant.name} again.",
             run=links_of(visit.request).run("backfill", run_id),
         )
 
@@ -173,7 +173,7 @@ def answer(visit: Visiting, form: Annotated[AnswerForm, Form()]) -> Response:
     try:
         _check_reason(form)
         if not form.requests:
-            raise BadInputError("Tick the changes that this is the answer to.")
+            raise BadInputError("Tick the changes that you want to answer.")
         with open_database(purpose=PURPOSE, readonly=False) as connection:
             answered = answer_all(
                 connection, form.requests, actor=visit.visitor.name, reason=form.reason
@@ -196,8 +196,8 @@ def allow(visit: Visit, dag_id: str, token: str) -> None:
     """
     if not visit.visitor.may_trigger(dag_id):
         raise RefusedError(
-            f"Airflow does not let {visit.visitor.name} trigger the DAG {dag_id}, which this "
-            "needs. Nothing was done."
+            f"This needs the permission to trigger the DAG {dag_id}, and Airflow does not give it "
+            f"to {visit.visitor.name}. Nothing was changed."
         )
     visit.tokens.check(visit.request, visit.visitor.name, token)
 
@@ -242,11 +242,11 @@ def _named(tenant: Tenant, sentence: str) -> str:
 
 def _check_reason(form: ActionForm) -> None:
     if not form.reason.strip():
-        raise BadInputError("Say why, in a few words: the audit keeps the reason.")
+        raise BadInputError("Say why, in a few words; the audit keeps the reason.")
 
 
 def _ask_again(visit: Visit, path: str, form: ActionForm, problem: str) -> RedirectResponse:
-    """Lead back to a page whose dialog is open again, and tells why nothing was done."""
+    """Lead back to the page, with its dialog open again and the reason of the refusal."""
     return back_to(visit, path, Notice(problem=problem, dialog=form.dialog, typed=form.typed()))
 
 

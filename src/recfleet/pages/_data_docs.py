@@ -26,9 +26,9 @@ def data_docs_page(
     page = read_docs(visit.connection, night_id, tenant_id)
     if page is None:
         raise NotFoundError(
-            f"Night {night_id} has no Data Docs{f' of {tenant_id}' if tenant_id else ''}: a night "
-            "has a summary once it is over, and a page for each tenant that failed, until they are "
-            "past retention."
+            f"Night {night_id} has no Data Docs{f' of {tenant_id}' if tenant_id else ''}: a "
+            "finished night has a summary and a page for each failed tenant, until they are past "
+            "retention."
         )
     if bare:
         return HTMLResponse(page, headers={"Content-Security-Policy": _content_policy.DATA_DOCS})

@@ -58,15 +58,15 @@ class Tokens:
             ForgedError: the browser says that another site sent it, or the token is not theirs.
         """
         if not _same_origin(request):
-            raise ForgedError("This was sent from another site, and nothing was done.")
+            raise ForgedError("This request came from another site. Nothing was changed.")
         try:
             owner = self._serializer.loads(token, max_age=_HOURS * 3600)
         except BadSignature:
             owner = None
         if owner != name:
             raise ForgedError(
-                "This form is too old or was made for somebody else, and nothing was done: "
-                "open the page again and repeat it."
+                "This form is too old or was made for another person. Nothing was changed: open "
+                "the page again and repeat it."
             )
 
 

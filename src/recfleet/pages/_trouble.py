@@ -31,21 +31,21 @@ def _say(request: Request, answer: Answer) -> HTMLResponse:
 
 def _log_in(request: Request, error: Exception) -> Response:
     if request.method not in ("GET", "HEAD"):
-        return _say(request, Answer(401, "Not logged in", f"{error} Nothing was done."))
+        return _say(request, Answer(401, "Not logged in", f"{error} Nothing was changed."))
     back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(airflow_of(request).login_address(back_to), 302)
 
 
-_NO_SUCH_PAGE = Answer(404, "Not there", "There is no such page.")
+_NO_SUCH_PAGE = Answer(404, "Not found", "There is no such page.")
 _NOT_OFFERED = Answer(
     422,
     "That cannot be done",
-    "The form holds something that it does not offer, and nothing was done.",
+    "The form has a value that it does not offer. Nothing was changed.",
 )
 
 
 def _unreadable(request: Request, _: Exception) -> Response:
-    """An address or a form with something in it that cannot be."""
+    """An address or a form with an impossible value."""
     is_address = request.method in ("GET", "HEAD")
     return _say(request, _NO_SUCH_PAGE if is_address else _NOT_OFFERED)
 
@@ -57,16 +57,15 @@ def _http(request: Request, error: Exception) -> Response:
     return _say(request, Answer(status, "That did not work", str(getattr(error, "detail", ""))))
 
 
-# What only somebody who looks at a page can be told.
+# Texts for people who look at a page.
 _TEXTS: dict[type[Exception], str] = {
-    psycopg2.OperationalError: "Airflow is up, and recfleet's database is not, or it takes too "
-    "long. Live lists cannot be read either while it is away. Have Postgres looked after (on one "
-    "machine, `recfleet status` says where its log is), then open the page again.",
+    psycopg2.OperationalError: "Airflow is up, but recfleet's database is away or takes too long. "
+    "While it is away, live lists cannot be read either. Check Postgres (on one machine, `recfleet "
+    "status` shows its log), then open the page again.",
     **dict.fromkeys(
         (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn),
-        "A table or column that this page reads is not there: bring the database up to date "
-        "(`recfleet up` does on one machine, the service recfleet-init with docker compose), then "
-        "open the page again.",
+        "A table or column that this page reads is missing. Upgrade the database (`recfleet up` on "
+        "one machine, the service init with docker compose), then open the page again.",
     ),
 }
 

@@ -82,8 +82,8 @@ async def _reader(request: Request) -> Visitor:
         raise NotLoggedInError("Log in to Airflow first.")
     if not visitor.may_read:
         raise RefusedError(
-            f"Airflow does not let {visitor.name} read the DAG {NIGHTLY}, and with it recfleet's "
-            "pages: ask whoever gives permissions there."
+            f"Airflow does not let {visitor.name} read the DAG {NIGHTLY}, and recfleet's pages "
+            "need that permission: ask the person who gives permissions there."
         )
     return visitor
 

@@ -31,12 +31,12 @@ class Answer:
 _OLD_SCHEMA = Answer(
     503,
     "recfleet's database is of another version",
-    "A table or column that is needed is not there: bring the database up to date (`recfleet up` "
-    "does on one machine, the service recfleet-init with docker compose), then try again.",
+    "A needed table or column is missing. Upgrade the database (`recfleet up` on one machine, the "
+    "service init with docker compose), then try again.",
 )
 
 ANSWERS: Mapping[type[Exception], Answer] = {
-    NotFoundError: Answer(404, "Not there"),
+    NotFoundError: Answer(404, "Not found"),
     BadInputError: Answer(400, "That cannot be used"),
     RefusedError: Answer(403, "Not allowed"),
     ConfigurationError: Answer(503, "recfleet is not set up here"),
@@ -45,8 +45,8 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     psycopg2.OperationalError: Answer(
         503,
         "recfleet's database does not answer",
-        "It is not there, or takes too long. Have Postgres looked after (on one machine, "
-        "`recfleet status` says where its log is), then try again.",
+        "It is away, or takes too long. Check Postgres (on one machine, `recfleet status` shows "
+        "its log), then try again.",
     ),
     psycopg2.errors.UndefinedTable: _OLD_SCHEMA,
     psycopg2.errors.UndefinedColumn: _OLD_SCHEMA,
