@@ -231,7 +231,10 @@ def test_a_backfill_is_a_run_of_its_dag_in_the_persons_name(
 
     ages_ago = {**form, "first": "1999-12-01", "last": "1999-12-02", "step": "1"}
     refused = browser.post("/tenants/corner-shop/backfill", data=ages_ago)
-    assert "There is nothing to run: 2 of 2 nights" in browser.get(refused.headers["location"]).text
+    assert (
+        "There is nothing to run: 2 of 2 tenants&#39; nights"
+        in browser.get(refused.headers["location"]).text
+    )
     assert len(door.started) == 1
 
     door.refuses = True
