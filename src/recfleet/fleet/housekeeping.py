@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import old_models, old_records
-from recfleet.record import expire_requests, runs_in_force, stuck_nights
+from recfleet.record import expire_requests
+from recfleet.record.retention import runs_in_force, stuck_nights
 from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
 from recfleet.releases import drop_old_lists
 from recfleet.settings import (

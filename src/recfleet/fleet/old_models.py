@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from recfleet.database import Connection, transaction
-from recfleet.record import (
+from recfleet.record.retention import (
     NeededModel,
     models_in_force,
     models_under_way,

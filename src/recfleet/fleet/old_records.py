@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from recfleet import quality, record, releases
+from recfleet import quality, releases
 from recfleet.database import Connection, transaction
+from recfleet.record import retention
 
 Deletion = Callable[[Connection, int, list[int]], int]
 """Takes a night and the releases that stay, and says how many rows it has deleted."""
@@ -22,19 +23,19 @@ _QUALITY: Mapping[str, Deletion] = {
 
 def _delete_ledger(connection: Connection, night_id: int, wanted: list[int]) -> int:
     kept = releases.tenants_of(connection, night_id, wanted)
-    return record.delete_ledger(connection, night_id, besides=kept)
+    return retention.delete_ledger(connection, night_id, besides=kept)
 
 
 def _delete_night(connection: Connection, night_id: int, _: list[int]) -> int:
     if releases.count_releases(connection, [night_id]):
         return 0
-    return record.delete_unnamed_night(connection, night_id)
+    return retention.delete_unnamed_night(connection, night_id)
 
 
 # In the order in which they refer to one another. A live release's row of the ledger says what it
 # was made from, by which plan knows whether anything is new.
 _LEDGER: Mapping[str, Deletion] = {
-    "rows of shard_run": lambda connection, night_id, _: record.delete_shard_runs(
+    "rows of shard_run": lambda connection, night_id, _: retention.delete_shard_runs(
         connection, night_id
     ),
     "rows of ledger": _delete_ledger,
@@ -65,15 +66,15 @@ def delete_old_records(
     """
     with transaction(connection):
         wanted = releases.wanted_releases(connection)
-        of_quality = record.ended_nights(connection, max(quality_before, ledger_before))
-        of_ledger = record.ended_nights(connection, ledger_before)
+        of_quality = retention.ended_nights(connection, max(quality_before, ledger_before))
+        of_ledger = retention.ended_nights(connection, ledger_before)
     gone = Counter[str]()
     for night_id in of_quality:
         deletions = {**_QUALITY, **(_LEDGER if night_id in of_ledger else {})}
         gone += _delete(connection, deletions, night_id, wanted, dry_run=dry_run)
     with transaction(connection):
         of_releases = releases.count_releases(connection, of_ledger)
-        nights = record.count_nights(connection, of_ledger)
+        nights = retention.count_nights(connection, of_ledger)
     if dry_run:
         of_releases, nights = of_releases - gone["rows of release"], nights - gone["rows of night"]
     return dict(gone), {
@@ -92,7 +93,7 @@ def _delete(
 ) -> Counter[str]:
     counts = Counter[str]()
     with transaction(connection):
-        if not record.hold_ended_night(connection, night_id):
+        if not retention.hold_ended_night(connection, night_id):
             return counts
         for what, delete in deletions.items():
             counts[what] = delete(connection, night_id, wanted)

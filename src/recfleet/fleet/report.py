@@ -10,7 +10,7 @@ from psycopg2.extras import RealDictCursor
 
 from recfleet.database import Connection
 from recfleet.errors import NotFoundError
-from recfleet.record import NightKind
+from recfleet.record import NightKind, models_of
 
 Row = dict[str, Any]
 
@@ -42,7 +42,7 @@ def list_nights(
     return _rows(
         connection,
         "select night_id, kind, as_of, status, started_at, finished_at, run_id, "
-        "summary ->> 'sentence' as summary from night "
+        "sentence as summary from night_overview "
         "where kind = %(kind)s or (%(kind)s is null and not is_trial) "
         "order by night_id desc limit %(limit)s",
         {"kind": kind, "limit": limit},
@@ -61,7 +61,8 @@ def find_night(connection: Connection, night: str | None) -> Row:
     """
     found = _rows(
         connection,
-        "select night_id, run_id, as_of, status, started_at, finished_at, summary from night "
+        "select night_id, run_id, as_of, status, started_at, finished_at, summary "
+        "from night_overview "
         "where (%(night)s::text is null and kind = 'fleet') or night_id::text = %(night)s "
         "or run_id = %(night)s or to_char(as_of, 'YYYY-MM-DD') = %(night)s "
         "order by kind = 'fleet' desc, night_id desc limit 1",
@@ -82,7 +83,7 @@ def find_night(connection: Connection, night: str | None) -> Row:
 def night_sentence(connection: Connection, run_id: str) -> str | None:
     """What close wrote of the night of that Airflow run, in one line; None when there is none."""
     found = _rows(
-        connection, "select summary ->> 'sentence' as said from night where run_id = %s", (run_id,)
+        connection, "select sentence as said from night_overview where run_id = %s", (run_id,)
     )
     return found[0]["said"] if found else None
 
@@ -92,25 +93,16 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
     return _rows(
         connection,
         """
-        select ledger.tenant_id as tenant, outcome, state, verdict, release.served_by,
-               release.model_version as version,
-               (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
-               (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
-               (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
-               (numbers #>> '{contenders,previous,rmse}')::float as rmse_previous,
-               (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
-               (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
-               (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
-               (numbers #>> '{contenders,previous,ndcg_at_10}')::float as ndcg_previous,
-               (numbers #>> '{gain,value}')::float as gain,
-               (numbers #>> '{probation,value}')::float as previous_gain,
-               (numbers #>> '{holdout,customers}')::int as holdout_customers,
-               exists (select from release as former join night as earlier using (night_id)
-                        where not earlier.is_trial and former.tenant_id = ledger.tenant_id
-                          and former.night_id < ledger.night_id) as served_before,
+        select tenant_night.tenant_id as tenant, outcome, state, verdict, served_by,
+               model_version as version, rmse_challenger, rmse_champion, rmse_popularity,
+               rmse_previous, ndcg_challenger, ndcg_champion, ndcg_popularity, ndcg_previous, gain,
+               previous_gain, holdout_customers,
+               exists (select from release_overview as former
+                        where not former.is_trial and former.tenant_id = tenant_night.tenant_id
+                          and former.night_id < tenant_night.night_id) as served_before,
                reason, timings
-          from ledger left join release using (release_id)
-         where ledger.night_id = %s order by ledger.tenant_id
+          from tenant_night left join release_overview using (release_id)
+         where tenant_night.night_id = %s order by tenant_night.tenant_id
         """,
         (night_id,),
     )
@@ -120,8 +112,7 @@ def night_progress(connection: Connection, run_id: str) -> dict[str, int]:
     """How many tenants of the night of that Airflow run are in which state."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select state, count(*) from ledger join night using (night_id) where run_id = %s "
-            "group by state",
+            "select state, count(*) from tenant_night where run_id = %s group by state",
             (run_id,),
         )
         return dict(cursor.fetchall())
@@ -133,7 +124,7 @@ def finished_night(
     """The number of the first night as of that time that ended well and had all these tenants."""
     found = _rows(
         connection,
-        "select night_id from night join ledger using (night_id) "
+        "select night_id from tenant_night "
         "where as_of = %s and status = 'done' and kind = 'fleet' and tenant_id = any(%s) "
         "group by night_id having count(*) = %s order by night_id limit 1",
         (as_of, list(tenant_ids), len(set(tenant_ids))),
@@ -146,18 +137,17 @@ def fleet_tenants(connection: Connection) -> list[Row]:
     return _rows(
         connection,
         """
-        select tenant.tenant_id as tenant, tenant.name, mode, last.outcome, last.as_of as night,
-               release.served_by, release.model_version as version, release.customers,
-               release.as_of as live_as_of, last.reason
-          from tenant
-          left join live_release using (tenant_id)
-          left join release on release.release_id = live_release.release_id
+        select roster.tenant_id as tenant, roster.name, mode, last.outcome, last.as_of as night,
+               live.served_by, live.model_version as version, live.customers,
+               live.as_of as live_as_of, last.reason
+          from roster
+          left join live using (tenant_id)
           left join lateral (
-            select outcome, reason, as_of from ledger join night using (night_id)
-             where ledger.tenant_id = tenant.tenant_id and not is_trial
+            select outcome, reason, as_of from tenant_night
+             where tenant_night.tenant_id = roster.tenant_id and not is_trial
              order by as_of desc, night_id desc limit 1
           ) as last on true
-         order by tenant.tenant_id
+         order by roster.tenant_id
         """,
         (),
     )
@@ -165,38 +155,22 @@ def fleet_tenants(connection: Connection) -> list[Row]:
 
 def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]:
     """One tenant's data, champion, nights, promotions and failed expectations."""
+    from recfleet.interactions import count_all
+
     return {
-        "data": _rows(
-            connection,
-            "select count(*) as interactions, count(distinct customer_id) as customers, "
-            "count(distinct product_id) as products, min(occurred_at) as first, "
-            "max(occurred_at) as last, (select count(*) from unusable_line "
-            "where tenant_id = %(tenant)s) as unusable_lines "
-            "from interaction where tenant_id = %(tenant)s",
-            {"tenant": tenant_id},
-        ),
-        "models": _rows(
-            connection,
-            "select role, version, train_end, promoted_at, run_id from champion "
-            "where tenant_id = %s order by role",
-            (tenant_id,),
-        ),
+        "data": [count_all(connection, tenant_id)],
+        "models": models_of(connection, tenant_id),
         "live": _rows(
             connection,
-            "select release.release_id, served_by, model_version, as_of, customers, from_model, "
-            "switched_at, fingerprint, run_id from live_release join release using (release_id) "
-            "where release.tenant_id = %s",
+            "select release_id, served_by, model_version, as_of, customers, from_model, "
+            "switched_at, fingerprint, run_id from live where tenant_id = %s",
             (tenant_id,),
         ),
         "nights": _rows(
             connection,
-            "select night_id as night, as_of, outcome, "
-            "(numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger, "
-            "(numbers #>> '{contenders,champion,rmse}')::float as rmse_champion, "
-            "(numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity, "
-            "(numbers #>> '{contenders,previous,rmse}')::float as rmse_previous, "
-            "reason from ledger join night using (night_id) where tenant_id = %s and not is_trial "
-            "order by night_id desc limit 30",
+            "select night_id as night, as_of, outcome, rmse_challenger, rmse_champion, "
+            "rmse_popularity, rmse_previous, reason from tenant_night "
+            "where tenant_id = %s and not is_trial order by night_id desc limit 30",
             (tenant_id,),
         ),
         "promotions": _rows(
@@ -208,8 +182,8 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
         "quality": _rows(
             connection,
             "select night_id as night, expectation, severity, observed, expected, sample "
-            "from quality_result where tenant_id = %(tenant)s and not success and night_id = "
-            "(select max(night_id) from quality_result join night using (night_id) "
+            "from quality_finding where tenant_id = %(tenant)s and not success and night_id = "
+            "(select max(night_id) from quality_finding join night_overview using (night_id) "
             "where tenant_id = %(tenant)s and not is_trial) "
             "order by severity, expectation",
             {"tenant": tenant_id},

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from recfleet.database import Connection
+from recfleet.database import Connection, Row, read_rows
 
 
 class Known(NamedTuple):
@@ -63,3 +63,17 @@ def number_products_of(
             [list(column) for column in zip(*categories, strict=True)],
         )
         return dict(cursor.fetchall())
+
+
+def count_all(connection: Connection, tenant_id: str) -> Row:
+    """How much there is of one tenant: lines, customers, products, and the first and last line."""
+    [row] = read_rows(
+        connection,
+        "select count(*) as interactions, count(distinct customer_id) as customers, "
+        "count(distinct product_id) as products, min(occurred_at) as first, "
+        "max(occurred_at) as last, (select count(*) from unusable_line "
+        "where tenant_id = %(tenant)s) as unusable_lines "
+        "from interaction where tenant_id = %(tenant)s",
+        {"tenant": tenant_id},
+    )
+    return row

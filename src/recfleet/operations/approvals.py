@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _LIST = """
-select approval_id, approval.tenant_id as tenant, change, against as from_version,
-       version as to_version, approval.held_by,
-       (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
-       (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
-       (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
-       (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
-       (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
-       (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
-       (numbers #>> '{gain,value}')::float as gain,
-       (numbers #>> '{gain,low}')::float as gain_low,
-       (numbers #>> '{gain,high}')::float as gain_high,
-       requested_at, expires_at, night_id as night, night.run_id, ledger.reason
-  from approval join night using (night_id) left join ledger using (night_id, tenant_id)
- where approval.status = 'waiting'
+select approval_id, approval_request.tenant_id as tenant, change, against as from_version,
+       version as to_version, approval_request.held_by,
+       rmse_challenger,
+       rmse_champion,
+       rmse_popularity,
+       ndcg_challenger,
+       ndcg_champion,
+       ndcg_popularity,
+       gain,
+       gain_low,
+       gain_high,
+       requested_at, expires_at, night_id as night, night_run_id as run_id, reason
+  from approval_request left join tenant_night using (night_id, tenant_id)
+ where approval_request.status = 'waiting'
  order by night_id, tenant_id
 """
 
@@ -170,7 +170,9 @@ class _Waiting:
 
 def _tenant_of(connection: Connection, approval_id: int) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("select tenant_id from approval where approval_id = %s", (approval_id,))
+        cursor.execute(
+            "select tenant_id from approval_request where approval_id = %s", (approval_id,)
+        )
         row = cursor.fetchone()
     if row is None:
         raise NotFoundError(
@@ -188,9 +190,11 @@ def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiti
     lock_tenants(connection, [tenant_id])
     with connection.cursor() as cursor:
         cursor.execute(
-            "select change, version, against, status, decided_by, decided_at, decision_reason, "
-            "expires_at <= now(), expires_at, coalesce(numbers, '{}'), coalesce(challenger, '{}') "
-            "from approval left join ledger using (night_id, tenant_id) where approval_id = %s",
+            "select change, version, against, approval_request.status, decided_by, decided_at, "
+            "decision_reason, expires_at <= now(), expires_at, coalesce(numbers, '{}'), "
+            "coalesce(challenger, '{}') "
+            "from approval_request left join tenant_night using (night_id, tenant_id) "
+            "where approval_id = %s",
             (approval_id,),
         )
         [row] = cursor.fetchall()

@@ -110,18 +110,16 @@ def backfilled_nights(connection: Connection, request: BackfillRequest) -> list[
     with transaction(connection), connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(
             """
-            select distinct on (tenant_id, night.as_of)
-                   tenant_id as tenant, night.as_of, night_id as night, verdict, outcome,
-                   release.served_by, release.model_version as version,
-                   (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
-                   (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
-                   (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
-                   (numbers #>> '{gain,value}')::float as gain, reason
-              from ledger join night using (night_id)
-              left join release using (release_id, night_id, tenant_id)
-             where kind = 'backfill' and tenant_id = any(%s) and night.as_of = any(%s)
-               and not (is_trial and outcome is not distinct from 'unchanged')
-             order by tenant_id, night.as_of, night_id desc
+            select distinct on (tenant_id, tenant_night.as_of)
+                   tenant_id as tenant, tenant_night.as_of, night_id as night, verdict, outcome,
+                   served_by, model_version as version,
+                   rmse_challenger, rmse_champion, rmse_popularity, gain, reason
+              from tenant_night
+              left join release_overview using (release_id, night_id, tenant_id)
+             where tenant_night.kind = 'backfill' and tenant_id = any(%s)
+               and tenant_night.as_of = any(%s)
+               and not (tenant_night.is_trial and outcome is not distinct from 'unchanged')
+             order by tenant_id, tenant_night.as_of, night_id desc
             """,
             (list(request.tenants), request.as_of_times()),
         )

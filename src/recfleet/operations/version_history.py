@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from recfleet.database import Connection
-from recfleet.record import tried_runs
+from recfleet.record.retention import tried_runs
 from recfleet.registry import KnownVersion
 
 TRIAL = "a backfill's trial"

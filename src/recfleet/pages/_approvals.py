@@ -16,9 +16,9 @@ _DECIDED = 50
 _COLUMNS = """
 select approval_request.*, roster.name, tenant_night.reason,
        numbers -> 'contenders' as contenders,
-       (numbers #>> '{gain,value}')::float as gain,
-       (numbers #>> '{gain,low}')::float as gain_low,
-       (numbers #>> '{holdout,customers}')::int as holdout_customers
+       gain,
+       gain_low,
+       holdout_customers
   from approval_request
   join roster using (tenant_id)
   left join tenant_night using (night_id, tenant_id)

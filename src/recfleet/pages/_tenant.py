@@ -148,13 +148,13 @@ def _read_nights(connection: Connection, tenant_id: str) -> list[Row]:
         """
         select night.night_id, night.as_of, night.kind, is_trial, mode, outcome, state, verdict,
                reason, skill,
-               (numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
-               (numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
-               (numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
-               (numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
-               (numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
-               (numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
-               (numbers #>> '{holdout,customers}')::int as holdout_customers
+               rmse_champion,
+               rmse_challenger,
+               rmse_popularity,
+               ndcg_champion,
+               ndcg_challenger,
+               ndcg_popularity,
+               holdout_customers
           from (select *, row_number() over (partition by is_trial order by night_id desc) as place
                   from tenant_night where tenant_id = %(tenant)s) as night
          where place <= %(nights)s order by night_id desc

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from psycopg2.extras import execute_values
 
-from recfleet.database import Connection
+from recfleet.database import Connection, Row, read_rows
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,16 @@ def forget_previous(connection: Connection, tenant_id: str, version: int) -> Non
             "delete from champion where tenant_id = %s and role = 'previous' and version = %s",
             (tenant_id, version),
         )
+
+
+def models_of(connection: Connection, tenant_id: str) -> list[Row]:
+    """A tenant's champion and previous model, with when each was put in that place."""
+    return read_rows(
+        connection,
+        "select role, version, train_end, promoted_at, run_id from champion "
+        "where tenant_id = %s order by role",
+        (tenant_id,),
+    )
 
 
 def put_in_force(
