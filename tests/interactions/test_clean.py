@@ -214,8 +214,8 @@ def test_no_two_names_share_an_id() -> None:
     ("cells", "match"),
     [
         ({"when": "12/1/2010 8:26"}, "No time in column 'when'.*'12/1/2010 8:26'.*--time-format"),
-        ({"units": "2,5"}, "Nothing in column 'units' is a number.*'2,5'.*--decimal"),
-        ({"worth": "£5"}, "Nothing in column 'worth'"),
+        ({"units": "2,5"}, "Column 'units' has no number.*'2,5'.*--decimal"),
+        ({"worth": "£5"}, "Column 'worth' has no number"),
     ],
 )
 def test_a_file_written_in_another_way_is_refused(cells: dict[str, str | None], match: str) -> None:

@@ -104,7 +104,7 @@ def test_a_delimiter_by_name(run: Run, tmp_path: Path) -> None:
         ([*COLUMNS, "--tenant", "t", "--delimiter", "ab"], "--delimiter is one character"),
         (["--preset", "online-retail"], "no column 'Country'"),
         ([*COLUMNS, "--tenant", "t", "--time-format", "%d.%m.%Y"], "No time in column 'when'"),
-        ([*COLUMNS, "--tenant", "t", "--quantity-column", "item"], "Nothing in column 'item'"),
+        ([*COLUMNS, "--tenant", "t", "--quantity-column", "item"], "Column 'item' has no number"),
     ],
 )
 def test_what_cannot_be(run: Run, tmp_path: Path, words: list[str], match: str) -> None:

@@ -31,10 +31,10 @@ SENTENCES = {
     "failed": "the gain is too small",
     "awaiting-approval": "Version 2 waits for a person until 2025-12-03 06:30 UTC, then it is "
     "rejected. The gain is too small",
-    "worse-than-popularity": "The error (RMSE) of the model that is served is 1.23% above that of "
-    "popular products.",
-    "old-lists": "The live lists are of 2025-12-01, and the last night that tried to renew them "
-    "ended as kept: the gain is too small",
+    "worse-than-popularity": "The served model's error (RMSE) is 1.23% above that of popular "
+    "products.",
+    "old-lists": "The live lists are of 2025-12-01; the last night that tried to renew them ended "
+    "as kept: the gain is too small",
     "nothing-live": "No lists are live: the gain is too small",
 }
 

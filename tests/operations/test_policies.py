@@ -117,7 +117,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         "'minimum_gain' is not of the form key=value",
         "minimum_gain: only lists",
         "excluded_products: '[1' is no list in JSON",
-        "excluded_customers: an empty text names nothing",
+        "excluded_customers: an empty text is no name",
         "cooldown_days: it is changed more than once",
         "probation_night: there is no such field; did you mean probation_nights?",
     ):

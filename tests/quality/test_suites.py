@@ -136,8 +136,8 @@ class TestLoading:
 
     def test_missing_files(self, tmp_path: Path) -> None:
         assert _problems(tmp_path / "nowhere") == [
-            "tenants.json: there is no such file",
-            "lines.json: there is no such file",
+            "tenants.json: the file is missing",
+            "lines.json: the file is missing",
         ]
 
     def test_not_text(self, folder: Path) -> None:
@@ -171,7 +171,7 @@ class TestLoading:
         (folder / "tenants.json").write_text(json.dumps(content))
 
         assert _problems(folder) == [
-            "tenants.json: 'note' is not a part of a suite; did you mean 'notes'?"
+            "tenants.json: 'note' is not part of a suite; did you mean 'notes'?"
         ]
 
     @pytest.mark.parametrize(
@@ -204,11 +204,11 @@ class TestLoading:
             ),
             (
                 {"kwargs": {"column": "lines", "min_value": 1, "mostly": 0.9}},
-                '"mostly" has no place here: each row is judged by itself',
+                '"mostly" is not allowed here: each row is judged by itself',
             ),
             (
                 {"severty": "warning"},
-                "'severty' is not a part of an expectation; did you mean 'severity'?",
+                "'severty' is not part of an expectation; did you mean 'severity'?",
             ),
         ],
     )
@@ -222,7 +222,7 @@ class TestLoading:
         _write(folder, "tenants", _expectation(kwargs={"column": "lines", "min_value": bound}))
 
         assert _problems(folder) == [
-            f"tenants.json: 'enough-lines': min_value must be a number, and is {bound!r}"
+            f"tenants.json: 'enough-lines': min_value must be a number, but is {bound!r}"
         ]
 
     def test_no_bound_at_all(self, folder: Path) -> None:
@@ -249,7 +249,7 @@ class TestLoading:
         _write(folder, "tenants", _expectation(), _expectation(severity="warning"))
 
         assert _problems(folder) == [
-            "tenants.json: 'enough-lines': more than one expectation has this name"
+            "tenants.json: 'enough-lines': several expectations have this name"
         ]
 
     @pytest.mark.parametrize("explains", [None, [], "share_returned"])

@@ -81,7 +81,7 @@ def test_all_that_is_wrong_with_the_file_is_said_at_once(tmp_path: Path) -> None
         fleet_policy(file)
     text = str(caught.value)
     for part in (
-        "minimum_gain: 2: input should be less than 1. It is a number from 0 and below 1: Share",
+        "minimum_gain: 2: input should be less than 1. It is a number of at least 0",
         "minimum_gane: there is no such field",
         "excluded_products: input should be a valid tuple. It is a list of texts",
         "cooldown_days: nan: input should be a finite number",

@@ -43,7 +43,7 @@ def test_ids_that_are_numbers_are_text() -> None:
     ("names", "sentence"),
     [
         ("22423", "valid tuple"),
-        (["x", " "], "an empty text names nothing"),
+        (["x", " "], "an empty text is no name"),
         (["x" * 256], "longer than 255 characters"),
         (["a\x00b"], "NUL"),
         ([True], "valid string"),

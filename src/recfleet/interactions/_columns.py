@@ -30,7 +30,7 @@ def named_columns(header: Sequence[str | None], mapping: ColumnMapping) -> list[
             raise BadInputError(_missing(wanted, [name for name in stripped if name]))
         if counts[wanted] > 1:
             raise BadInputError(
-                f"The file has {counts[wanted]} columns called {wanted!r}: rename all but one."
+                f"The file has {counts[wanted]} columns named {wanted!r}: rename all but one."
             )
     names: list[str] = []
     for place, name in enumerate(stripped, start=1):

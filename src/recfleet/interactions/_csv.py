@@ -68,7 +68,7 @@ class _Lines:
 
     def __next__(self) -> str:
         if len(self.taken) == _MOST_LINES_OF_A_ROW:
-            raise csv.Error("a quote that is not closed")
+            raise csv.Error("an unclosed quote")
         line = self._again.popleft() if self._again else next(self._lines)
         self.taken.append(line)
         return line
@@ -104,7 +104,7 @@ def _header(rows: Iterator[list[str]], source: Source) -> list[str]:
         return next(rows)
     except (csv.Error, StopIteration):
         raise BadInputError(
-            f"The first line of {source.path} is not a CSV header: a quote in it is not closed."
+            f"The first line of {source.path} is not a CSV header: it has an unclosed quote."
         ) from None
 
 

@@ -60,7 +60,7 @@ def read_excel(
                 yield batch, min(read / max(total, 1), 1.0)
     except (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, OSError) as error:
         raise BadInputError(
-            f"{source.path} is an Excel file that is damaged or cannot be read: {error}"
+            f"{source.path} is a damaged or unreadable Excel file: {error}"
         ) from None
 
 
@@ -68,7 +68,7 @@ def _note_others(workbook: Any, page: Any, note: Callable[[str], None]) -> None:
     others = [other.title for other in workbook.worksheets if other is not page]
     if others:
         names = ", ".join(map(repr, others))
-        note(f"Sheets that were not read: {names}. --sheet names the one to read.")
+        note(f"Sheets that were not read: {names}. Choose one with --sheet.")
 
 
 @contextmanager

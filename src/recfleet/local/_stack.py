@@ -79,7 +79,7 @@ def up(progress: Progress) -> Stack:
     """
     layout = Layout(settings.home())
     layout.make()
-    waiting = "another `recfleet up` or `down` is at work here; waiting for it"
+    waiting = "another `recfleet up` or `down` is running here; waiting for it"
     with locked(layout, on_wait=lambda: progress(waiting)):
         stack = _Start(layout, progress).run()
     settings.forget_settings()
@@ -95,7 +95,7 @@ def down(progress: Progress) -> list[str]:
     layout = Layout(settings.home())
     if not layout.home.is_dir():
         return []
-    waiting = "`recfleet up` is at work here; waiting for it"
+    waiting = "`recfleet up` is running here; waiting for it"
     with locked(layout, on_wait=lambda: progress(waiting)):
         return _stop(layout, State.read(layout), progress)
 
@@ -265,7 +265,7 @@ class _Start:
         keep = self._state.fingerprint == fingerprint and server.running_port() == server.port
         if not keep:
             if self._state.processes or server.is_running():
-                self._progress("an earlier stack is here, in part or with other settings")
+                self._progress("an earlier stack is partly running, or has other settings")
             _stop(self._layout, self._state, self._progress)
         dead = self._dead()
         end_families(dead.values(), patience=0)

@@ -119,9 +119,7 @@ class PostgresServer:
         self.stop()
         self.clear_remains()
         if is_taken(self.port):
-            raise ConfigurationError(
-                f"port {self.port}, which Postgres should use, is taken by another program"
-            )
+            raise ConfigurationError(f"port {self.port} for Postgres is taken by another program")
         child = self._child = self._spawn()
         deadline = time.monotonic() + timeout
         while not self._answers():
@@ -236,8 +234,8 @@ class PostgresServer:
             return self.password_path.read_text().strip()
         except FileNotFoundError:
             raise ConfigurationError(
-                f"the password of the Postgres in {self.data_dir} is missing: "
-                f"{self.password_path} is not there"
+                f"the password of the Postgres in {self.data_dir} is missing: there is no "
+                f"{self.password_path}"
             ) from None
 
     def _initdb(self, target: Path, password: Path, owner: Owner) -> None:
@@ -265,7 +263,7 @@ class PostgresServer:
             **owner.spawn_options(),
         )
         if done.returncode:
-            raise RecfleetError(f"initdb could not make a Postgres in {target}:\n{done.stderr}")
+            raise RecfleetError(f"initdb could not create a Postgres in {target}:\n{done.stderr}")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         owner = Owner.find()

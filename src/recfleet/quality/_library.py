@@ -104,7 +104,7 @@ def _run(
         name = configuration.meta["name"] if configuration and configuration.meta else "unknown"
         if result.exception_info.get("raised_exception", True):
             raise ConfigurationError(
-                f"the expectation {name!r} of {suite.name}.json cannot be run: "
+                f"the expectation {name!r} of {suite.name}.json cannot run: "
                 f"{_message(result.exception_info)}"
             )
         yield name, result
@@ -128,4 +128,4 @@ def _message(exception_info: Mapping[str, Any]) -> str:
         for metric in exception_info.values()
         if isinstance(metric, Mapping)
     ]
-    return "; ".join(dict.fromkeys(messages)) or "the library gives no reason"
+    return "; ".join(dict.fromkeys(messages)) or "Great Expectations gives no reason"

@@ -128,7 +128,7 @@ def _read(path: Path, problems: list[str]) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        problems.append(f"{path.name}: there is no such file")
+        problems.append(f"{path.name}: the file is missing")
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{path.name}: cannot be read: {error}")
     return ""
@@ -144,14 +144,14 @@ def _parse(text: str, columns: Collection[str], problems: list[str]) -> Suite | 
         problems.append('must be an object with a "name" and a list of "expectations"')
         return None
     problems += [
-        f"{key!r} is not a part of a suite{_did_you_mean(key, _SUITE_KEYS)}"
+        f"{key!r} is not part of a suite{_did_you_mean(key, _SUITE_KEYS)}"
         for key in sorted(set(content) - _SUITE_KEYS)
     ]
     for position, item in enumerate(content["expectations"], start=1):
         problems += [f"{_called(item, position)}: {problem}" for problem in _check(item, columns)]
     names = [_name(item) for item in content["expectations"]]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
-        problems.append(f"{name!r}: more than one expectation has this name")
+        problems.append(f"{name!r}: several expectations have this name")
     return None if problems else _suite(content)
 
 
@@ -188,7 +188,7 @@ def _check(item: object, columns: Collection[str]) -> Iterator[str]:
     if _name(item) is None:
         yield 'needs a name: "meta": {"name": "…"}'
     for key in sorted(set(item) - _KEYS):
-        yield f"{key!r} is not a part of an expectation{_did_you_mean(key, _KEYS)}"
+        yield f"{key!r} is not part of an expectation{_did_you_mean(key, _KEYS)}"
     severities = get_args(Severity)
     if "severity" not in item:
         yield f"has no severity: one of {', '.join(severities)}"
@@ -223,7 +223,7 @@ def _check_type(item: Mapping[str, Any], columns: Collection[str]) -> Iterator[s
         near = _did_you_mean(column, columns)
         yield f"there is no column {column!r}{near or ': there are ' + ', '.join(columns)}"
     if kwargs.get("mostly", 1) != 1:
-        yield '"mostly" has no place here: each row is judged by itself'
+        yield '"mostly" is not allowed here: each row is judged by itself'
     yield from _check_kwargs(get_expectation_impl(str(type_)), kwargs)
 
 
@@ -233,7 +233,7 @@ def _check_kwargs(implementation: Any, kwargs: Mapping[str, Any]) -> Iterator[st
         yield f"{name!r} is not one of its kwargs{_did_you_mean(name, known)}"
     unusable = [name for name in _BOUNDS if not _is_bound(kwargs.get(name))]
     for name in unusable:
-        yield f"{name} must be a number, and is {kwargs[name]!r}"
+        yield f"{name} must be a number, but is {kwargs[name]!r}"
     if unusable or not set(kwargs) <= known:
         return
     try:
@@ -257,7 +257,7 @@ def _check_explains(item: Mapping[str, Any]) -> Iterator[str]:
     for column in explains:
         if column not in COLUMNS:
             near = _did_you_mean(column, COLUMNS)
-            yield f"explains {column!r}, which is no column of the profile{near}"
+            yield f"explains {column!r}, but that is no column of the profile{near}"
 
 
 def _did_you_mean(word: object, known: Collection[str]) -> str:

@@ -92,9 +92,9 @@ def check_same_world(fleet: Fleet, world: World) -> None:
         are = ", ".join(f"{name} {there[name]}" for name in differs)
         wants = ", ".join(f"{name} {asked[name]}" for name in differs)
         raise BadInputError(
-            f"This database holds {len(fleet.reached)} synthetic tenants made with {are}; they "
-            f"cannot be mixed with tenants made with {wants}. Add to those that are there with "
-            "`recfleet seed`, leaving that out, or use another database."
+            f"This database has {len(fleet.reached)} synthetic tenants made with {are}; they "
+            f"cannot be mixed with tenants made with {wants}. To add to the existing ones, leave "
+            "that out of `recfleet seed`, or use another database."
         )
 
 
@@ -103,8 +103,8 @@ def _read_world(parameters: dict[str, object]) -> World:
         return World.model_validate(parameters)
     except ValidationError as error:
         raise BadInputError(
-            "This database holds synthetic tenants made by another version of recfleet, which "
-            f"cannot be added to ({error.error_count()} parameters differ): use another database."
+            "Another version of recfleet made this database's synthetic tenants, so you cannot "
+            f"add to them ({error.error_count()} parameters differ): use another database."
         ) from None
 
 

@@ -158,7 +158,7 @@ def _alone(connection: Connection) -> Iterator[None]:
         cursor.execute("select pg_try_advisory_lock(%s)", (_LOCK,))
         if cursor.fetchone() != (True,):
             raise BadInputError(
-                "Another `recfleet seed` is at work on this database: wait until it has ended."
+                "Another `recfleet seed` is running on this database: wait until it ends."
             )
     try:
         yield

@@ -205,4 +205,4 @@ def _unknown(connection: Connection, missing: Sequence[str]) -> str:
     near = get_close_matches(missing[0], known, n=1)
     if near:
         return f"{text} Did you mean {near[0]!r}?"
-    return f"{text} `recfleet tenant list` shows the {len(known)} there are."
+    return f"{text} `recfleet tenant list` shows the {len(known)} existing ones."

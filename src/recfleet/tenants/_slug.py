@@ -20,7 +20,7 @@ def check_tenant_id(tenant_id: str) -> str:
         return tenant_id
     raise BadInputError(
         f"{tenant_id!r} cannot be a tenant's id: use 1 to 63 lower-case letters, digits and "
-        "hyphens, beginning and ending with a letter or digit, such as 'united-kingdom'."
+        "hyphens, with a letter or digit at each end, such as 'united-kingdom'."
     )
 
 

@@ -28,19 +28,19 @@ def fleet_policy(file: Path | None = None) -> Policy:
         written = tomllib.loads(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigurationError(
-            f"The fleet's policy is not there: {place}. It is policy.toml of the checkout, or the "
+            f"The fleet's policy is missing: {place}. It is policy.toml of the checkout, or the "
             "file that RECFLEET_POLICY names."
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(
-            f"The fleet's policy {place} cannot be read: {error}. Mend the file."
+            f"The fleet's policy {place} cannot be read: {error}. Fix the file."
         ) from None
     try:
         return in_force(Policy(), written)
     except ValidationError as error:
         raise ConfigurationError(
-            f"The fleet's policy {place} cannot be used. {'. '.join(problems(error))}. "
-            "Mend the file: until then no night is planned."
+            f"The fleet's policy {place} cannot be used. {'. '.join(problems(error))}. Fix the "
+            "file: until then no night is planned."
         ) from None
 
 

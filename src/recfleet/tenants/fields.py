@@ -116,7 +116,10 @@ def _bounds(info: FieldInfo) -> str:
         return "true or false"
     kind = "a whole number" if info.annotation is int else "a number"
     said = [words for limit in info.metadata if (words := _limit(limit))]
-    return " ".join([kind, " and ".join(said)]).strip().replace("and up to", "up to")
+    limits = " and ".join(said).replace("and up to", "up to")
+    if " and below " in limits:
+        limits = limits.replace("from ", "of at least ", 1)
+    return f"{kind} {limits}".strip()
 
 
 def _limit(limit: object) -> str | None:

@@ -34,11 +34,11 @@ def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
     """Each name once, without spaces around it, in one order: equal sets are equal policies."""
     bare = sorted({name.strip() for name in names})
     if bare and not bare[0]:
-        raise ValueError("an empty text names nothing")
+        raise ValueError("an empty text is no name")
     if wrong := [name for name in bare if len(name) > LONGEST_NAME]:
         raise ValueError(f"{wrong[0][:20]}… is longer than {LONGEST_NAME} characters")
     if wrong := [name for name in bare if "\x00" in name]:
-        raise ValueError(f"{wrong[0]!r} has a NUL character in it")
+        raise ValueError(f"{wrong[0]!r} contains a NUL character")
     return tuple(bare)
 
 
