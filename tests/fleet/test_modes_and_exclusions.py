@@ -12,7 +12,7 @@ from recfleet.fleet.close import close_night
 from recfleet.fleet.decide import decide_night
 from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
-from recfleet.fleet.stages import STAGES, publish
+from recfleet.fleet.stages import STAGES, promotion
 from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.registry import Aliases, ArtifactStore, Registry
@@ -123,7 +123,7 @@ def test_a_switch_between_registering_and_releasing_wins(
     mode: Mode,
     outcome: str,
 ) -> None:
-    register = publish._register
+    register = promotion._register
 
     def register_and_switch(*arguments: Any) -> Any:
         registered = register(*arguments)
@@ -135,7 +135,7 @@ def test_a_switch_between_registering_and_releasing_wins(
     shards = _judge("two", LATER)
     connection.rollback()
     with monkeypatch.context() as patch:
-        patch.setattr(publish, "_register", register_and_switch)
+        patch.setattr(promotion, "_register", register_and_switch)
         _publish("two", shards)
 
     [(state, became, _)] = query(connection, ROW, "two")

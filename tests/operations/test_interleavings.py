@@ -60,7 +60,7 @@ STEPS = ("validate", "train_and_judge", "decide", "publish", "close")
 DEATHS = (
     "recfleet.releases.stage_releases",
     "recfleet.releases.switch_live",
-    "recfleet.fleet.stages.publish.crown",
+    "recfleet.fleet.stages.staging.crown",
     "recfleet.fleet.close.mend_intents",
     "recfleet.operations.champion_changes.mend_intents",
     "recfleet.operations.champion_changes.crown",

@@ -4,7 +4,7 @@ In the order of a night:
 
 - ``plan``, ``request``, ``shards``: who is in it, by what was asked for, in shards of equal cost.
 - ``stages``: validate, train and judge, publish; ``evidence`` and ``probation`` are what earlier
-  nights say of a champion, ``press`` makes lists and checks them.
+  nights say of a champion, ``lists`` reads what lists are made from, makes and checks them.
 - ``stage_loop``, ``stopwatch``, ``accounting``: run any stage over a shard, and say what it costs;
   ``supervisor`` does so in a process of its own.
 - ``decide``: all verdicts of the fleet, before anything changes.

@@ -11,7 +11,7 @@ from psycopg2.extras import Json
 
 from recfleet.database import Connection
 from recfleet.errors import TenantError
-from recfleet.fleet.press import press_lists, read_purchases
+from recfleet.fleet.lists import make_checked_lists, read_purchases
 from recfleet.record import Champion, Intent, Night, Outcome, intent_json, open_night
 from recfleet.registry import ArtifactStore
 from recfleet.releases import Draft, create_partition, stage_releases
@@ -106,7 +106,9 @@ def stage_now(
     interactions, active = read_purchases(connection, tenant.tenant_id, night.as_of, tenant.policy)
     if not active.any():
         raise TenantError(f"{tenant.tenant_id} has no product that is on sale and not excluded")
-    lists, checks = press_lists(interactions, active, model, tenant.policy, artifacts=artifacts)
+    lists, checks = make_checked_lists(
+        interactions, active, model, tenant.policy, artifacts=artifacts
+    )
     create_partition(connection, night.night_id)
     draft = Draft(
         tenant_id=tenant.tenant_id,

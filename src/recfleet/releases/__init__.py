@@ -2,6 +2,7 @@
 
 from recfleet.releases._check import Check, check_lists
 from recfleet.releases._lists import Lists
+from recfleet.releases._live import live_as_of
 from recfleet.releases._look_up import (
     CustomerList,
     NotServedError,
@@ -39,6 +40,7 @@ __all__ = [
     "end_live",
     "kept_release",
     "list_of",
+    "live_as_of",
     "look_up",
     "make_lists",
     "stage_releases",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet.errors import TenantError
-from recfleet.fleet.press import press_lists
+from recfleet.fleet.lists import make_checked_lists
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.record import Champion, Outcome, TenantNight
 from recfleet.registry import ArtifactStore
@@ -44,6 +44,12 @@ class Publication:
     """The challenger that a person may put in force later; its version is 0 until registered."""
 
     @property
+    def winner(self) -> Champion:
+        """The model of one that is crowned."""
+        assert self.model is not None  # noqa: S101 - who is crowned is a model
+        return self.model
+
+    @property
     def to_register(self) -> Champion | None:
         """Who is made a version tonight; None: nobody."""
         if self.is_rollback:
@@ -52,8 +58,8 @@ class Publication:
 
 
 @dataclass(frozen=True)
-class Press:
-    """Makes one tenant's lists, and checks them."""
+class Publisher:
+    """Decides what one tenant's night publishes, and makes it."""
 
     row: TenantNight
     artifacts: ArtifactStore
@@ -72,7 +78,7 @@ class Press:
         Raises:
             TenantError: the lists may not be shown to anybody; with what is wrong with them.
         """
-        lists, checks = press_lists(
+        lists, checks = make_checked_lists(
             self.interactions,
             self.active,
             model,

@@ -48,7 +48,7 @@ def read_purchases(
     return interactions, active
 
 
-def press_lists(
+def make_checked_lists(
     interactions: InteractionLog,
     active: NDArray[np.bool_],
     model: Champion | None,

@@ -1,0 +1,51 @@
+"""Why a tenant's night publishes nothing: the steps of those that are left as they are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recfleet.record import Night, Step, TenantNight
+from recfleet.tenants import Mode, Policy
+
+
+def overtaken(night: Night, live: datetime | None) -> Step | None:
+    """What becomes of a tenant for whom a later night has published meanwhile; None: none has.
+
+    Args:
+        night: that is about to publish.
+        live: as-of time of what is live; None: nothing is.
+    """
+    if live is None or live <= night.as_of:
+        return None
+    reason = f"newer lists went live meanwhile, as of {live:%Y-%m-%d %H:%M}"
+    return Step("unchanged", {"outcome": "unchanged", "reason": reason})
+
+
+def switched(mode: Mode) -> Step:
+    """What becomes of a tenant that a person has switched off, or frozen, meanwhile."""
+    if mode == "off":
+        reason = "switched off since the night was planned: nothing is published"
+        return Step("unchanged", {"outcome": "unchanged", "reason": reason})
+    reason = "frozen while its champion was about to change: the live lists stay"
+    return Step("unchanged", {"outcome": "frozen", "reason": reason})
+
+
+def published_meanwhile() -> Step:
+    """What becomes of a tenant whose champion or lists another night has changed meanwhile."""
+    reason = "another night published this tenant meanwhile; its lists stay"
+    return Step("unchanged", {"outcome": "unchanged", "reason": reason})
+
+
+def nothing_to_offer(row: TenantNight, products: int) -> Step:
+    """What becomes of a tenant of whose products, so many, none may be recommended."""
+    reason = (
+        f"none of its {products} products is on sale: all are discontinued, or without a "
+        f"purchase for {row.policy.inactive_after_days} days{_or_excluded(row.policy)}; the live "
+        "lists stay"
+    )
+    return Step("unchanged", {"outcome": "nothing to offer", "reason": reason})
+
+
+def _or_excluded(policy: Policy) -> str:
+    has_excluded = policy.excluded_products or policy.excluded_categories
+    return ", or excluded by its policy" if has_excluded else ""
