@@ -99,22 +99,7 @@ VIEWS: dict[str, set[str]] = {
 }  # fmt: skip
 
 # File -> tables and views that it names and should not: this list only shrinks.
-LEFT_OVER: dict[str, set[str]] = {
-    "src/recfleet/operations/backfill_preview.py": {"ledger", "night"},
-    "src/recfleet/operations/backfill_results.py": {"ledger", "night"},
-    "src/recfleet/operations/backfill_tasks.py": {"ledger", "night"},
-    "src/recfleet/operations/champion_changes.py": {"ledger", "night", "release"},
-    "src/recfleet/operations/modes.py": {
-        "ledger",
-        "live_release",
-        "recommendation",
-        "release",
-        "tenant",
-    },
-    "src/recfleet/operations/operator_night.py": {"ledger", "live_release", "night", "release"},
-    "src/recfleet/operations/questions.py": {"approval"},
-    "src/recfleet/operations/version_history.py": {"audit", "ledger", "night"},
-}
+LEFT_OVER: dict[str, set[str]] = {}
 
 # What takes long to import -> the rooms that may import it, inside functions only.
 HEAVY: dict[str, set[str]] = {

@@ -144,8 +144,8 @@ def _done_nights(
         cursor.execute(
             "select tenant_id, max(night_id) "
             "from unnest(%s::text[], %s::text[]) as asked (tenant_id, basis) "
-            "join ledger using (tenant_id, basis) join night using (night_id) "
-            "where night.as_of = %s and kind = 'backfill' and is_trial "
+            "join tenant_night using (tenant_id, basis) "
+            "where as_of = %s and kind = 'backfill' and is_trial "
             "and (state = 'published' or outcome = 'no data') "
             "group by tenant_id",
             ([item.tenant.tenant_id for item in found], [item.basis for item in found], as_of),

@@ -57,7 +57,7 @@ def backfill_sentence(connection: Connection, run_id: str) -> str | None:
     """A backfill that has ended, in one line; None where none of its nights has. Commits."""
     with transaction(connection), connection.cursor() as cursor:
         cursor.execute(
-            "select summary -> 'outcomes' from night "
+            "select summary -> 'outcomes' from night_overview "
             "where backfill = %s and finished_at is not null",
             (run_id,),
         )
@@ -85,15 +85,14 @@ def backfill_progress(connection: Connection, run_id: str) -> BackfillProgress:
     """
     with transaction(connection), connection.cursor() as cursor:
         cursor.execute(
-            "select state, count(*) from ledger join night using (night_id) where backfill = %s "
-            "group by state",
+            "select state, count(*) from tenant_night where backfill = %s group by state",
             (run_id,),
         )
         states = dict(cursor.fetchall())
         cursor.execute(
-            "select count(*), count(*) filter (where not exists (select from ledger "
-            "where ledger.night_id = night.night_id and state <> all(%s))) "
-            "from night where backfill = %s",
+            "select count(*), count(*) filter (where not exists (select from tenant_night "
+            "where tenant_night.night_id = night.night_id and state <> all(%s))) "
+            "from night_overview as night where backfill = %s",
             (list(FINAL_STATES), run_id),
         )
         [(nights, done)] = cursor.fetchall()

@@ -198,7 +198,7 @@ def _unfinished(connection: Connection, run_id: str, shard: int) -> tuple[int, l
     """How many tenants of a shard have something left to do, and in which nights, in order."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select night_id, tenant_id from ledger join night using (night_id) "
+            "select night_id, tenant_id from tenant_night "
             "where backfill = %s and shard = %s and (state in ('planned', 'validated') "
             "or (state = 'judged' and is_trial))",
             (run_id, shard),

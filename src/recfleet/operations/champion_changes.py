@@ -31,7 +31,15 @@ from recfleet.operations.operator_night import (
 )
 from recfleet.operations.result import check_who_and_why, errors_of
 from recfleet.operations.version_history import remarks_on, with_remark
-from recfleet.record import Champion, Coronation, Follow, Night, crown, get_champion
+from recfleet.record import (
+    Champion,
+    Coronation,
+    Follow,
+    Night,
+    crown,
+    delete_empty_night,
+    get_champion,
+)
 from recfleet.registry import ArtifactStore, find_versions
 from recfleet.releases import kept_release, switch_live
 from recfleet.settings import RegistrySettings, registry_settings
@@ -217,8 +225,8 @@ class ChampionChanges:
             return None
         with self._connection.cursor() as cursor:
             cursor.execute(
-                "select policy from ledger join release using (tenant_id, night_id) "
-                "where release.release_id = %s",
+                "select policy from tenant_night join release_overview as release "
+                "using (tenant_id, night_id) where release.release_id = %s",
                 (release_id,),
             )
             row = cursor.fetchone()
@@ -259,18 +267,13 @@ class ChampionChanges:
 
     def _removed_as_empty(self, night: Night) -> bool:
         """Delete the night if nothing was changed in it; whether it was deleted."""
-        with transaction(self._connection), self._connection.cursor() as cursor:
-            cursor.execute(
-                "delete from night where night_id = %(night)s and not exists "
-                "(select from ledger where ledger.night_id = night.night_id)",
-                {"night": night.night_id},
-            )
-            return bool(cursor.rowcount)
+        with transaction(self._connection):
+            return delete_empty_night(self._connection, night)
 
 
 def _as_of(connection: Connection, release_id: int) -> datetime:
     with connection.cursor() as cursor:
-        cursor.execute("select as_of from release where release_id = %s", (release_id,))
+        cursor.execute("select as_of from release_overview where release_id = %s", (release_id,))
         [(as_of,)] = cursor.fetchall()
     found: datetime = as_of
     return found

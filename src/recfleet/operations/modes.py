@@ -20,9 +20,9 @@ from recfleet.operations.operator_night import (
 from recfleet.operations.result import Result, check_who_and_why
 from recfleet.record import Night, get_champion
 from recfleet.registry import ArtifactStore
-from recfleet.releases import switch_live
+from recfleet.releases import end_live, switch_live
 from recfleet.settings import registry_settings, retention_settings
-from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants
+from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants, set_modes
 
 BATCH_SIZE = 50
 """Tenants that are switched in one transaction, and locked for as long."""
@@ -130,11 +130,7 @@ def _switch_all(desk: _Desk, ids: Sequence[str], mode: Mode, *, dry_run: bool) -
         if tenant.mode == mode
     ]
     if not dry_run:
-        with desk.connection.cursor() as cursor:
-            cursor.execute(
-                "update tenant set mode = %s where tenant_id = any(%s)",
-                (mode, [tenant.tenant_id for tenant in changed]),
-            )
+        set_modes(desk.connection, [tenant.tenant_id for tenant in changed], mode)
     entries: list[Entry] = []
     for tenant in changed:
         sentence = f"{tenant.tenant_id} {_BECOMES[mode]}"
@@ -166,14 +162,11 @@ def _read_live(connection: Connection, tenants: Sequence[Tenant]) -> dict[str, _
     live: dict[str, _Live] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "select live_release.tenant_id, release.release_id, release.as_of, "
-            "extract(epoch from now() - release.created_at)::float / 86400, "
-            "release.customers = (select count(*) from recommendation "
-            " where recommendation.night_id = release.night_id "
-            " and recommendation.release_id = release.release_id), ledger.policy "
-            "from live_release join release using (tenant_id, release_id, night_id) "
-            "left join ledger using (tenant_id, night_id) "
-            "where live_release.tenant_id = any(%s)",
+            "select tenant_id, live.release_id, live.as_of, "
+            "extract(epoch from now() - live.created_at)::float / 86400, "
+            "live.customers = live.written, policy "
+            "from live left join tenant_night using (tenant_id, night_id) "
+            "where tenant_id = any(%s)",
             (list(known),),
         )
         for tenant_id, release_id, as_of, age, is_whole, policy in cursor:
@@ -214,7 +207,7 @@ def _bring_back(desk: _Desk, tenant: Tenant, live: _Live | None) -> tuple[str, N
         except TenantError as error:
             cursor.execute("rollback to savepoint bring_back")
             # What is too old to be shown must not be shown for want of something better.
-            cursor.execute("delete from live_release where tenant_id = %s", (tenant.tenant_id,))
+            end_live(desk.connection, tenant.tenant_id)
             return f"{why}, and nothing is shown before its next night: {error}", None
     return shown, night
 

@@ -7,12 +7,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from psycopg2.extras import Json
-
 from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.lists import make_checked_lists, read_purchases
-from recfleet.record import Champion, Intent, Night, Outcome, intent_json, open_night
+from recfleet.record import (
+    Champion,
+    Intent,
+    Night,
+    Outcome,
+    Planned,
+    end_night,
+    open_night,
+    write_published,
+)
 from recfleet.registry import ArtifactStore
 from recfleet.releases import Draft, create_partition, stage_releases
 from recfleet.tenants import Policy, Tenant
@@ -41,12 +48,7 @@ def close_operator_night(connection: Connection, night: Night, sentence: str) ->
         night: from ``open_operator_night``.
         sentence: what was done, for lists of nights.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "update night set status = 'done', finished_at = clock_timestamp(), summary = %s "
-            "where night_id = %s",
-            (Json({"sentence": sentence}), night.night_id),
-        )
+    end_night(connection, night, {"sentence": sentence})
 
 
 def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
@@ -57,9 +59,8 @@ def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "select coalesce((select as_of from live_release join release using (release_id) "
-            "where live_release.tenant_id = %(tenant)s), (select max(as_of) from ledger "
-            "join night using (night_id) where tenant_id = %(tenant)s and not is_trial))",
+            "select coalesce((select as_of from live where tenant_id = %(tenant)s), "
+            "(select max(as_of) from tenant_night where tenant_id = %(tenant)s and not is_trial))",
             {"tenant": tenant_id},
         )
         [(as_of,)] = cursor.fetchall()
@@ -143,23 +144,15 @@ def record_by_operator(
         release_id: what is live from now on.
         intent: what is still to be done once this is committed, see ``fleet.intents``.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, "
-            "state, outcome, reason, release_id, intent) "
-            "values (%s, %s, %s, %s, 0, 0, %s, 'published', %s, %s, %s, %s) "
-            "on conflict (night_id, tenant_id) do update set outcome = excluded.outcome, "
-            "reason = excluded.reason, release_id = excluded.release_id, "
-            "intent = excluded.intent, updated_at = now()",
-            (
-                night.night_id,
-                tenant.tenant_id,
-                tenant.mode,
-                tenant.policy.model_dump_json(),
-                BASIS,
-                outcome,
-                reason,
-                release_id,
-                None if intent is None else intent_json(intent),
-            ),
-        )
+    row = Planned(
+        tenant_id=tenant.tenant_id,
+        mode=tenant.mode,
+        shard=0,
+        estimated_ms=0,
+        basis=BASIS,
+        policy=tenant.policy,
+        state="published",
+        outcome=outcome,
+        reason=reason,
+    )
+    write_published(connection, night, row, release_id=release_id, intent=intent)

@@ -107,7 +107,7 @@ def tell_answers(connection: Connection, approval_ids: Sequence[int]) -> str:
     """What has become of some requests and through whom, in one line; commits."""
     with transaction(connection), connection.cursor() as cursor:
         cursor.execute(
-            "select status, decided_by, count(*) from approval where approval_id = any(%s) "
+            "select status, decided_by, count(*) from approval_request where approval_id = any(%s) "
             "group by 1, 2 order by 3 desc, 1, 2",
             (list(approval_ids),),
         )
@@ -129,7 +129,7 @@ def tell_answers_of(connection: Connection, night: str) -> str:
     """
     night_id = find_night(connection, night)["night_id"]
     with transaction(connection), connection.cursor() as cursor:
-        cursor.execute("select approval_id from approval where night_id = %s", (night_id,))
+        cursor.execute("select approval_id from approval_request where night_id = %s", (night_id,))
         ids = [number for (number,) in cursor]
     return tell_answers(connection, ids)
 
@@ -139,7 +139,8 @@ def _check_named(connection: Connection, approval_ids: Sequence[int], named: Seq
         raise BadInputError(f"You named no tenant to approve. {_ASK_AGAIN}")
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id from approval where approval_id = any(%s)", (list(approval_ids),)
+            "select tenant_id from approval_request where approval_id = any(%s)",
+            (list(approval_ids),),
         )
         asked = {tenant_id for (tenant_id,) in cursor}
     connection.commit()

@@ -13,12 +13,11 @@ TRIAL = "a backfill's trial"
 # The rollback that made the champion on record, where no night of the fleet came after it.
 _LAST_ROLLBACK = """
 select to_version, happened_at, actor, reason
-  from (select * from audit where tenant_id = %(tenant)s
-           and kind in ('first model', 'promotion', 'rollback')
+  from (select * from history where tenant_id = %(tenant)s and is_coronation
          order by audit_id desc limit 1) as last
  where kind = 'rollback' and night_id >= coalesce(
-       (select night_id from ledger join night using (night_id)
-         where tenant_id = %(tenant)s and night.kind = 'fleet'
+       (select night_id from tenant_night
+         where tenant_id = %(tenant)s and kind = 'fleet'
          order by as_of desc, night_id desc limit 1), 0)
 """
 
@@ -36,7 +35,7 @@ def remarks_on(
     tried = {run_id for _, run_id in tried_runs(connection, [tenant_id])}
     with connection.cursor() as cursor:
         cursor.execute(
-            "select distinct from_version from audit where tenant_id = %s and kind = 'rollback'",
+            "select distinct from_version from history where tenant_id = %s and kind = 'rollback'",
             (tenant_id,),
         )
         left = {version for (version,) in cursor}

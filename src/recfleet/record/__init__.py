@@ -74,10 +74,12 @@ from recfleet.record.ledger import (
     rows_in_state,
     shards_with_work,
     write_plan,
+    write_published,
 )
 from recfleet.record.nights import (
     Night,
     NightKind,
+    delete_empty_night,
     get_night,
     nights_of_backfill,
     open_night,
@@ -142,6 +144,7 @@ __all__ = [
     "count_outcomes",
     "count_waiting",
     "crown",
+    "delete_empty_night",
     "end_night",
     "end_shard_run",
     "end_waiting",
@@ -178,4 +181,5 @@ __all__ = [
     "who_crowns",
     "write_left_out",
     "write_plan",
+    "write_published",
 ]

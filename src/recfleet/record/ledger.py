@@ -134,6 +134,50 @@ def is_planned(connection: Connection, night: Night) -> bool:
     return bool(is_there)
 
 
+def write_published(
+    connection: Connection,
+    night: Night,
+    row: Planned,
+    *,
+    release_id: int | None,
+    intent: Intent | None = None,
+) -> None:
+    """Write the row of a tenant that was published without the stages; the caller commits.
+
+    A row that is there is written anew, but for what it was planned by.
+
+    Args:
+        connection: an open connection.
+        night: whose ledger.
+        row: the tenant's, with its outcome.
+        release_id: what is live from now on.
+        intent: what is still to be done once this is committed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, "
+            "state, outcome, reason, release_id, intent) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) "
+            "on conflict (night_id, tenant_id) do update set outcome = excluded.outcome, "
+            "reason = excluded.reason, release_id = excluded.release_id, "
+            "intent = excluded.intent, updated_at = now()",
+            (
+                night.night_id,
+                row.tenant_id,
+                row.mode,
+                row.policy.model_dump_json(),
+                row.shard,
+                row.estimated_ms,
+                row.basis,
+                row.state,
+                row.outcome,
+                row.reason,
+                release_id,
+                None if intent is None else intent_json(intent),
+            ),
+        )
+
+
 def shards_with_work(connection: Connection, night: Night) -> list[int]:
     """Numbers of the shards in which a tenant has something to do, in order."""
     with connection.cursor() as cursor:

@@ -89,6 +89,17 @@ def _one(cursor: Any) -> tuple[Any, ...]:
     return row
 
 
+def delete_empty_night(connection: Connection, night: Night) -> bool:
+    """Delete a night unless the ledger has a tenant of it; whether it was. The caller commits."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from night where night_id = %(night)s and not exists "
+            "(select from ledger where ledger.night_id = night.night_id)",
+            {"night": night.night_id},
+        )
+        return bool(cursor.rowcount)
+
+
 def write_left_out(connection: Connection, night: Night) -> None:
     """Write down how many of the fleet's tenants a night of named ones leaves out, if it does.
 
