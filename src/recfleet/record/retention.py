@@ -127,11 +127,11 @@ class NeededModel(NamedTuple):
 
 # In the order of the reasons: the first one is what a person reads.
 _NEEDED = """
-select tenant_id, run_id, null, 'of a night that is running'
+select tenant_id, run_id, null::integer, 'of a night that is running'
   from ledger cross join unnest(array[challenger ->> 'run_id', intent ->> 'promote']) as run_id
  where night_id = any(%(running)s) and tenant_id = any(%(tenants)s) and run_id is not null
 union all
-select tenant_id, intent ->> 'promote', null, 'of a promotion that is not done'
+select tenant_id, intent ->> 'promote', null::integer, 'of a promotion that is not done'
   from ledger where intent ? 'promote' and tenant_id = any(%(tenants)s)
 union all
 select tenant_id, run_id, version, 'awaits approval'
