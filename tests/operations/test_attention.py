@@ -52,7 +52,7 @@ def test_without_a_reason_there_is_no_sentence() -> None:
 def test_where_nothing_was_said_the_sentence_says_that() -> None:
     nothing_live = next(it for it in ATTENTION if it.key == "nothing-live")
     silent = replace(SHOP, reason=None, attention=nothing_live)
-    assert silent.attention_reason == "No lists are live: nothing was published yet"
+    assert silent.attention_reason == "No lists are live: nothing has been published yet"
 
 
 def test_keys_are_told_apart_and_outcomes_are_those_of_nights() -> None:
