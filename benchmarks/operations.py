@@ -2,7 +2,8 @@
 
 ``make bench-operations`` makes small tenants that have had two nights, the second of which promoted
 most of them, and measures on them what docs/approval.md and docs/audit.md say. A rollback is the
-command itself, timed from the start of its process by a reader of the live lists.
+command itself, timed from the start of its process by a reader of the live lists. The exit code is
+1 when somebody waits longer than is asked.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import psycopg2
 import structlog
 
 from benchmarks._home import bench_home, machine, point_settings
+from benchmarks.demands import Demand, at_most, conclude
 from recfleet.audit import Entry, FieldChange, PolicyFacts, append_entries
 from recfleet.database import Connection, connect, migrate
 from recfleet.local import PostgresServer
@@ -34,11 +37,23 @@ from recfleet.tenants import Mode
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.stacks import MAIN
 
+LIVE_SECONDS = 2.0
+"""From the start of `recfleet rollback` to the lists, at the median."""
+PROMPT_SECONDS = 12.0
+"""Likewise to the prompt: importing MLflow is most of it."""
+START_SECONDS = 0.5
+"""Of any operation on the whole fleet, besides the milliseconds for each tenant or entry:"""
+DOCTOR_MS = 2.0
+REPAIR_MS = 30.0
+SWITCH_MS = 1.0
+MAKE_LISTS_MS = 30.0
+VERIFY_MS = 0.02
+
 POLICY = '{"recipe": {"factors": 16}, "minimum_gain": 0, "cooldown_days": 0}'
 
 
-def main() -> None:
-    """Make the tenants and print what was measured."""
+def main() -> int:
+    """Make the tenants and print what was measured; the exit code is 1 when a demand is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="folder to keep, by default a temporary one")
     parser.add_argument("--tenants", type=int, default=400)
@@ -58,10 +73,13 @@ def main() -> None:
                 f"{options.tenants} tenants of 120 customers and 160 products, {champions} with a "
                 f"champion, {previous} with one before it; {machine()}\n\n| | seconds |\n|---|---|"
             )
-            measure_doctor(connection, stack)
-            measure_rollbacks(connection, options.rollbacks)
-            measure_modes(connection)
-            measure_audit(connection, options.entries)
+            demands = [
+                *measure_doctor(connection, stack),
+                *measure_rollbacks(connection, options.rollbacks),
+                *measure_modes(connection),
+                measure_audit(connection, options.entries),
+            ]
+    return conclude(demands)
 
 
 def _prepared(server: PostgresServer, stack: RegistrySettings, tenants: int) -> Connection:
@@ -87,23 +105,31 @@ def make_fleet(connection: Connection, tenants: int) -> None:
     run_night("second", START + 20 * WEEK)
 
 
-def measure_doctor(connection: Connection, stack: RegistrySettings) -> None:
+def measure_doctor(connection: Connection, stack: RegistrySettings) -> list[Demand]:
     """Look at everything, and mend what is worst: every alias in MLflow is gone."""
-    _tell("doctor, every file of the models read", lambda: examine(connection, stack))
-    _tell("doctor --quick", lambda: examine(connection, stack, quick=True))
+    [(tenants,)] = query(connection, "select count(*) from tenant")
+    looked = [
+        _tell(title, partial(examine, connection, stack, quick=quick), DOCTOR_MS * tenants)
+        for title, quick in (
+            ("doctor, every file of the models read", False),
+            ("doctor --quick", True),
+        )
+    ]
     with closing(psycopg2.connect(stack.mlflow_store_url)) as mlflow, mlflow:
         mlflow.cursor().execute("delete from registered_model_aliases")
     found = examine(connection, stack).findings
-    _tell(
+    repaired = _tell(
         f"repairing all {len(found)} aliases and those before them",
         lambda: repair(connection, stack, found, actor="bench"),
+        REPAIR_MS * tenants,
     )
     left = examine(connection, stack).findings
     assert found
     assert not left, left[:3]
+    return [*looked, repaired]
 
 
-def measure_rollbacks(connection: Connection, commands: int) -> None:
+def measure_rollbacks(connection: Connection, commands: int) -> list[Demand]:
     """Roll tenants back by the command line, with kept lists and with lists made at once."""
     tenants = [
         tenant_id
@@ -112,22 +138,34 @@ def measure_rollbacks(connection: Connection, commands: int) -> None:
         )
     ]
     kept, made = tenants[:commands], tenants[commands : 2 * commands]
-    _tell_rollbacks("kept lists", [_roll_back(connection, tenant_id) for tenant_id in kept])
+    demands = _tell_rollbacks(
+        "kept lists", [_roll_back(connection, tenant_id) for tenant_id in kept]
+    )
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "delete from recommendation where night_id = 1 and release_id in "
             "(select release_id from release where tenant_id = any(%s))",
             (made,),
         )
-    _tell_rollbacks("lists made at once", [_roll_back(connection, tenant_id) for tenant_id in made])
+    return demands + _tell_rollbacks(
+        "lists made at once", [_roll_back(connection, tenant_id) for tenant_id in made]
+    )
 
 
-def _tell_rollbacks(how: str, seconds: Sequence[tuple[float, float]]) -> None:
-    for what, values in (
-        (f"rollback to {how}, until they are live", [live for live, _ in seconds]),
-        (f"rollback to {how}, until the prompt is back", [whole for _, whole in seconds]),
+def _tell_rollbacks(how: str, seconds: Sequence[tuple[float, float]]) -> list[Demand]:
+    demands = []
+    for what, values, limit in (
+        (f"rollback to {how}, until they are live", [live for live, _ in seconds], LIVE_SECONDS),
+        (
+            f"rollback to {how}, until the prompt is back",
+            [whole for _, whole in seconds],
+            PROMPT_SECONDS,
+        ),
     ):
-        print(f"| {what} | {statistics.median(values):.1f}, at most {max(values):.1f} |")
+        median = statistics.median(values)
+        print(f"| {what} | {median:.1f}, at most {max(values):.1f} |")
+        demands.append(at_most(f"{what}, median", median, limit, "s"))
+    return demands
 
 
 def _roll_back(connection: Connection, tenant_id: str) -> tuple[float, float]:
@@ -147,7 +185,7 @@ def _roll_back(connection: Connection, tenant_id: str) -> tuple[float, float]:
     return live, time.perf_counter() - started
 
 
-def measure_modes(connection: Connection) -> None:
+def measure_modes(connection: Connection) -> list[Demand]:
     """Switch all tenants at once."""
     ids = [tenant_id for (tenant_id,) in query(connection, "select tenant_id from tenant")]
     count = f"{len(ids)} tenants"
@@ -155,16 +193,22 @@ def measure_modes(connection: Connection) -> None:
     def switch(mode: Mode) -> None:
         set_mode(connection, ids, mode, actor="bench", reason="to measure")
 
-    _tell(f"{count} frozen", lambda: switch("frozen"))
-    _tell(f"{count} off", lambda: switch("off"))
-    _tell(f"{count} on, with kept lists", lambda: switch("on"))
+    switches: tuple[tuple[str, Mode], ...] = (
+        (f"{count} frozen", "frozen"),
+        (f"{count} off", "off"),
+        (f"{count} on, with kept lists", "on"),
+    )
+    demands = [
+        _tell(title, partial(switch, mode), SWITCH_MS * len(ids)) for title, mode in switches
+    ]
     switch("off")
     os.environ["RECFLEET_REVIVE_DAYS"] = "0"
     forget_settings()
-    _tell(f"{count} on, with lists made at once", lambda: switch("on"))
+    title = f"{count} on, with lists made at once"
+    return [*demands, _tell(title, partial(switch, "on"), MAKE_LISTS_MS * len(ids))]
 
 
-def measure_audit(connection: Connection, entries: int) -> None:
+def measure_audit(connection: Connection, entries: int) -> Demand:
     """Verify a long audit."""
     [(there,)] = query(connection, "select count(*) from audit")
     for start in range(there, entries, 5_000):
@@ -192,14 +236,17 @@ def measure_audit(connection: Connection, entries: int) -> None:
         assert not chain.faults, chain.faults[:3]
 
     connection.rollback()
-    _tell(f"audit verify, {there:,} entries", verified)
+    return _tell(f"audit verify, {there:,} entries", verified, VERIFY_MS * there)
 
 
-def _tell(what: str, work: Callable[[], object]) -> None:
+def _tell(what: str, work: Callable[[], object], limit_ms: float) -> Demand:
+    """Print how long it takes; the demand that it takes no longer than the limit and a start."""
     started = time.perf_counter()
     work()
-    print(f"| {what} | {time.perf_counter() - started:.2f} |", flush=True)
+    seconds = time.perf_counter() - started
+    print(f"| {what} | {seconds:.2f} |", flush=True)
+    return at_most(what, seconds, START_SECONDS + limit_ms / 1000, "s")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

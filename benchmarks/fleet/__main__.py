@@ -1,7 +1,7 @@
 """``python -m benchmarks.fleet``: the benchmarks of a fleet's night.
 
 Each prints its table and keeps its numbers in a file beside the stack's folder; ``report`` prints
-all that were kept as Markdown.
+all that were kept as Markdown. The exit code is 1 when a number misses what is asked of it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.demands import Demand, conclude
 from benchmarks.fleet import report
+from benchmarks.fleet.asked import asked as asked_of
 from benchmarks.fleet.bare_limit import bare_limit
 from benchmarks.fleet.giant import add_giant
 from benchmarks.fleet.night import dictionaries, run_night
@@ -28,8 +31,8 @@ FIRST_NIGHT = datetime(2025, 12, 28, tzinfo=UTC)
 SEED = 7
 
 
-def main() -> None:
-    """Run what was asked for."""
+def main() -> int:
+    """Run what was asked for; the exit code is 1 when a demand is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument(
         "what", choices=[*BENCHMARKS, "all", "report"], help="which; `all` for all of them"
@@ -44,6 +47,17 @@ def main() -> None:
             kept = {"machine": _machine(), "at": datetime.now(UTC).isoformat(), **result}
             (asked.home / f"{what}.json").write_text(json.dumps(kept, indent=1, default=str))
         report.show(asked.home, None if what == "report" else what)
+    return conclude(_demands(asked.home, asked.what))
+
+
+def _demands(home: Path, what: str) -> list[Demand]:
+    """Those on the numbers of what was run just now; of ``report``, on all that were kept."""
+    found = []
+    for name in BENCHMARKS if what in {"all", "report"} else [what]:
+        path = home / f"{name}.json"
+        if path.exists():
+            found += asked_of(name, json.loads(path.read_text()))
+    return found
 
 
 def _machine() -> str:
@@ -147,4 +161,4 @@ BENCHMARKS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -21,8 +21,9 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from benchmarks.demands import conclude, demand_table
 from benchmarks.judging.coverage import Coverage, coverage
-from benchmarks.judging.findings import TABLES, Demand, demands
+from benchmarks.judging.findings import TABLES, demands
 from benchmarks.judging.look import Look, read_looks, write_looks
 from benchmarks.judging.picture import draw
 from benchmarks.judging.trials import FULL, QUICK, TRIALS, Plan
@@ -82,23 +83,16 @@ def report(looks: Sequence[Look], docs: Path | None, *, draws: int) -> int:
     if draws:
         sections["coverage"] = "\n".join(coverage_table(coverage(draws)))
     for name, text in sections.items():
-        print(f"\n{name}\n\n{text}", flush=True)
+        if name != "demands":
+            print(f"\n{name}\n\n{text}", flush=True)
     if docs:
         draw(looks, docs / "judging" / "promoted.svg")
         write_tables(docs / "judging.md", sections)
-    return 0 if all(demand.met for demand in found) else 1
+    return conclude(found)
 
 
 def _kept(trial: str) -> Path:
     return DOCS / "judging" / f"{trial}.csv.gz"
-
-
-def demand_table(found: Sequence[Demand]) -> Iterator[str]:
-    """The demands and what the rule does."""
-    yield "| | demanded | found | |"
-    yield "|---|---|---|---|"
-    for one in found:
-        yield f"| {one.name} | {one.asked} | {one.found} | {'met' if one.met else '**missed**'} |"
 
 
 def coverage_table(found: Iterator[Coverage]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from statistics import median
 
 import numpy as np
 
+from benchmarks.demands import Demand
 from benchmarks.judging.look import Look, Rule, above_zero, back_by_policy, by_policy
 from benchmarks.judging.trials import AS_GOOD, DECLINED, FIRST, NIGHTS
 from recfleet.tenants import Policy
@@ -28,17 +29,6 @@ BAD = 0.02
 SOON = 3
 
 Story = list[Look]
-
-
-@dataclass(frozen=True)
-class Demand:
-    """Something the rule has to do, and what it does."""
-
-    name: str
-    asked: str
-    found: str
-    met: bool
-    """Also when nothing was there to measure it on; ``found`` then says so."""
 
 
 def demands(
