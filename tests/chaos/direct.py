@@ -92,7 +92,9 @@ def _names() -> list[str]:
     return [f"RECFLEET_{name}" for name in (*_VARIABLES, "HOME", "BRAKE_LEAST")]
 
 
-def torment(place: Place, *, kills: dict[str, int], seed: int, minutes: float) -> Killings:
+def torment(
+    place: Place, *, kills: dict[str, int], seed: int, minutes: float, nights: int = 1
+) -> Killings:
     """Run nights and kill, until there were so many kills of each kind or the time is up.
 
     Args:
@@ -100,6 +102,7 @@ def torment(place: Place, *, kills: dict[str, int], seed: int, minutes: float) -
         kills: kind (``stage``, ``postgres``) -> how often.
         seed: of the moments.
         minutes: at most; the night that is under way is ended in peace.
+        nights: at least, be all killed before.
     """
     report = Killings("without Airflow", seed)
     tasks.load_libraries()
@@ -113,7 +116,7 @@ def torment(place: Place, *, kills: dict[str, int], seed: int, minutes: float) -
             for phase in tasks.phases(run_id, occasion, work):
                 conductor.run(phase)
             report.nights["run"] += 1
-            if not conductor.has_more:
+            if not conductor.has_more and report.nights["run"] >= nights:
                 break
     report.wrong += witness.violations(registry_settings(), work)
     report.outcomes, report.failures = witness.nights(), witness.failures()

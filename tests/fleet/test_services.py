@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 FIRST = START + 12 * WEEK
 SHOPS = ("one", "three", "two")
+PATIENCE = 240
+"""Seconds after which a lock is given up: the test fails then, and says why."""
 
 
 @pytest.fixture
@@ -91,16 +93,22 @@ def _ends_well(connection: Connection, stack: RegistrySettings, run_id: str, *na
 
 
 @contextmanager
-def _met(url: str, query_like: str, then: Callable[[Connection], object]) -> Iterator[None]:
-    """Do something once a query of that form is seen to wait for a lock, and only then go on.
+def _met(
+    url: str, of: str, query_like: str, then: Callable[[Connection, int], object]
+) -> Iterator[None]:
+    """Do something once a stage's query of that form waits for a lock, and only then go on.
+
+    An autovacuum of the same table may wait as well, and is left alone.
 
     Args:
         url: of the database in which it is waited for.
-        query_like: for ILIKE.
-        then: told a connection to that server, in which each statement is committed.
+        of: the stage's ``application_name``, for LIKE.
+        query_like: the query, for ILIKE.
+        then: told a connection to that server, in which each statement is committed, and the
+            process id of the stage's backend.
     """
     over = threading.Event()
-    met: list[str] = []
+    met: list[int] = []
 
     def watch() -> None:
         with closing(connect(url, purpose="saboteur")) as connection:
@@ -108,13 +116,14 @@ def _met(url: str, query_like: str, then: Callable[[Connection], object]) -> Ite
             while not met and not over.wait(0.01):
                 with connection.cursor() as cursor:
                     cursor.execute(
-                        "select query from pg_stat_activity where wait_event_type = 'Lock' "
+                        "select pid from pg_stat_activity where wait_event_type = 'Lock' "
+                        "and backend_type = 'client backend' and application_name like %s "
                         "and query ilike %s and datname = current_database()",
-                        (query_like,),
+                        (of, query_like),
                     )
-                    met.extend(text for (text,) in cursor)
+                    met.extend(pid for (pid,) in cursor)
             if met:
-                then(connection)
+                then(connection, met[0])
 
     saboteur = threading.Thread(target=watch)
     saboteur.start()
@@ -128,20 +137,17 @@ def _met(url: str, query_like: str, then: Callable[[Connection], object]) -> Ite
 
 @contextmanager
 def _held(url: str, lock: str) -> Iterator[None]:
-    """Hold a lock that the stage will wait for."""
-    path = "-c search_path=recfleet,public"
+    """Hold a lock that the stage will wait for; not for ever, should nobody meet it there."""
+    path = f"-c search_path=recfleet,public -c idle_in_transaction_session_timeout={PATIENCE}s"
     with closing(psycopg2.connect(url, options=path, application_name="holder")) as holder:
         with holder.cursor() as cursor:
             cursor.execute(lock)
         yield
 
 
-def _end_who_waits(connection: Connection) -> None:
+def _end(connection: Connection, backend: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where wait_event_type = 'Lock' and datname = current_database()"
-        )
+        cursor.execute("select pg_terminate_backend(%s)", (backend,))
 
 
 def test_a_connection_lost_in_the_middle_of_copy(
@@ -163,7 +169,7 @@ def test_a_connection_lost_in_the_middle_of_copy(
     url = database_settings().database_url
     with (
         _held(url, "select pg_advisory_lock(1, 1)"),
-        _met(url, "copy recommendation%", _end_who_waits),
+        _met(url, "recfleet publish %", "copy recommendation%", _end),
         pytest.raises((psycopg2.OperationalError, psycopg2.InterfaceError)),
     ):
         _stages("night", "publish")
@@ -186,7 +192,7 @@ def test_a_connection_lost_while_a_tenant_is_read(
     url = database_settings().database_url
     with (
         _held(url, "lock table interaction in access exclusive mode"),
-        _met(url, "%interaction%", _end_who_waits),
+        _met(url, f"recfleet {stage} %", "%interaction%", _end),
         pytest.raises((psycopg2.OperationalError, psycopg2.InterfaceError)),
     ):
         _stages("night", stage)
@@ -237,7 +243,7 @@ def test_mlflow_goes_away_in_the_middle_of_a_stage(
 
     with _held(url, f"lock table {table} in exclusive mode"):
         with (
-            _met(url, f"%{table}%", lambda _: _away(postgres_server, database)),
+            _met(url, "", f"%{table}%", lambda *_: _away(postgres_server, database)),
             pytest.raises(InfrastructureError, match="MLflow's database does not answer"),
         ):
             _stages("night", stage)
