@@ -150,7 +150,7 @@ def test_whatever_is_written_is_read(
         (gzip.compress(b"c,p,w\n" * 9999)[:-20], "truncated or damaged gzip file"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (b"PK\x03\x04 and so on", "damaged"),
-        (b"PAR1 and so on", "Parquet file that is damaged"),
+        (b"PAR1 and so on", "damaged or unreadable Parquet file"),
     ],
 )
 def test_files_that_cannot_be_read(path: Path, content: bytes, match: str) -> None:

@@ -112,7 +112,7 @@ def test_of_two_that_are_better_than_the_champion_the_better_one_is_taken() -> N
     behind = verdict(contenders(challenger=scored(0.20), previous=scored(0.19)))
     assert behind.kind == "rollback"
     assert behind.reason.endswith(
-        "of its probation. The challenger is better than the champion too, but its error is 2.60% "
+        "back to version 4. The challenger is better than the champion too, but its error is 2.60% "
         "higher than the previous model's."
     )
     worse = scored(0.19, ndcg=0.31)

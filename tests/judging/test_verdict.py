@@ -112,7 +112,7 @@ def test_noise_does_not_promote() -> None:
     }
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert verdict.kind == "keep"
-    assert "1.01% lower than the champion's, which may be chance" in verdict.reason
+    assert "1.01% lower than the champion's, which is too little or may be" in verdict.reason
     gain = verdict.numbers.plain()["gain"]
     assert isinstance(gain, dict)
     assert gain["low"] < 0 < gain["value"] < gain["high"]
@@ -343,7 +343,7 @@ def test_a_new_champion_is_replaced_by_what_is_better_by_more(
     if kind == "keep":
         assert verdict.numbers.minimum_gain == POLICY.cooldown_gain
         assert verdict.reason.endswith(
-            "from 0.70% up, and 1.00% is needed in the first 14 days of a champion; the champion "
+            "at least 0.70%, and 1.00% is needed in the first 14 days of a champion; the champion "
             "stays."
         )
     scores["challenger"] = scored(0.244)

@@ -275,7 +275,7 @@ class TestLoading:
         )
         assert "tenants.json: expectation 2: must be an object" in problems
         assert (
-            "lines.json: 'sells': explains 'share_return', which is no column of the profile; "
+            "lines.json: 'sells': explains 'share_return', but that is no column of the profile; "
             "did you mean 'share_returned'?"
         ) in problems
 

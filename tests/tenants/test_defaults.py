@@ -94,7 +94,7 @@ def test_all_that_is_wrong_with_the_file_is_said_at_once(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "not there"), (b"a = ", "cannot be read"), (b"\xff\xfe", "cannot be read")],
+    [(None, "is missing"), (b"a = ", "cannot be read"), (b"\xff\xfe", "cannot be read")],
 )
 def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, sentence: str) -> None:
     file = tmp_path / "policy.toml"
