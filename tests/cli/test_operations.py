@@ -218,7 +218,7 @@ def _all_of_it_is_on_record(recfleet: Stack) -> None:
     traced = recfleet.json("trace", BRITAIN, customer)
     assert traced["model"]["version"] == 2
     assert traced["model"]["training"]["to"].startswith("2011-10-18")
-    assert "rolled back to version 2" in traced["model"]["decision"]["reason"]
+    assert "back to version 2" in traced["model"]["decision"]["reason"]
     assert traced["model"]["airflow_page"].startswith(recfleet.address)
 
 

@@ -62,7 +62,7 @@ def test_a_night_from_plan_to_close(
         "gamma": "too thin",
     }
     names = {task: name for task, (state, name) in run["tasks"].items() if name}
-    assert run["tasks"].pop("ask_people[-1]")[0] == "skipped", "nobody waits for approval"
+    assert run["tasks"].pop("ask_people[-1]")[0] == "skipped", "no request is waiting"
     assert {state for state, _ in run["tasks"].values()} == {"success"}
     assert len(run["tasks"]) == 4 + 3 * 2
     summary = read_docs(connection, query(connection, "select night_id from night")[0][0], None)
@@ -101,7 +101,7 @@ def test_housekeeping_says_in_words_what_it_did(
         "lists",
         "models",
         "records",
-        "files: nothing past retention to take away",
+        "files: nothing past retention",
     ]
     assert query(connection, "select count(*) from release") == [(1,)]
 

@@ -221,4 +221,4 @@ def test_popularity_honours_it_too_and_everything_can_be_excluded(
     run_night("two", AS_OF)
     [(state, outcome, reason)] = query(connection, ROW, "two")
     assert (state, outcome) == ("unchanged", "nothing to offer")
-    assert "or its policy excludes them" in reason
+    assert "or excluded by its policy" in reason

@@ -360,7 +360,9 @@ def test_two_loads_that_bring_tenants_of_one_id_are_kept_apart(
                 add_tenants(other, {"a-b": "A B"})
                 other.commit()
 
-        with pytest.raises(BadInputError, match=r"'A B' the tenant 'a-b', which 'A&B' would be"):
+        with pytest.raises(
+            BadInputError, match=r"'A B' the tenant 'a-b', and 'A&B' has the same id"
+        ):
             ingest(one, path, MAPPING, now=NOW, progress=meanwhile)
         assert interactions(one) == []
 

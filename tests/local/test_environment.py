@@ -122,5 +122,5 @@ def test_what_is_not_a_port_is_refused(text: str) -> None:
 
 
 def test_two_services_on_one_port_are_refused() -> None:
-    with pytest.raises(ConfigurationError, match="port of its own"):
+    with pytest.raises(ConfigurationError, match="needs its own port"):
         Ports.choose({"RECFLEET_MLFLOW_PORT": "8080"}, {})

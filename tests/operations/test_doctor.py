@@ -340,7 +340,7 @@ LIVE_ALPHA = "(select release_id from live_release where tenant_id = 'alpha')"
         ),
         (
             ("delete from live_release where tenant_id = 'alpha'",),
-            "version 2 is its champion, and nothing is live",
+            "version 2 is its champion, but nothing is live",
         ),
     ],
 )
@@ -387,7 +387,7 @@ def test_lists_of_nobody(fleet: Connection, stack: RegistrySettings) -> None:
     assert finding.what == (
         "release "
         + str(query(fleet, "select release_id from release where tenant_id = 'thin'")[0][0])
-        + " is live, and there is no such tenant"
+        + " is live, but there is no such tenant"
     )
     _mend(fleet, stack, found)
     assert query(fleet, "select count(*) from release where tenant_id = 'thin'") == [(1,)]
@@ -482,7 +482,7 @@ def test_tenants_left_under_way_in_a_night_that_ended(
     assert _found(fleet, stack) == []  # It may be ending just now.
     days_pass(fleet, stack, 0.3)
     [finding] = found = _found(fleet, stack)
-    assert "has ended, and" in finding.what
+    assert "has ended, but" in finding.what
     _mend(fleet, stack, found)
 
 

@@ -245,7 +245,7 @@ def test_a_backfill_is_started_in_the_persons_name(ui: Page, stack: Stack) -> No
     dialog.get_by_label("To", exact=True).fill("2025-12-21")
     dialog.get_by_label("Reason").fill("a late file")
     dialog.get_by_role("button", name="Backfill").click()
-    frame.get_by_role("status").filter(has_text="Airflow runs").wait_for()
+    frame.get_by_role("status").filter(has_text="Airflow is running").wait_for()
     run = ui.request.get(f"{stack.address}/api/v2/dags/tenant_backfill/dagRuns").json()
     [found] = run["dag_runs"]
     assert found["triggering_user_name"] == "admin"

@@ -561,7 +561,10 @@ def test_a_customers_list_is_looked_up_with_names(fleet: Fleet, visit: Visit) ->
     unknown = visit().get("/tenants/a?customer=c2").text
     assert "does not know <b>c2</b>" in unknown
     fleet.run("update tenant set mode = 'off'")
-    assert "A is off: nothing is served" in visit().get("/tenants/a?customer=c1").text
+    assert (
+        "A is off: its customers get no recommendations"
+        in visit().get("/tenants/a?customer=c1").text
+    )
 
 
 def test_while_the_database_is_away_the_page_says_so(

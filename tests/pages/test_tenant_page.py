@@ -266,7 +266,7 @@ def test_a_tenant_is_named_only_where_its_id_stands() -> None:
 def test_what_is_off_is_told_by_its_name(fleet: Fleet, visit: Visit) -> None:
     fleet.tenant("a", mode="off", name="Apple & Co")
     said = section(visit().get("/tenants/a?customer=C1").text, "look-up")
-    assert "Apple &amp; Co is off: nothing is served" in said
+    assert "Apple &amp; Co is off: its customers get no recommendations" in said
 
 
 def test_a_model_is_in_force_from_the_night_that_put_it_there(fleet: Fleet, visit: Visit) -> None:

@@ -477,7 +477,7 @@ class TestOtherSuites:
               "severity": "info", "meta": {"name": "odd"}}]}"""
         )
 
-        with pytest.raises(ConfigurationError, match=r"'odd' of tenants\.json cannot be run: .+"):
+        with pytest.raises(ConfigurationError, match=r"'odd' of tenants\.json cannot run: .+"):
             self._judge(connection, folder)
 
 

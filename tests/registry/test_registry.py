@@ -362,7 +362,7 @@ def test_damaged_files_are_not_loaded(
     content = bytearray(array.read_bytes())
     content[-1] ^= 1
     array.write_bytes(content)
-    with pytest.raises(TenantError, match=r"product_factors\.npy is not what was written"):
+    with pytest.raises(TenantError, match=r"product_factors\.npy was changed since it was written"):
         load_model(artifacts.read(logged.model_uri))
 
 

@@ -48,7 +48,7 @@ def test_a_changed_byte_and_a_missing_file_are_found(name: str) -> None:
     files = dump_model(fitted(purchases(30, 20)))
     broken = bytearray(files[name])
     broken[-1] ^= 1
-    with pytest.raises(TenantError, match=f"{name} is not what was written"):
+    with pytest.raises(TenantError, match=f"{name} was changed since it was written"):
         load_model({**files, name: bytes(broken)})
     with pytest.raises(TenantError, match=f"{name} is missing"):
         load_model({key: value for key, value in files.items() if key != name})
