@@ -61,7 +61,7 @@ def test_a_changed_byte_and_a_missing_file_are_found(name: str) -> None:
         (b"[]", "cannot be read"),
         (b'{"format": 1}', "cannot be read"),
         (b'{"format": 99, "sha256": {}}', "format 99"),
-        (b'{"format": 1, "sha256": {}}', "is not what was written"),
+        (b'{"format": 1, "sha256": {}}', "was changed since it was written"),
     ],
 )
 def test_a_head_that_makes_no_sense_is_said_to(head: bytes, text: str) -> None:

@@ -102,7 +102,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
 def _frozen(row: TenantNight, champion: Champion | None) -> TenantNight:
     """The row of a tenant that was frozen since the night was planned: no champion changes."""
     verdict = "keep" if champion else "reject"
-    what = "no first model is put in force" if champion is None else "the champion is pinned"
+    what = "no first model is put in force" if champion is None else "the champion stays"
     reason = f"frozen since the night was planned: {what}"
     return replace(row, mode="frozen", verdict=verdict, reason=reason)
 

@@ -89,7 +89,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
 
     on_record = tools.champions.get(row.tenant_id)
     if row.mode == "frozen":
-        what = "the champion is pinned and not retrained"
+        what = "the champion stays and is not retrained"
         if on_record is None:
             what = "no first model is trained, and popular products are served"
         return _untrained(f"frozen: {what}", on_record)
