@@ -24,11 +24,13 @@ MINUTES ?= 40
 SEED ?=
 # The number of stories that `make interleavings` tries.
 STORIES ?= 200
+# Which tests `make quick` runs.
+QUICK := not airflow and not browser and not mlflow and not slow
 # Unexpanded, so that neither make nor the shell interprets the path.
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations operations chaos interleavings up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations operations chaos interleavings up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +40,10 @@ demo: $(INSTALLED) ## run three nights on this machine; DATA=PATH for the UCI On
 
 test: lint ## install what the tests need, check style and types, run the tests
 	$(BIN)/pytest -n 2
+
+quick: $(INSTALLED_DEV) ## what to run while working: no Airflow, no browser, nothing slow; 3 minutes
+	$(BIN)/ruff check
+	$(BIN)/pytest -n 2 -m '$(QUICK)'
 
 lint: $(INSTALLED_DEV) ## check style and types only
 	$(BIN)/ruff check

@@ -15,6 +15,8 @@ from tests.stacks import Stack
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
 
+PATIENCE_MS = 120_000
+"""How long a page may take on a machine where others are busy too."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 

@@ -24,7 +24,7 @@ from recfleet.local import free_port
 from recfleet.pages import DAGS, LazyApp, Visitor
 from recfleet.settings import forget_settings
 from recfleet.tenants import add_tenants
-from tests.pages.browser import chromium
+from tests.pages.browser import PATIENCE_MS, chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -144,7 +144,7 @@ def screen(app: LazyApp) -> Iterator[Page]:
             context = browser.new_context(
                 base_url=f"http://127.0.0.1:{port}", extra_http_headers={"x-person": "admin"}
             )
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(PATIENCE_MS)
             yield context.new_page()
     finally:
         server.should_exit = True

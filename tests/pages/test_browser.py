@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.pages.browser import chromium, log_in, open_fleet
+from tests.pages.browser import PATIENCE_MS, chromium, log_in, open_fleet
 from tests.stacks import Stack, running_stack
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.browser,
     pytest.mark.mlflow,
     pytest.mark.postgres,
     pytest.mark.slow,
@@ -74,7 +75,7 @@ def as_viewer(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
 
 def _logged_in(browser: Browser, stack: Stack, name: str) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport=LAPTOP, color_scheme="light")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     log_in(context, stack, name).close()
     yield context
     context.close()
@@ -211,7 +212,9 @@ def test_a_promotion_is_approved_and_rolled_back_and_the_lists_change(
     dialog = frame.locator("dialog[open]")
     dialog.get_by_label("Reason").fill("the numbers are good")
     dialog.get_by_role("button", name="Approve").click()
-    frame.get_by_role("status").filter(has_text="1 change approved").wait_for(timeout=60_000)
+    frame.get_by_role("status").filter(has_text="1 change approved").wait_for(
+        timeout=2 * PATIENCE_MS
+    )
     assert stack.query(
         "select version from champion where tenant_id = %s and role = 'champion'", tenant_id
     ) == [(version,)]
@@ -222,7 +225,9 @@ def test_a_promotion_is_approved_and_rolled_back_and_the_lists_change(
     frame.get_by_role("row", name="the numbers are good").get_by_role("link", name=name).click()
     frame.get_by_role("heading", level=1, name=name).wait_for()
     answer(frame, "Roll back", "sales dropped")
-    frame.get_by_role("status").filter(has_text="is in force instead of").wait_for(timeout=60_000)
+    frame.get_by_role("status").filter(has_text="is in force instead of").wait_for(
+        timeout=2 * PATIENCE_MS
+    )
     assert {row[3] for row in lists(stack, tenant_id)} == {row[3] for row in before}
     assert lists(stack, tenant_id) == before
     found = stack.query(
@@ -305,7 +310,7 @@ def test_ways_out_lead_to_airflow_and_mlflow(
     with as_admin.expect_page() as opened:
         models.get_by_role("link", name=f"version {version}").first.click()
     mlflow = opened.value
-    mlflow.get_by_text(f"als-{tenant_id}").first.wait_for(timeout=30_000)
+    mlflow.get_by_text(f"als-{tenant_id}").first.wait_for()
     mlflow.close()
     frame.get_by_role("link", name="log of shard").click()
     ui.wait_for_url("**/dags/nightly_fleet/runs/**/tasks/publish/mapped/**")

@@ -13,7 +13,7 @@ from recfleet.tenants import add_tenants
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.postgres]
 
 
 AROUND = """
