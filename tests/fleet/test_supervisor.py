@@ -287,8 +287,8 @@ def test_a_task_that_ends_leaves_no_ghost(night: Night, number: signal.Signals) 
         child = psutil.Process(int(task.stdout.readline()))
         assert child.ppid() == task.pid
         task.send_signal(number)
-        task.wait(10)
-        assert psutil.wait_procs([child], timeout=10)[1] == []
+        task.wait(300)
+        assert psutil.wait_procs([child], timeout=300)[1] == []
 
 
 def test_a_tenant_that_was_done_in_its_last_moment_is_not_failed(

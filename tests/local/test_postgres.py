@@ -89,7 +89,7 @@ def test_a_killed_server_starts_again(server: PostgresServer) -> None:
     process = server.process()
     assert process is not None
     process.send_signal(signal.SIGKILL)
-    process.wait(10)
+    process.wait(300)
     assert not server.is_running()
     server.start()
     assert _ask(server, "select 1") == 1

@@ -102,7 +102,7 @@ def _kill(layout: Layout, names: list[str]) -> None:
         if name in names and pid:
             process = psutil.Process(pid)
             process.kill()
-            process.wait(30)
+            process.wait(300)
 
 
 def _people_can_log_in(stack: Stack) -> None:

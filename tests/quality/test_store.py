@@ -130,7 +130,7 @@ def test_a_ghost_that_stores_the_same_does_no_harm(
     thread.join(timeout=0.3)
     assert thread.is_alive()
     connection.commit()
-    thread.join(timeout=30)
+    thread.join()
 
     assert failures == []
     assert _stored(connection, night_id) == [MISSING, FALL]
