@@ -24,7 +24,7 @@ from recfleet.faces import import_on_demand
 
 if TYPE_CHECKING:
     from recfleet.operations.approvals import Answered, approve, list_waiting, reject
-    from recfleet.operations.attention import ATTENTION, URGENT_OUTCOMES, Attention
+    from recfleet.operations.attention import ATTENTION, URGENT_OUTCOMES, Attention, Standing
     from recfleet.operations.audit import tell_story, verify
     from recfleet.operations.backfill_left_out import left_out_in_words, why_left_out
     from recfleet.operations.backfill_preview import BackfillNight, look_ahead
@@ -65,7 +65,6 @@ if TYPE_CHECKING:
     from recfleet.operations.standing import (
         SORTS,
         Selection,
-        Standing,
         Standings,
         read_standing,
         read_standings,

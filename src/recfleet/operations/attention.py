@@ -8,15 +8,49 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 from recfleet.record import Outcome
-
-if TYPE_CHECKING:
-    from recfleet.operations.standing import Standing
+from recfleet.releases import ServedBy
+from recfleet.tenants import Mode
 
 OLD_NIGHTS = 3
 """Live lists are old when so many nights of the fleet had newer data."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a tenant stands."""
+
+    tenant_id: str
+    name: str
+    mode: Mode
+    outcome: str | None
+    """Of its newest night that was no trial; ``not approved`` when nobody approved what that night
+    asked for. None: it had no night."""
+    reason: str | None
+    """What that night said of it; once a request of that night is closed, how it was answered."""
+    skill: float | None
+    """How much lower the error (RMSE) of the model in force is than that of popularity, as a share
+    of the latter."""
+    release_id: int | None
+    """The live release; None while it is off."""
+    live_as_of: datetime | None
+    """The time that the live lists know the purchases up to."""
+    served_by: ServedBy | None
+    model_version: int | None
+    customers: int | None
+    """With a list of their own in the live release."""
+    waiting_version: int | None
+    """The version that waits for a person."""
+    waits_until: datetime | None
+    attention: Attention | None
+    """Why it needs a person; None: it does not."""
+
+    @property
+    def attention_reason(self) -> str | None:
+        """Why it needs a person, in a sentence."""
+        return self.attention.sentence(self) if self.attention else None
 
 
 def _reason(standing: Standing) -> str | None:

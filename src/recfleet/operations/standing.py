@@ -12,9 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from recfleet.database import Connection, Row, read_row
-from recfleet.operations.attention import ATTENTION, OLD_NIGHTS, URGENCY, Attention, urgency_of
-from recfleet.releases import ServedBy
-from recfleet.tenants import Mode, get_tenant
+from recfleet.operations.attention import ATTENTION, OLD_NIGHTS, URGENCY, Standing, urgency_of
+from recfleet.tenants import get_tenant
 
 # What is decided by, of every tenant; narrow, because all of them are read. Of each its newest
 # night that was no trial, of whatever kind: what a person did by day counts as well.
@@ -98,41 +97,6 @@ SORTS: Mapping[str, str] = {
     "-lists": "live_as_of desc nulls last, tenant_id",
 }
 """What tenants can be sorted by -> SQL over their facts; with a minus, the other way round."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a tenant stands."""
-
-    tenant_id: str
-    name: str
-    mode: Mode
-    outcome: str | None
-    """Of its newest night that was no trial; ``not approved`` when nobody approved what that night
-    asked for. None: it had no night."""
-    reason: str | None
-    """What that night said of it; once a request of that night is closed, how it was answered."""
-    skill: float | None
-    """How much lower the error (RMSE) of the model in force is than that of popularity, as a share
-    of the latter."""
-    release_id: int | None
-    """The live release; None while it is off."""
-    live_as_of: datetime | None
-    """The time that the live lists know the purchases up to."""
-    served_by: ServedBy | None
-    model_version: int | None
-    customers: int | None
-    """With a list of their own in the live release."""
-    waiting_version: int | None
-    """The version that waits for a person."""
-    waits_until: datetime | None
-    attention: Attention | None
-    """Why it needs a person; None: it does not."""
-
-    @property
-    def attention_reason(self) -> str | None:
-        """Why it needs a person, in a sentence."""
-        return self.attention.sentence(self) if self.attention else None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from recfleet.registry._look_up import KnownVersion, find_versions
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
 from recfleet.registry._registry import Registry
 from recfleet.registry._retention import OldRun, OldVersion, Retention
-from recfleet.registry._runs import Challenger, LoggedRun
+from recfleet.registry._run_rows import Challenger
+from recfleet.registry._runs import LoggedRun
 from recfleet.registry._survey import Surveyed, survey
 from recfleet.registry._upgrade import (
     add_indexes,

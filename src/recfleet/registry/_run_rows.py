@@ -11,11 +11,31 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from recfleet.registry._stores import milliseconds_now
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """A challenger to be logged."""
+
+    tenant_id: str
+    train_end: datetime
+    """The model has seen nothing at or after this time."""
+    files: Mapping[str, bytes]
+    """The model: a file's name -> its bytes."""
+    params: Mapping[str, object]
+    """The recipe."""
+    metrics: Mapping[str, float | None]
+    """Names that all tenants share; those that are None or not a number are left out."""
+    tags: Mapping[str, object]
+    """What a person asks when browsing, besides tenant, night, as-of and train end."""
+    description: str = ""
+    """In words, shown above the run."""
 
 
 @dataclass(frozen=True)

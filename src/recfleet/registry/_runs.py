@@ -14,6 +14,7 @@ from recfleet.registry._folder import model_folder
 from recfleet.registry._library import translated
 from recfleet.registry._names import model_name
 from recfleet.registry._run_rows import (
+    Challenger,
     Experiment,
     RunRow,
     find_experiments,
@@ -27,25 +28,6 @@ from recfleet.registry._texts import experiment_tags, numbers, run_tags
 
 _PAGE = 1000
 _USER = "recfleet"
-
-
-@dataclass(frozen=True)
-class Challenger:
-    """A challenger to be logged."""
-
-    tenant_id: str
-    train_end: datetime
-    """The model has seen nothing at or after this time."""
-    files: Mapping[str, bytes]
-    """The model: a file's name -> its bytes."""
-    params: Mapping[str, object]
-    """The recipe."""
-    metrics: Mapping[str, float | None]
-    """Names that all tenants share; those that are None or not a number are left out."""
-    tags: Mapping[str, object]
-    """What a person asks when browsing, besides tenant, night, as-of and train end."""
-    description: str = ""
-    """In words, shown above the run."""
 
 
 @dataclass(frozen=True)

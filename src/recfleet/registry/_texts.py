@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from recfleet.registry._runs import Challenger
+from recfleet.registry._run_rows import Challenger
 
 _LONGEST = 5000
 """Characters that MLflow's tables have room for, in the narrowest of their columns for prose."""

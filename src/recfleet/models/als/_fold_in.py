@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,9 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csc_matrix, csr_matrix
 
 from recfleet.errors import TenantError
+from recfleet.models.als._arrays import AlsArrays
 from recfleet.models.als._library import implicit_als, one_thread
 from recfleet.models.factors import Factors
-
-if TYPE_CHECKING:
-    from recfleet.models.als._model import AlsModel
 
 _LEAST_FACTORS = 36
 """Shorter vectors are solved as fast by implicit, which needs no arrays to be gathered."""
@@ -24,7 +21,7 @@ _CHUNK_NUMBERS = 500_000
 
 
 def fold_in(
-    model: AlsModel,
+    model: AlsArrays,
     matrix: csr_matrix,
     product_ids: NDArray[np.object_],
     *,
@@ -179,7 +176,7 @@ def _of_like_length(lengths: NDArray[np.int32], factors: int) -> Iterator[NDArra
 
 
 def _aligned(
-    model: AlsModel, product_ids: NDArray[np.object_]
+    model: AlsArrays, product_ids: NDArray[np.object_]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The model's product factors in the order of these ids, and which of them it knows."""
     place = {product_id: index for index, product_id in enumerate(model.product_ids)}

@@ -1,4 +1,4 @@
-"""A fitted model: arrays, and what made them."""
+"""A fitted model, as the contract asks for it."""
 
 from __future__ import annotations
 
@@ -8,38 +8,17 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from recfleet.models.als._arrays import AlsArrays
 from recfleet.models.als._fold_in import fold_in
 from recfleet.models.als._write import dump_model
 from recfleet.models.contract import Model
 from recfleet.models.factors import Factors
 from recfleet.models.log import InteractionLog
-from recfleet.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)
-class AlsModel(Model):
-    """Factors of the customers and products that had a purchase in the training data.
-
-    C' customers, P' products, d factors (the recipe's, capped by the data).
-    """
-
-    recipe: Recipe
-    """What it was fitted by, and is folded in by."""
-    product_ids: NDArray[np.object_]
-    """(P',) text, in the order of the training matrix's columns."""
-    product_factors: NDArray[np.float32]
-    """(P', d)."""
-    customer_ids: NDArray[np.object_]
-    """(C',) text, in the order of the training matrix's rows."""
-    customer_factors: NDArray[np.float32]
-    """(C', d)."""
-    penalty: float
-    """λ, the weight of the vectors' squared length that it was fitted with, and is folded in
-    with."""
-    train_end: datetime
-    """Only interactions before this time (with a zone) were seen."""
-    seed: int
-    """Of the random numbers that the fit began with."""
+class AlsModel(AlsArrays, Model):
+    """Arrays that serve: folded in, recalled, written."""
 
     def fold_in(
         self,

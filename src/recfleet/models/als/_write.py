@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from recfleet.models.als._model import AlsModel
-
+from recfleet.models.als._arrays import AlsArrays
 
 FORMAT = 1
 HEAD = "model.json"
@@ -24,7 +21,7 @@ ARRAYS = (
 )
 
 
-def dump_model(model: AlsModel) -> dict[str, bytes]:
+def dump_model(model: AlsArrays) -> dict[str, bytes]:
     """The files of a model: name -> content.
 
     ``product_factors.npy`` and ``customer_factors.npy`` (float32), ``product_ids.json`` and

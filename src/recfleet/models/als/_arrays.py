@@ -1,0 +1,37 @@
+"""What a fitted model keeps: arrays, and what made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class AlsArrays:
+    """Factors of the customers and products that had a purchase in the training data.
+
+    C' customers, P' products, d factors (the recipe's, capped by the data).
+    """
+
+    recipe: Recipe
+    """What it was fitted by, and is folded in by."""
+    product_ids: NDArray[np.object_]
+    """(P',) text, in the order of the training matrix's columns."""
+    product_factors: NDArray[np.float32]
+    """(P', d)."""
+    customer_ids: NDArray[np.object_]
+    """(C',) text, in the order of the training matrix's rows."""
+    customer_factors: NDArray[np.float32]
+    """(C', d)."""
+    penalty: float
+    """λ, the weight of the vectors' squared length that it was fitted with, and is folded in
+    with."""
+    train_end: datetime
+    """Only interactions before this time (with a zone) were seen."""
+    seed: int
+    """Of the random numbers that the fit began with."""
