@@ -133,7 +133,7 @@ def test_a_model_that_is_not_finite_is_the_tenants_own_trouble(bad: float) -> No
     matrix = purchases(20, 10, share=0.5)
     model = fitted(matrix)
     model.product_factors[3, 0] = bad
-    with pytest.raises(TenantError, match="folded in"):
+    with pytest.raises(TenantError, match="Folding in failed"):
         fold_in(model, matrix, text_ids("p", 10))
 
 
