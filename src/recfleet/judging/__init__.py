@@ -1,7 +1,7 @@
 """Judging: how good each contender would have been on the holdout, and what follows from it.
 
-The names are imported when they are first asked for: who reads a verdict's numbers does not wait
-for what computes them.
+The names are imported when they are first asked for, so that code that only reads a verdict's
+numbers does not import the code that computes them.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A model beside whom it would replace, on the same resamples."""
+"""A model compared with the one that it would replace, on the same resamples."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from recfleet.statistics import Estimate, resampled_means
 
 @dataclass(frozen=True)
 class Comparison:
-    """A model against whom it would replace."""
+    """A model compared with the one that it would replace."""
 
     over: str
-    """Whom: champion, popularity, or the previous model."""
+    """The other: champion, popularity, or the previous model."""
     gain: Estimate
-    """Share by which the model's RMSE is lower; negative: it is higher."""
+    """Share by which the model's RMSE is lower; negative when it is higher."""
     ndcg: Estimate
     """The model's NDCG@10 less the other's."""
     recall: Estimate
@@ -36,7 +36,7 @@ def compare(
         model: m > 0 customers.
         other: the same customers.
         over: who the other is.
-        seed: of the draws.
+        seed: seed of the draws.
         who: who the model is.
     """
     values = np.column_stack(

@@ -1,4 +1,4 @@
-"""What earlier nights found of the same champion, pooled with what tonight finds."""
+"""Earlier nights' gains over the same champion, pooled with tonight's."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from recfleet.tenants import Policy
 class Evidence:
     """The gain that an earlier night's challenger had over tonight's champion.
 
-    It was another challenger, some days older: what is pooled is not one model's gain, but how far
-    the champion has fallen behind.
+    That challenger was another model, some days older. So the pooled mean does not measure one
+    model's gain; it measures how far the champion has fallen behind.
     """
 
     days_before: float
     """How long before tonight's as-of, more than 0."""
     gain: float
-    """Share by which its RMSE was lower than the champion's."""
+    """Share by which that challenger's RMSE was lower than the champion's."""
     standard_error: float
-    """Of the gain."""
+    """Standard error of the gain."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,17 @@ class Pooled:
     """The mean gain of some nights over the same champion."""
 
     nights: int
-    """Tonight among them."""
+    """Number of nights, tonight included."""
     gain: Estimate
 
 
 def pool(tonight: Estimate, earlier: Sequence[Evidence], policy: Policy) -> Pooled | None:
-    """Tonight and the nights of the policy's days before it; None when they are too few.
+    """Pool tonight with the nights of the policy's days before it; None when they are too few.
 
     Args:
-        tonight: its challenger's gain over the champion.
-        earlier: nights before that saw the same champion, in any order.
-        policy: how many days are looked back, and how many nights it takes.
+        tonight: gain of tonight's challenger over the champion.
+        earlier: earlier nights with the same champion, in any order.
+        policy: gives the days to look back, and the fewest nights.
     """
     near = [night for night in earlier if 0 < night.days_before < policy.pooled_days]
     if 1 + len(near) < policy.pooled_nights:
@@ -53,8 +53,8 @@ def mean_gain(tonight: Estimate, earlier: Sequence[Evidence], *, holdout_days: i
     """The mean gain over nights whose holdouts overlap, see ``overlapping_mean``.
 
     Args:
-        tonight: its gain.
-        earlier: other nights.
+        tonight: tonight's gain.
+        earlier: the other nights' gains.
         holdout_days: length of every night's holdout.
     """
     gain, error = overlapping_mean(

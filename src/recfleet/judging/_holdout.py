@@ -16,12 +16,12 @@ from recfleet.recipe import Signal
 
 @dataclass(frozen=True, eq=False)
 class Holdout:
-    """The last days before as-of, held against all that came before; C customers, P products.
+    """The last days before as-of, and all that came before; C customers, P products.
 
-    Candidates are the products bought by anybody before the holdout. A product first sold in the
-    holdout cannot be known to any contender: it is no candidate and no truth. Judged are the m
-    customers with a purchase before the holdout and with truth in it. What is left out by these two
-    rules is counted.
+    Candidates are the products bought by anybody before the holdout. No contender can know a
+    product that was first sold in the holdout: it is neither candidate nor truth. The m judged
+    customers are those with a purchase before the holdout and with truth in it. ``left_out`` counts
+    what these two rules leave out.
     """
 
     start: datetime
@@ -35,9 +35,9 @@ class Holdout:
     candidates: NDArray[np.intp]
     """(k,) index of the products that can be recommended, rising."""
     repeat_purchases: bool
-    """Whether what was bought before may be recommended, and so is truth when bought again."""
+    """Whether products bought before may be recommended again; if so, buying one again is truth."""
     left_out: dict[str, int]
-    """How many buyers and products of the holdout nobody is judged by, by reason."""
+    """Reason -> how many of the holdout's buyers or products are not used."""
 
     @classmethod
     def of(
@@ -53,10 +53,10 @@ class Holdout:
 
         Args:
             log: a tenant's interactions.
-            as_of: the night's; later lines in the log are not looked at.
+            as_of: the night's as-of time; later lines of the log are ignored.
             holdout_days: length of the holdout.
             repeat_purchases: whether products bought before may be recommended again.
-            signal: of the history.
+            signal: the signal of the history.
         """
         start = as_of - timedelta(days=holdout_days)
         end = as_of + timedelta(microseconds=1)
@@ -81,7 +81,7 @@ class Holdout:
         Args:
             history: (C, P) signal before the start, without explicit zeros.
             future: (C, P) what was bought from the start on, without explicit zeros.
-            start: of the holdout.
+            start: start of the holdout.
             repeat_purchases: whether products bought before may be recommended again.
         """
         sold = np.bincount(history.indices, minlength=history.shape[1]) > 0
@@ -115,7 +115,7 @@ class Holdout:
 
     @cached_property
     def judged_others(self) -> NDArray[np.intp]:
-        """(m,) number of candidates that a judged customer bought neither before nor after."""
+        """(m,) number of candidates that a judged customer did not buy up to as-of."""
         return len(self.candidates) - np.diff(self.judged_bought.indptr)
 
 

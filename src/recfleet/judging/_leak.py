@@ -1,4 +1,4 @@
-"""No model is judged on what it has seen."""
+"""The check that no model is judged on data it was trained on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_no_leak(train_end: datetime, holdout_start: datetime, *, who: str = "m
     Args:
         train_end: the model saw only what came before this time.
         holdout_start: the holdout holds this time and what came after.
-        who: what to call it.
+        who: what to call the model in the error.
 
     Raises:
         LeakError: the model may have seen interactions of the holdout.

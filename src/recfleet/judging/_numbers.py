@@ -25,11 +25,11 @@ class GainNumbers(EstimateNumbers):
     """Share by which a model's RMSE is lower than another's, and the guard rails beside it."""
 
     over: str | None = None
-    """Whose: champion or popularity."""
+    """The other model: champion or popularity."""
     ndcg_at_10: EstimateNumbers | None = None
-    """The model's less the other's."""
+    """The model's NDCG@10 less the other's."""
     recall_at_10: EstimateNumbers | None = None
-    """Likewise."""
+    """The model's recall@10 less the other's."""
 
 
 class PooledNumbers(EstimateNumbers):
@@ -40,28 +40,28 @@ class PooledNumbers(EstimateNumbers):
 
 
 class ProbationNumbers(GainNumbers):
-    """The previous model's gain over a champion on probation; or why there is none."""
+    """The previous model's gain over a champion on probation, or why there is none."""
 
     version: int | None = None
-    """The previous model's."""
+    """Version of the previous model."""
     night: int | None = None
-    """Which of the nights of the probation this is, from 1."""
+    """Number of this night within the probation, from 1."""
     nights: int | None = None
-    """Of the whole probation."""
+    """Nights of the whole probation."""
     pooled: PooledNumbers | None = None
     trouble: str | None = None
     """Why the previous model was not compared, in words."""
 
 
 class HoldoutNumbers(Stored):
-    """What everybody was judged by."""
+    """The holdout that every contender was judged on."""
 
     start: Moment | None = None
     customers: int | None = None
     candidates: int | None = None
     truths: int | None = None
     left_out: dict[str, int] | None = None
-    """Why -> how many customers are not judged."""
+    """Reason -> how many customers are not judged."""
 
 
 class ScoreNumbers(Stored):
@@ -75,35 +75,35 @@ class ScoreNumbers(Stored):
 
 
 class Numbers(Stored):
-    """What a verdict is founded on. What nobody computed is absent."""
+    """The numbers behind a verdict. Numbers that were not computed are absent."""
 
     confidence: Number | None = None
-    """Of the bounds, each one-sided."""
+    """Confidence level of the bounds, each one-sided."""
     minimum_gain: Number | None = None
     """Share by which the RMSE must surely be lower."""
     holdout: HoldoutNumbers | None = None
     contenders: dict[str, ScoreNumbers] = Field(default_factory=dict)
-    """By ``challenger``, ``champion``, ``popularity`` and ``previous``."""
+    """Scores by contender: ``challenger``, ``champion``, ``popularity`` and ``previous``."""
     intervals: dict[str, dict[str, Bounds]] = Field(default_factory=dict)
-    """Contender -> metric -> its bounds; beside the scores, so that these stay numbers."""
+    """Contender -> metric -> its bounds; kept beside the scores, which stay plain numbers."""
     gain: GainNumbers | None = None
-    """The challenger's."""
+    """The challenger's gain."""
     pooled: PooledNumbers | None = None
-    """Of the last nights over the same champion, tonight's among them."""
+    """Pooled gain of the last nights over the same champion, tonight included."""
     probation: ProbationNumbers | None = None
 
     def without_gain(self) -> Numbers:
-        """The same where the champion may not be compared with."""
+        """The same numbers for a night in which no comparison with the champion is allowed."""
         parts = {name: part for name, part in self.plain().items() if name != "gain"}
         return Numbers.model_validate(parts)
 
 
 def flatten(numbers: Numbers) -> dict[str, float]:
-    """A verdict's numbers under names that all tenants share, so that their runs compare.
+    """A verdict's numbers under names that all tenants share, so that runs can be compared.
 
     Returns:
-        Such as ``rmse_challenger``, ``skill_popularity``, ``gain_low``, ``holdout_customers``; what
-        there is no number for is left out.
+        Names such as ``rmse_challenger``, ``skill_popularity``, ``gain_low`` or
+        ``holdout_customers``, with their numbers; missing numbers are left out.
     """
     gain = numbers.gain or GainNumbers()
     pooled = numbers.pooled or PooledNumbers()

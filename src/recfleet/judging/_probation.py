@@ -1,4 +1,4 @@
-"""Probation: whether a new champion stays, beside the one before it on newer holdouts."""
+"""Probation: judges a new champion beside the one before it, on newer holdouts."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from recfleet.judging._score import Score
 from recfleet.tenants import Policy
 
 NIGHTS_TOGETHER = 3
-"""Nights of a probation that are pooled at the least, tonight among them: the same two models are
-looked at every night, so fewer say as much as of challengers, who differ."""
+"""Fewest nights of a probation to pool, tonight included. Every night compares the same two models,
+so fewer nights are needed than for challengers, which differ from night to night."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Probation:
     """A champion's probation, as it stands tonight."""
 
     version: int
-    """Of the model before the champion, that it would be rolled back to."""
+    """Version of the model before the champion, to which a rollback would return."""
     night: int
-    """Which of the nights of its probation this is, from 1."""
+    """Number of this night within the probation, from 1."""
     earlier: Sequence[Evidence] = ()
-    """The gains over the champion that the previous model had on the nights before."""
+    """The previous model's gains over the champion on earlier nights."""
 
 
 @dataclass(frozen=True)
@@ -33,23 +33,23 @@ class Trial:
     """How a champion did beside the previous model."""
 
     comparison: Comparison
-    """Of the previous model with the champion."""
+    """The previous model compared with the champion."""
     pooled: Pooled | None
-    """Of the nights of the probation; None: they are too few."""
+    """Pooled gain over the nights of the probation; None when they are too few."""
     ruling: Ruling
-    """Whether the previous model takes its place again."""
+    """Whether the previous model becomes champion again."""
 
 
 def try_champion(
     scores: Mapping[str, Score], policy: Policy, probation: Probation, *, seed: int
 ) -> Trial:
-    """Hold the champion against the previous model.
+    """Judge the champion against the previous model.
 
     Args:
-        scores: of ``previous`` and ``champion``, on the same holdout.
+        scores: scores of ``previous`` and ``champion`` on the same holdout.
         policy: levels and minima.
-        probation: with the nights before tonight.
-        seed: of the bootstrap's draws.
+        probation: the probation, with the nights before tonight.
+        seed: seed of the bootstrap's draws.
     """
     comparison = compare(
         scores["previous"], scores["champion"], over="champion", seed=seed, who="previous model"
@@ -58,13 +58,13 @@ def try_champion(
 
 
 def weigh_trial(comparison: Comparison, earlier: Sequence[Evidence], policy: Policy) -> Trial:
-    """The ruling on a previous model: what `rule` demands of a challenger, but for two things.
+    """The ruling on a previous model: the same as `rule` for a challenger, with two differences.
 
-    The cooldown does not protect the champion, and nights are pooled from `NIGHTS_TOGETHER` on.
+    No cooldown protects the champion, and `NIGHTS_TOGETHER` nights are enough for pooling.
 
     Args:
-        comparison: of the previous model with the champion, tonight.
-        earlier: the gains it had on the nights of the probation before, in any order.
+        comparison: the previous model compared with the champion, tonight.
+        earlier: its gains on earlier nights of the probation, in any order.
         policy: levels and minima.
     """
     pooled = None
@@ -75,19 +75,19 @@ def weigh_trial(comparison: Comparison, earlier: Sequence[Evidence], policy: Pol
 
 
 def behind_previous(scores: Mapping[str, Score], policy: Policy, *, seed: int) -> str | None:
-    """Why a challenger may not take the place of a champion that is to be rolled back.
+    """Why a challenger may not replace a champion that is about to be rolled back.
 
-    Both it and the previous model are surely better than the champion: the better of the two is
-    wanted, and nothing between them has to be sure.
+    The challenger and the previous model are both surely better than the champion. The better of
+    the two is taken; the difference between them need not be significant.
 
     Args:
-        scores: of ``challenger`` and ``previous``, on the same holdout.
+        scores: scores of ``challenger`` and ``previous`` on the same holdout.
         policy: levels.
-        seed: of the bootstrap's draws.
+        seed: seed of the bootstrap's draws.
 
     Returns:
-        What it lacks, in words; None: its RMSE is not higher than the previous model's, and its
-        first ten products are not significantly worse.
+        What the challenger lacks, in words; None when its RMSE is at most the previous model's, and
+        its first ten products are not significantly worse.
     """
     comparison = compare(scores["challenger"], scores["previous"], over="previous model", seed=seed)
     if comparison.gain.value < 0:

@@ -12,10 +12,10 @@ CUTOFF = 10
 
 
 def hits(holdout: Holdout, scorer: Scorer) -> NDArray[np.bool_]:
-    """Whether the product at each of the first ranks is a truth of each judged customer.
+    """Whether the product at each of the first ranks is a truth, for each judged customer.
 
-    Ranked are all candidates, without those the customer bought before unless repeats may be
-    recommended; equal scores by lower product index.
+    All candidates are ranked. Products that the customer bought before are left out, unless repeats
+    may be recommended. Equal scores are ordered by lower product index.
 
     Args:
         holdout: m judged customers.

@@ -1,4 +1,4 @@
-"""The number that decides: calibrated RMSE over every candidate, none sampled."""
+"""The number that decides: calibrated RMSE over every candidate, without sampling."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from recfleet.models import Scorer
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What calibration and error need to know of m customers' scores s.
+    """Summaries of m customers' scores s, enough for calibration and error.
 
-    T are a customer's truths, O the other candidates that the customer did not buy before. Means
-    over an empty O are 0, and so is its weight: its half of the error is 0.
+    T are a customer's truths, O the other candidates that the customer did not buy before. An empty
+    O has mean 0 and weight 0, so its half of the error is 0.
     """
 
     truth: NDArray[np.float64]
@@ -29,7 +29,7 @@ class Moments:
 
 
 def squared_errors(holdout: Holdout, scorer: Scorer) -> NDArray[np.float64]:
-    """Each judged customer's calibrated squared error: its mean's root is the model's RMSE.
+    """Each judged customer's calibrated squared error; the root of their mean is the model's RMSE.
 
     Args:
         holdout: m judged customers.
@@ -44,14 +44,14 @@ def squared_errors(holdout: Holdout, scorer: Scorer) -> NDArray[np.float64]:
 def score_moments(holdout: Holdout, scorer: Scorer) -> Moments:
     """Moments of each judged customer's scores: over all candidates, less the pairs bought.
 
-    Sums over candidates cost a scorer of factors O(d²) a customer, and each pair that was bought
-    before or in the holdout O(d). In float64, since that is a difference.
+    For a scorer of factors, the sums over candidates cost O(d²) for each customer, and each pair
+    bought before or in the holdout O(d). Computed in float64, because the result is a difference.
     """
     totals = scorer.sums(holdout.customers, holdout.candidates)
     truth = _sums(holdout.judged_truth, holdout.customers, scorer)
     others = totals - _sums(holdout.judged_bought, holdout.customers, scorer)
     count = holdout.judged_others
-    # A sum of squares that is a rounding error below zero would be the root of a negative number.
+    # Rounding can leave a sum of squares just below zero, and its root would be NaN.
     others[:, 1] = np.maximum(others[:, 1], 0)
     return Moments(
         truth=truth / np.maximum(np.diff(holdout.judged_truth.indptr), 1)[:, None],
@@ -63,7 +63,7 @@ def score_moments(holdout: Holdout, scorer: Scorer) -> Moments:
 def calibrated_errors(moments: Moments) -> NDArray[np.float64]:
     """Each customer's squared error after a calibration fitted on the other half of the customers.
 
-    The customers, in their order, are dealt to two halves in turn: the same ones for every
+    Customers go to the two halves in turn, in their order, so the halves are the same for every
     contender.
     """
     half = np.arange(len(moments.truth)) % 2
@@ -81,8 +81,8 @@ def fit_calibration(moments: Moments, chosen: NDArray[np.bool_]) -> tuple[float,
     together, the others one half together. With weighted means E:
     b = (E[st] - E[s]E[t]) / (E[s²] - E[s]²), a = E[t] - b·E[s].
 
-    b is not let below zero: a model that ranks the wrong way round must not be turned over. Scores
-    that do not vary, or no customers, leave b = 0.
+    b is at least zero, so that a model that ranks the wrong way round is not turned over. Without
+    customers, or with scores that do not vary, b = 0.
     """
     truth, others = moments.truth[chosen].sum(0), moments.others[chosen].sum(0)
     customers = float(np.sum(chosen))
@@ -93,7 +93,7 @@ def fit_calibration(moments: Moments, chosen: NDArray[np.bool_]) -> tuple[float,
     mean, mean_square = (truth + others) / weight
     covariance = truth[0] / weight - mean * target
     variance = mean_square - mean * mean
-    # Below this share the variance is what rounding left of a constant.
+    # A variance below this share is only the rounding error of a constant.
     flat = variance <= 1e-12 * mean_square
     slope = 0.0 if flat else max(0.0, float(covariance / variance))
     return float(target - slope * mean), slope
@@ -115,7 +115,7 @@ def errors_of(moments: Moments, offset: float, slope: float) -> NDArray[np.float
 
 
 def _sums(pairs: csr_matrix, customers: NDArray[np.intp], scorer: Scorer) -> NDArray[np.float64]:
-    """(m, 2) sum of s and of s² over the pairs of each row, which are customers."""
+    """(m, 2) sum of s and of s² over the pairs of each row; a row is a customer."""
     rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))
     scores = scorer.of_pairs(customers[rows], pairs.indices.astype(np.intp))
     return np.column_stack(

@@ -15,7 +15,7 @@ class Ruling:
 
     passes: bool
     reason: str
-    """A sentence without its full stop when it does not pass: what stays instead is to follow."""
+    """A sentence; a refusal has no full stop, because the caller adds which model stays."""
 
 
 def rule(
@@ -27,22 +27,23 @@ def rule(
 ) -> Ruling:
     """The ruling on a challenger.
 
-    A champion is replaced when its successor is surely better by the `needed_gain`: when the lower
-    bound of the gain reaches it,
+    A champion is replaced when its successor is surely better by the `needed_gain`, which means
+    that the lower bound of the gain reaches it,
 
     - tonight alone, at ``confidence``; or
-    - in the mean of the last nights, at ``pooled_confidence``, and tonight's gain itself does too.
+    - in the mean of the last nights, at ``pooled_confidence``, if tonight's gain itself reaches it
+      too.
 
     Popularity is replaced when the lower bound of the gain, at ``confidence``, is above zero and
-    the gain at least ``minimum_skill``. In either case neither NDCG@10 nor recall@10 may be
-    significantly worse: their upper bounds at ``confidence`` not below zero.
+    the gain at least ``minimum_skill``. In both cases NDCG@10 and recall@10 may not be
+    significantly worse: their upper bounds at ``confidence`` are at least zero.
 
     Args:
-        comparison: of the challenger with the champion or popularity.
+        comparison: the challenger compared with the champion or popularity.
         policy: levels and minima.
-        pooled: the gains of the last nights over the same champion, tonight's among them; None
-            when they are too few.
-        champion_days: from the champion's as-of to tonight's; None: no cooldown.
+        pooled: mean gain of the last nights over the same champion, tonight included; None when
+        they are too few.
+        champion_days: days from the champion's as-of to tonight's; None: no cooldown.
     """
     gain = comparison.gain
     if gain.value < 0:
@@ -62,8 +63,8 @@ def needed_gain(policy: Policy, champion_days: float | None) -> float:
     """Share by which a challenger's RMSE must surely be below the champion's.
 
     Args:
-        policy: its minimum, and what that is in the first days after a change.
-        champion_days: from the champion's as-of to tonight's; None: no cooldown.
+        policy: gives the minimum, and the minimum in the first days after a change.
+        champion_days: days from the champion's as-of to tonight's; None: no cooldown.
     """
     if champion_days is None or champion_days >= policy.cooldown_days:
         return policy.minimum_gain
@@ -73,7 +74,7 @@ def needed_gain(policy: Policy, champion_days: float | None) -> float:
 def _over_champion(
     comparison: Comparison, pooled: Pooled | None, policy: Policy, needed: float
 ) -> tuple[str | None, str]:
-    """What holds the challenger back, or None, and what speaks for it."""
+    """The reason against the challenger, or None; and the reason for it."""
     gain, error = comparison.gain, _error("lower", comparison.gain.value, comparison)
     low = gain.low(policy.confidence)
     if low >= needed:
@@ -118,7 +119,7 @@ def _too_little_skill(comparison: Comparison, policy: Policy) -> str | None:
 
 
 def worse_ranking(comparison: Comparison, policy: Policy) -> str | None:
-    """Which guard rail is significantly worse than the other's, in words; None: neither."""
+    """The guard rail that is significantly worse than the other's, in words, or None."""
     for label, rail in (("NDCG@10", comparison.ndcg), ("recall@10", comparison.recall)):
         high = rail.high(policy.confidence)
         if high < 0:

@@ -17,11 +17,12 @@ from recfleet.statistics import Estimate, mean_estimate, root_estimate
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What a contender got from each of the m judged customers of a holdout, in their order."""
+    """A contender's results for each of the m judged customers of a holdout, in their order."""
 
     squared_error: NDArray[np.float64]
-    """(m,) calibrated: 0 without error, 1/4 for scores that say nothing. A calibration on a handful
-    of customers can make it any size, which is one reason for a minimum of them."""
+    """(m,) calibrated: 0 without error, 1/4 for scores that say nothing. With a handful of
+    customers the calibration can make it any size; this is one reason for a minimum of
+    customers."""
     ndcg: NDArray[np.float64]
     """(m,) of the first ten."""
     recall: NDArray[np.float64]
@@ -57,11 +58,11 @@ class Score:
 def score(holdout: Holdout, scorer: Scorer) -> Score:
     """Score a contender as it would be served.
 
-    A judged customer whom the scorer does not know would not be served by it: such a customer
-    counts as a list without a hit, and as scores of zero.
+    The model would not serve a customer that the scorer does not know. Such a customer counts as a
+    list without a hit, and as scores of zero.
 
     Args:
-        holdout: what it is judged by.
+        holdout: the holdout to score on.
         scorer: folded in from the holdout's history.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Promote, keep, roll back or reject: with the numbers, and the reason in words."""
+"""The verdict: promote, keep, roll back or reject, with its numbers and the reason in words."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class Verdict:
     """What should happen to a challenger, and why."""
 
     kind: Kind
-    """promote: it becomes champion; keep: the champion stays; rollback: the one before it becomes
-    champion again; reject: there is no champion, and the tenant is served popularity."""
+    """promote: the challenger becomes champion; keep: the champion stays; rollback: the model
+    before the champion becomes champion again; reject: no champion, and the tenant is served
+    popularity."""
     first: bool
     """Whether there was no champion to compare with."""
     reason: str
@@ -54,24 +55,23 @@ def judge(
     champion_days: float | None = None,
     probation: Probation | None = None,
 ) -> Verdict:
-    """The verdict over a challenger, and over a champion that is on probation.
+    """The verdict on a challenger, and on a champion that is on probation.
 
-    The challenger is promoted when `rule` lets it replace the champion or, as a tenant's first
-    model, popularity; and when it is not worse than popularity. A champion on probation is rolled
-    back when `try_champion` says so, unless the challenger is promoted and not behind the previous
-    model.
+    The challenger is promoted when it is not worse than popularity and `rule` lets it replace the
+    champion or, as a tenant's first model, popularity. A champion on probation is rolled back when
+    `try_champion` says so, unless the challenger is promoted and not behind the previous model.
 
     Args:
-        holdout: what everybody was scored on.
-        scores: of ``challenger``, ``champion``, ``popularity`` and, of a champion on probation,
-            ``previous``; None for who is not there.
+        holdout: the holdout that all contenders were scored on.
+        scores: scores of ``challenger``, ``champion``, ``popularity`` and, if the champion is on
+        probation, ``previous``; None for a contender that does not exist.
         policy: levels and minima.
-        seed: of the bootstrap's draws.
-        has_champion: whether a champion stays if the challenger is not promoted; by default, when
-            it has been scored.
-        earlier: what nights before tonight found of the same champion.
-        champion_days: from the champion's as-of to tonight's; None: no cooldown.
-        probation: of the champion, when it is on probation and ``previous`` is scored.
+        seed: seed of the bootstrap's draws.
+        has_champion: whether a champion stays if the challenger is not promoted; by default,
+            whether one was scored.
+        earlier: gains over the same champion on earlier nights.
+        champion_days: days from the champion's as-of to tonight's; None: no cooldown.
+        probation: the champion's probation, if it is on probation and ``previous`` is scored.
     """
     there = {name: score for name, score in scores.items() if score is not None}
     first = "champion" not in there if has_champion is None else not has_champion
@@ -116,7 +116,7 @@ def _on_probation(
     *,
     seed: int,
 ) -> Verdict:
-    """The verdict once the champion has been held against the previous model."""
+    """The verdict after the champion was judged against the previous model."""
     trial = try_champion(there, policy, probation, seed=seed)
     found = ProbationNumbers(
         over=trial.comparison.over,
@@ -157,7 +157,7 @@ def _below_popularity(there: Mapping[str, Score]) -> str | None:
 
 
 def too_few(holdout: Holdout, policy: Policy) -> str | None:
-    """Why a holdout is too small to judge anybody by, in words; None: it is large enough."""
+    """Why a holdout is too small for judging, in words; None when it is large enough."""
     customers, needed = len(holdout.customers), policy.minimum_holdout_customers
     if customers >= needed:
         return None
@@ -177,7 +177,7 @@ def _stays(first: bool) -> str:
 
 
 def _gain(comparison: Comparison, confidence: float) -> dict[str, Any]:
-    """The fields of GainNumbers besides whom the gain is over."""
+    """The fields of GainNumbers, except the name of the other model."""
     return {
         **_bounded(comparison.gain, confidence),
         "ndcg_at_10": EstimateNumbers(**_bounded(comparison.ndcg, confidence)),
@@ -231,10 +231,10 @@ def _intervals(score: Score, confidence: float) -> dict[str, Bounds]:
 
 
 def _skill(score: Score, popularity: Score) -> float | None:
-    """Share by which the RMSE is below popularity's; None when there is none to compare with."""
+    """Share by which the RMSE is below popularity's; None without popularity's RMSE."""
     return _plain(1 - score.rmse / popularity.rmse) if popularity.rmse > 0 else None
 
 
 def _plain(number: float) -> float | None:
-    """None instead of what JSON has no word for."""
+    """None for numbers that JSON cannot express."""
     return float(number) if math.isfinite(number) else None
