@@ -1,4 +1,4 @@
-"""Models: what a tenant's lists are made by, from the log and the recipe to ranked products."""
+"""Models: what makes a tenant's lists, from the log and the recipe to ranked products."""
 
 from recfleet.models._top_k import top_k
 from recfleet.models.contract import SOURCES, Model, Scorer, Source, Trainer

@@ -15,7 +15,7 @@ def _controller() -> ThreadpoolController:
 
 
 def look_again() -> None:
-    """Find the libraries anew: one has been loaded that brings threads of its own."""
+    """Find the libraries anew, after loading one that brings threads of its own."""
     _controller.cache_clear()
 
 

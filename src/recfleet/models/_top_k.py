@@ -20,8 +20,8 @@ def top_k(scores: NDArray[np.float32], k: int) -> NDArray[np.intp]:
     k = min(k, columns)
     if rows == 0 or k == 0:
         return np.empty((rows, k), dtype=np.intp)
-    # Partitioning the values, rather than their indices, is what numpy does fast; whoever ties with
-    # the k-th is then let in, and the few are sorted.
+    # numpy partitions values faster than indices. Columns that tie with the k-th value are kept,
+    # and the few that remain are sorted.
     kth = np.partition(scores, columns - k, axis=1)[:, columns - k]
     row, column = np.nonzero(scores >= kth[:, None])
     order = np.lexsort((-scores[row, column], row))

@@ -1,12 +1,12 @@
-"""The contract of models: what one is trained from, writes, and answers with.
+"""The contract of models: what a model is trained from, what it writes, and what it answers.
 
 A ``Scorer`` says how well each product suits each customer of one tenant's log. A ``Trainer`` makes
-a ``Model`` of a log; a model is what is written, registered and read again, and becomes a scorer
-when it is folded in: when it has seen what customers bought up to a time. What needs no training,
-such as popularity, is a scorer at once.
+a ``Model`` from a log. A model is written, registered and read again; folding in shows it what
+customers bought up to a time, and gives a scorer. Anything that needs no training, such as
+popularity, is a scorer at once.
 
-Judging scores scorers, releases rank them, the night trains, writes and reads models; none of them
-knows which family a model is of. ``tests/models/contract.py`` is the suite that each family passes.
+Judging scores scorers, releases rank them, and the night trains, writes and reads models; none of
+them knows a model's family. ``tests/models/contract.py`` is the suite that each family passes.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from recfleet.recipe import Recipe
 Source = Literal["popular", "model"]
 
 SOURCES: tuple[Source, ...] = ("popular", "model")
-"""What can put a product into a list; places in lists hold the number of theirs."""
+"""What can put a product into a list; each place in a list holds the index of its source."""
 
 
 class Scorer(ABC):
     """Scores of the C customers and P products of a log, in its numbering."""
 
     known_customers: NDArray[np.bool_]
-    """(C,) of whom it knows something; the scores of others mean nothing."""
+    """(C,) whether it knows the customer; scores of unknown customers mean nothing."""
     known_products: NDArray[np.bool_]
-    """(P,) of which it knows something; others are in nobody's list."""
+    """(P,) whether it knows the product; an unknown product is in no list."""
 
     @property
     @abstractmethod
     def is_finite(self) -> bool:
-        """Whether all of its scores are finite numbers."""
+        """Whether all its scores are finite numbers."""
 
     @abstractmethod
     def tables(
@@ -96,15 +96,15 @@ class Model(ABC):
     """A fitted model of one tenant: it keeps arrays, and no purchases."""
 
     recipe: Recipe
-    """What it was fitted by, and is folded in by."""
+    """Hyper-parameters of the fit; folding in uses them as well."""
     train_end: datetime
     """Only interactions before this time (with a zone) were seen."""
     seed: int
-    """Of the random numbers that the fit began with."""
+    """Seed of the random numbers that the fit began with."""
     customer_ids: NDArray[np.object_]
-    """(C',) text: those it was fitted to."""
+    """(C',) text: the customers that it was fitted to."""
     product_ids: NDArray[np.object_]
-    """(P',) text: those it was fitted to."""
+    """(P',) text: the products that it was fitted to."""
 
     @abstractmethod
     def fold_in(
@@ -117,10 +117,10 @@ class Model(ABC):
         """The scorer that serves these customers.
 
         Args:
-            log: whose customers and products are scored.
-            before: it sees only lines before this time; by default all of the log.
-            wanted: numbers of the customers whose scores are wanted; the others may be left
-                unknown. By default all.
+            log: the scorer has this log's customers and products.
+            before: use only lines before this time; by default the whole log.
+            wanted: numbers of the customers whose scores are wanted, by default all. The others may
+                stay unknown.
 
         Raises:
             TenantError: it cannot be folded in.
@@ -128,10 +128,10 @@ class Model(ABC):
 
     @abstractmethod
     def recall(self, customer_ids: NDArray[np.object_]) -> Scorer:
-        """The scorer of what it remembers of customers, with its own products as columns.
+        """The scorer of what the model remembers of customers, over its own products.
 
         Args:
-            customer_ids: (C,) text; those that it was not fitted to are unknown.
+            customer_ids: (C,) text; customers that it was not fitted to are unknown.
         """
 
     @abstractmethod
@@ -143,7 +143,7 @@ class Trainer(Protocol):
     """Fits models by one recipe."""
 
     def train(self, log: InteractionLog, *, before: datetime, seed: int) -> Model:
-        """Fit a model to what was bought before a time.
+        """Fit a model to the purchases before a time.
 
         The same log, time and seed give the same model, to the byte.
 

@@ -12,7 +12,7 @@ from recfleet.models._threads import one_thread
 from recfleet.models.contract import Scorer
 
 _CHUNK_SCORES = 4_000_000
-"""Scores held at once: 16 MB, and about as much again while the best are found."""
+"""Scores held at once: 16 MB, and about as much again during the search for the best."""
 _CHUNK_NUMBERS = 4_000_000
 """Float64 numbers held at once while pairs are scored: 32 MB."""
 
@@ -21,8 +21,8 @@ _CHUNK_NUMBERS = 4_000_000
 class Factors(Scorer):
     """Factors of C customers and P products; a score is the dot product of two of them.
 
-    Unknown customers and products have a row of zeros. Their scores mean nothing: such a customer
-    gets the popular products, and such a product is in no list.
+    Unknown customers and products have a row of zeros. Their scores mean nothing: an unknown
+    customer gets the popular products, and an unknown product is in no list.
     """
 
     customers: NDArray[np.float32]
@@ -52,7 +52,7 @@ class Factors(Scorer):
             yield chunk, table
 
     def sums(self, customers: NDArray[np.intp], products: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Sums over products in O(d²) for each customer, whatever their number.
+        """Sums over products in O(d²) for each customer, however many products there are.
 
         With factors x and Y, Σs = x·Σy and Σs² = xᵀ(YᵀY)x.
         """

@@ -1,4 +1,4 @@
-"""Which family of models a tenant has: the one place that chooses."""
+"""The one place that chooses a tenant's family of models."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def read_model(files: Mapping[str, bytes]) -> Model:
 
 
 def load_library() -> float:
-    """Import what fitting and folding in need, so that no tenant's time has it.
+    """Import what fitting and folding in need, so that the import counts in no tenant's time.
 
     Returns:
-        The seconds that took.
+        Seconds that the import took.
     """
     return load_als()

@@ -20,8 +20,8 @@ from recfleet.recipe import Signal
 class InteractionLog:
     """The lines of one tenant up to and including as-of; n lines, C customers, P products.
 
-    Customers and products are numbered by their ids' order, over the whole log: matrices of
-    different times have the same shape, and rows or columns of zeros for what came later.
+    Customers and products are numbered by the order of their ids over the whole log. So matrices of
+    different times have the same shape; later customers and products are rows or columns of zeros.
     """
 
     tenant_id: str
@@ -39,18 +39,18 @@ class InteractionLog:
     quantity: NDArray[np.float64]
     """(n,) negative for returns and cancellations."""
     amount: NDArray[np.float64]
-    """(n,) of the whole line; zero or less on a positive quantity is no purchase."""
+    """(n,) amount of the whole line; a line with an amount of zero or less is no purchase."""
     _matrices: dict[tuple[Signal, datetime | None, datetime | None], csr_matrix] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    """Training, judging and folding in ask for the same ones."""
+    """Matrices made so far: training, judging and folding in ask for the same ones."""
 
     def __len__(self) -> int:
         return len(self.customer)
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of every line: equal logs have equal fingerprints, whatever machine read them."""
+        """A hash of every line: equal logs have equal fingerprints on every machine."""
         digest = hashlib.sha256(self.tenant_id.encode())
         for ids in (self.customer_ids, self.product_ids):
             digest.update(f"{len(ids)}\x00".encode())
@@ -90,7 +90,7 @@ class InteractionLog:
         since: datetime | None = None,
         before: datetime | None = None,
     ) -> csr_matrix:
-        """What each customer bought of each product, returns netted out.
+        """What each customer bought of each product, less returns.
 
         A pair counts when its quantities, returns subtracted, sum to more than zero; its value is
         then made of its purchase lines (positive quantity and amount):
@@ -132,7 +132,7 @@ class InteractionLog:
         return csr_matrix((values, columns.astype(np.int32), starts), shape=shape)
 
     def last_sold(self) -> NDArray[np.int64]:
-        """(P,) microseconds since 1970 of each product's last purchase; the least int64: never."""
+        """(P,) microseconds since 1970 of each product's last purchase, else the least int64."""
         last = np.full(len(self.product_ids), np.iinfo(np.int64).min)
         bought = (self.quantity > 0) & (self.amount > 0)
         np.maximum.at(last, self.product[bought], self.occurred_at[bought])
@@ -165,7 +165,7 @@ def microseconds(time: datetime) -> int:
 def _met(
     ids: NDArray[np.object_], column: NDArray[np.int32]
 ) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """The ids that a column refers to, and the column as index into them."""
+    """The ids that a column refers to, and the column as indices into them."""
     met = np.bincount(column, minlength=len(ids)) > 0
     place = np.cumsum(met, dtype=np.int32) - np.int32(1)
     return ids[met], place[column]

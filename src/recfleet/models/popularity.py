@@ -1,4 +1,4 @@
-"""Popularity: what is recommended where no model is, and what a model must beat."""
+"""Popularity: what tenants without a model are served, and what a model must beat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recfleet.models.factors import Factors
 from recfleet.models.ranking import Ranked, joined, starts_of
 
 _CHUNK_CELLS = 4_000_000
-"""Cells of customers by products looked at once, a few bytes each."""
+"""Cells of customers by products held at once, a few bytes each."""
 
 
 def product_popularity(matrix: csr_matrix) -> NDArray[np.float32]:
@@ -29,7 +29,7 @@ def product_popularity(matrix: csr_matrix) -> NDArray[np.float32]:
 
 
 def popularity_scorer(matrix: csr_matrix) -> Factors:
-    """The scorer that knows everybody alike: a score is the share of customers who bought.
+    """The scorer with the same scores for everybody: the share of customers who bought the product.
 
     Args:
         matrix: (C, P) what was bought: any explicit value.
@@ -53,13 +53,13 @@ def popular_products(
 ) -> Ranked:
     """What ``rank`` makes of ``popularity_scorer``, without scoring every pair.
 
-    A customer who bought b of the offered products finds the list among the first
-    ``list_length + b`` of them: only so many are looked at, customers with the most purchases
-    first, so that no chunk is wider than its first customer needs.
+    The list of a customer who bought b of the offered products is among the first ``list_length +
+    b`` of them, so only these are checked. Customers with the most purchases come first, so that no
+    chunk is wider than its first customer needs.
 
     Args:
         customers: (m,) number of each.
-        bought: (m, R) purchases of the offered products that are not to be repeated.
+        bought: (m, R) purchases of the offered products that lists must not repeat.
         offered: (R,) number of the products, the most popular first.
         share: (R,) their popularity, falling.
         list_length: longest list.
@@ -90,7 +90,7 @@ def popular_products(
 
 
 def _first_left(bought: csr_matrix, list_length: int) -> NDArray[np.bool_]:
-    """Mark the first products of each row that were not bought: as many as a list is long."""
+    """Mark the first products of each row that were not bought, up to the length of a list."""
     left = np.ones(bought.shape, dtype=bool)
     left[bought.nonzero()] = False
     first: NDArray[np.bool_] = left & (np.cumsum(left, axis=1, dtype=np.int32) <= list_length)

@@ -1,4 +1,4 @@
-"""Customers' lists: the best products of a scorer, and which source put each there."""
+"""Customers' lists: the best products of a scorer, and the source of each place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Ranked:
     scores: NDArray[np.float32]
     """(k,) falling within a list; scores of different sources do not compare."""
     sources: NDArray[np.int8]
-    """(k,) index into ``SOURCES``: what put the product there."""
+    """(k,) index into ``SOURCES``: the source of the place."""
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -50,7 +50,7 @@ class Ranked:
             yield customer, self.products[first:last], self.scores[first:last]
 
     def filled(self) -> Ranked:
-        """Without the customers whose list is empty."""
+        """The same without customers whose list is empty."""
         return self._keep(self.lengths > 0)
 
     def of(self, customers: NDArray[np.bool_]) -> Ranked:
@@ -73,12 +73,12 @@ class Ranked:
 
 
 def starts_of(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each of some lists starts when they stand end to end, and where the last one ends."""
+    """Where each list starts when they stand end to end, and where the last one ends."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 def merge(parts: Sequence[Ranked]) -> Ranked:
-    """The lists of all parts in the order of their customers; no customer is in two."""
+    """The lists of all parts, in the order of their customers; each customer is in one part."""
     customers = joined([part.customers for part in parts], np.int32)
     lengths = joined([part.lengths for part in parts], np.int64)
     order = np.argsort(customers, kind="stable")
@@ -104,9 +104,9 @@ def rank(
 ) -> Ranked:
     """The best products of every known customer.
 
-    A product is in a list only when it is allowed, known and, unless repeat purchases are wanted,
-    was not bought by the customer. Where fewer are left the list is shorter, and it may be empty.
-    Equal scores are ordered by lower product number.
+    A list holds only products that are allowed and known. It leaves out what the customer bought,
+    unless repeat purchases are wanted. With few products left, the list is shorter or empty. Equal
+    scores are ordered by lower product number.
 
     Args:
         scorer: aligned with ``bought``.
@@ -114,7 +114,7 @@ def rank(
         allowed: (P,) products that may be recommended.
         list_length: longest list.
         repeat_purchases: whether what was bought may be recommended again.
-        source: what the places are marked with.
+        source: the source that every place gets.
     """
     customers = np.flatnonzero(scorer.known_customers)
     candidates = np.flatnonzero(allowed & scorer.known_products)

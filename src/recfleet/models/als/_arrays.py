@@ -19,7 +19,7 @@ class AlsArrays:
     """
 
     recipe: Recipe
-    """What it was fitted by, and is folded in by."""
+    """Hyper-parameters of the fit; folding in uses them as well."""
     product_ids: NDArray[np.object_]
     """(P',) text, in the order of the training matrix's columns."""
     product_factors: NDArray[np.float32]
@@ -29,9 +29,8 @@ class AlsArrays:
     customer_factors: NDArray[np.float32]
     """(C', d)."""
     penalty: float
-    """λ, the weight of the vectors' squared length that it was fitted with, and is folded in
-    with."""
+    """λ, the weight of the vectors' squared length in the fit; folding in uses it as well."""
     train_end: datetime
     """Only interactions before this time (with a zone) were seen."""
     seed: int
-    """Of the random numbers that the fit began with."""
+    """Seed of the random factors that the fit began with."""

@@ -37,7 +37,7 @@ def fit(
         product_ids: (P,) text.
         recipe: the hyper-parameters.
         train_end: the matrix holds nothing of this time or later.
-        seed: of the random factors it begins with.
+        seed: seed of the random factors that the fit begins with.
 
     Raises:
         TenantError: there is no purchase, or the fit did not end in finite numbers.
@@ -63,7 +63,7 @@ def fit(
 
 
 def scaled_penalty(recipe: Recipe, matrix: csr_matrix) -> float:
-    """λ: the recipe's regularization, as a share of the strength that mere chance would have.
+    """λ: the recipe's regularization, as a share of the strength that chance alone would have.
 
     λ = regularization · alpha · √(Σr²) · (1/√C + 1/√P). The product of the last three is the
     largest singular value that C x P weights of this size have when they are shuffled (Bai and Yin

@@ -15,7 +15,7 @@ from recfleet.models.als._library import implicit_als, one_thread
 from recfleet.models.factors import Factors
 
 _LEAST_FACTORS = 36
-"""Shorter vectors are solved as fast by implicit, which needs no arrays to be gathered."""
+"""implicit solves shorter vectors as fast, without gathering arrays."""
 _CHUNK_NUMBERS = 500_000
 """Numbers of gathered factors held at once: more no longer fit into a processor's cache."""
 
@@ -27,18 +27,18 @@ def fold_in(
     *,
     wanted: NDArray[np.intp] | None = None,
 ) -> Factors:
-    """The factors a model is served with, given these purchases.
+    """The factors that a model serves with, given these purchases.
 
-    Three steps: all customers are solved against the model's products; products that the model
-    does not know are solved against those customers; customers who bought such products are solved
-    again, against all products. The model's own customer factors are not used.
+    Three steps: solve all customers against the model's products; solve products that the model
+    does not know against those customers; solve the customers of such products again, against all
+    products. The model's own customer factors are not used.
 
     Args:
         model: a fitted model.
         matrix: (C, P) signal of each pair, made with the model's signal.
         product_ids: (P,) text, the matrix's columns.
-        wanted: index of the customers whose factors are wanted; the others' are left at zero where
-            nothing follows from them. By default all.
+        wanted: index of the customers whose factors are wanted; by default all. Other customers'
+            factors stay zero, unless new products follow from them.
 
     Returns:
         Factors in the matrix's numbering.
@@ -78,8 +78,8 @@ def solve(
     x = (YᵀY + Yᵀ(C - I)Y + λI)⁻¹ Yᵀc, with c = alpha x the row's weights. A row of zeros in Y has
     no part in it, and a row without weights gives zeros.
 
-    Rows of few weights are solved in as many unknowns as they have weights, all others in d, by
-    implicit; where the vectors are long, that takes a third of the time or less.
+    A row of few weights is solved in as many unknowns as it has weights, any other row by implicit,
+    in d unknowns. For long vectors that takes a third of the time or less.
 
     Args:
         fixed: (k, d) factors Y of the other side.
@@ -102,7 +102,7 @@ def solve(
     try:
         with one_thread():
             solved[few] = _solve_in_weights(fixed, weights[few], alpha, penalty)
-    except ValueError:  # Singular or not finite; implicit may manage, and says so where it cannot.
+    except ValueError:  # Singular or not finite; implicit may still solve it, or raises.
         return solve_in_factors(fixed, weights, alpha, penalty)
     if not few.all():
         solved[~few] = solve_in_factors(fixed, weights[~few], alpha, penalty)

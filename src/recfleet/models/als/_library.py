@@ -23,13 +23,13 @@ def implicit_als() -> ModuleType:
 
 
 def load_library() -> float:
-    """Import implicit, so that no tenant's time has it; returns the seconds that took."""
+    """Import implicit, so that its import counts in no tenant's time; returns the seconds."""
     started = time.perf_counter()
     implicit_als()
     return time.perf_counter() - started
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """One thread for everything that a fit and a fold-in use, implicit's own code among it."""
+    """One thread for everything that a fit and a fold-in use, implicit's own code included."""
     implicit_als()
     return _threads.one_thread()

@@ -1,4 +1,4 @@
-"""A fitted model, as the contract asks for it."""
+"""A fitted model, as the contract defines it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recfleet.models.log import InteractionLog
 
 @dataclass(frozen=True, eq=False)
 class AlsModel(AlsArrays, Model):
-    """Arrays that serve: folded in, recalled, written."""
+    """Fitted arrays that can be folded in, recalled and written."""
 
     def fold_in(
         self,
@@ -32,7 +32,7 @@ class AlsModel(AlsArrays, Model):
         return fold_in(self, purchases, log.product_ids, wanted=wanted)
 
     def recall(self, customer_ids: NDArray[np.object_]) -> Factors:
-        """The factors that customers got in training."""
+        """The factors that the customers got in training."""
         place = {customer_id: index for index, customer_id in enumerate(self.customer_ids)}
         index = np.array([place.get(customer_id, -1) for customer_id in customer_ids], np.intp)
         known = index >= 0

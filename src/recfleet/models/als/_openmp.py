@@ -15,14 +15,14 @@ NAME = b"libgomp.so.1"
 
 @lru_cache(maxsize=1)
 def provide_openmp() -> None:
-    """See to it that ``libgomp.so.1`` is loaded, before implicit is imported, which needs it.
+    """Load ``libgomp.so.1``, which implicit needs; call it before implicit is imported.
 
-    implicit's wheel leaves it to the system, and a small system has none. scikit-learn's wheel has
-    one under a name of its own, as wheels do; the linker is content with a copy whose recorded name
-    is the usual one.
+    implicit's wheel expects it from the system, and a small system has none. scikit-learn's wheel
+    brings one under another name, as wheels do. The linker accepts a copy whose recorded name is
+    the usual one.
 
     Raises:
-        ConfigurationError: neither is there.
+        ConfigurationError: the system and scikit-learn have none.
     """
     try:
         ctypes.CDLL(NAME.decode(), ctypes.RTLD_GLOBAL)
@@ -49,5 +49,5 @@ def load_bundled() -> None:
     with tempfile.TemporaryDirectory(prefix="recfleet-openmp-") as copy_folder:
         copy = Path(copy_folder) / NAME.decode()
         copy.write_bytes(renamed)
-        # Once loaded it needs no file.
+        # Once it is loaded, the file is not needed any more.
         ctypes.CDLL(str(copy), ctypes.RTLD_GLOBAL)

@@ -18,7 +18,7 @@ class AlsTrainer:
     recipe: Recipe
 
     def train(self, log: InteractionLog, *, before: datetime, seed: int) -> AlsModel:
-        """Fit a model to what was bought before a time, see ``fit``."""
+        """Fit a model to the purchases before a time, see ``fit``."""
         purchases = log.matrix(self.recipe.signal, before=before)
         ids = (log.customer_ids, log.product_ids)
         return fit(purchases, *ids, self.recipe, train_end=before, seed=seed)
