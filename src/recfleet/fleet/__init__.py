@@ -1,23 +1,23 @@
-"""The night: who is in it, the stages of each tenant's work, and what runs and ends them.
+"""The night: which tenants are in it, the stages of their work, and what runs and ends them.
 
 In the order of a night:
 
-- ``plan``, ``request``, ``shards``: who is in it, by what was asked for, in shards of equal cost.
-- ``stages``: validate, train and judge, publish; ``evidence`` and ``probation`` are what earlier
-  nights say of a champion, ``lists`` reads what lists are made from, makes and checks them.
-- ``stage_loop``, ``stopwatch``, ``accounting``: run any stage over a shard, and say what it costs;
-  ``supervisor`` does so in a process of its own.
-- ``decide``: all verdicts of the fleet, before anything changes.
-- ``close``, ``intents``, ``answers``: the end of a night; what changes of champion that were begun
-  mean for MLflow, and what people have answered.
-- ``policy_audit``, ``data_docs``: what the audit keeps of the fleet's policy; pages about data.
+- ``plan``, ``request``, ``shards``: read the request, choose the tenants, pack them into shards.
+- ``stages``: validate, train and judge, publish; ``evidence`` and ``probation`` read what earlier
+  nights found about a champion; ``lists`` reads the data for lists, makes and checks them.
+- ``stage_loop``, ``stopwatch``, ``accounting``: run any stage over a shard, and measure its cost;
+  ``supervisor`` runs the stage in a process of its own.
+- ``decide``: sees all verdicts of the fleet before anything changes.
+- ``close``, ``intents``, ``answers``: end a night; bring MLflow to what is on record after
+  unfinished changes of champion, and after people's answers.
+- ``policy_audit``, ``data_docs``: write the fleet's policy into the audit; render pages about data.
 
 Beside it:
 
-- ``report``: nights and tenants as people read them.
-- ``housekeeping``, ``old_models``, ``old_records``: what is past its retention, every noon.
+- ``report``: nights and tenants for people to read.
+- ``housekeeping``, ``old_models``, ``old_records``: delete data past its retention, every noon.
 
-The names are imported when they are first asked for: a task must not wait for what it does not use.
+Names are imported when they are first used, so that a task imports only what it needs.
 """
 
 from typing import TYPE_CHECKING

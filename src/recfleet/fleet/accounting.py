@@ -1,4 +1,4 @@
-"""What a shard's task costs as a process: imports, overhead, memory, and tenants done for it."""
+"""What a shard's task costs as a process: imports, overhead, memory; and how many tenants it did."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Accounts:
         self._overhead: defaultdict[str, float] = defaultdict(float)
 
     def imported(self, library: str, seconds: float) -> None:
-        """Count the import of a library; nothing where it was in memory already."""
+        """Count the import of a library; does nothing if it was in memory already."""
         self.import_seconds[library] = seconds
 
     @contextmanager
     def overhead(self, part: str) -> Iterator[None]:
-        """Count the block's seconds as that part's, which belongs to no tenant."""
+        """Count the block's seconds for that part of the overhead, which belongs to no tenant."""
         started = time.perf_counter()
         try:
             yield
@@ -36,12 +36,12 @@ class Accounts:
             self._overhead[part] += time.perf_counter() - started
 
     def did(self, steps: Sequence[Step]) -> None:
-        """Count tenants whose steps are on record."""
+        """Count the tenants of steps that are on record."""
         self.tenants += len(steps)
         self.failed += sum(step.state == "failed" for step in steps)
 
     def cost(self) -> ShardCost:
-        """What this process has cost until now."""
+        """What this process has cost so far."""
         return ShardCost(
             tenants=self.tenants,
             failed=self.failed,
@@ -53,7 +53,7 @@ class Accounts:
 
 @contextmanager
 def accounted(connection: Connection, run: ShardRun) -> Iterator[Accounts]:
-    """Write what the block costs as a run of the shard; of one that raises, only its begin."""
+    """Record what the block costs as a run of the shard; if it raises, record only the start."""
     with transaction(connection):
         begin_shard_run(connection, run)
     accounts = Accounts()
@@ -63,7 +63,7 @@ def accounted(connection: Connection, run: ShardRun) -> Iterator[Accounts]:
 
 
 def peak_mb(who: int) -> float:
-    """Memory in use at the highest, in megabytes.
+    """Peak memory use, in megabytes.
 
     Args:
         who: ``resource.RUSAGE_SELF``, or ``RUSAGE_CHILDREN`` for the largest child that has ended.

@@ -1,4 +1,4 @@
-"""What became of changes that waited for a person, written at their versions in MLflow."""
+"""Write at MLflow's versions what became of the changes that waited for a person."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _TOLD: Mapping[str, str] = {
     "expired": "Approval expired",
     "overtaken": "Overtaken while it awaited approval",
 }
-"""The same in the sentence that its description begins with."""
+"""The same as the first sentence of the version's description."""
 
 
 def tell_registry(connection: Connection, settings: RegistrySettings) -> int:
     """Write at the versions in MLflow what became of those that waited; safe to repeat.
 
-    MLflow is not imported when there is nothing to tell.
+    MLflow is imported only if there is something to write.
 
     Returns:
         How many versions were marked.
 
     Raises:
-        InfrastructureError: MLflow's database is away; another call goes on from there.
+        InfrastructureError: MLflow's database is away; another call continues from there.
     """
     untold = read_untold(connection)
     connection.commit()
@@ -56,7 +56,7 @@ def tell_registry(connection: Connection, settings: RegistrySettings) -> int:
 
 
 def _mark(models: Registry, ended: Ended) -> None:
-    # A rollback's version was in force once; what its tags say of that stays.
+    # A rollback's version was in force once, and its tags keep saying so.
     is_promotion = ended.change == "promotion"
     verdict = {"verdict": _TAGS[ended.ending]} if is_promotion else {}
     tags = {

@@ -39,23 +39,23 @@ class NightSummary:
     outcomes: dict[str, int]
     """Outcome -> tenants."""
     failed_share: float
-    """Of the tenants that had something to do."""
+    """Share of the tenants with something to do."""
     tolerated_failures: float
     import_seconds: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Heavy library -> how many tasks imported it, and the seconds that took them together."""
+    """Heavy library -> how many tasks imported it, and how many seconds that took in all."""
     milliseconds_per_tenant: dict[str, float] = field(default_factory=dict)
-    """Part of a stage -> mean over the tenants that it was done for."""
+    """Part of a stage -> mean over the tenants that went through it."""
     modes: dict[str, int] = field(default_factory=dict)
-    """Mode -> tenants of the whole fleet, when the night was over."""
+    """Mode -> tenants of the whole fleet, at the end of the night."""
     skill: dict[str, float] | None = None
-    """How the models that are served do beside popularity on tonight's holdouts: how many were
-    ``judged``, the ``share_better`` than popularity, and the ``median`` share by which their RMSE
-    is below it. None: nobody was judged."""
+    """The served models against popularity on tonight's holdouts: how many were ``judged``, the
+    ``share_better`` than popularity, and the ``median`` share by which their RMSE is below it.
+    None: nobody was judged."""
     left_out: int = 0
-    """Tenants of the fleet that a night of named ones was not for; those that are off apart."""
+    """Tenants of the fleet outside a night of named tenants, not counting those that are off."""
     audit_head: Head | None = None
-    """The audit's last entry when the night was over: in the run's log it is out of reach of those
-    who could change the audit."""
+    """The audit's last entry at the end of the night. Somebody who can change the audit cannot
+    change its copy in the run's log."""
 
     @property
     def failed(self) -> bool:
@@ -72,7 +72,7 @@ class NightSummary:
 
 
 def failed_share(outcomes: Mapping[str, int]) -> float:
-    """Share of those that failed among those that had something to do.
+    """Share of failed tenants among the tenants with something to do.
 
     Args:
         outcomes: outcome -> tenants.
@@ -135,7 +135,7 @@ def _skill(connection: Connection, night: Night) -> dict[str, float] | None:
 
 
 def _told(summary: NightSummary) -> dict[str, Any]:
-    """What is kept of a summary."""
+    """A summary as it is stored."""
     return {
         "sentence": summary.sentence(),
         "tenants": summary.tenants,

@@ -17,7 +17,7 @@ def document_quality(run_id: str) -> int:
 
     Returns:
         How many pages there are: a summary, and one for each tenant that failed an expectation;
-        none where nobody was validated.
+        0 if nobody was validated.
 
     Raises:
         LookupError: plan has not written this night.

@@ -19,28 +19,28 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class FleetVerdicts:
-    """How many of a night's tenants are to change."""
+    """How many of a night's tenants would change their champion."""
 
     tenants: int
     """Tenants of the night."""
     changes: int
-    """Champions that would be replaced or rolled back; first models not counted."""
+    """Champions that would be replaced or rolled back; first models do not count."""
 
     def is_suspicious(self, share: float, least: int) -> bool:
         """Whether so many change at once that a broken feed is likelier than progress.
 
         Args:
-            share: of the night's tenants, above which it is.
-            least: so few changes are never suspicious, whatever their share.
+            share: of the night's tenants; changes above this share are suspicious.
+            least: up to this number, changes are never suspicious, whatever their share.
         """
         return self.changes > least and self.changes > share * self.tenants
 
 
 def decide_night(run_id: str) -> FleetVerdicts:
-    """Hold changes of champion for a person: all when suspiciously many, else as policies ask.
+    """Hold changes of champion for a person: all if there are suspiciously many, else by policy.
 
-    Rolling back is a safety measure, which no policy holds; the brake does, for a broken feed makes
-    good champions look bad.
+    A rollback is a safety measure, so no policy holds it. The brake for suspiciously many changes
+    does hold it, because a broken feed makes good champions look bad.
     """
     connection = connect(purpose="recfleet decide")
     try:

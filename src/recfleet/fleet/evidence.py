@@ -1,4 +1,4 @@
-"""How champions stand before tonight: how old they are, and what earlier nights found of them."""
+"""How champions stand before tonight: their age, and what earlier nights found about them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of a champion before tonight."""
+    """What is known about a champion before tonight."""
 
     days: float
-    """From the as-of of the night that made it to tonight's, or from when it was made by none."""
+    """Age: from the as-of of its night to tonight's; without a night, from when it was made."""
     earlier: Sequence[Evidence]
-    """The gains that nights before tonight found over it, the latest first."""
+    """Challengers' gains over it in earlier nights, latest first."""
 
 
 def read_standings(
@@ -31,14 +31,14 @@ def read_standings(
     champions: Mapping[str, Champion],
     night: Night,
 ) -> dict[str, Standing]:
-    """Tenant id -> standing of its champion, of those of these tenants that have one.
+    """Tenant id -> standing of its champion, for those of these tenants that have one.
 
-    As evidence count the nights of the policy's days before as-of, which were judged against this
-    very version by challengers of tonight's recipe: another recipe's gain says nothing of
-    tonight's. Of a champion that has come back by a rollback only nights after that count: what
-    was found of it before has had its say, and led to the one that was rolled back. Of several
-    nights with one as-of the last counts, and none with tonight's: a night that is repeated finds
-    what it found the first time. Trials, which repeat nights, never count.
+    Evidence comes from nights within the policy's days before as-of that judged this very version
+    against challengers of tonight's recipe; another recipe's gain says nothing about tonight's.
+    After a rollback to this champion, only later nights count: the earlier evidence has had its
+    say, and led to the model that was rolled back. Among several nights with one as-of, the last
+    counts; a night with tonight's as-of does not count, because a repeated night only finds the
+    same again. Trials, which repeat nights, never count.
 
     Args:
         connection: an open connection.

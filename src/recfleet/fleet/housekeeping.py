@@ -1,8 +1,8 @@
-"""Housekeeping: take away what is past retention, and never what is in force or could be again.
+"""Housekeeping: delete data past retention, but never what is in force or could be again.
 
-Four parts, each safe to kill, to run again and to run beside a night: the lists of old nights; old
-versions and runs in MLflow; old rows of the ledger and of data quality; files that nobody refers to
-any more. The history of promotions stays whole, and so does all that tenants brought.
+It has four parts, each safe to kill, to run again and to run beside a night: the lists of old
+nights; old versions and runs in MLflow; old rows of the ledger and of data quality; files without
+any reference. The history of promotions and all of the tenants' own data stay.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from recfleet.settings import (
 )
 
 _STUCK = timedelta(days=2)
-"""A night that has been running for so long is mentioned; what it made stays."""
+"""A night that has been running for this long is mentioned, and everything it made stays."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one part of housekeeping took away, or would take away."""
+    """What one part of housekeeping deleted, or would delete."""
 
     name: str
     gone: Mapping[str, int] = field(default_factory=dict)
     """What -> how many."""
     kept: Mapping[str, int] = field(default_factory=dict)
-    """What is past retention and stays all the same, with the reason -> how many."""
+    """What stays although it is past retention, with the reason -> how many."""
     notes: tuple[str, ...] = ()
     """What a person should know."""
 
@@ -62,7 +62,7 @@ class _House:
     dry_run: bool
 
     def ago(self, days: int) -> datetime:
-        """The moment so many days before now."""
+        """The moment this many days before now."""
         return self.now - timedelta(days=days)
 
     @property
@@ -72,22 +72,22 @@ class _House:
 
 
 def keep_house(part: str, *, dry_run: bool = False) -> Part:
-    """Do one part of housekeeping; it waits for one that is at work already.
+    """Do one part of housekeeping; waits for housekeeping that is already running.
 
     Args:
         part: one of ``PARTS``.
-        dry_run: change nothing, and say what would be done.
+        dry_run: change nothing, and report what would be done.
 
     Raises:
-        InfrastructureError, psycopg2.OperationalError: a service is away; what is done is done, and
-            another attempt goes on from there.
+        InfrastructureError, psycopg2.OperationalError: a service is away; what is done stays done,
+            and another attempt continues from there.
         ConfigurationError: MLflow's tables are missing, or the artifact root has changed.
     """
     connection = connect(purpose=f"recfleet housekeeping {part}")
     try:
         if not dry_run:
             with transaction(connection), connection.cursor() as cursor:
-                # The lock goes with the connection, however this process ends.
+                # The lock ends with the connection, however this process ends.
                 cursor.execute("select pg_advisory_lock(hashtextextended('housekeeping', 0))")
         now = datetime.now(UTC)
         house = _House(connection, registry_settings(), retention_settings(), now, dry_run)
@@ -123,9 +123,9 @@ def _stuck(house: _House) -> list[tuple[int, datetime]]:
 
 
 def _models(house: _House) -> Part:
-    """Delete old versions, then old runs that no version is made from, and tidy up behind them."""
+    """Delete old versions, then old runs without a version, and tidy up behind them."""
     if not house.dry_run:
-        expire_requests(house.connection)  # What waits in vain keeps its version no longer.
+        expire_requests(house.connection)  # An expired request no longer keeps its version.
     with _retention(house) as retention:
         clearing = old_models.Clearing(
             house.connection,
@@ -172,7 +172,7 @@ def _records(house: _House) -> Part:
     gone, kept = old_records.delete_old_records(
         house.connection,
         quality_before=house.ago(limits.keep_quality_days),
-        # A release is on record for as long as its lists are there.
+        # A release stays on record as long as its lists.
         ledger_before=house.ago(max(limits.keep_ledger_days, limits.keep_lists_days)),
         dry_run=house.dry_run,
     )
@@ -180,10 +180,10 @@ def _records(house: _House) -> Part:
 
 
 def _files(house: _House) -> Part:
-    """Delete folders of runs that are on record no more, and what killed writers have left.
+    """Delete folders of runs that are no longer on record, and leftovers of killed writers.
 
-    A run's files are all written before the run is on record: what is left of writing them lies in
-    the folder of a run that is not.
+    A run goes on record after all its files are written, so leftovers of a killed writer lie in the
+    folder of a run that is not on record.
     """
     with transaction(house.connection):
         in_force = runs_in_force(house.connection)
@@ -202,4 +202,4 @@ PARTS: dict[str, Callable[[_House], Part]] = {
     "records": _records,
     "files": _files,
 }
-"""The parts, in the order in which they are done."""
+"""The parts, in the order in which they run."""

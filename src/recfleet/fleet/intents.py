@@ -1,8 +1,8 @@
-"""What an intent means for MLflow: carried out, taken back or followed, each kind in its place.
+"""What each kind of intent means for MLflow: carry it out, take it back, or follow it.
 
 Postgres is the authority, and the ledger's intents say what was begun. A night moves MLflow's
-aliases first (``Promote``, ``RollBack``): what of it never came on record is taken back. A person's
-change is on record first (``Follow``): where the aliases have not followed, they do now.
+aliases first (``Promote``, ``RollBack``); a move that never came on record is taken back. A
+person's change is on record first (``Follow``); aliases that lag behind are moved after it.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _MARKS = ("rolled_back_at", "rolled_back_to", "rolled_back_why")
 
 
 def mend_intents(connection: Connection, night: Night, settings: RegistrySettings) -> int:
-    """Bring MLflow to what is on record where a change of champion was begun and not done.
+    """Bring MLflow to what is on record after changes of champion that were begun and not finished.
 
-    A change is done when it is in the ledger without an intent. Looks at this night, whose
-    publishing is over, and at nights that nobody has gone on with.
+    A change is finished when the ledger has no intent for it any more. The call looks at this
+    night, whose publishing is over, and at abandoned nights.
 
     Returns:
-        How many changes were brought to an end. MLflow is not imported when there are none.
+        How many changes were ended. MLflow is imported only if there are some.
 
     Raises:
         InfrastructureError: MLflow's database is away.
@@ -59,7 +59,7 @@ def mend_intents(connection: Connection, night: Night, settings: RegistrySetting
 
 
 def _mend(connection: Connection, models: Registry, begun: Begun) -> bool:
-    """Bring one change to its end; a tenant whose versions are gone keeps nobody else waiting."""
+    """End one change; a tenant with missing versions does not hold up the others."""
     tenant_id = begun.tenant_id
     try:
         with transaction(connection):
@@ -70,8 +70,8 @@ def _mend(connection: Connection, models: Registry, begun: Begun) -> bool:
                 case RollBack() as intent:
                     take_back_rollback(connection, models, tenant_id, intent)
                 case Follow() as intent:
-                    # Another one that is under way points the aliases itself, or is taken back
-                    # after it.
+                    # Another change under way points the aliases itself, or is taken back
+                    # later.
                     if is_change_under_way(connection, tenant_id, besides=begun.night_id):
                         return False
                     follow(connection, models, tenant_id, intent)
@@ -89,11 +89,11 @@ def write_intents(connection: Connection, night: Night, intents: Mapping[str, In
 
     Args:
         connection: an open connection.
-        night: that is about to do it.
-        intents: tenant id -> what.
+        night: the night that is about to do it.
+        intents: tenant id -> what it is about to do.
 
     Raises:
-        InfrastructureError: somebody else has gone on with a tenant's night.
+        InfrastructureError: another process has taken over a tenant's night.
     """
     begun: list[tuple[str, Step, Mapping[str, float]]] = [
         (tenant_id, Step("judged", {"intent": intent}), {}) for tenant_id, intent in intents.items()
@@ -108,21 +108,21 @@ def write_intents(connection: Connection, night: Night, intents: Mapping[str, In
 def carry_out_promotions(
     connection: Connection, night: Night, models: Registry, promotions: Sequence[Promotion]
 ) -> list[int]:
-    """Register challengers as versions, and point the aliases at those in force, intent first.
+    """Register challengers as versions, and point the aliases at the models in force, intent first.
 
     Safe to repeat; commits the intents.
 
     Args:
         connection: an open connection.
-        night: that promotes.
+        night: the night that promotes.
         models: MLflow's.
-        promotions: one a tenant.
+        promotions: one for each tenant.
 
     Returns:
-        Their versions, in their order.
+        Their versions, in the same order.
 
     Raises:
-        TenantError: the champion until then is not there; nothing has been changed.
+        TenantError: the champion until then is missing in MLflow; nothing has been changed.
         InfrastructureError: MLflow's database is away.
     """
     write_intents(
@@ -139,21 +139,21 @@ def carry_out_promotions(
 def take_back_promotion(
     connection: Connection, models: Registry, tenant_id: str, intent: Promote
 ) -> None:
-    """Make MLflow agree with the record again where a promotion was begun and not done.
+    """Make MLflow agree with the record after a promotion that was begun and not finished.
 
     Args:
         connection: an open connection, with the tenant's lock.
         models: MLflow's.
-        tenant_id: whose.
+        tenant_id: the tenant's.
         intent: what was begun.
 
     Raises:
-        TenantError: one of the versions is not there.
+        TenantError: MLflow lacks one of the versions.
         InfrastructureError: MLflow's database is away.
     """
     orphans = [item for item in models.versions(tenant_id) if item.run_id == intent.run_id]
     if not orphans:
-        return  # It died before it had registered anything.
+        return  # The night died before it registered anything.
     point_aliases(connection, models, tenant_id)
     for orphan in orphans:
         models.mark_version(tenant_id, orphan.version, {"verdict": "not promoted"})
@@ -171,18 +171,18 @@ def carry_out_rollbacks(
 ) -> None:
     """Point the aliases at earlier versions, and mark the champions until then, intent first.
 
-    Safe to repeat; commits the intents. There is no ``previous`` afterwards, so that nobody goes
-    back to what was rolled back from.
+    Safe to repeat; commits the intents. Afterwards there is no ``previous``, so nobody can return
+    to the replaced version.
 
     Args:
         connection: an open connection.
-        night: that rolls back.
+        night: the night that rolls back.
         models: MLflow's.
         rollbacks: tenant id -> from which version to which.
         reasons: tenant id -> why, in words.
 
     Raises:
-        TenantError: one of the versions is not there.
+        TenantError: MLflow lacks one of the versions.
         InfrastructureError: MLflow's database is away.
     """
     write_intents(connection, night, rollbacks)
@@ -196,19 +196,19 @@ def carry_out_rollbacks(
 def take_back_rollback(
     connection: Connection, models: Registry, tenant_id: str, intent: RollBack
 ) -> None:
-    """Make MLflow agree with the record again where a rollback was begun and not done.
+    """Make MLflow agree with the record after a rollback that was begun and not finished.
 
-    The mark stays on a version that was rolled back from in the end, by whomever, and is not in
+    The version keeps its mark if some other rollback has replaced it after all, and it is not in
     force again.
 
     Args:
         connection: an open connection, with the tenant's lock.
         models: MLflow's.
-        tenant_id: whose.
+        tenant_id: the tenant's.
         intent: what was begun.
 
     Raises:
-        TenantError: one of the versions is not there.
+        TenantError: MLflow lacks one of the versions.
         InfrastructureError: MLflow's database is away.
     """
     left = intent.from_version
@@ -229,8 +229,8 @@ def follow(connection: Connection, models: Registry, tenant_id: str, intent: Fol
     Args:
         connection: an open connection, with the tenant's lock.
         models: MLflow's.
-        tenant_id: whose.
-        intent: with what the versions are to say.
+        tenant_id: the tenant's.
+        intent: names the versions and what to write at them.
 
     Raises:
         TenantError: MLflow has no such version.
@@ -247,7 +247,7 @@ def point_aliases(connection: Connection, models: Registry, tenant_id: str) -> N
     Args:
         connection: an open connection, with the tenant's lock.
         models: MLflow's.
-        tenant_id: whose.
+        tenant_id: the tenant's.
 
     Raises:
         TenantError: MLflow has no such version.

@@ -1,4 +1,4 @@
-"""Reading what a tenant's lists are made from, making the lists, and checking them."""
+"""Read the data for a tenant's lists, make the lists, and check them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def read_purchases(
 
     Args:
         connection: an open connection; the caller ends the transaction.
-        tenant_id: whose.
-        as_of: nothing later is seen.
-        policy: says when a product is taken as discontinued, and which are excluded.
+        tenant_id: the tenant's.
+        as_of: later data is not read.
+        policy: says when a product counts as discontinued, and which products are excluded.
 
     Returns:
         The log, and (P,) whether each of its products is active: still sold and not excluded.
@@ -62,14 +62,13 @@ def make_checked_lists(
     Args:
         interactions: everything up to as-of.
         active: (P,) products that may be recommended.
-        model: whose lists; None: popularity's.
+        model: the model that ranks; None: popularity.
         policy: the tenant's.
         artifacts: where the model is.
         watch: times the parts.
 
     Raises:
-        TenantError: the model cannot be loaded, or the lists may not be shown to anybody; with what
-            is wrong with them.
+        TenantError: the model cannot be loaded, or the lists fail their checks; says what is wrong.
     """
     from recfleet.models import read_model
     from recfleet.releases import check_lists, make_lists

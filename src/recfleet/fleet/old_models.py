@@ -1,8 +1,8 @@
-"""Which versions and runs in MLflow have had their day.
+"""Delete old versions and runs in MLflow.
 
-Postgres is the authority on what is in force. Whoever publishes a tenant holds its lock while
-champion and live release change, and so does this: it looks again at what a tenant needs when
-nobody can change that, and deletes before anybody can.
+Postgres is the authority on what is in force. A night that publishes a tenant holds the tenant's
+lock while champion and live release change. Clearing takes the same lock: under it, it reads again
+what the tenant needs, and deletes before anybody can change that.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from recfleet.record.retention import (
 from recfleet.registry import OldRun, OldVersion, Retention
 
 _AT_ONCE = 200
-"""Versions or runs of so many are deleted while their tenants' locks are held; a second at most."""
+"""This many versions or runs are deleted under their tenants' locks; it takes a second at most."""
 
-# The live release is of the champion, or of popularity: it adds nothing to the champions.
+# A live release belongs to the champion or to popularity, so it adds nothing to the champions.
 _OF_KEPT_LISTS = """
 select tenant_id, run_id, model_version, 'of a release whose lists are kept'
   from release_overview where tenant_id = any(%(tenants)s) and run_id is not null
@@ -38,12 +38,12 @@ select tenant_id, run_id, model_version, 'of a release whose lists are kept'
 
 @dataclass
 class Needed:
-    """What a tenant's models are needed for; each with the reason."""
+    """Which models a tenant needs, each with the reason."""
 
     runs: dict[str, str] = field(default_factory=dict)
     versions: dict[int, str] = field(default_factory=dict)
     tried: set[str] = field(default_factory=set)
-    """Runs whose versions were only made for a trial's lists: not among the newest that stay."""
+    """Runs with versions only for a trial's lists; these do not count among the newest."""
 
 
 Item = TypeVar("Item", OldVersion, OldRun)
@@ -51,7 +51,7 @@ Item = TypeVar("Item", OldVersion, OldRun)
 
 @dataclass
 class Cleared(Generic[Item]):
-    """What was deleted, what was kept though it is old, and whom nothing was done for."""
+    """What was deleted, which old items were kept, and which tenants were skipped."""
 
     gone: list[Item] = field(default_factory=list)
     kept: Counter[str] = field(default_factory=Counter)
@@ -64,13 +64,13 @@ def old_versions(
     """Sort out one tenant's versions.
 
     Args:
-        versions: all of them, the newest first.
+        versions: all of them, newest first.
         needed: what the tenant needs.
-        newest: so many stay, besides those that are needed.
-        before: younger ones stay.
+        newest: how many stay besides the needed ones.
+        before: versions from after this time stay.
 
     Returns:
-        Those that may go, and the reason -> how many stay that are not among the newest.
+        Those that may go, and the reason -> how many others stay beyond the newest.
     """
     reasons = [_why_version(version, needed, before) for version in versions]
     idle = [version for version, why in zip(versions, reasons, strict=True) if why is None]
@@ -86,7 +86,7 @@ def old_versions(
 
 
 def _why_version(version: OldVersion, needed: Needed, before: datetime) -> str | None:
-    """Why a version stays, however many newer ones there are; None: it need not."""
+    """Why a version stays, however many newer ones there are; None: it may go."""
     if version.aliases:
         return version.aliases[0]
     why = needed.versions.get(version.version) or needed.runs.get(version.run_id)
@@ -103,7 +103,7 @@ def old_runs(
     Args:
         runs: those past retention.
         needed: what the tenant needs.
-        gone_versions: versions that are deleted, or would be.
+        gone_versions: versions that are deleted, or would be in a dry run.
 
     Returns:
         Those that may go, and the reason -> how many stay.
@@ -122,22 +122,22 @@ def old_runs(
 
 @dataclass(frozen=True)
 class Clearing:
-    """One clearing of MLflow, tenants by tenants."""
+    """One clearing of MLflow, batch of tenants by batch of tenants."""
 
     connection: Connection
     retention: Retention
     newest: int
-    """Versions that stay of each tenant, besides those that are needed."""
+    """How many versions of each tenant stay besides the needed ones."""
     runs_before: datetime
     """Runs that ended earlier are past retention."""
     lists_before: datetime
-    """Nights that ended later keep their lists, and the models that these are of."""
+    """Nights that ended later keep their lists, and the models behind these lists."""
     settled_before: datetime
-    """Younger versions stay: the night that made them may not be done with them."""
+    """Younger versions stay: their night may still be using them."""
     dry_run: bool = False
 
     def versions(self) -> Cleared[OldVersion]:
-        """Delete each tenant's versions beyond the newest, except those that are needed."""
+        """Delete each tenant's versions beyond the newest, except the needed ones."""
         cleared = Cleared[OldVersion]()
         by_tenant = _by_tenant(self.retention.versions(), more_than=self.newest)
         for tenants in _batches(by_tenant):
@@ -159,7 +159,7 @@ class Clearing:
         """Delete each tenant's old runs, except those that are needed or have a version.
 
         Args:
-            without: versions that are gone, or would be.
+            without: versions that are deleted, or would be in a dry run.
         """
         cleared = Cleared[OldRun]()
         dropped = _by_tenant(without)
@@ -174,7 +174,7 @@ class Clearing:
                     cleared.kept += kept
                 if not self.dry_run:
                     self.retention.delete_runs(old)
-            # Without the locks: files take their time, and nobody finds them any more.
+            # After the locks are free: deleting files is slow, and nothing refers to them any more.
             if not self.dry_run:
                 self.retention.delete_files(old)
             cleared.gone += old
@@ -182,14 +182,14 @@ class Clearing:
 
     @contextmanager
     def _held(self, tenants: Sequence[str], busy: set[str]) -> Iterator[dict[str, Needed]]:
-        """What tenants need, while nobody can publish them; without those that somebody does."""
+        """What tenants need, while their locks are held; tenants being published are left out."""
         with transaction(self.connection):
             held = self._lock(tenants)
             busy.update(set(tenants).difference(held))
             yield self._needed(held)
 
     def _lock(self, tenants: Sequence[str]) -> list[str]:
-        """Those of the tenants that nobody publishes now; nor can, until the transaction ends."""
+        """Lock those tenants that nobody is publishing, until the transaction ends."""
         if self.dry_run:
             return list(tenants)
         with self.connection.cursor() as cursor:
@@ -223,14 +223,14 @@ class Clearing:
 
 
 def _by_tenant(items: Sequence[Item], *, more_than: int = 0) -> dict[str, list[Item]]:
-    """Items, which are in order of their tenants, by tenant; tenants with few are left out."""
+    """Group items, sorted by tenant, by tenant; tenants with few items are left out."""
     groups = groupby(items, key=lambda item: item.tenant_id)
     lists = {tenant_id: list(of_tenant) for tenant_id, of_tenant in groups}
     return {tenant_id: found for tenant_id, found in lists.items() if len(found) > more_than}
 
 
 def _batches(by_tenant: Mapping[str, Sequence[object]]) -> Iterator[list[str]]:
-    """Tenants, as many at a time as have some two hundred items together."""
+    """Batches of tenants with some two hundred items together."""
     batch: list[str] = []
     size = 0
     for tenant_id, items in by_tenant.items():

@@ -1,4 +1,4 @@
-"""Which rows of the ledger, of data quality and of releases have had their day."""
+"""Delete old rows of the ledger, of data quality and of releases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recfleet.database import Connection, transaction
 from recfleet.record import retention
 
 Deletion = Callable[[Connection, int, list[int]], int]
-"""Takes a night and the releases that stay, and says how many rows it has deleted."""
+"""Takes a night and the releases that stay; returns how many rows it deleted."""
 
 _QUALITY: Mapping[str, Deletion] = {
     "rows of quality_result": lambda connection, night_id, _: quality.delete_results(
@@ -32,8 +32,8 @@ def _delete_night(connection: Connection, night_id: int, _: list[int]) -> int:
     return retention.delete_unnamed_night(connection, night_id)
 
 
-# In the order in which they refer to one another. A live release's row of the ledger says what it
-# was made from, by which plan knows whether anything is new.
+# In the order in which they refer to one another. A live release's row of the ledger says what the
+# release was made from; plan compares that with today's data to see whether anything is new.
 _LEDGER: Mapping[str, Deletion] = {
     "rows of shard_run": lambda connection, night_id, _: retention.delete_shard_runs(
         connection, night_id
@@ -49,17 +49,17 @@ _LEDGER: Mapping[str, Deletion] = {
 def delete_old_records(
     connection: Connection, *, quality_before: datetime, ledger_before: datetime, dry_run: bool
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Delete the rows of nights that ended long ago, a night in a transaction.
+    """Delete the rows of nights that ended long ago, one transaction for each night.
 
-    What stays of such a night: releases that are live or would be gone back to, their rows of the
-    ledger, promotions that were begun and not done; and the night itself while any of these or the
+    These rows of such a night stay: releases that are live or that a rollback would return to,
+    their rows of the ledger, unfinished promotions; and the night itself while one of these or the
     history of promotions names it.
 
     Args:
         connection: an open connection outside any transaction; it commits.
         quality_before: results of nights that ended earlier go.
         ledger_before: everything of nights that ended earlier goes.
-        dry_run: undo each deletion at once, so that it is only counted.
+        dry_run: undo each deletion at once, to count only.
 
     Returns:
         What was deleted -> how many, and what stayed of the oldest nights -> how many.

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Data:
-    """What the database holds of a tenant as of the night."""
+    """What the database has about a tenant as of the night."""
 
     lines: int = 0
     unusable: int = 0
@@ -42,7 +42,7 @@ class _Data:
     last: datetime | None = None
     """Time of the last usable line."""
     left_out: str = ""
-    """Which of its products are of an excluded category, as one number; empty: no such category."""
+    """Which of its products are in an excluded category, as one number; empty: no such category."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +57,25 @@ class _Live:
 
 @dataclass(frozen=True)
 class Idle:
-    """Why nothing is to be done for a tenant tonight."""
+    """Why a tenant has nothing to do tonight."""
 
     outcome: Outcome
     reason: str
     state: State = "unchanged"
     unless_named: bool = False
-    """Whether there is something to do all the same where it is asked for this tenant."""
+    """Whether a night that names this tenant does it all the same."""
 
 
 @dataclass(frozen=True)
 class Prospect:
-    """What a night has before it with a tenant."""
+    """What a night has to do for a tenant."""
 
     tenant: Tenant
     basis: str
-    """What the night's result follows from; when it is as it was, so is the result."""
+    """Everything that determines the night's result; the same basis gives the same result."""
     estimated_ms: float
     idle: Idle | None
-    """Why nothing is to be done; None: there is."""
+    """Why there is nothing to do; None: there is something."""
 
     def planned(self, shard: int) -> Planned:
         """As a row of the ledger."""
@@ -91,16 +91,16 @@ class Prospect:
 def plan_night(
     run_id: str, logical_date: datetime | None, default_as_of: datetime, conf: Mapping[str, Any]
 ) -> list[int]:
-    """Write the night's plan, once: asked again for the same run, the plan stays as it is.
+    """Write the night's plan once; another call for the same run leaves the plan as it is.
 
     Args:
         run_id: of the Airflow run.
-        logical_date: of the run; None for one that was triggered without.
-        default_as_of: as-of time when conf names none.
+        logical_date: of the run; None if it was triggered without one.
+        default_as_of: as-of time if conf names none.
         conf: the run's, see NightRequest.
 
     Returns:
-        The numbers of the shards that have work, to be handed on.
+        The numbers of the shards with work, to be handed on.
 
     Raises:
         BadInputError, UnknownTenantError: conf cannot be used.
@@ -147,7 +147,7 @@ def _plan_tenants(
 
 
 def place(costs: Mapping[str, float]) -> dict[str, int]:
-    """Tenant id -> number of its shard, by what tenants cost and how many workers there are."""
+    """Tenant id -> number of its shard, by the tenants' costs and the number of workers."""
     limits = night_settings()
     return cut_shards(costs, workers=limits.workers, shards_per_worker=limits.shards_per_worker)
 
@@ -160,14 +160,14 @@ def survey(
     is_trial: bool,
     is_named: bool,
 ) -> list[Prospect]:
-    """What a night as of that time has before it, tenant by tenant; nothing is written.
+    """What a night as of that time has to do for each tenant; writes nothing.
 
     Args:
         connection: an open connection.
-        tenants: whom the night is for.
-        as_of: it sees nothing later.
-        is_trial: whether it leaves what is live as it is; then that keeps nothing from being done.
-        is_named: whether it was asked for these tenants: then also those with nothing new.
+        tenants: the tenants of the night.
+        as_of: the night sees no later data.
+        is_trial: whether the night is a trial; then live releases are ignored.
+        is_named: whether the request names these tenants; then they run even with nothing new.
     """
     tenant_ids = [tenant.tenant_id for tenant in tenants]
     known = _read_data(connection, tenants, as_of)
@@ -191,15 +191,15 @@ def _why_idle(
     *,
     is_named: bool,
 ) -> Idle | None:
-    """Why nothing is to be done for a tenant tonight; None: there is.
+    """Why a tenant has nothing to do tonight; None: it has something to do.
 
     Args:
-        tenant: whom.
+        tenant: the tenant.
         as_of: tonight's.
-        basis: what tonight's result would follow from, see ``_basis``.
-        data: what there is of it.
+        basis: what determines tonight's result, see ``_basis``.
+        data: what the database has about it.
         live: its live release.
-        is_named: whether the run was asked for this tenant: then also with nothing new.
+        is_named: whether the request names this tenant; then it runs even with nothing new.
     """
     if tenant.policy_error:
         return Idle("failed", f"plan: {tenant.policy_error}", "failed")
@@ -210,7 +210,7 @@ def _why_idle(
     if live.as_of > as_of:
         reason = f"its live lists are newer than the night: as of {_minute(live.as_of)}"
         return Idle("unchanged", reason)
-    # Nor is what waits for approval, or was rejected, judged again: the verdict would be the same.
+    # A model that waits for approval, or was rejected, would get the same verdict again.
     if live.basis == basis and not is_named:
         last = f", of {_minute(data.last)}" if data.last else ""
         waits = f"; version {live.waiting} waits for approval" if live.waiting else ""
@@ -224,7 +224,7 @@ def _minute(moment: datetime) -> str:
 
 
 def _basis(tenant: Tenant, data: _Data) -> str:
-    """What tonight's result follows from; when it is as it was, so is the result."""
+    """Everything that determines tonight's result; the same basis gives the same result."""
     policy = hashlib.sha256(tenant.policy.model_dump_json().encode()).hexdigest()[:12]
     return (
         f"{tenant.mode} lines={data.lines} unusable={data.unusable} "
@@ -235,10 +235,10 @@ def _basis(tenant: Tenant, data: _Data) -> str:
 def _read_data(
     connection: Connection, tenants: Sequence[Tenant], as_of: datetime
 ) -> dict[str, _Data]:
-    """What there is of each tenant up to as-of; tenants with no line at all are left out."""
+    """What the database has about each tenant up to as-of; tenants without lines are left out."""
     from recfleet.interactions import count_known, number_products_of
 
-    # Which products are of a category may change by day.
+    # Products may change their category by day.
     left_out = number_products_of(
         connection,
         [
@@ -257,7 +257,7 @@ def _read_data(
 
 
 def _read_live(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, _Live]:
-    """Of each tenant's live release: as-of time, what it was made from, which version waits."""
+    """Each tenant's live release: its as-of time, its basis, and the version that waits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, live.as_of, basis, (select version from approval_request "

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> None:
-    """Write it down when the fleet's policy is another than the one last written down.
+    """Write an entry if the fleet's policy differs from the one in the last entry.
 
-    Before the first such entry it is taken to have been as in the code.
+    Before the first entry, the policy in the code counts as the last one.
 
     Args:
         connection: an open connection; the caller commits.
-        policy: the fleet's, as tonight is planned by it.
+        policy: the fleet's, by which tonight is planned.
         night: tonight.
     """
     with connection.cursor() as cursor:
-        # Two nights that are planned at once do not both write it.
+        # Of two nights planned at once, only one writes the entry.
         cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet fleet policy', 0))")
         cursor.execute(
             "select facts from history where kind = 'policy' and tenant_id is null "
@@ -52,10 +52,10 @@ def audit_fleet_policy(connection: Connection, policy: Policy, night: Night) -> 
 
 
 def changed_fields(former: dict[str, Any], now: dict[str, Any]) -> dict[str, FieldChange]:
-    """Key -> what it was and is, of all fields that differ.
+    """Key -> old and new value, for all fields that differ.
 
     Args:
-        former: a policy, perhaps of an older release: fields that it lacks were as in the code.
+        former: a policy, perhaps of an older release; fields that it lacks had the code's values.
         now: a whole policy.
     """
     before = flatten(Policy().model_dump(mode="json")) | flatten(former)

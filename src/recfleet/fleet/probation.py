@@ -1,4 +1,4 @@
-"""Which champions are on probation tonight, and beside which model before them."""
+"""Which champions are on probation tonight, and which previous model each is compared with."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from recfleet.judging import Evidence, Probation
 
 LONGEST_DAYS_A_NIGHT = 7
-"""A probation of so many nights ends after that many weeks, however few nights there were."""
+"""A probation of n nights ends after n weeks at the latest, however few nights there were."""
 
 
 @dataclass(frozen=True)
 class OnProbation:
-    """A champion's probation, with the model that it is held against."""
+    """A champion's probation, with the previous model that it is compared with."""
 
     previous: Champion
     probation: Probation
@@ -41,20 +41,20 @@ def read_probations(
     champions: Mapping[str, Champion],
     standings: Mapping[str, Standing],
 ) -> dict[str, OnProbation]:
-    """Tenant id -> its champion's probation, of those of these tenants that are on it.
+    """Tenant id -> its champion's probation, for those of these tenants with one on probation.
 
-    A probation is counted in nights that judged the champion, after the one that made it: what
-    ends it is that it was looked at often enough, not that time went by, so that a tenant with
-    something new once a week gets as many looks as one with something new every night. It is over
-    after as many weeks all the same. Nights with one as-of count once, and trials never. Without a
-    previous model on record there is none: of a first model, and after a rollback.
+    A probation counts nights that judged the champion after the night that made it. Looks end it,
+    not time: a tenant with new data once a week gets as many looks as a tenant with new data every
+    night. It ends after as many weeks at the latest. Nights with one as-of count once, and trials
+    never. A champion without a previous model on record has no probation: a first model, or a
+    champion after a rollback.
 
     Args:
         connection: an open connection.
         night: tonight.
         rows: tenants of tonight, with their policies.
         champions: tenant id -> champion in force.
-        standings: tenant id -> what is known of it.
+        standings: tenant id -> what is known about the champion.
     """
     from recfleet.judging import Probation
 
@@ -88,10 +88,10 @@ def _read_looks(
     champions: Mapping[str, Champion],
     previous: Mapping[str, Champion],
 ) -> defaultdict[str, list[Evidence | None]]:
-    """Tenant id -> what nights before tonight, after the one that made its champion, found of it.
+    """Tenant id -> the looks at its champion between the night that made it and tonight.
 
-    One for each night that judged the champion: the gain of the previous model; None where that was
-    not scored, or by tonight's recipe has been judged otherwise.
+    There is one look for each night that judged the champion: the gain of the previous model. None:
+    the previous model was not scored, or was judged in another way than tonight's recipe judges.
     """
     from recfleet.judging import Evidence
 

@@ -16,10 +16,10 @@ Row = dict[str, Any]
 
 
 def trio(row: Row, metric: str, *, digits: int) -> str | None:
-    """A metric of challenger, champion and popularity, side by side; None: nobody has it.
+    """A metric of challenger, champion and popularity, side by side; None: none of them has it.
 
     Args:
-        row: with ``<metric>_challenger`` and so on.
+        row: has ``<metric>_challenger`` and so on.
         metric: ``rmse`` or ``ndcg``.
         digits: after the point.
     """
@@ -32,12 +32,12 @@ def trio(row: Row, metric: str, *, digits: int) -> str | None:
 def list_nights(
     connection: Connection, limit: int = 30, kind: NightKind | None = None
 ) -> list[Row]:
-    """The newest nights, the newest first.
+    """The latest nights, latest first.
 
     Args:
         connection: an open connection.
-        limit: so many at most.
-        kind: only these; None: all but the trials of backfills, which would hide the others.
+        limit: how many at most.
+        kind: only this kind; None: all except trials of backfills, which would crowd out the rest.
     """
     return _rows(
         connection,
@@ -54,10 +54,10 @@ def find_night(connection: Connection, night: str | None) -> Row:
 
     Args:
         connection: an open connection.
-        night: how it is called; None is the fleet's newest.
+        night: its number, date or run id; None: the fleet's newest.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: there is no such night.
     """
     found = _rows(
         connection,
@@ -81,7 +81,7 @@ def find_night(connection: Connection, night: str | None) -> Row:
 
 
 def night_sentence(connection: Connection, run_id: str) -> str | None:
-    """What close wrote of the night of that Airflow run, in one line; None when there is none."""
+    """Close's line about the night of that Airflow run; None: there is no line."""
     found = _rows(
         connection, "select sentence as said from night_overview where run_id = %s", (run_id,)
     )
@@ -109,7 +109,7 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
 
 
 def night_progress(connection: Connection, run_id: str) -> dict[str, int]:
-    """How many tenants of the night of that Airflow run are in which state."""
+    """State -> how many tenants of the night of that Airflow run are in it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select state, count(*) from tenant_night where run_id = %s group by state",
@@ -121,7 +121,7 @@ def night_progress(connection: Connection, run_id: str) -> dict[str, int]:
 def finished_night(
     connection: Connection, as_of: datetime, tenant_ids: Sequence[str]
 ) -> int | None:
-    """The number of the first night as of that time that ended well and had all these tenants."""
+    """The number of the first successful night as of that time with all these tenants."""
     found = _rows(
         connection,
         "select night_id from tenant_night "

@@ -1,4 +1,4 @@
-"""What a night is asked to be: its as-of time and its tenants, as conf of the Airflow run."""
+"""The request for a night, its as-of time and its tenants, as conf of the Airflow run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class NightRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     as_of: datetime | None = None
-    """The night sees nothing later; by default the run's own time."""
+    """The night sees no later data; by default the run's own time."""
 
     tenants: tuple[str, ...] | None = None
-    """Only these, also when they have nothing new; by default all."""
+    """Only these tenants, even with nothing new; by default all."""
 
     @field_validator("as_of", mode="before")
     @classmethod
@@ -30,7 +30,7 @@ class NightRequest(BaseModel):
     @field_validator("as_of")
     @classmethod
     def _has_come(cls, as_of: datetime | None) -> datetime | None:
-        # Lists as of a time to come would keep every night until then from making newer ones.
+        # Lists with a future as-of would stop every night until then from making newer ones.
         if as_of is not None and as_of > datetime.now(UTC) + timedelta(days=1):
             raise ValueError(f"{as_of:%Y-%m-%d %H:%M} is in the future")
         return as_of
@@ -47,7 +47,7 @@ def parse_as_of(text: str) -> datetime:
     """Read a date (its midnight) or a time; without a zone it is UTC.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither.
     """
     try:
         if len(text.strip()) == len("2011-12-10"):
@@ -64,7 +64,7 @@ def read_request(conf: Mapping[str, Any]) -> NightRequest:
     """Read a run's conf.
 
     Raises:
-        BadInputError: with everything that is wrong with it.
+        BadInputError: the conf is unusable; names everything that is wrong.
     """
     try:
         return NightRequest.model_validate(dict(conf))

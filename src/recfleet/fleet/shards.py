@@ -9,17 +9,17 @@ _MILLISECONDS_PER_TENANT = 20.0
 _MILLISECONDS_PER_LINE = 0.018
 
 # A shard's three tasks cost some twenty-five seconds of processor time before their first line of
-# work, most of it imports: further rounds of shards even out what was estimated wrongly, and are
-# worth it only where each has ten times as much to do.
+# work, most of it imports. More rounds of shards even out wrong estimates, but pay off only if each
+# shard has ten times as much to do.
 _LEAST_MILLISECONDS = 240_000.0
 
-# Who takes longer than this would keep shard mates waiting.
+# A tenant that takes longer would keep others in its shard waiting.
 _ALONE_MILLISECONDS = 30_000.0
 _MOST_ALONE = 16
 
 
 def estimate_milliseconds(lines: int) -> float:
-    """What a tenant's night costs, from the number of its interactions."""
+    """Estimate what a tenant's night costs, from the number of its interactions."""
     return _MILLISECONDS_PER_TENANT + _MILLISECONDS_PER_LINE * lines
 
 
@@ -28,13 +28,13 @@ def cut_shards(
 ) -> dict[str, int]:
     """Put every tenant into a shard.
 
-    A tenant that takes long has a shard of its own, and these come first. The others are packed
-    into one shard for each worker, or into several for each where there is enough to do.
+    Each slow tenant has a shard of its own, and these shards come first. The others are packed
+    into one shard for each worker, or into several if there is enough to do.
 
     Args:
         costs: tenant id -> estimated milliseconds.
-        workers: shard tasks that run at once.
-        shards_per_worker: at most so many shards of several tenants for each of them.
+        workers: how many shard tasks run at once.
+        shards_per_worker: maximum of shared shards for each worker.
 
     Returns:
         Tenant id -> number of its shard, from 0; the same for the same costs.
@@ -45,7 +45,7 @@ def cut_shards(
     )[:_MOST_ALONE]
     others = {tenant_id: cost for tenant_id, cost in costs.items() if tenant_id not in alone}
     rounds = int(sum(others.values()) // (_LEAST_MILLISECONDS * workers))
-    # Beside tenants alone, whole rounds would leave a worker idle at the end.
+    # With single-tenant shards beside them, whole rounds would leave a worker idle at the end.
     least = 2 if alone else 1
     rounds = max(least, min(rounds, shards_per_worker))
     packed = pack(others, min(len(others), rounds * workers))
@@ -55,7 +55,7 @@ def cut_shards(
 
 
 def pack(costs: Mapping[str, float], shards: int) -> dict[str, int]:
-    """Put each tenant into the shard that has least so far, the largest tenant first.
+    """Put each tenant into the cheapest shard so far, the most expensive tenant first.
 
     The dearest shard is at most 4/3 of the best possible (R. L. Graham, "Bounds on multiprocessing
     timing anomalies", 1969).

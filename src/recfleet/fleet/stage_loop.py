@@ -1,8 +1,8 @@
 """One loop that runs any stage over a shard.
 
-It catches a tenant's failure and writes it down, skips what the ledger says is done, times it, and
-lets only trouble with the infrastructure out, so that Airflow retries the shard and the shard goes
-on where it stopped.
+It records a tenant's failure, skips what is done according to the ledger, and times the work. Only
+trouble with the infrastructure leaves the loop: then Airflow retries the shard, which continues
+where it stopped.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _OUT_OF_ROOM = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 )
 _SERVERS_OWN = ("25", "XX")
-"""Classes of SQLSTATE that psycopg2 does not count as operational and that are no tenant's doing:
+"""Classes of SQLSTATE that no tenant causes, although psycopg2 does not count them as operational:
 a transaction that is read-only, void or timed out; an error within Postgres."""
 _BATCH_MILLISECONDS = 4_000.0
-"""Estimated work after which a batch is ended: about what a killed process may have to repeat."""
+"""A batch ends after this much estimated work, which a killed process may have to repeat."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Desk:
     retried: bool
     """Whether some of this work may have been done before."""
     accounts: Accounts
-    """Where the cost of the task is added up: imports, preparing, and writing the ledger."""
+    """Adds up the cost of the task: imports, preparing, and writing the ledger."""
 
 
 @dataclass(frozen=True)
 class Work(Generic[Made]):
-    """What a stage made of one tenant, before its end."""
+    """A stage's work for one tenant, before it is finished."""
 
     row: TenantNight
     made: Made
@@ -74,23 +74,23 @@ class Work(Generic[Made]):
 class Stage(Generic[Prepared, Made]):
     """One of the steps of a tenant's night.
 
-    A tenant's work is done by itself. What is cheaper for a batch of tenants, such as writing
-    to a database, is done in ``finish``, in the transaction in which their steps are recorded; it
-    is repeated for each of them alone when it fails for the batch.
+    Each tenant's work is done by itself. ``finish`` does what is cheaper for a batch of tenants,
+    such as writing to a database, in the transaction that records their steps. If it fails for the
+    batch, it is repeated for each tenant alone.
     """
 
     name: str
     takes: State
-    """The state of the tenants that it works on."""
+    """The stage works on tenants in this state."""
     prepare: Callable[[Desk, list[TenantNight]], Prepared]
-    """Done once for the shard: heavy imports, and what is cheaper done for all at once."""
+    """Runs once for the shard: heavy imports, and whatever is cheaper for all tenants at once."""
     work: Callable[[Desk, TenantNight, Prepared, Stopwatch], Step | Made]
-    """Done for each tenant: its step, or what ``finish`` makes a step of. It may write to the
-    database only where tenants are not finished in batches; that is committed with its step."""
+    """Runs for each tenant: returns its step, or the input from which ``finish`` makes the step.
+    Only a stage without batches may write to the database here; the step's commit includes it."""
     finish: Callable[[Desk, Prepared, list[Work[Made]]], list[Step]] | None = None
-    """Done for the tenants of a batch: their steps, in their order."""
+    """Runs for a batch of tenants: returns their steps, in the same order."""
     batch_size: int = 1
-    """Tenants of a batch, at most: so many are recorded in one transaction."""
+    """Maximum of tenants in a batch, which is recorded in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -102,25 +102,25 @@ class ShardSummary:
 
 
 class Onlooker:
-    """Whoever looks on while a shard is worked through; this one lets everything pass."""
+    """Looks on while the loop works through a shard; this base class does nothing."""
 
     only: Collection[str] | None = None
     """The tenants to work on; None: all that the ledger has for the stage."""
 
     def begins(self, rows: list[TenantNight]) -> None:
-        """These tenants are to be done; they are prepared for now."""
+        """The stage prepares for these tenants now."""
 
     def prepared(self, desk: Desk) -> None:
-        """What is done for all at once is done."""
+        """The stage has prepared."""
 
     def turn(self, row: TenantNight) -> None:
         """It is this tenant's turn."""
 
     def ends(self, works: list[Work[Any]]) -> None:
-        """These tenants' work is done; the batch is finished now."""
+        """These tenants' work is done; their batch is being finished now."""
 
     def did(self, steps: list[Step]) -> None:
-        """These are their steps, and committed."""
+        """These steps are committed."""
 
 
 def run_stage(
@@ -139,12 +139,12 @@ def run_stage(
         run_id: the night's Airflow run.
         shard: its number.
         attempt: 1 for the first try of the task, 2 for the second, …
-        on_start: told how many tenants there are to do, before the first.
-        onlooker: told of every step, see ``fleet.supervisor``.
+        on_start: called before the first tenant with the number of tenants to do.
+        onlooker: called at every step, see ``fleet.supervisor``.
 
     Raises:
         InfrastructureError, psycopg2.OperationalError, OSError: a service is away or a disk is
-            full; what is done is done, and another attempt goes on from there.
+            full; what is done stays done, and another attempt continues from there.
     """
     onlooker = onlooker or Onlooker()
     connection = connect(purpose=f"recfleet {stage.name} shard {shard}")
@@ -185,7 +185,7 @@ def _run_rows(
 
 
 def _batches(rows: list[TenantNight], size: int) -> Iterator[list[TenantNight]]:
-    """Tenants in their order, so many at a time; fewer where they have much to do."""
+    """Batches of tenants in order, at most ``size`` each; fewer if they have much to do."""
     batch: list[TenantNight] = []
     cost = 0.0
     for row in rows:
@@ -213,7 +213,7 @@ def _run_batch(
         except Exception as error:
             if _is_infrastructure(error) and works:
                 onlooker.ends(works)
-                _end(stage, desk, works, prepared)  # What is done shall not be done again.
+                _end(stage, desk, works, prepared)  # Nobody needs to repeat what is done.
             raise
     onlooker.ends(works)
     return _end(stage, desk, works, prepared)
@@ -222,7 +222,7 @@ def _run_batch(
 def _work(
     stage: Stage[Any, Any], desk: Desk, row: TenantNight, prepared: object
 ) -> Work[Step | Any]:
-    """One tenant's work; its failure is what it has made."""
+    """Do one tenant's work; a failure becomes the result."""
     watch = Stopwatch()
     try:
         if row.policy_error:
@@ -240,7 +240,7 @@ def _work(
 def _end(
     stage: Stage[Any, Any], desk: Desk, works: list[Work[Any]], prepared: object
 ) -> list[Step]:
-    """Finish a batch's work and record it; each tenant's alone when that fails."""
+    """Finish a batch's work and record it; if that fails, each tenant's alone."""
     try:
         return _end_batch(stage, desk, works, prepared)
     except Exception as error:
@@ -248,7 +248,7 @@ def _end(
             raise
         if len(works) > 1:
             log.warning(f"{stage.name}: a batch failed; its tenants are tried one by one")
-            again = replace(desk, retried=True)  # Some of it may be done.
+            again = replace(desk, retried=True)  # Some may be done already.
             return [step for work in works for step in _end(stage, again, [work], prepared)]
         [work] = works
         step = _failure(stage.name, work.row.tenant_id, error)
@@ -290,7 +290,7 @@ def _is_infrastructure(error: Exception) -> bool:
 
 def _failure(stage: str, tenant_id: str, error: Exception) -> Step:
     if isinstance(error, MemoryError):
-        # What the failed work still holds is wanted for writing down that it failed.
+        # Free the memory that the failed work holds, because recording the failure needs some.
         traceback.clear_frames(error.__traceback__)
         error = TenantError(too_much_memory(night_settings()))
     if isinstance(error, TenantError):
@@ -303,7 +303,7 @@ def _failure(stage: str, tenant_id: str, error: Exception) -> Step:
 
 
 def too_much_memory(limits: NightSettings) -> str:
-    """Why a tenant failed that asked for more memory than one tenant may have."""
+    """The reason of a tenant that failed because it asked for more memory than one may have."""
     return (
         f"it needed more memory than the {limits.tenant_memory_mb} MB that one tenant may use: "
         "give it fewer factors or a shorter history, or raise RECFLEET_TENANT_MEMORY_MB"
@@ -312,9 +312,9 @@ def too_much_memory(limits: NightSettings) -> str:
 
 @contextmanager
 def alone(connection: Connection, night: Night, shard: int, stage: str) -> Iterator[None]:
-    """Wait for a ghost of this very task, which Airflow gave up and which may still be at work."""
+    """Wait for a ghost of this very task: Airflow gave it up, but it may still be at work."""
     name = f"night {night.night_id} shard {shard} {stage}"
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (name,))
     connection.commit()
-    yield  # The lock goes with the connection, however this process ends.
+    yield  # The lock ends with the connection, however this process ends.

@@ -16,7 +16,7 @@ class Stopwatch:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Count the block's time as that part's, also when it raises."""
+        """Count the block's time for that part, even if the block raises."""
         started = time.perf_counter()
         try:
             yield
@@ -24,17 +24,17 @@ class Stopwatch:
             self.add(name, (time.perf_counter() - started) * 1000)
 
     def add(self, name: str, milliseconds: float) -> None:
-        """Count time that was measured elsewhere, such as a tenant's share of grouped work."""
+        """Count time measured elsewhere, such as a tenant's share of work for a batch."""
         self._milliseconds[name] += milliseconds
 
     def timings(self) -> dict[str, float]:
-        """Part to milliseconds, to the microsecond."""
+        """Part -> milliseconds, rounded to the microsecond."""
         return {part: round(value, 3) for part, value in self._milliseconds.items()}
 
 
 @contextmanager
 def shared_part(watches: Sequence[Stopwatch], name: str) -> Iterator[None]:
-    """Count the block's time as that part's, in equal shares."""
+    """Count the block's time for that part, in equal shares."""
     started = time.perf_counter()
     try:
         yield

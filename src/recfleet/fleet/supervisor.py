@@ -1,13 +1,13 @@
-"""A shard's stage in a process of its own, so that one tenant can end it and nobody else's night.
+"""A shard's stage in a process of its own, so that a tenant that kills it harms no other tenant.
 
-A tenant that hangs in native code, or takes all memory, cannot be stopped from within its process.
-The loop therefore runs in a child, forked before anything heavy is imported, that tells over a pipe
-whose turn it is. The task's own process watches: a tenant past its time budget is ended with the
-child and has failed; one whose child died is tried once more, alone and last, and then has failed.
-Another child goes on with the rest, which costs no retry of the task.
+A process cannot stop a tenant of its own that hangs in native code or takes all memory. Therefore
+the loop runs in a child, forked before any heavy import, which reports over a pipe whose turn it
+is. The task's own process watches. If a tenant exceeds its time budget, the child is ended and the
+tenant has failed. If the child dies, its tenant is tried once more, alone and last; then it has
+failed. Another child continues with the rest, without a retry of the task.
 
-What is done for several tenants at once, preparing and finishing, is nobody's in particular. When
-a child dies there, they are halved until the one is found that it dies with.
+Preparing and finishing are done for several tenants at once and belong to none of them. If a child
+dies there, the tenants are halved until the culprit is found.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 Selection = tuple[str, ...] | None
-"""The tenants that a child works on; None: all that the ledger has for the stage."""
+"""The tenants of a child; None: all that the ledger has for the stage."""
 
 _TOO_MANY = 16
-"""Children that died at nobody's turn, above which it is not a tenant's doing."""
+"""If more children than this die at nobody's turn, the cause is no tenant."""
 
 _LIBRARIES = {
     "great_expectations": quality.load_library,
@@ -79,7 +79,7 @@ _LIBRARIES = {
 
 
 def import_ahead() -> None:
-    """Import what stages need in this process, for all the children that it will have."""
+    """Import in this process what stages need, for all its later children."""
     for load in _LIBRARIES.values():
         load()
 
@@ -92,24 +92,24 @@ def run_supervised(
     attempt: int = 1,
     on_start: Callable[[int], None] = lambda _: None,
 ) -> ShardSummary:
-    """Run a stage over a shard in a child process; like ``run_stage`` in all else.
+    """Run a stage over a shard in a child process; otherwise like ``run_stage``.
 
     Args:
         stage: what to do.
         run_id: the night's Airflow run.
         shard: its number.
         attempt: 1 for the first try of the task, 2 for the second, …
-        on_start: told how many tenants there are to do, before the first.
+        on_start: called before the first tenant with the number of tenants to do.
 
     Raises:
         InfrastructureError, psycopg2.OperationalError, OSError: as ``run_stage`` does; or children
-            died again and again when it was nobody's turn.
+            died again and again at nobody's turn.
     """
     return _Supervisor(stage, run_id, shard, attempt, on_start).run()
 
 
 class _Messenger(Onlooker):
-    """The onlooker in the child, who tells the parent."""
+    """The onlooker in the child, which reports to the parent."""
 
     def __init__(self, pipe: PipeEnd, only: Selection) -> None:
         self._pipe = pipe
@@ -131,16 +131,16 @@ class _Messenger(Onlooker):
         self._pipe.send(("did", len(steps), sum(step.state == "failed" for step in steps)))
 
     def ended(self, error: BaseException | None = None) -> None:
-        """Say the last word: the child is done with its tenants, or an error came out."""
+        """Say the last word: the child is done with its tenants, or an error ended it."""
         trace = "".join(traceback.format_exception(error)) if error else ""
         self._pipe.send(("ended", error and _pickled(error), trace))
 
 
 def _pickled(error: BaseException) -> bytes:
-    """An error as it can be sent; one that cannot be taken apart is told in words."""
+    """An error as bytes; one that cannot be pickled is sent as its text."""
     try:
         sent = pickle.dumps(error)
-        pickle.loads(sent)  # noqa: S301 - what was just made here
+        pickle.loads(sent)  # noqa: S301 - made here just before
     except Exception:
         return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
     return sent
@@ -148,30 +148,30 @@ def _pickled(error: BaseException) -> bytes:
 
 @dataclass
 class _Child:
-    """What the parent knows of a child."""
+    """What the parent knows about a child."""
 
     pid: int
     budgets: Mapping[str, float] = field(default_factory=dict)
-    """Tenant -> seconds that its turn may take."""
+    """Tenant -> seconds allowed for its turn."""
     import_seconds: Mapping[str, float] = field(default_factory=dict)
     is_prepared: bool = False
     at: tuple[str, ...] = ()
-    """The tenants that it works on at this moment: all while it prepares, one in its turn."""
+    """The tenants it works on now: all while it prepares, one at that tenant's turn."""
     since: float = 0.0
-    """When it began with that; monotonic."""
+    """When it began its present work; monotonic."""
     deadline: float = math.inf
-    """When it must be done with what it does now; monotonic."""
+    """When its present work must be done; monotonic."""
     done: int = 0
     failed: int = 0
     has_ended: bool = False
-    """Whether it said its last word; one that died did not."""
+    """Whether it said its last word; a child that died did not."""
     error: BaseException | None = None
     is_late: bool = False
     how: str = ""
     """What ended it, such as SIGKILL."""
 
     def hear(self, word: tuple[Any, ...]) -> None:
-        """Take in what it says."""
+        """Take in a message from the child."""
         self.deadline = math.inf
         match word:
             case ("begins", budgets):
@@ -194,7 +194,7 @@ class _Child:
                     self.error.add_note(f"In the shard's process:\n{trace}")
 
     def _works_on(self, tenant_ids: tuple[str, ...], budget: float | None = None) -> None:
-        """Note whom it works on; several at once have the time that one has, and the usual."""
+        """Note the tenants it works on; several at once have one tenant's budget and the usual."""
         usual = Policy().time_budget_seconds
         self.at, self.since = tenant_ids, time.monotonic()
         self.deadline = self.since + (budget or max(usual, *self.budgets.values()))
@@ -219,7 +219,7 @@ class _Supervisor:
         self._began = datetime.now(UTC)
         self._waiting: deque[Selection] = deque([None])
         self._suspects: set[str] = set()
-        """Tenants at whose turn a child died."""
+        """Tenants with a child that died at their turn."""
         self._nobodys = 0
         """Children that died at nobody's turn."""
         self._was_prepared = False
@@ -267,7 +267,7 @@ class _Supervisor:
         return child
 
     def _be_child(self, parent: int, messenger: _Messenger) -> NoReturn:
-        """Work through the shard; never returns into what the parent was doing."""
+        """Work through the shard; never returns into the parent's code."""
         try:
             _end_with(parent)
             _limit_memory()
@@ -284,7 +284,7 @@ class _Supervisor:
             os._exit(0)
 
     def _listen(self, child: _Child, pipe: PipeEnd) -> None:
-        """Hear the child until its last word, its death or the end of a tenant's time."""
+        """Listen to the child until its last word, its death or the end of a tenant's time."""
         while not child.has_ended:
             patience = child.deadline - time.monotonic()
             if patience <= 0:
@@ -294,17 +294,17 @@ class _Supervisor:
                 continue
             try:
                 child.hear(pipe.recv())
-            except (EOFError, OSError):  # It died, perhaps in the middle of a word.
+            except (EOFError, OSError):  # It died, perhaps in the middle of a message.
                 return
             if child.budgets and self._on_start:
                 self._on_start(len(child.budgets))
                 self._on_start = None
 
-    # --- After one that did not end well ----------------------------------------------------------
+    # --- After a child that failed ----------------------------------------------------------------
 
     def _go_on_after(self, child: _Child) -> None:
-        """Say what is to be done after a child that died, was late, or had no memory left."""
-        # The next ones are forked with what this one had imported.
+        """Decide what to do after a child that died, was late, or ran out of memory."""
+        # The next children are forked with what this one had imported.
         for library in child.import_seconds.keys() & _LIBRARIES.keys():
             _LIBRARIES[library]()
         log.warning(
@@ -345,7 +345,7 @@ class _Supervisor:
             self._waiting.append(None)
 
     def _fail(self, child: _Child, tenant_id: str) -> None:
-        """Write down that a tenant has failed; unless it had got done when its child was ended."""
+        """Record that a tenant has failed, unless it was done before its child was ended."""
         stage = self._stage
         watch = Stopwatch()
         if child.since:
@@ -353,7 +353,7 @@ class _Supervisor:
         reason = f"{stage.name}: {self._why(child, tenant_id)}"
         with closing(connect(purpose=f"recfleet {stage.name} shard {self._shard}")) as connection:
             night = get_night(connection, self._run_id)
-            # What the child had begun with Postgres is over when its lock is free.
+            # When the child's lock is free, its transactions in Postgres are over.
             with alone(connection, night, self._shard, stage.name), transaction(connection):
                 rows = rows_in_state(connection, night, self._shard, stage.takes)
                 if all(row.tenant_id != tenant_id for row in rows):
@@ -385,7 +385,7 @@ class _Supervisor:
         return "lack of memory" if isinstance(child.error, MemoryError) else child.how
 
     def _write_sums(self) -> None:
-        """Write what all children cost together, over what the last one wrote of itself."""
+        """Write the cost of all children together, over the last child's own entry."""
         cost = ShardCost(
             tenants=self._done,
             failed=self._failed,
@@ -405,17 +405,17 @@ def _how_ended(status: int) -> str:
 
 
 def _end_with(parent: int) -> None:
-    """Have the kernel end this process when its parent ends, and let signals do their usual."""
+    """Have the kernel end this process with its parent, and restore the usual signal handlers."""
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL))
     if os.getppid() != parent:
-        os._exit(0)  # It had ended before.
+        os._exit(0)  # The parent had ended before.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
 
 
 def _limit_memory() -> None:
-    """Let an allocation above the limit fail, so that it is an error of whoever asked for it."""
+    """Make an allocation above the limit fail, as an error of the tenant that asked for it."""
     limit = night_settings().tenant_memory_mb * 1024 * 1024
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard != resource.RLIM_INFINITY:

@@ -25,10 +25,10 @@ log = structlog.get_logger(__name__)
 def load_champion(
     tenant_id: str, on_record: Champion | None, artifacts: ArtifactStore
 ) -> tuple[Model | None, str | None]:
-    """The champion, or None and, where there should be one, a sentence on what became of it.
+    """The champion; or None, with a sentence on what became of a champion that should be there.
 
-    A champion whose files are gone or damaged can be neither judged nor served. The challenger then
-    has to beat popularity, as a first model does; or the tenant would be stuck with nothing.
+    A champion with missing or damaged files can be neither judged nor served. The challenger then
+    has to beat popularity, as a first model does; otherwise the tenant would be stuck without one.
     """
     from recfleet.models import read_model
 
@@ -50,13 +50,13 @@ def score_contenders(
     holdout: Holdout,
     interactions: InteractionLog,
 ) -> tuple[dict[str, Score | None], str | None]:
-    """Everybody's score on the same holdout, and why the champion has none though it is there.
+    """All contenders' scores on the same holdout, and why a champion that is there has none.
 
     Args:
         challenger: tonight's model.
         champion: the model in force; None: there is none.
         holdout: what they are judged by.
-        interactions: they are folded in from.
+        interactions: the models are folded in from these.
     """
     from recfleet.judging import LeakError, score_popularity
 
@@ -84,8 +84,8 @@ def score_previous(
     Args:
         on_probation: names the previous model.
         holdout: what the contenders are judged by.
-        interactions: it is folded in from.
-        artifacts: where it is.
+        interactions: the model is folded in from these.
+        artifacts: where the model is.
     """
     from recfleet.models import read_model
 
@@ -112,14 +112,14 @@ def weigh(
     """The verdict over the contenders' scores.
 
     Args:
-        holdout: they were judged by.
+        holdout: what they were judged by.
         scores: of ``challenger``, ``champion``, ``popularity`` and, for a probation, ``previous``.
         policy: the tenant's.
-        has_champion: whether a champion is in force that can be served.
+        has_champion: whether there is a champion in force, and it can be served.
         seed: of the bootstrap's draws.
-        refusal: why the champion may not be compared, in words: it stays then.
+        refusal: why the champion may not be compared, in words; the champion stays then.
         lost: what became of a champion that cannot be served, in words.
-        standing: of the champion; None: nothing is known of it.
+        standing: of the champion; None: nothing is known about it.
         probation: of the champion; None: it is not on probation.
     """
     from recfleet.judging import Verdict, judge
@@ -145,7 +145,7 @@ def weigh(
 def _score_as_served(
     who: str, model: Model, holdout: Holdout, interactions: InteractionLog
 ) -> Score:
-    """A model's score, folded in from what its own recipe makes of the history."""
+    """A model's score after folding in the history by the model's own recipe."""
     from recfleet.judging import check_no_leak, score
 
     check_no_leak(model.train_end, holdout.start, who=who)
@@ -154,7 +154,7 @@ def _score_as_served(
 
 
 def number_tags(numbers: Numbers | None) -> dict[str, str]:
-    """The numbers of a verdict that a person who browses MLflow looks for."""
+    """A verdict's numbers, for people who browse MLflow."""
     from recfleet.judging import flatten
 
     wanted = ("rmse_", "ndcg_at_10_", "skill_")

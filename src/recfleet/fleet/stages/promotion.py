@@ -1,7 +1,7 @@
 """What publishing changes in MLflow: challengers become versions, and the aliases move.
 
-Each change is committed as an intent first, so that a night that dies in between can be finished or
-taken back (``fleet.intents``).
+An intent for each change is committed first, so that the change can be finished or taken back if
+the night dies in between (``fleet.intents``).
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from recfleet.registry import Promotion, Registry
 def change_in_mlflow(
     desk: Desk, works: list[Work[Publication]], models: Callable[[], Registry]
 ) -> list[Work[Publication]]:
-    """Roll back and promote in MLflow whom the publications roll back and promote.
+    """Carry out the publications' rollbacks and promotions in MLflow.
 
     Args:
         desk: the night's.
         works: of a batch.
-        models: MLflow; called where something is to be changed.
+        models: gives MLflow; called only if there is something to change.
 
     Returns:
-        The same works, with the versions that challengers were registered as.
+        The same works, with the registered challengers' versions.
 
     Raises:
-        TenantError: one of the versions is not there.
-        InfrastructureError: MLflow's database is away, or somebody else has gone on with a
+        TenantError: MLflow lacks one of the versions.
+        InfrastructureError: MLflow's database is away, or another process has taken over a
             tenant's night.
     """
     rolled_back = [work for work in works if work.made.is_rollback]
     if rolled_back:
-        registry = models()  # Importing it is no tenant's time.
+        registry = models()  # The import does not count as a tenant's time.
         with shared_part([work.watch for work in rolled_back], "publish.mlflow"):
             _roll_back(desk, registry, rolled_back)
     new = [work for work in works if work.made.to_register]
@@ -54,11 +54,11 @@ def change_in_mlflow(
 def with_versions(
     works: Sequence[Work[Publication]], versions: Mapping[str, int]
 ) -> list[Work[Publication]]:
-    """The same works, their challengers with the versions that they were registered as.
+    """The same works, with the registered challengers' versions.
 
     Args:
         works: of a batch.
-        versions: tenant id -> version, of those that were registered.
+        versions: tenant id -> version of its registered challenger.
     """
     return [
         replace(work, made=_with_version(work.made, versions[work.row.tenant_id]))
@@ -85,7 +85,7 @@ def _register(desk: Desk, models: Registry, new: list[Work[Publication]]) -> dic
 
 
 def _roll_back(desk: Desk, models: Registry, works: list[Work[Publication]]) -> None:
-    """Point the aliases at the models before, and mark the champions until now, intent first."""
+    """Point the aliases at the previous models, and mark the champions until now, intent first."""
     carry_out_rollbacks(
         desk.connection,
         desk.night,
@@ -96,18 +96,18 @@ def _roll_back(desk: Desk, models: Registry, works: list[Work[Publication]]) -> 
 
 
 def _rollback(made: Publication) -> RollBack:
-    assert made.champion is not None  # noqa: S101 - who is rolled back was champion
+    assert made.champion is not None  # noqa: S101 - a rollback has a champion
     return RollBack(version=made.winner.version, from_version=made.champion.version)
 
 
 def promotion(desk: Desk, work: Work[Publication]) -> Promotion:
-    """A challenger as MLflow registers it; in a trial, without putting it in force."""
+    """A challenger as MLflow registers it; a trial does not put it in force."""
     row, model = work.row, _challenger(work.made)
     reason = row.reason or ""
     verdict = "promote" if work.made.crowned else "awaiting approval"
     if desk.night.is_trial:
         verdict = "promote, in a trial"
-    assert row.challenger is not None  # noqa: S101 - who is registered was trained tonight
+    assert row.challenger is not None  # noqa: S101 - registered models were trained tonight
     tags = describe(desk, row, row.challenger, verdict, reason)
     return Promotion(
         tenant_id=row.tenant_id,
@@ -121,5 +121,5 @@ def promotion(desk: Desk, work: Work[Publication]) -> Promotion:
 
 
 def _challenger(made: Publication) -> Champion:
-    assert made.to_register is not None  # noqa: S101 - only who is registered is asked
+    assert made.to_register is not None  # noqa: S101 - callers pass registered challengers only
     return made.to_register

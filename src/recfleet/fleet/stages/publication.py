@@ -1,4 +1,4 @@
-"""What a tenant's night is published as: whose lists, in whose name, and why."""
+"""What a tenant's night publishes: which model's lists, with which outcome, and why."""
 
 from __future__ import annotations
 
@@ -25,33 +25,34 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Publication:
-    """Lists that passed their checks, and whose they are."""
+    """Lists that passed their checks, and the model that made them."""
 
     lists: Lists
     checks: list[Check]
     model: Champion | None
-    """Whose lists they are; None: popularity's. A challenger's version is 0 until registered."""
+    """The model that made the lists; None: popularity. A challenger's version is 0 until it is
+    registered."""
     champion: Champion | None
-    """The one on record when the lists were made."""
+    """The champion on record when the lists were made."""
     fingerprint: str
     outcome: Outcome
     reason: str | None
     crowned: bool = False
     """Whether the model becomes champion with this release."""
     is_rollback: bool = False
-    """Whether it does so by going back to the one before the champion."""
+    """Whether the model is the one before the champion, put in force again."""
     waiting: Champion | None = None
     """The challenger that a person may put in force later; its version is 0 until registered."""
 
     @property
     def winner(self) -> Champion:
-        """The model of one that is crowned."""
-        assert self.model is not None  # noqa: S101 - who is crowned is a model
+        """The model that is crowned."""
+        assert self.model is not None  # noqa: S101 - only models are crowned
         return self.model
 
     @property
     def to_register(self) -> Champion | None:
-        """Who is made a version tonight; None: nobody."""
+        """The challenger that becomes a version tonight; None: there is none."""
         if self.is_rollback:
             return None
         return self.model if self.crowned else self.waiting
@@ -68,7 +69,7 @@ class Publisher:
     active: NDArray[np.bool_]
     """(P,) products that may be recommended."""
     champion: Champion | None
-    """The one on record before this night."""
+    """The champion on record before this night."""
 
     def publication(
         self, model: Champion | None, outcome: Outcome, reason: str | None
@@ -76,7 +77,7 @@ class Publisher:
         """Make a model's lists, or popularity's, and check them.
 
         Raises:
-            TenantError: the lists may not be shown to anybody; with what is wrong with them.
+            TenantError: the lists fail their checks; says what is wrong.
         """
         lists, checks = make_checked_lists(
             self.interactions,
@@ -90,12 +91,12 @@ class Publisher:
         return Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
 
     def as_judged(self) -> Publication:
-        """Publish where the verdict changes no champion: from the champion, or popularity."""
+        """Publish after a verdict that changes no champion: from the champion, or popularity."""
         in_force = None if self.row.verdict == "reject" else self.champion
         return self.publication(in_force, _outcome(self.row), self.row.reason)
 
     def change(self, previous: Champion | None) -> Publication:
-        """Carry out a verdict that changes the champion, or would, were it not held."""
+        """Carry out a verdict that changes the champion, or would if it were not held."""
         if self.row.verdict == "await approval":
             return self.wait()
         return self.roll_back(previous) if self.row.verdict == "rollback" else self.promote()
@@ -121,7 +122,7 @@ class Publisher:
         return replace(made, crowned=True, is_rollback=True)
 
     def _judged_against(self) -> int | None:
-        """The version of the previous model that the champion was held against."""
+        """The version of the previous model that the champion was compared with."""
         probation = self.row.numbers.probation if self.row.numbers else None
         return probation.version if probation else None
 
@@ -131,11 +132,11 @@ class Publisher:
         return replace(made, waiting=self._candidate()) if self._promotion_waits() else made
 
     def _promotion_waits(self) -> bool:
-        # A rollback that waits has its version already.
+        # A waiting rollback has its version already.
         return self.row.held_verdict == "promote"
 
     def stay(self, why: str) -> Publication:
-        """Publish from the champion, or popularity, although the verdict was to change it."""
+        """Publish from the champion, or popularity, although the verdict would change it."""
         log.warning("champion not changed", tenant_id=self.row.tenant_id, reason=why)
         outcome: Outcome = "kept" if self.champion else "rejected"
         verdict = self.row.held_verdict or self.row.verdict

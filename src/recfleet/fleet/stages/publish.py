@@ -1,13 +1,13 @@
-"""Publish: carry the verdict out, make the lists, check them, switch the tenant to them.
+"""Publish: carry out the verdict, make the lists, check them, switch the tenant to them.
 
 Promotion and rollback touch MLflow and Postgres, which share no transaction. The order makes every
-death in between harmless: the intent is committed first; in MLflow the version is registered (found
-again by its run when retried), or the one that is rolled back from is marked, and the aliases move;
-then release, champion, audit, live release and ledger change in one transaction of Postgres, which
-is the authority. A night that died before that last step is finished by the next attempt.
+death in between harmless. The intent is committed first. Then MLflow changes: a promotion registers
+the version (a retry finds it by its run), a rollback marks the replaced version, and the aliases
+move. Last, release, champion, audit, live release and ledger change in one transaction of Postgres,
+which is the authority. If a night dies before that last step, the next attempt finishes it.
 
-A trial, which runs a night of the past again, makes the same lists as a release that is never
-switched to, and crowns nobody.
+A trial runs a night of the past again. It makes the same lists, as a release that never goes live,
+and crowns nobody.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from recfleet.settings import registry_settings
 from recfleet.tenants import get_modes
 
 BATCH_SIZE = 32
-"""Tenants whose releases are written and switched to in one transaction."""
+"""How many tenants' releases are written and put live in one transaction."""
 
 
 @dataclass
 class _Tools:
     artifacts: ArtifactStore
     champions: Mapping[str, Champion]
-    """Of the shard's tenants, when the task began."""
+    """The shard's tenants' champions when the task began."""
     previous: Mapping[str, Champion]
-    """The models before them, likewise."""
+    """Their previous models, likewise."""
     live: Mapping[str, datetime]
-    """As-of time of their live releases, likewise."""
+    """As-of times of the tenants' live releases, likewise."""
     actor: str
     """Who changes champions, for the audit."""
     _registry: Registry | None = field(default=None, repr=False)
@@ -100,7 +100,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
 
 
 def _frozen(row: TenantNight, champion: Champion | None) -> TenantNight:
-    """The row of a tenant that was frozen since the night was planned: no champion changes."""
+    """The row of a tenant frozen after the night was planned: its champion does not change."""
     verdict = "keep" if champion else "reject"
     what = "no first model is put in force" if champion is None else "the champion stays"
     reason = f"frozen since the night was planned: {what}"
@@ -108,7 +108,7 @@ def _frozen(row: TenantNight, champion: Champion | None) -> TenantNight:
 
 
 def _finish(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> list[Step]:
-    """Change MLflow, then stage, crown and switch in the transaction of the steps."""
+    """Change MLflow; then stage, crown and switch in the same transaction as the steps."""
     is_trial = desk.night.is_trial
     change = register_tried if is_trial else change_in_mlflow
     ready = change(desk, works, lambda: tools.registry(desk))

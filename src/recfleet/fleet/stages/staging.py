@@ -1,4 +1,4 @@
-"""Releases of a batch of tenants: staged, and put in force with champions, approvals and audit."""
+"""Stage a batch's releases, and put them in force with champions, approvals and audit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from recfleet.tenants import get_modes, lock_tenants
 
 
 def stage(desk: Desk, works: list[Work[Publication]]) -> list[int]:
-    """Write the lists as releases that no reader sees yet; their numbers."""
+    """Write the lists as releases that no reader sees yet; returns the releases' numbers."""
     from recfleet.releases import Draft, stage_releases
 
     drafts = [
@@ -46,11 +46,11 @@ def put_in_force(desk: Desk, works: list[Work[Publication]], actor: str) -> list
 
     Args:
         desk: the night's.
-        works: of a batch, with the versions that challengers were registered as.
+        works: of a batch, with the registered challengers' versions.
         actor: who changes champions, for the audit.
 
     Returns:
-        The tenants' steps, in their order.
+        The tenants' steps, in the same order.
     """
     from recfleet.releases import switch_live
 
@@ -80,9 +80,9 @@ def put_in_force(desk: Desk, works: list[Work[Publication]], actor: str) -> list
 
 
 def _late(desk: Desk, works: list[Work[Publication]]) -> dict[str, Step]:
-    """What becomes of those whom somebody has changed since this night read.
+    """Steps of the tenants that somebody has changed since this night read them.
 
-    Nobody will until it commits.
+    Until this transaction commits, nobody can change them again.
     """
     from recfleet.releases import live_as_of
 
@@ -104,7 +104,7 @@ def _late(desk: Desk, works: list[Work[Publication]]) -> dict[str, Step]:
 
 
 def _made_from(row: TenantNight, *, is_rollback: bool) -> MadeFrom:
-    """What the audit keeps of who is crowned; of an earlier model, by what it was judged now."""
+    """What the audit keeps about a crowned model; for an earlier model, how it was judged now."""
     challenger = row.challenger or MadeFrom()
     if not is_rollback:
         return challenger
@@ -117,13 +117,13 @@ def _step(made: Publication, release_id: int) -> Step:
         "reason": made.reason,
         "release_id": release_id,
     }
-    # What is done is no longer an intent; one that comes too late stays, for close.
+    # A finished change has no intent any more. An intent that comes too late stays, for close.
     is_done = made.is_rollback or made.to_register is not None
     return Step("published", {**changes, "intent": None} if is_done else changes)
 
 
 def _ask(desk: Desk, works: list[Work[Publication]], actor: str) -> None:
-    """Let those changes wait for a person that decide has held."""
+    """Ask a person about the changes that decide has held."""
     requests = [request for work in works if (request := _request(desk, work))]
     ask_for_approval(
         desk.connection,

@@ -1,4 +1,4 @@
-"""Train: fit the challenger on the interactions before the holdout, and nothing after."""
+"""Train: fit the challenger on the interactions before the holdout, and on nothing later."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def train(log: InteractionLog, policy: Policy, *, train_end: datetime) -> Model:
-    """Fit a tenant's challenger of a night.
+    """Fit a tenant's challenger for a night.
 
     Args:
         log: the tenant's interactions; names customers and products.
-        policy: its recipe.
+        policy: has the recipe.
         train_end: where the holdout begins; the model sees nothing of it.
 
     Raises:
@@ -40,10 +40,10 @@ def train(log: InteractionLog, policy: Policy, *, train_end: datetime) -> Model:
 def challenger_facts(
     log: InteractionLog, matrix: csr_matrix, model: Model, *, run_id: str
 ) -> Trained:
-    """What the ledger, and the audit of a change of champion, keep of a challenger.
+    """What the ledger, and the audit of a change of champion, keep about a challenger.
 
     Args:
-        log: what it was trained and judged on.
+        log: what the challenger was trained and judged on.
         matrix: (C, P) what was bought before the holdout.
         model: the challenger.
         run_id: the night's, in Airflow.
@@ -68,7 +68,7 @@ def _span(part: InteractionLog, begin: datetime, end: datetime) -> Span:
 
 
 def _first_time(log: InteractionLog) -> datetime:
-    """Time of the first line; whoever has a challenger has one."""
+    """Time of the first line; a tenant with a challenger has at least one."""
     return datetime.fromtimestamp(int(log.occurred_at[0]) / 1_000_000, UTC)
 
 
@@ -80,7 +80,7 @@ def check_thick_enough(matrix: csr_matrix, policy: Policy) -> None:
         policy: the tenant's minima.
 
     Raises:
-        ThinError: with every minimum that is missed.
+        ThinError: there is too little; names every missed minimum.
     """
     counts = {
         "customers": (int(np.count_nonzero(np.diff(matrix.indptr))), policy.minimum_customers),

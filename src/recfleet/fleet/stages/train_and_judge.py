@@ -1,7 +1,7 @@
-"""Train and judge: one pass over each tenant, which is read once for both.
+"""Train and judge: one pass over each tenant reads its data once for both.
 
-What is trained is judged in the same process, so the challenger is written once, to its run, and
-need not be handed from one task to the next.
+The challenger is judged in the process that trained it. So it is written once, to its run, and no
+task has to hand it to the next.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from recfleet.models import InteractionLog
 
 BATCH_SIZE = 32
-"""Tenants whose runs are logged in one transaction of MLflow's database."""
+"""How many tenants' runs are logged in one transaction of MLflow's database."""
 
 
 @dataclass
 class _Tools:
     artifacts: ArtifactStore
     champions: dict[str, Champion]
-    """Of the shard's tenants, when the task began."""
+    """The shard's tenants' champions when the task began."""
     standings: dict[str, Standing]
-    """Of these champions."""
+    """Standings of these champions."""
     on_probation: dict[str, OnProbation]
-    """Of these champions, those that are on probation."""
+    """Probations of those champions that are on probation."""
     tenant_ids: list[str]
     _registry: Registry | None = field(default=None, repr=False)
 
@@ -60,9 +60,9 @@ class _Judged:
 
     verdict: Verdict
     against: int | None
-    """Version of the champion that it was judged against."""
+    """Version of the champion that the challenger was judged against."""
     facts: Trained
-    """Of the challenger, for the ledger."""
+    """What the ledger keeps about the challenger."""
     files: dict[str, bytes]
 
 
@@ -122,7 +122,7 @@ def _untrained(reason: str, on_record: Champion | None) -> Step:
 
 @dataclass(frozen=True)
 class _Case:
-    """One tenant with what it is trained and judged on."""
+    """One tenant with the data for training and judging."""
 
     row: TenantNight
     log: InteractionLog
@@ -139,7 +139,7 @@ class _Case:
 
 
 def _unjudged(case: _Case) -> Step:
-    """The verdict where too few can be judged by, whoever were trained: so nobody is."""
+    """The step of a tenant with too few customers to judge by; nothing is trained for it."""
     from recfleet.judging import score_popularity
 
     policy, scores = case.row.policy, {"popularity": score_popularity(case.holdout)}
@@ -183,7 +183,7 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
 
 
 def _without_previous(verdict: Verdict, trouble: str) -> Verdict:
-    """The same, with why the previous model was not compared."""
+    """The same verdict, with the reason why the previous model was not compared."""
     from recfleet.judging import ProbationNumbers
 
     probation = ProbationNumbers(trouble=trouble)
@@ -191,7 +191,7 @@ def _without_previous(verdict: Verdict, trouble: str) -> Verdict:
 
 
 def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]:
-    """Log the challengers as runs of their tenants' experiments; once, also when retried."""
+    """Log the challengers as runs in their tenants' experiments; a retry logs none twice."""
     models = tools.registry(desk)
     with shared_part([work.watch for work in works], "judge.mlflow"):
         logged = models.log_challengers(
@@ -232,7 +232,7 @@ def _challenger(desk: Desk, row: TenantNight, judged: _Judged) -> Challenger:
 def describe(
     desk: Desk, row: TenantNight, challenger: Trained, verdict: str, reason: str
 ) -> dict[str, str]:
-    """The tags by which a person who browses MLflow finds and understands a model."""
+    """Tags that help people find and understand a model in MLflow."""
     return {
         "tenant": row.tenant_id,
         "as_of": desk.night.as_of.isoformat(),

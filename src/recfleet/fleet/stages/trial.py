@@ -1,4 +1,4 @@
-"""A trial's end: lists that are staged and never switched to, and nobody is crowned."""
+"""A trial's end: its lists are staged and never go live, and nobody is crowned."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from recfleet.registry import Registry
 def register_tried(
     desk: Desk, works: list[Work[Publication]], models: Callable[[], Registry]
 ) -> list[Work[Publication]]:
-    """Make versions without an alias of the challengers whose lists are staged.
+    """Register the challengers behind the staged lists as versions without an alias.
 
-    A release names a version. Nothing is in force by it, so there is no intent to write first.
+    A release names a version. This version is not in force, so no intent has to come first.
 
     Args:
         desk: the trial's.
         works: of a batch.
-        models: MLflow; called where something is to be registered.
+        models: gives MLflow; called only if there is something to register.
 
     Returns:
         The same works, with these versions.
@@ -31,7 +31,7 @@ def register_tried(
     new = [work for work in works if work.made.crowned and not work.made.is_rollback]
     if not new:
         return works
-    registry = models()  # Importing it is no tenant's time.
+    registry = models()  # The import does not count as a tenant's time.
     with shared_part([work.watch for work in new], "publish.mlflow"):
         numbers = registry.promote([promotion(desk, work) for work in new])
     versions = {work.row.tenant_id: number for work, number in zip(new, numbers, strict=True)}
@@ -39,7 +39,7 @@ def register_tried(
 
 
 def stage_trial(desk: Desk, works: list[Work[Publication]]) -> list[Step]:
-    """Stage the lists, and leave champions, aliases and what is live as they are."""
+    """Stage the lists; champions, aliases and live releases stay as they are."""
     return [
         Step(
             "published",

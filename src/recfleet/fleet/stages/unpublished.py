@@ -1,4 +1,4 @@
-"""Why a tenant's night publishes nothing: the steps of those that are left as they are."""
+"""Steps of tenants for which a night publishes nothing, with the reasons."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from recfleet.tenants import Mode, Policy
 
 
 def overtaken(night: Night, live: datetime | None) -> Step | None:
-    """What becomes of a tenant for whom a later night has published meanwhile; None: none has.
+    """The step of a tenant for which a later night has published meanwhile; None: none has.
 
     Args:
-        night: that is about to publish.
+        night: the night that is about to publish.
         live: as-of time of what is live; None: nothing is.
     """
     if live is None or live <= night.as_of:
@@ -22,7 +22,7 @@ def overtaken(night: Night, live: datetime | None) -> Step | None:
 
 
 def switched(mode: Mode) -> Step:
-    """What becomes of a tenant that a person has switched off, or frozen, meanwhile."""
+    """The step of a tenant that a person has meanwhile switched off or frozen."""
     if mode == "off":
         reason = "switched off since the night was planned: nothing is published"
         return Step("unchanged", {"outcome": "unchanged", "reason": reason})
@@ -31,13 +31,13 @@ def switched(mode: Mode) -> Step:
 
 
 def published_meanwhile() -> Step:
-    """What becomes of a tenant whose champion or lists another night has changed meanwhile."""
+    """The step of a tenant if another night has meanwhile changed its champion or lists."""
     reason = "another night published this tenant meanwhile; its lists stay"
     return Step("unchanged", {"outcome": "unchanged", "reason": reason})
 
 
 def nothing_to_offer(row: TenantNight, products: int) -> Step:
-    """What becomes of a tenant of whose products, so many, none may be recommended."""
+    """The step of a tenant without any product that may be recommended, among so many."""
     reason = (
         f"none of its {products} products is on sale: all are discontinued, or without a "
         f"purchase for {row.policy.inactive_after_days} days{_or_excluded(row.policy)}; the live "
