@@ -1,4 +1,4 @@
-"""What a shard's task costs as a process: imports, overhead, memory; and how many tenants it did."""
+"""What a shard's task costs as a process, with imports, overhead and memory, and its tenants."""
 
 from __future__ import annotations
 
