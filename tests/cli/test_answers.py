@@ -87,7 +87,7 @@ def test_requests_are_rejected_by_tenant_and_by_night(held: Connection) -> None:
         (("rollback", "singel", "--reason", "x"), "no tenant 'singel'. Did you mean 'single'?"),
         (
             ("rollback", "single", "--reason", "x"),
-            "single: It has no previous version to go back to, its champion is version 1. There "
+            "single: It has no previous version to go back to; its champion is version 1. There "
             "is no older one.",
         ),
         (
