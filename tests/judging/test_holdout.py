@@ -105,5 +105,5 @@ def test_no_line_in_the_holdout() -> None:
 
 def test_a_model_that_saw_the_holdout_is_refused() -> None:
     check_no_leak(START, START)
-    with pytest.raises(TenantError, match=r"2024-03-01 00:00.* not compared"):
+    with pytest.raises(TenantError, match=r"2024-03-01 00:00.* not judged"):
         check_no_leak(START + timedelta(microseconds=1), START)
