@@ -16,9 +16,9 @@ class ArtifactStore:
     """Small folders of plain files below one root: ``file:///folder`` or ``s3://bucket/prefix``.
 
     A folder is written once and then read whole. On a disk it is written aside and renamed, so that
-    nobody sees half of it. An object store has no renaming: there files are written in the order
-    they are given, and a reader is safe who gets the address after the write, or who finds every
-    file by the last one.
+    nobody sees half of it. An object store cannot rename, so there the files are written in the
+    given order. A reader is safe when it gets the address after the write, or finds every file
+    through the last one.
 
     S3's credentials and region come from the usual AWS environment.
     """
@@ -31,7 +31,7 @@ class ArtifactStore:
             endpoint_url: address of an S3-compatible store; None for S3 itself, and for files.
 
         Raises:
-            ConfigurationError: the root or the endpoint is of no known form.
+            ConfigurationError: the root or the endpoint has no known form.
         """
         self._scheme, self._base = _parse_root(root)
         if endpoint_url is not None and urlsplit(endpoint_url).scheme not in {"http", "https"}:
@@ -57,9 +57,9 @@ class ArtifactStore:
     def write(self, relative: str, files: Mapping[str, bytes]) -> str:
         """Write a folder; what it held before is gone.
 
-        On a disk, a folder with other content is replaced in two renames, between which a reader
-        finds none and looks again. Files are not forced to the disk: the checksums within them
-        tell when a machine lost power too early.
+        On a disk, two renames replace a folder with other content. Between them a reader finds no
+        folder and looks again. Files are not forced to the disk: their checksums show it when a
+        machine lost power too early.
 
         Args:
             relative: the folder, below the root.
@@ -107,7 +107,7 @@ class ArtifactStore:
         return files
 
     def delete(self, location: str) -> None:
-        """Delete a folder and all below it; one that is not there is no error.
+        """Delete a folder and all below it; a missing folder is no error.
 
         Raises:
             BadInputError: it is outside the root, or the root itself.
@@ -118,9 +118,9 @@ class ArtifactStore:
             self._place.delete(path)
 
     def list(self, location: str) -> list[str]:
-        """Names of the folders right in a folder, or in the root (``""``); none when it is not.
+        """Names of the folders directly in a folder or the root (``""``); none if it is missing.
 
-        Remains of writers that were killed are among them, with a dot before their names.
+        They include the remains of killed writers, whose names begin with a dot.
 
         Raises:
             BadInputError: it is outside the root.
@@ -142,7 +142,7 @@ class ArtifactStore:
             return self._place.last_written(path) < moment.timestamp()
 
     def _path(self, location: str) -> str:
-        """The file system's path of an address or a place below the root."""
+        """The file system's path for an address or a place below the root."""
         relative = self._below_root(location) if "://" in location else location
         parts = relative.split("/")
         bad = {"", ".", ".."}.intersection(parts)

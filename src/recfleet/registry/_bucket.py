@@ -1,4 +1,4 @@
-"""Folders in S3 or a store that speaks like it."""
+"""Folders in S3 or a compatible store."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ class Bucket:
         return 0.0
 
     def check_root(self, base: str) -> None:
-        """Check that the bucket is there; its prefix need not be, while nothing is written.
+        """Check that the bucket is there; the prefix appears with the first file.
 
         Raises:
-            FileNotFoundError: it is not.
+            FileNotFoundError: there is no such bucket.
         """
         from pyarrow import fs
 
@@ -79,7 +79,7 @@ class Bucket:
 
     @cached_property
     def _files(self) -> S3FileSystem:
-        # Opened at first use: its threads must not be started before a process forks.
+        # Opened at first use, because its threads must not start before a process forks.
         from pyarrow import fs
 
         options: dict[str, object] = {"background_writes": False, "allow_delayed_open": True}

@@ -1,4 +1,4 @@
-"""Which version of the code made a model."""
+"""The version of the code that made a model."""
 
 from __future__ import annotations
 

@@ -72,13 +72,13 @@ class Disk:
         """Check that the disk that holds everything is there.
 
         Raises:
-            FileNotFoundError: it is not.
+            FileNotFoundError: that folder is missing.
         """
         Path(base).stat()
 
 
 def _read(folder: Path) -> dict[str, bytes] | None:
-    """The folder's files; None when it is not there or was replaced meanwhile."""
+    """The folder's files; None when it is missing or was replaced during the reading."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A model's folder: its arrays, and the file by which MLflow loads and describes them."""
+"""A model's folder: its arrays, and the file that tells MLflow how to load and describe them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ signature:
 
 
 def model_folder(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The files of a registered model, in the order they are to be written.
+    """The files of a registered model, in the order of writing.
 
     Args:
         files: the model's, name -> bytes.
 
     Returns:
-        These and ``MLmodel``, with ``model.json``, which has the others' checksums, last. Equal
+        These files and ``MLmodel``; ``model.json``, with the others' checksums, comes last. Equal
         files give equal folders.
 
     Raises:
@@ -52,8 +52,8 @@ def model_folder(files: Mapping[str, bytes]) -> dict[str, bytes]:
 def mlmodel_text(list_length: int) -> str:
     """The text of ``MLmodel``.
 
-    Written here and not by MLflow, so that a model can be made where MLflow is not imported; it
-    names no requirements, which MLflow would find out in a process of its own for seconds.
+    recfleet writes it itself, so that making a model does not need MLflow's import. It names no
+    requirements: MLflow would spend seconds in a separate process to find them.
 
     Args:
         list_length: products in a list when the caller of ``predict`` does not say.

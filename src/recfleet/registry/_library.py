@@ -1,4 +1,4 @@
-"""The door through which MLflow comes in."""
+"""The one place that imports MLflow."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def load_library() -> float:
     """Import MLflow's client and stores, quietly, and without its telemetry.
 
     Returns:
-        The seconds it took; next to nothing when it is imported already.
+        Seconds that the import took; next to nothing when it is imported already.
     """
     started = time.perf_counter()
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    # A store nests one session in another, which takes two connections; SQLAlchemy's own default
-    # would keep five of each process open.
+    # A store nests one session in another, which takes two connections. SQLAlchemy's default would
+    # keep five connections open in each process.
     os.environ.setdefault("MLFLOW_SQLALCHEMYSTORE_POOL_SIZE", "2")
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -33,18 +33,18 @@ def load_library() -> float:
 
     # MLflow sets its loggers' level when it is imported.
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    # What it logs with a traceback is raised as well, and said once, in a sentence.
+    # Errors that it logs with a traceback are raised as well, and recfleet says them in a sentence.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     return time.perf_counter() - started
 
 
 def driver_url(store_url: str) -> str:
-    """The address with psycopg2 named, which SQLAlchemy no longer takes by default."""
+    """The address with psycopg2 named, because it is no longer SQLAlchemy's default."""
     return store_url.replace("postgresql://", "postgresql+psycopg2://", 1)
 
 
 def plain_url(store_url: str) -> str:
-    """The address as psycopg2 itself takes it."""
+    """The address in psycopg2's own form."""
     return store_url.replace("postgresql+psycopg2://", "postgresql://", 1)
 
 
@@ -59,14 +59,14 @@ def translated() -> Iterator[None]:
     except (MlflowException, SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, MlflowException) else error
         if isinstance(cause, (RecfleetError, TenantError)):
-            raise cause from cause.__cause__  # Ours, in MLflow's wrapping.
+            raise cause from cause.__cause__  # Our own error, wrapped by MLflow.
         if isinstance(cause, Exception) and _is_connection_trouble(cause):
             raise away(cause) from error
         raise
 
 
 def away(error: Exception) -> InfrastructureError:
-    """What is raised when MLflow's database does not answer."""
+    """The error for a database of MLflow that does not answer."""
     first_line = str(error).strip().partition("\n")[0]
     return InfrastructureError(
         f"MLflow's database does not answer ({first_line}): is Postgres up, and is "

@@ -1,4 +1,4 @@
-"""Where MLflow shows a run or a version to people; found without importing MLflow."""
+"""Addresses of MLflow's pages for a run or a version, without importing MLflow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def version_page(mlflow_url: str, tenant_id: str, version: int) -> str:
 
 
 def run_page(mlflow_url: str, store_url: str, run_id: str) -> str | None:
-    """Address of a run's page, or None when MLflow has no such run any more.
+    """Address of a run's page, or None when MLflow no longer has the run.
 
     Raises:
         InfrastructureError: MLflow's database is away.

@@ -1,7 +1,7 @@
 """A tenant's versions, read without importing MLflow.
 
-Importing it takes seconds, which is longer than a person who rolls back should have to wait. Only
-read: ``_versions`` writes, through MLflow's own tables.
+The import takes seconds, too long for a person who waits for a rollback. This module only reads;
+``_versions`` writes, through MLflow's own tables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ select version, run_id, coalesce(storage_location, source)
 
 @dataclass(frozen=True)
 class KnownVersion:
-    """A version of a tenant's model, and where it is."""
+    """A version of a tenant's model, and the place of its arrays."""
 
     version: int
     run_id: str
@@ -34,16 +34,16 @@ class KnownVersion:
 
 
 def find_versions(store_url: str, tenant_id: str) -> list[KnownVersion]:
-    """A tenant's versions in MLflow, the oldest first; quick, for it imports nothing.
+    """A tenant's versions in MLflow, the oldest first; quick, because it does not import MLflow.
 
     Args:
         store_url: MLflow's database, ``postgresql://…``.
-        tenant_id: whose.
+        tenant_id: the tenant.
 
     Raises:
         BadInputError: the tenant's id is not a slug.
         InfrastructureError: the database is away.
-        ConfigurationError: it has not MLflow's tables.
+        ConfigurationError: the database has no tables of MLflow.
     """
     name = model_name(tenant_id)
     with closing(connect_store(store_url)) as connection, connection.cursor() as cursor:

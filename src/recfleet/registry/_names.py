@@ -1,4 +1,4 @@
-"""What a tenant's things are called in MLflow."""
+"""Names of a tenant's model, experiment and aliases in MLflow."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PREFIX = "als-"
 def model_name(tenant_id: str) -> str:
     """Name of a tenant's registered model, and of its experiment.
 
-    A tenant's id has neither ``/`` nor ``:``, which MLflow refuses, and no quote, so that it can
-    stand in MLflow's filters as it is.
+    MLflow refuses ``/`` and ``:``, and a quote would break its filters; a tenant's id has none of
+    them.
 
     Raises:
         BadInputError: the id is not a slug.

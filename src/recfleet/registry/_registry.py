@@ -1,4 +1,4 @@
-"""The fleet's models in MLflow: what is done with runs, and what is done with versions."""
+"""The fleet's models in MLflow: their runs and their versions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _LONGEST_ROOT = 200 - len(f"/{PREFIX}{'x' * 63}/{'0' * 32}/artifacts")
 
 
 class Registry(Runs, Versions):
-    """The fleet's models in MLflow, straight on its database.
+    """The fleet's models in MLflow, written directly to its database.
 
-    For trusted workers: it passes by the MLflow server and its authentication. One process holds
-    two connections, one for runs and one for versions; for one thread at a time.
+    For trusted workers: it bypasses the MLflow server and its login. One process holds two
+    connections, one for runs and one for versions. Only one thread at a time may use it.
     """
 
     def __init__(self, store_url: str, artifacts: ArtifactStore) -> None:
@@ -27,12 +27,12 @@ class Registry(Runs, Versions):
 
         Args:
             store_url: MLflow's database, ``postgresql://…``.
-            artifacts: where models' arrays are kept; experiments are made with their folder there.
+            artifacts: the store of models' arrays; a new experiment gets a folder there.
 
         Raises:
             InfrastructureError: the database is away.
-            ConfigurationError: its tables are missing, or another MLflow's; or the artifact root's
-                address is too long for them.
+            ConfigurationError: its tables are missing or belong to another version of MLflow; or
+                the artifact root's address is too long for them.
         """
         _check_root(artifacts.root)
         load_library()

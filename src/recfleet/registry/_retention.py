@@ -1,9 +1,10 @@
-"""Taking runs, versions and their files out of MLflow for good.
+"""Deleting runs, versions and their files from MLflow for good.
 
-MLflow itself only marks what is deleted, keeps a deleted version's tags, and has a command for the
-rest that works on one run after the other. Here rows go in batches, with all that refers to them as
-MLflow's own table definitions say. Rows go first and files after them: a process that is killed in
-between leaves files without a run, which are found later, never a run without its files.
+MLflow itself only marks rows as deleted and keeps a deleted version's tags; its command for the
+rest works on one run after the other. Here rows go in batches, together with all rows that refer to
+them according to MLflow's own table definitions. Rows go first, then files. So a process that is
+killed in between leaves files without a run, which are found later, but never a run without its
+files.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class OldVersion:
     created_at: datetime
     aliases: tuple[str, ...]
     workspace: str
-    """MLflow's; part of the key."""
+    """MLflow's workspace; part of the key."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +53,21 @@ class OldRun:
     run_id: str
     artifact_uri: str
     versions: tuple[int, ...]
-    """Of the tenant's model, that are made from it."""
+    """Versions of the tenant's model that were made from the run."""
 
 
 class Retention:
-    """What MLflow holds of the fleet, and the means to take it away.
+    """The fleet's runs and versions in MLflow, and their deletion.
 
-    Straight on MLflow's database, like the Registry; what may go is for the caller to say.
+    Works directly on MLflow's database, like the Registry. The caller decides what may go.
     """
 
     def __init__(self, store_url: str, artifacts: ArtifactStore) -> None:
-        """Import MLflow, connect, and add the indexes that all of this needs.
+        """Import MLflow, connect, and add the indexes that retention needs.
 
         Raises:
             InfrastructureError: the database is away.
-            ConfigurationError: its tables are missing, or another MLflow's.
+            ConfigurationError: its tables are missing or belong to another version of MLflow.
         """
         load_library()
         check_store(store_url)
@@ -75,12 +76,12 @@ class Retention:
         self._runs, self._versions = open_stores(store_url, artifacts.root)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._runs.engine.dispose()
         self._versions.engine.dispose()
 
     def versions(self, tenant_ids: Collection[str] | None = None) -> list[OldVersion]:
-        """All versions of the fleet's models, or of some, by tenant, the newest first.
+        """Versions of all tenants' models, or of some tenants', by tenant, the newest first.
 
         Raises:
             InfrastructureError: the database is away.
@@ -122,9 +123,9 @@ class Retention:
         ]
 
     def runs(self, before: datetime, tenant_ids: Collection[str] | None = None) -> list[OldRun]:
-        """The fleet's runs that ended before a time, or some tenants', by tenant, the oldest first.
+        """Runs of all tenants, or of some, that ended before a time, by tenant, the oldest first.
 
-        Those that a person has deleted in MLflow are among them.
+        Runs that a person has deleted in MLflow are included.
 
         Raises:
             InfrastructureError: the database is away.
@@ -158,7 +159,7 @@ class Retention:
         ]
 
     def delete_versions(self, versions: Sequence[OldVersion]) -> int:
-        """Delete versions with their tags, except those that an alias has come to name.
+        """Delete versions with their tags, except versions that have an alias by now.
 
         Returns:
             How many were deleted.
@@ -189,7 +190,7 @@ class Retention:
         return deleted
 
     def delete_runs(self, runs: Sequence[OldRun]) -> int:
-        """Delete runs with all that was logged to them; their files are for ``delete_files``.
+        """Delete runs with all that was logged to them; ``delete_files`` deletes their files.
 
         Returns:
             How many were deleted.
@@ -209,7 +210,7 @@ class Retention:
         return deleted
 
     def delete_files(self, runs: Iterable[OldRun]) -> None:
-        """Delete the folders of runs that are deleted; what is kept under another root stays.
+        """Delete the folders of deleted runs; folders below another root stay.
 
         Raises:
             InfrastructureError: the artifact store is away.
@@ -220,13 +221,13 @@ class Retention:
                 self._artifacts.delete(folder)
 
     def lost_folders(self, before: datetime, keep: Collection[str]) -> Iterator[str]:
-        """Folders of runs that are on record no more, last written to before a time.
+        """Folders of runs that are no longer on record, last written to before a time.
 
-        Those are what a process leaves that is killed while it logs or deletes a run. A tenant
-        without an experiment is passed over: its files would be those of another MLflow.
+        A process leaves such folders when it is killed while it logs or deletes a run. Tenants
+        without an experiment are skipped: their files would be those of another MLflow.
 
         Args:
-            before: younger ones may be of a run that is being logged.
+            before: a younger folder may belong to a run that is being logged.
             keep: ids of runs whose files stay, on record or not.
 
         Returns:
@@ -273,7 +274,7 @@ def _of_fleet(name: Any, tenant_ids: Collection[str] | None) -> Any:
 
 
 def _is_runs(folder: str) -> bool:
-    """Whether a folder is a run's, or the remains of writing one."""
+    """Whether a folder belongs to a run, or is left of writing one."""
     return bool(_RUN_ID.fullmatch(folder)) or folder.startswith(".")
 
 
@@ -282,7 +283,7 @@ def _moment(milliseconds: int) -> datetime:
 
 
 def _delete_attached(session: Session, run_ids: Sequence[str]) -> None:
-    """Delete what belongs to runs without a foreign key that says so: inputs, logged models."""
+    """Delete the inputs and logged models of runs, which no foreign key ties to them."""
     from mlflow.store.tracking.dbmodels.models import SqlInput, SqlInputTag, SqlLoggedModel
     from sqlalchemy import delete, select
 
@@ -299,12 +300,12 @@ def _delete_attached(session: Session, run_ids: Sequence[str]) -> None:
 def _delete_rows(
     session: Session, columns: Sequence[Any], keys: Collection[tuple[Any, ...]]
 ) -> int:
-    """Delete rows of a table by key, after those of other tables that refer to them.
+    """Delete rows of a table by key, after the rows of other tables that refer to them.
 
-    Where a table says itself what becomes of its rows (``on delete``), the database does it.
+    Where a foreign key has an ``on delete`` rule, the database deletes the referring rows itself.
 
     Returns:
-        The rows that were deleted of the table itself.
+        The number of rows deleted from the table itself.
     """
     from sqlalchemy import delete, tuple_
 

@@ -1,9 +1,9 @@
 """Experiments and runs as rows of MLflow's tables, a batch of tenants in a few statements.
 
-MLflow's stores write one run at a time, object by object, with a dozen statements for each: for
-thousands of tenants that is most of a night. What is written here is the same rows, through the
-same tables as MLflow's own models declare them; ``tests/registry/test_batches.py`` holds every
-column equal to what MLflow writes.
+MLflow's stores write one run at a time, object by object, with a dozen statements each; for
+thousands of tenants that is most of a night. This module writes the same rows, through the tables
+that MLflow's own models declare; ``tests/registry/test_batches.py`` compares every column with what
+MLflow writes.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Challenger:
-    """A challenger to be logged."""
+    """A challenger to log."""
 
     tenant_id: str
     train_end: datetime
-    """The model has seen nothing at or after this time."""
+    """The model saw only interactions before this time."""
     files: Mapping[str, bytes]
     """The model: a file's name -> its bytes."""
     params: Mapping[str, object]
     """The recipe."""
     metrics: Mapping[str, float | None]
-    """Names that all tenants share; those that are None or not a number are left out."""
+    """Metrics, under names that all tenants share; None and NaN are left out."""
     tags: Mapping[str, object]
-    """What a person asks when browsing, besides tenant, night, as-of and train end."""
+    """More tags for people who browse, besides tenant, night, as-of and train end."""
     description: str = ""
-    """In words, shown above the run."""
+    """The reason in words, shown above the run."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run that is about to be written."""
+    """A run to write."""
 
     run_id: str
     experiment_id: int
@@ -64,12 +64,12 @@ class RunRow:
 
 
 def new_run_id() -> str:
-    """An id as MLflow makes them."""
+    """A new id, in MLflow's form."""
     return uuid.uuid4().hex
 
 
 def find_experiments(session: Any, names: Sequence[str]) -> dict[str, Experiment]:
-    """Name -> experiment, of those of these that are there and not deleted."""
+    """Name -> experiment, for those of these names that exist and are not deleted."""
     from mlflow.entities import LifecycleStage
     from sqlalchemy import select
 
@@ -93,12 +93,12 @@ def make_experiments(
     """Make the experiments that are not there yet.
 
     Args:
-        session: of MLflow's run store.
+        session: a session of MLflow's run store.
         locations: name -> where its runs keep their files.
         tags: name -> the experiment's tags.
 
     Returns:
-        Name -> experiment, of those that were made.
+        Name -> experiment, for the new ones.
     """
     from sqlalchemy import insert
     from sqlalchemy.dialects import postgresql
@@ -178,7 +178,7 @@ def insert_runs(session: Any, runs: Sequence[RunRow]) -> None:
 def find_runs(
     session: Any, experiment_ids: Sequence[int], night: str
 ) -> dict[int, tuple[str, str]]:
-    """The runs of a night that an earlier attempt has logged.
+    """The runs that an earlier attempt at the night has logged.
 
     Returns:
         Experiment id -> run id and artifact address.

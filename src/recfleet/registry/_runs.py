@@ -44,11 +44,11 @@ class Runs:
     """The tenants' experiments and their runs."""
 
     def __init__(self, store: Any, artifacts: ArtifactStore) -> None:
-        """Work on a store that is open.
+        """Work on an open store.
 
         Args:
-            store: MLflow's, of runs.
-            artifacts: where models' arrays are kept.
+            store: MLflow's store of runs.
+            artifacts: the store of models' arrays.
         """
         self._run_store = store
         self._artifacts = artifacts
@@ -57,7 +57,7 @@ class Runs:
     def prepare(self, tenant_ids: Iterable[str]) -> None:
         """Look up many tenants' experiments at once rather than one by one.
 
-        Those that do not exist are made when they are first needed.
+        A missing experiment is made when it is first needed.
 
         Raises:
             BadInputError: an id is not a slug.
@@ -77,18 +77,18 @@ class Runs:
         label: str = "",
         look_for_earlier: bool = False,
     ) -> list[LoggedRun]:
-        """Log challengers as finished runs of their tenants' experiments, their models with them.
+        """Log challengers, with their models, as finished runs of their tenants' experiments.
 
-        In one transaction: all of them are there afterwards, or none. A process that is killed at
-        the wrong moment leaves files without a run, never a run without files.
+        One transaction logs all of them or none. A process that is killed at the wrong moment
+        leaves files without a run, never a run without files.
 
         Args:
-            challengers: one a tenant.
-            night: the night's name; with the tenant's it names the run for ``look_for_earlier``.
+            challengers: one for each tenant.
+            night: the night's name; ``look_for_earlier`` finds a run by it and the tenant.
             as_of: the night's as-of time; its date is the run's name.
-            label: what else the name says, to tell such runs apart in a list.
-            look_for_earlier: return the run that an earlier attempt of this night has logged, of
-                those for whom it came so far. Costs a search.
+            label: an addition to the run's name, which tells such runs apart in a list.
+            look_for_earlier: return the runs that an earlier attempt at this night has already
+                logged, and log only the others. Costs a search.
 
         Returns:
             The runs, in the challengers' order.
@@ -139,7 +139,7 @@ class Runs:
         return {tenant_id: self._experiments[name] for name, tenant_id in tenants.items()}
 
     def _revive(self, name: str) -> Experiment:
-        """An experiment that a person deleted, or that was made meanwhile by another process."""
+        """Restore an experiment that a person deleted, or find one that was made meanwhile."""
         found = self._run_store.get_experiment_by_name(name)
         if found is None:
             raise InfrastructureError(

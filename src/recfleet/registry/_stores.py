@@ -1,4 +1,4 @@
-"""MLflow's two stores, of runs and of versions, straight on its database."""
+"""MLflow's two stores, for runs and for versions, directly on its database."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from recfleet.registry._library import driver_url, translated
 def open_stores(store_url: str, artifact_root: str) -> tuple[Any, Any]:
     """Open MLflow's tracking store and its model registry store.
 
-    They, and not ``MlflowClient``, which asks before every move of an alias whether the model is a
-    prompt, for four statements each time.
+    ``MlflowClient`` would cost four more statements for every move of an alias, because it asks
+    each time whether the model is a prompt.
 
     Args:
         store_url: ``postgresql://…``, with tables.
-        artifact_root: for experiments that do not say where their files are.
+        artifact_root: where the files of experiments without a place of their own go.
 
     Raises:
         InfrastructureError: the database is away.
-        ConfigurationError: its tables are another MLflow's.
+        ConfigurationError: its tables belong to another version of MLflow.
     """
     from mlflow.exceptions import MlflowException
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as VersionStore
@@ -45,10 +45,11 @@ def open_stores(store_url: str, artifact_root: str) -> tuple[Any, Any]:
 
 @contextmanager
 def one_transaction(store: Any) -> Iterator[None]:
-    """All that a store is asked inside this context is one transaction, or nothing of it.
+    """All calls of a store inside this context are one transaction: all of them count, or none.
 
-    By itself each call of a store is a transaction of its own, some are three, nested, on two
-    connections. Not for calls that may violate a constraint, after which their session is void.
+    Outside it, each call is a transaction of its own; some calls are three, nested, on two
+    connections. Do not use it for calls that may violate a constraint: their session is void
+    afterwards.
     """
     make = store.ManagedSessionMaker
     with make(read_only=False) as session:
@@ -60,5 +61,5 @@ def one_transaction(store: Any) -> Iterator[None]:
 
 
 def milliseconds_now() -> int:
-    """Milliseconds since 1970, which is how MLflow keeps times."""
+    """Milliseconds since 1970, MLflow's form of a time."""
     return int(time.time() * 1000)

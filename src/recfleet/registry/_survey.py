@@ -1,4 +1,4 @@
-"""What MLflow holds of the fleet's models, read at once and without importing MLflow."""
+"""All tenants' registered models, read at once and without importing MLflow."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Surveyed:
     """A tenant's registered model."""
 
     aliases: dict[str, int] = field(default_factory=dict)
-    """``champion`` and ``previous`` -> version, those that there are."""
+    """``champion`` and ``previous`` -> version, where the alias exists."""
     runs: dict[int, str] = field(default_factory=dict)
-    """Version -> the run that it is of; those that a person has deleted are left out."""
+    """Version -> its run; versions that a person has deleted are left out."""
 
 
 def survey(store_url: str, tenant_ids: Collection[str] | None = None) -> dict[str, Surveyed]:
-    """Tenant id -> what MLflow holds of its model, of those with a version or an alias.
+    """Tenant id -> its registered model, for tenants with a version or an alias.
 
     Args:
         store_url: MLflow's database, ``postgresql://…``.
-        tenant_ids: of whom; by default of all.
+        tenant_ids: the tenants to read; by default all.
 
     Raises:
         InfrastructureError: the database is away.
@@ -45,7 +45,7 @@ def survey(store_url: str, tenant_ids: Collection[str] | None = None) -> dict[st
     given = {"prefix": PREFIX, "names": names, "champion": CHAMPION, "previous": PREVIOUS}
     found: dict[str, Surveyed] = {}
     with closing(connect_store(store_url)) as connection:
-        # Both of one moment.
+        # Both reads see the same moment.
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection.cursor(name="versions") as cursor:
             cursor.itersize = _PAGE

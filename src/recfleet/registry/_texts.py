@@ -1,4 +1,4 @@
-"""What a person reads in MLflow: notes, tags and numbers, as its tables have room for them."""
+"""Texts for people in MLflow: notes, tags and numbers, cut to the room in its tables."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from recfleet.registry._run_rows import Challenger
 
 _LONGEST = 5000
-"""Characters that MLflow's tables have room for, in the narrowest of their columns for prose."""
+"""Most characters that the narrowest of MLflow's columns for prose can hold."""
 _NOTE = "mlflow.note.content"
-"""The tag that MLflow shows as the description of a run or an experiment, in Markdown."""
+"""The tag that MLflow shows, as Markdown, as the description of a run or an experiment."""
 
 
 def experiment_tags(tenant_id: str) -> dict[str, str]:
@@ -42,7 +42,7 @@ def model_note(tenant_id: str) -> dict[str, Any]:
 def run_tags(
     challenger: Challenger, night: str, as_of: datetime, *, name: str, user: str
 ) -> dict[str, str]:
-    """Tags of a challenger's run, those by which MLflow's pages name and describe it with them."""
+    """Tags of a challenger's run, including its name and description on MLflow's pages."""
     return {
         "mlflow.runName": name,
         "mlflow.user": user,
@@ -56,7 +56,7 @@ def run_tags(
 
 
 def numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
-    """Metrics as MLflow takes them; those that are None or not a number are left out."""
+    """Metrics in MLflow's form; None and NaN are left out."""
     return {
         name: float(value)
         for name, value in metrics.items()
@@ -65,7 +65,7 @@ def numbers(metrics: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def texts(values: Mapping[str, object]) -> dict[str, str]:
-    """Values as people read them; those that are None are left out."""
+    """Values as text for people; None is left out."""
     return {name: _text(value) for name, value in values.items() if value is not None}
 
 
@@ -76,12 +76,12 @@ def _text(value: object) -> str:
 
 
 def begun_with(told: str, text: str) -> str:
-    """The text after a sentence about what came of it, once."""
+    """The text with a sentence about the result before it; the sentence is added only once."""
     if text.startswith(told):
         return text
     return cut(f"{told} {text[:1].upper()}{text[1:]}".rstrip())
 
 
 def cut(text: str) -> str:
-    """The text, or as much of it as there is room for."""
+    """The text, cut to the room that there is."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

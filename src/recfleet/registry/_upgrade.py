@@ -13,9 +13,9 @@ from recfleet.errors import ConfigurationError
 from recfleet.registry._library import away, driver_url, load_library, plain_url, translated
 
 _LOCK = 4_107_623_991
-"""Any number, the same for everybody: who holds it is upgrading."""
+"""Number of an advisory lock; its holder is upgrading. Any number that all processes share."""
 _INDEXES = {
-    # The runs of an experiment: MLflow has an index on their ids alone, and would read all runs of
+    # The runs of an experiment: MLflow has an index on their ids only, and would read all runs of
     # all tenants.
     "recfleet_runs_of_experiment": "runs (experiment_id, start_time)",
 }
@@ -29,7 +29,7 @@ _DELETED_FROM = (
     "model_versions",
     "model_version_tags",
 )
-# A killed rebuilding leaves its half behind, which is not valid and called …_ccnew.
+# A rebuild that was killed leaves an invalid index named …_ccnew.
 _INDEXES_OF = """
 select indexed.relname, indisvalid,
        pg_relation_size(indexrelid) > greatest(2 * pg_relation_size(indrelid), 1048576)
@@ -42,13 +42,13 @@ select indexed.relname, indisvalid,
 
 
 def upgrade_store(store_url: str, *, with_indexes: bool = True) -> None:
-    """Make MLflow's tables, or bring them to where the installed MLflow needs them.
+    """Make MLflow's tables, or upgrade them to the installed version of MLflow.
 
-    Safe when several run at once: the others wait for the first and find nothing left to do.
+    Several may run at once: the others wait for the first and then find nothing to do.
 
     Args:
-        store_url: ``postgresql://…``, a database that nobody but MLflow uses.
-        with_indexes: whether to add those of ``add_indexes``.
+        store_url: ``postgresql://…``, a database for MLflow only.
+        with_indexes: whether to run ``add_indexes`` as well.
 
     Raises:
         InfrastructureError: the database is away.
@@ -83,16 +83,16 @@ def connect_store(store_url: str) -> Connection:
 
 
 def add_indexes(store_url: str) -> list[str]:
-    """Add the indexes that MLflow's own tables lack for a fleet; nothing when they are there.
+    """Add the indexes that a fleet needs on MLflow's own tables; skip those that are there.
 
-    They stand beside MLflow's own, whose migrations know nothing of them: one that rebuilds a table
-    drops them with it, and the next housekeeping adds them again. Nobody has to wait meanwhile.
+    MLflow's migrations do not know these indexes. A migration that rebuilds a table drops its
+    indexes, and the next housekeeping adds them again, without making anybody wait.
 
     Args:
         store_url: ``postgresql://…``, with tables.
 
     Returns:
-        The names of those that were missing.
+        The names of the added indexes.
 
     Raises:
         InfrastructureError: the database is away.
@@ -102,25 +102,26 @@ def add_indexes(store_url: str) -> list[str]:
     with closing(connection), connection.cursor() as cursor:
         missing = [name for name in _INDEXES if not _is_whole(cursor, name)]
         for name in missing:
-            # One that a killed process left half built is in the way and of no use.
+            # An index that a killed process left half built is useless and in the way.
             cursor.execute(f"drop index concurrently if exists {name}")
             cursor.execute(f"create index concurrently if not exists {name} on {_INDEXES[name]}")
     return missing
 
 
 def rebuild_bloated_indexes(store_url: str, *, dry_run: bool = False) -> list[str]:
-    """Rebuild the indexes of runs and versions that are mostly empty; nobody has to wait for it.
+    """Rebuild mostly empty indexes of runs and versions, without making anybody wait.
 
-    Old runs leave an index that goes by time almost empty pages, in which a champion's entry is the
-    last one: Postgres uses such a page no more, and gives it back only when it is empty. An index
-    cannot need more room than the rows it is of, so that one of twice their size is half empty.
+    In an index ordered by time, deleted runs leave pages with hardly any entries, often only a
+    champion's. Postgres fills such a page no more, and frees it only when it is empty. An index
+    never needs more room than the rows that it covers, so an index of twice their size is half
+    empty.
 
     Args:
         store_url: ``postgresql://…``, with tables.
-        dry_run: only say which.
+        dry_run: only name them.
 
     Returns:
-        The names of the indexes.
+        The names of these indexes.
 
     Raises:
         InfrastructureError: the database is away.
@@ -151,20 +152,20 @@ def _is_whole(cursor: Any, index: str) -> bool:
 
 
 def _make_default_experiment(store_url: str) -> None:
-    """Open the store once: the first to do so makes an experiment, and two at once would clash."""
+    """Open the store once: the first opening makes an experiment, and two at once would clash."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as RunStore
 
-    # Where the MLflow server keeps files when it is not told; recfleet's experiments say their own.
+    # The MLflow server's default place for files; recfleet's experiments name their own.
     store = RunStore(driver_url(store_url), "mlflow-artifacts:/")  # type: ignore[no-untyped-call]
     store.engine.dispose()
 
 
 def check_store(store_url: str) -> None:
-    """Check at once, and without MLflow's minutes of trying, that its database can be worked with.
+    """Check MLflow's database at once, without MLflow's minutes of retries.
 
     Raises:
         InfrastructureError: the database is away.
-        ConfigurationError: it has no tables: MLflow would make them, in every process at once.
+        ConfigurationError: it has no tables; MLflow would make them, in every process at once.
     """
     connection = connect_store(store_url)
     with closing(connection), connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 """Registered models, versions and aliases as rows of MLflow's tables, a batch of tenants at once.
 
-For the same reason as in ``_run_rows``, and held equal to what MLflow writes by the same test.
+The reason is the same as in ``_run_rows``, and the same test compares the rows with MLflow's.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Promotion:
-    """A challenger to be made a version, and champion unless it awaits approval."""
+    """A challenger that becomes a version, and champion unless it awaits approval."""
 
     tenant_id: str
     run_id: str
@@ -26,11 +26,11 @@ class Promotion:
     """Folder of its arrays."""
     tags: Mapping[str, object]
     description: str
-    """Why, in words."""
+    """The reason, in words."""
     previous: int | None
-    """The version to roll back to; None: there is none."""
+    """The version to roll back to; None if there is none."""
     in_force: bool = True
-    """Whether the aliases move to it; False for one that awaits approval."""
+    """Whether the aliases move to it; False while it awaits approval."""
 
 
 def insert_versions(
@@ -41,20 +41,20 @@ def insert_versions(
 ) -> dict[str, int]:
     """Make each promotion's run a version of its tenant's model, and point its aliases.
 
-    A version that a run has already is found again. Others who write a version of the same models
-    wait until the caller commits.
+    A run that already has a version keeps it. Other writers of versions of the same models wait
+    until the caller commits.
 
     Args:
-        session: of MLflow's version store.
-        promotions: one a tenant.
+        session: a session of MLflow's version store.
+        promotions: one for each tenant.
         tags: tenant id -> the version's tags.
-        models: tenant id -> description and tags of its registered model, if it is to be made.
+        models: tenant id -> description and tags of its registered model, if it must be made.
 
     Returns:
         Tenant id -> version.
 
     Raises:
-        TenantError: a version to roll back to is not there.
+        TenantError: the version to roll back to is missing.
     """
     from sqlalchemy import insert
 
@@ -98,14 +98,14 @@ def insert_versions(
 
 
 def put_version_back(session: Any, name: str, version: int, found: Promotion, model: Row) -> None:
-    """Write a version under the number that it had, whether or not its row is still there.
+    """Write a version under its old number, whether or not its row is still there.
 
     Args:
-        session: of MLflow's version store.
-        name: of the registered model, which is made when it is gone.
+        session: a session of MLflow's version store.
+        name: name of the registered model, which is made if it is gone.
         version: the number.
         found: its run, its folder, its tags and its description.
-        model: description and tags of the registered model, if it is to be made.
+        model: description and tags of the registered model, if it must be made.
     """
     from mlflow.entities.model_registry.model_version_stages import STAGE_NONE
     from sqlalchemy.dialects import postgresql
@@ -146,7 +146,7 @@ def put_version_back(session: Any, name: str, version: int, found: Promotion, mo
 def _lock_models(
     session: Any, names: Mapping[str, Promotion], models: Mapping[str, Row], now: int
 ) -> dict[str, int]:
-    """Make the registered models that are missing, hold all, and return their last versions."""
+    """Make missing registered models, lock all of them, and return their last versions."""
     from sqlalchemy import func, insert, select, update
     from sqlalchemy.dialects import postgresql
 
@@ -172,7 +172,7 @@ def _lock_models(
             for key, value in models[names[name].tenant_id]["tags"].items()
         ]:
             session.execute(insert(tables.SqlRegisteredModelTag), tag_rows)
-        if made != set(missing):  # Made by somebody else just now.
+        if made != set(missing):  # Another process has just made it.
             session.scalars(held).all()
     session.execute(
         update(tables.SqlRegisteredModel)
@@ -188,7 +188,7 @@ def _lock_models(
 
 
 def _known_versions(session: Any, names: Mapping[str, Promotion]) -> dict[str, int]:
-    """The versions that the promotions' runs have already."""
+    """The versions that the promotions' runs already have."""
     from sqlalchemy import select
 
     tables = _tables()

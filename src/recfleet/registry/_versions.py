@@ -1,4 +1,4 @@
-"""Versions: promoted challengers, their aliases, and what they are marked with later."""
+"""Versions: promoted challengers, their aliases, and tags that are added later."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAGE = 1000
 
 @dataclass(frozen=True)
 class Aliases:
-    """Which versions of a tenant's model are in force; None: there is none."""
+    """The versions of a tenant's model that are in force; None if there is none."""
 
     champion: int | None
     previous: int | None
@@ -47,23 +47,23 @@ class Versions:
     """The tenants' registered models: their versions, and the aliases of those in force."""
 
     def __init__(self, store: Any) -> None:
-        """Work on a store that is open: MLflow's, of versions."""
+        """Work on MLflow's open store of versions."""
         self._version_store = store
 
     def promote(self, promotions: Sequence[Promotion]) -> list[int]:
-        """Make challengers versions and move the aliases of those in force, in one transaction.
+        """Make challengers versions and move their tenants' aliases, in one transaction.
 
-        A version that a run has already is found again, and all of it may be repeated.
+        Safe to repeat: a run that already has a version keeps it.
 
         Args:
-            promotions: one a tenant.
+            promotions: one for each tenant.
 
         Returns:
             The versions, in the promotions' order.
 
         Raises:
             BadInputError: a tenant's id is not a slug.
-            TenantError: a version to roll back to is not there; nothing has been changed.
+            TenantError: the version to roll back to is missing; nothing was changed.
             InfrastructureError: MLflow's database is away.
         """
         if not promotions:
@@ -84,9 +84,9 @@ class Versions:
         Both move in one transaction.
 
         Args:
-            tenant_id: whose.
-            version: the one in force from now on; None: there is none.
-            previous: the one to roll back to; None: there is none.
+            tenant_id: the tenant.
+            version: the version in force from now on; None for none.
+            previous: the version to roll back to; None for none.
 
         Raises:
             TenantError: there is no such version.
@@ -103,14 +103,14 @@ class Versions:
     def mark_version(
         self, tenant_id: str, version: int, tags: Mapping[str, object], *, told: str = ""
     ) -> None:
-        """Add tags to a version, or change them: what became of it later; safe to repeat.
+        """Add or change tags of a version, about later events; safe to repeat.
 
         Args:
-            tenant_id: whose.
-            version: its number.
-            tags: name -> value; those that are None are left out.
-            told: the same in a sentence, with which its description and its tag ``reason`` begin
-                from now on.
+            tenant_id: the tenant.
+            version: the version's number.
+            tags: name -> value; None is left out.
+            told: the same in a sentence, which begins the description and the tag ``reason`` from
+                now on.
 
         Raises:
             TenantError: there is no such version.
@@ -147,15 +147,15 @@ class Versions:
         tags: Mapping[str, object],
         description: str = "",
     ) -> None:
-        """Put a version back that is gone from MLflow or names another run; safe to repeat.
+        """Restore a version that is gone from MLflow or names another run; safe to repeat.
 
         Args:
-            tenant_id: whose.
-            version: the number that it had.
-            run_id: the run that it is of.
+            tenant_id: the tenant.
+            version: its old number.
+            run_id: its run.
             model_uri: folder of its arrays.
-            tags: to be added to what is left of it.
-            description: why, in words; what it had is lost with the version.
+            tags: tags to add to those that are left.
+            description: the reason, in words; the old description is lost with the version.
 
         Raises:
             BadInputError: the tenant's id is not a slug.
@@ -169,7 +169,7 @@ class Versions:
             put_version_back(session, name, version, found, model_note(tenant_id))
 
     def unmark_version(self, tenant_id: str, version: int, names: Iterable[str]) -> None:
-        """Take tags away from a version; one that it does not have is no trouble.
+        """Remove tags from a version; a missing tag is no error.
 
         Raises:
             TenantError: there is no such version.
@@ -181,7 +181,7 @@ class Versions:
                 self._version_store.delete_model_version_tag(name, version, key)
 
     def aliases(self, tenant_id: str) -> Aliases:
-        """Which versions of a tenant's model are in force; none for one without a model.
+        """The versions of a tenant's model that are in force; none for a tenant without a model.
 
         Raises:
             InfrastructureError: MLflow's database is away.
@@ -262,7 +262,7 @@ def _version(found: MlflowVersion) -> ModelVersion:
 
 @contextmanager
 def _known_version(tenant_id: str) -> Iterator[None]:
-    """Turn MLflow's word for a version that is not there into a sentence about the tenant."""
+    """Turn MLflow's error for a missing version into a sentence about the tenant."""
     from mlflow.exceptions import MlflowException
 
     try:

@@ -1,4 +1,4 @@
-"""What ``mlflow.pyfunc.load_model`` loads a tenant's model with."""
+"""The loader that ``mlflow.pyfunc.load_model`` uses for a tenant's model."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class Recommender:
     ) -> pd.DataFrame:
         """Rank the products for each row.
 
-        A row is ranked by its ``history``, a list of product ids, when it has one: it is folded in
-        as the nightly lists are, a product named twice counting as two purchase lines of one
-        piece, and what is in it is not recommended again unless the recipe wants that. Otherwise
-        it is ranked by its ``customer_id``, with the factors that the customer got in training: the
-        model does not keep what a customer bought, so products bought before can be among them.
+        A row with a ``history``, a list of product ids, is ranked by it. The history is folded in
+        as for the nightly lists, and a product named twice counts as two purchase lines of one
+        piece. Products of the history are not recommended again, unless the recipe allows repeats.
+        A row without a history is ranked by its ``customer_id``, with the customer's factors from
+        training. The model does not keep purchases, so such a list can hold products that the
+        customer bought.
 
         Args:
             model_input: columns ``customer_id`` and ``history``, or one of them.
@@ -41,8 +42,8 @@ class Recommender:
         Returns:
             One row for each row of the input, with its index: ``customer_id``; ``products`` and
             ``scores``, lists with the best first; ``source``: ``history``, ``customer``, or
-            ``unknown`` for a row that the model knows neither by its customer nor by any product
-            of its history, whose lists are empty.
+            ``unknown``. A row is ``unknown``, and its lists are empty, when the model knows neither
+            the customer nor any product of the history.
         """
         import pandas as pd
 
@@ -68,7 +69,7 @@ class Recommender:
     def _rank(
         self, customer_ids: Sequence[str | None], histories: Sequence[list[str]], length: int
     ) -> tuple[Ranked, list[str]]:
-        """The rows' lists, and what each row was ranked by."""
+        """The rows' lists, and the source of each row's ranking."""
         log = self._log(histories)
         folded = self.model.fold_in(log)
         recalled = self.model.recall(_objects(customer_ids))
@@ -76,7 +77,7 @@ class Recommender:
         sources = np.where(
             folded.known_customers, "history", np.where(by_customer, "customer", "unknown")
         )
-        # What a remembered customer bought is not known, unless the row names it.
+        # The model does not know what a remembered customer bought, unless the row says so.
         bought = log.matrix("binary")
         ranked = [
             self._best(scorer, bought, rows, length)
@@ -87,7 +88,7 @@ class Recommender:
     def _best(
         self, scorer: Scorer, bought: csr_matrix, rows: NDArray[np.bool_], length: int
     ) -> Ranked:
-        """The lists of these rows alone."""
+        """The lists of only these rows."""
         ranked = rank(
             scorer,
             bought,
@@ -98,7 +99,7 @@ class Recommender:
         return ranked.of(rows)
 
     def _log(self, histories: Sequence[list[str]]) -> InteractionLog:
-        """The histories as purchase lines of one piece, of the products that the model knows."""
+        """The histories as purchase lines of one piece each; unknown products are left out."""
         pairs = [
             (row, self._product[item])
             for row, history in enumerate(histories)
@@ -125,7 +126,7 @@ def _load_pyfunc(path: str) -> Recommender:
     Raises:
         TenantError: a file is missing, or is not what was written.
     """
-    # MLflow may have put a file of its own beside the model's, and MLmodel is not the model's.
+    # MLmodel, and perhaps other files beside it, are MLflow's and not the model's.
     files = {
         file.name: file.read_bytes()
         for file in Path(path).iterdir()
