@@ -1,6 +1,6 @@
 """The checks that lists must pass before anyone can see them.
 
-They know nothing of how lists are made: purchases are taken from the log anew.
+The checks share no code with the making of lists: they read the purchases from the log again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from recfleet.releases._lists import Lists
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at, and what was found."""
+    """One check and its result."""
 
     name: str
     passed: bool
     detail: str
-    """In words: how many were looked at or, of those that failed, how many and the first."""
+    """In words: how many were checked or, after a failure, how many failed and the first of
+    them."""
 
 
 def check_lists(
@@ -39,18 +40,18 @@ def check_lists(
 ) -> list[Check]:
     """Check lists against the interactions they were made from.
 
-    The list for anybody unknown is checked with the others. Nothing is raised: a release whose
-    checks have not all passed cannot be switched to.
+    The list for unknown customers is checked with the others. Nothing is raised: a release goes
+    live only when all its checks have passed.
 
     Args:
         lists: as they would be published.
         log: the tenant's interactions up to as-of.
         active: (P,) products that may be recommended.
         recipe: gives the list's length and whether purchases may be repeated.
-        minimum_coverage: share that must have a list, of the customers to whom any product that
-            is active and was ever bought is left to offer, and who are not excluded.
-        excluded_products: ids of products that may not be in any list.
-        excluded_customers: ids of those who must have an empty list.
+        minimum_coverage: least share of customers with a list. Only customers count who are not
+        excluded and have not bought every product that is active and was ever bought.
+        excluded_products: ids of products that may be in no list.
+        excluded_customers: ids of customers who must have an empty list.
 
     Returns:
         Every check, always the same ones in the same order.
@@ -81,15 +82,15 @@ def check_lists(
 
 @dataclass(frozen=True, eq=False)
 class _Places:
-    """Every place of every list, that for anybody unknown last."""
+    """Every place of every list; the list for unknown customers comes last."""
 
     lists: Lists
     owner: NDArray[np.int64]
-    """Which list; their number stands for the one for anybody unknown."""
+    """Number of the list; the number of lists stands for the list for unknown customers."""
     number: NDArray[np.int64]
-    """The product's number as it is in the list."""
+    """The product's number, as the list has it."""
     product: NDArray[np.int64]
-    """The product's number where there is such a product, else 0."""
+    """The product's number if there is such a product, else 0."""
     known: NDArray[np.bool_]
     """Whether there is such a product."""
     scores: NDArray[np.float32]
@@ -164,7 +165,7 @@ def _one_list_each(lists: Lists) -> Check:
 
 
 def _nothing_for(lists: Lists, excluded_customers: Collection[str]) -> Check:
-    """Without a row of their own they would be taken for unknown, and get popular products."""
+    """Excluded customers without a row would count as unknown, and get popular products."""
     name = "nothing for excluded customers"
     wanted = set(excluded_customers)
     known = (lists.customers >= 0) & (lists.customers < len(lists.customer_ids))
@@ -210,7 +211,7 @@ def _repeated(places: _Places) -> NDArray[np.bool_]:
     ordered = np.sort(key)
     if not (ordered[1:] == ordered[:-1]).any():
         return wrong
-    # Only now where they are, which takes ten times as long.
+    # Finding the places takes ten times as long, so it is done only now.
     order = np.argsort(key, kind="stable")
     wrong[order[1:]] = key[order[1:]] == key[order[:-1]]
     return wrong
@@ -221,7 +222,7 @@ def _nothing_bought(places: _Places, bought: csr_matrix, recipe: Recipe) -> Chec
     if recipe.repeat_purchases:
         return Check(name, True, "the recipe lets purchases be repeated")
     customers, products = bought.shape
-    # Nobody unknown has bought anything: the number after the last customer.
+    # The number after the last customer stands for unknown customers, who bought nothing.
     customer = np.append(places.lists.customers.astype(np.int64), customers)[places.owner]
     pairs = np.repeat(np.arange(customers), np.diff(bought.indptr)) * products + bought.indices
     if not len(pairs):

@@ -1,4 +1,4 @@
-"""What a release holds: a list for every customer, and one for anybody unknown."""
+"""The content of a release: a list for every customer, and one for unknown customers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from recfleet.models import SOURCES
 class Lists:
     """The lists of m customers, end to end: k places in all.
 
-    The list of ``customers[i]`` is ``products[starts[i]:starts[i + 1]]``, the best first. It is
+    The list of ``customers[i]`` is ``products[starts[i]:starts[i + 1]]``, the best first. A list is
     empty when nothing is left to offer. Flat arrays, because 200,000 lists as objects of their own
     would take several times the memory and the time.
     """
 
     customer_ids: NDArray[np.object_]
-    """(C,) text, of the log the lists were made from, and then of those excluded who are not in
-    it."""
+    """(C,) text: customers of the log that the lists were made from, then excluded customers who
+    are not in it."""
     product_ids: NDArray[np.object_]
-    """(P,) text, of that log."""
+    """(P,) text: products of that log."""
     customers: NDArray[np.int32]
     """(m,) index into customer_ids."""
     starts: NDArray[np.int64]
@@ -33,13 +33,13 @@ class Lists:
     scores: NDArray[np.float32]
     """(k,) falling within a list: the model's, or the share of customers who bought the product."""
     sources: NDArray[np.int8]
-    """(k,) index into ``models.SOURCES``: what put the product there."""
+    """(k,) index into ``models.SOURCES``: the source of the place."""
     popular_products: NDArray[np.int32]
-    """(q,) index into product_ids: the list for anybody unknown."""
+    """(q,) index into product_ids: the list for unknown customers."""
     popular_scores: NDArray[np.float32]
     """(q,) falling."""
     excluded: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
-    """(e,) index into customer_ids, rising: who must get no recommendation; the list is empty."""
+    """(e,) index into customer_ids, rising: excluded customers, whose list is empty."""
 
     def __post_init__(self) -> None:
         lists, places = len(self.customers), len(self.products)
@@ -62,7 +62,7 @@ class Lists:
 
     @property
     def from_model(self) -> NDArray[np.bool_]:
-        """(m,) whether the list is the model's; otherwise it is of popular products, or empty."""
+        """(m,) whether the list is the model's; otherwise it has popular products or is empty."""
         first = np.append(self.sources, np.int8(0))[self.starts[:-1]]
         model: NDArray[np.bool_] = (self.lengths > 0) & (first == SOURCES.index("model"))
         return model

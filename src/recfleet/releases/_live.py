@@ -1,4 +1,4 @@
-"""What is live: the release that a tenant's readers see."""
+"""The live release: the one that a tenant's readers see."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recfleet.database import Connection
 
 
 def live_as_of(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, datetime]:
-    """Tenant id -> as-of time of its live release, of those of these tenants that have one."""
+    """Tenant id -> as-of time of its live release, for those of these tenants that have one."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select live_release.tenant_id, release.as_of from live_release "

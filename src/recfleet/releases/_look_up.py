@@ -1,4 +1,4 @@
-"""What a customer is recommended right now."""
+"""A customer's recommendations at this moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recfleet.database import Connection
 from recfleet.errors import RecfleetError
 from recfleet.tenants import check_tenants
 
-# One statement, and so one moment: the release and the list are of each other.
+# One statement sees one moment, so the release and the list belong together.
 _QUERY = """
 select roster.mode, live.release_id, live.model_version, live.as_of, live.night_id,
        recommendation.source, item.rank, item.product_id, item.score, catalogue.name
@@ -42,7 +42,7 @@ _ALL = 2**31 - 1
 
 
 class NotServedError(RecfleetError):
-    """Nobody is recommended anything by this tenant now."""
+    """The tenant recommends nothing to anybody, or nothing to this customer."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,15 @@ class Recommended:
     """1 for the best."""
     product_id: str
     product_name: str | None
-    """As in the catalogue, when it has one."""
+    """The product's name, if the catalogue has one."""
     score: float
     source: Literal["model", "popular"]
     known_customer: bool
-    """False: the live release has no list of this customer's own; this is the popular one."""
+    """False when the live release has no list for this customer, so that this is the popular
+    one."""
     release_id: int
     model_version: int | None
-    """Of the live release; None when it is served popularity."""
+    """Version of the live release's model; None when popularity is served."""
     as_of: datetime
     night_id: int
 
@@ -68,29 +69,28 @@ class Recommended:
 def look_up(
     connection: Connection, tenant_id: str, customer_id: str, n: int | None = None
 ) -> list[Recommended]:
-    """The live list of a customer; the popular one for a customer the release does not know.
+    """The live list of a customer; the popular list for a customer unknown to the release.
 
     Args:
         connection: an open connection.
         tenant_id: the tenant.
-        customer_id: as the tenant writes it; white space around it does not count, as it does not
-            where purchases are read.
+        customer_id: as the tenant writes it; white space around it is ignored, as in purchases.
         n: at most so many products; by default the whole list.
 
     Returns:
-        The best first; empty when the customer already bought all there is to offer.
+        The best first; empty when the customer has bought all there is to offer.
 
     Raises:
         UnknownTenantError: there is no such tenant.
-        NotServedError: the tenant is off, nothing was published for it yet, or its policy excludes
-            the customer.
+        NotServedError: the tenant is off, has nothing published yet, or its policy excludes the
+            customer.
     """
     customer_id = customer_id.strip()
     with connection.cursor() as cursor:
         cursor.execute(_QUERY, (customer_id, _ALL if n is None else n, tenant_id))
         rows = cursor.fetchall()
     if not rows:
-        check_tenants(connection, [tenant_id])  # raises, and says which one may be meant
+        check_tenants(connection, [tenant_id])  # raises, and names a tenant that may be meant
     mode, release_id, model_version, as_of, night_id, source = rows[0][:6]
     if mode == "off":
         raise NotServedError(f"{tenant_id} is off: its customers get no recommendations.")
@@ -127,7 +127,7 @@ class CustomerList:
     """The list that a release has for a customer."""
 
     source: Literal["model", "popular", "excluded"] | None
-    """None: the release has no list of the customer's own; this is the popular one."""
+    """None when the release has no list for the customer, so that this is the popular one."""
     products: list[str]
     """The best first."""
     scores: list[float]

@@ -32,22 +32,22 @@ def make_lists(
     *,
     excluded_customers: Collection[str] = (),
 ) -> Lists:
-    """Make the list of every customer of the log, and that for anybody unknown.
+    """Make the list of every customer of the log, and the list for unknown customers.
 
-    Customers are folded in with everything in the log and ranked by the model. Popular products
-    take the place of the model for customers without a purchase to fold in, for those to whom the
-    model has nothing left to offer, and for everybody when there is no model. Popularity is what
-    the judge measures models against: the share of the customers who bought a product, over the
-    whole log. No list is filled up: a short one says that candidates ran out.
+    The model folds customers in with everything in the log, and ranks products for them. Popular
+    products replace the model for customers without a purchase to fold in, for customers to whom
+    the model has nothing left to offer, and for everybody when there is no model. Popularity is the
+    same one that the judge compares models with: the share of customers who bought a product, over
+    the whole log. Short lists are not filled up: a short list means that candidates ran out.
 
     Args:
         log: the tenant's interactions up to as-of.
         model: the champion; None when the tenant is served popularity.
         active: (P,) products that may be recommended.
-        recipe: gives the list's length and whether purchases may be repeated; what the model is
-            folded in by is its own recipe.
-        excluded_customers: ids of those who get an empty list, whether they are in the log or not;
-            what they bought counts for the others as before.
+        recipe: gives the list's length and whether purchases may be repeated; folding in uses the
+            model's own recipe.
+        excluded_customers: ids of customers who get an empty list, in the log or not; their
+            purchases still count for the others.
 
     Raises:
         TenantError: customers could not be folded in.
@@ -59,11 +59,11 @@ def make_lists(
 
 
 def exclude_customers(lists: Lists, customer_ids: Collection[str]) -> Lists:
-    """The lists with those of some customers emptied, and empty ones for those who had none.
+    """The lists, with empty lists for some customers.
 
     Args:
-        lists: at most one a customer.
-        customer_ids: whose.
+        lists: at most one for each customer.
+        customer_ids: the customers with empty lists; a customer without a list gets one.
     """
     wanted = set(customer_ids)
     known = np.array([customer in wanted for customer in lists.customer_ids], dtype=bool)
@@ -96,12 +96,12 @@ def lists_from_scorer(
     active: NDArray[np.bool_],
     recipe: Recipe,
 ) -> Lists:
-    """Make the lists of customers who are folded in already.
+    """Make the lists of customers that are already folded in.
 
     Args:
         bought: (C, P) any explicit value where the customer bought the product.
         scorer: aligned with ``bought``; None for popularity.
-        log: whose customers and products they are.
+        log: the log that has these customers and products.
         active: (P,) products that may be recommended.
         recipe: gives the list's length and whether purchases may be repeated.
     """
@@ -134,7 +134,7 @@ def lists_from_scorer(
 def _from_model(
     scorer: Scorer, bought: csr_matrix, active: NDArray[np.bool_], recipe: Recipe
 ) -> Ranked:
-    """The lists that the model can make: none of them empty."""
+    """The lists that the model can make, without empty ones."""
     ranked = rank(
         scorer,
         bought,

@@ -1,15 +1,15 @@
-"""Dropping the lists of old nights, so that no reader notices.
+"""Dropping the lists of old nights without disturbing readers.
 
-A night's partition is dropped when its lists are past retention. What must stay of it (a tenant
-with nothing new keeps an old release live, and a rollback wants the previous model's) is copied
-first, together with what stayed of nights before it, into one partition of many nights. No row
-changes its night or its release, so nothing that refers to a release has to follow.
+A night's partition is dropped when its lists are past retention. Some lists must stay: a tenant
+with nothing new keeps an old release live, and a rollback needs the previous model's. These are
+copied first, together with what stayed of earlier nights, into one partition of many nights. No row
+changes its night or its release, so references to a release stay valid.
 
-The copy is made aside. The partitions are exchanged once no transaction is left that began before
-the copy was there: whoever reads sees each list in the old place or in the new one, also in a
+The copy is made aside. The partitions are exchanged when every transaction that began before
+the copy has ended. So each reader sees each list in the old place or in the new one, even in a
 transaction that keeps its view of the data for long. The exchange is one short transaction. It
-waits for readers a tenth of a second at most, for they would queue behind it, then gives up and
-tries again later.
+waits for readers a tenth of a second at most, because later readers queue behind it; then it gives
+up and tries again later.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SECONDS_FOR_READERS = 60.0
 _ATTEMPTS = 30
 _PAUSE = 0.5
 
-# A rollback can switch to the newest release of the model that it goes back to, as it is.
+# A rollback can switch to the newest release of the model that it returns to.
 WANTED_RELEASES = """
 select release_id, release.night_id, release.customers
   from live_release join release using (release_id)
@@ -51,8 +51,8 @@ select newest.*
  ) as newest
  where role <> 'waiting'
 """
-"""The releases whose lists stay however old they are: live, or the newest of a champion or previous
-on record."""
+"""Releases whose lists stay however old they are: live releases, and the newest release of each
+champion and previous model on record."""
 
 _PARTITIONS = f"""
 select relname, reltuples, nights,
@@ -68,18 +68,18 @@ select relname, reltuples, nights,
 
 @dataclass(frozen=True)
 class OldLists:
-    """What became, or would become, of the partitions of nights past retention."""
+    """What was done, or would be done, with the partitions of nights past retention."""
 
     dropped: int = 0
-    """Nights whose partition is gone, which was theirs or their backfill's."""
+    """Nights whose partition is gone: their own, or their backfill's."""
     merged: int = 0
-    """Partitions of many nights that were written anew."""
+    """Partitions of many nights that were rewritten."""
     kept_releases: int = 0
     """Releases past retention whose lists stay."""
     kept_lists: int = 0
     """Customers' lists in them."""
     postponed: str | None = None
-    """Why nothing was done; the next time is tried again."""
+    """Why nothing was done; the next housekeeping tries again."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class _Partition:
     rows: float
     nights: list[int]
     is_past: bool
-    """Whether all its nights are past retention, and none of them is running."""
+    """Whether all its nights are past retention and have ended."""
 
     @property
     def is_merged(self) -> bool:
@@ -104,7 +104,7 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class _Exchange:
-    """Partitions that are to go, and what of them is to stay."""
+    """Partitions to drop, and the lists of them that stay."""
 
     taken: list[_Partition]
     moving: list[_Wanted]
@@ -118,22 +118,22 @@ class _Exchange:
 
 
 class _PostponedError(Exception):
-    """The exchange cannot be made now."""
+    """The exchange is not possible now."""
 
 
 def drop_old_lists(connection: Connection, before: datetime, *, dry_run: bool = False) -> OldLists:
-    """Drop the lists of nights that ended before a time, except those that are wanted.
+    """Drop the lists of nights that ended before a time, except those that must stay.
 
-    Safe to kill and to run again, and beside a night that runs; one at a time. A night that is
-    running, or was begun anew, is left alone.
+    It may be killed and run again, and may run beside a night; only one runs at a time. It skips
+    nights that are running or were begun anew.
 
     Args:
         connection: an open connection outside any transaction; it commits.
-        before: nights that ended earlier are past retention.
+        before: nights that ended before this time are past retention.
         dry_run: only say what would be dropped.
 
     Returns:
-        What was done.
+            What was done, or would be.
 
     Raises:
         psycopg2.OperationalError: the database is away.
@@ -182,11 +182,12 @@ def _of_nights(wanted: Iterable[_Wanted], partitions: Iterable[_Partition]) -> l
 
 
 def _choose(past: Sequence[_Partition], wanted: Sequence[_Wanted]) -> list[_Partition]:
-    """The partitions to be rewritten as one.
+    """Choose the partitions to rewrite as one.
 
-    Each single night's; those of many nights that are mostly unwanted; and, the smallest first,
-    those no larger than what joins them. So a list is copied a few times in its life, however many
-    nights it stays, and there are few partitions, each larger than all that are smaller together.
+    It takes every partition of a single night, partitions of many nights that are mostly unwanted,
+    and then, the smallest first, partitions that are at most as large as the rows that would join
+    them. So a list is copied only a few times, however many nights it stays, and there are few
+    partitions, each larger than all smaller ones together.
     """
     left = {part.name: sum(item.customers for item in _of_nights(wanted, [part])) for part in past}
     taken = [part for part in past if not part.is_merged or 2 * left[part.name] < part.rows]
@@ -201,7 +202,7 @@ def _choose(past: Sequence[_Partition], wanted: Sequence[_Wanted]) -> list[_Part
 
 
 def _copy(cursor: Cursor, plan: _Exchange) -> str:
-    """Write the wanted lists into a table of their own, which no reader sees yet; its name."""
+    """Write the wanted lists into a new table that no reader sees yet; returns its name."""
     cursor.execute(
         "select coalesce(max(substr(relname, %s)::bigint), 0) + 1 from pg_class "
         "where relnamespace = 'recfleet'::regnamespace and relname ~ %s",
@@ -223,16 +224,16 @@ def _copy(cursor: Cursor, plan: _Exchange) -> str:
             ).format(table, _table(part.name)),
             _keys(_of_nights(plan.moving, [part])),
         )
-    # Tells the next time how many rows there are, and the planner of a reader as well.
+    # Records the number of rows for the next housekeeping, and for the planner of readers.
     cursor.execute(sql.SQL("analyze {}").format(table))
     return f"{_MERGED}{number}"
 
 
 def _exchange_soon(connection: Connection, plan: _Exchange, copy: str | None) -> None:
-    """Put the copy in the place of the old partitions, as soon as no reader is disturbed by it.
+    """Replace the old partitions by the copy, as soon as that disturbs no reader.
 
     Raises:
-        _PostponedError: readers or a night were always in the way, or what was copied has changed.
+        _PostponedError: readers or a night were in the way all the time, or the lists have changed.
     """
     for attempt in range(_ATTEMPTS):
         if attempt:
@@ -247,7 +248,7 @@ def _exchange_soon(connection: Connection, plan: _Exchange, copy: str | None) ->
 
 
 def _await_old_readers(connection: Connection, transaction: str) -> None:
-    """Wait until everybody who reads this database sees what a transaction has seen and written."""
+    """Wait until every reader of this database sees what a transaction has seen and written."""
     patience = time.monotonic() + _SECONDS_FOR_READERS
     while True:
         with connection, connection.cursor() as cursor:
@@ -290,10 +291,10 @@ def _exchange(cursor: Cursor, plan: _Exchange, copy: str | None) -> None:
 
 
 def _check_unchanged(cursor: Cursor, plan: _Exchange) -> None:
-    """Check, now that nobody can read or write a list, that what was chosen is still right.
+    """Check, while nobody can read or write a list, that the choice is still right.
 
-    Of the wanted releases the live ones only, for the readers' sake: a rollback that finds its
-    release gone makes another.
+    Only the live releases are checked, for the readers' sake: a rollback that finds its release
+    gone makes another.
     """
     if not {part.name for part in plan.taken} <= {part.name for part in _past(cursor, plan.before)}:
         raise _PostponedError("one of the old nights started again")

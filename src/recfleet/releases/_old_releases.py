@@ -1,4 +1,4 @@
-"""Releases of old nights: which of them stay, and deleting the rows of the others."""
+"""Releases of old nights: which ones stay, and deleting the rows of the others."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from recfleet.releases._old_lists import WANTED_RELEASES
 
 
 def wanted_releases(connection: Connection) -> list[int]:
-    """The numbers of the releases that are live or would be gone back to."""
+    """Numbers of the releases that are live or that a rollback would return to."""
     with connection.cursor() as cursor:
         cursor.execute(f"select release_id from ({WANTED_RELEASES}) as wanted")  # noqa: S608
         return [release_id for (release_id,) in cursor]
 
 
 def tenants_of(connection: Connection, night_id: int, releases: Sequence[int]) -> list[str]:
-    """The tenants of those of these releases that a night made."""
+    """The tenants of those of these releases that belong to a night."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id from release where night_id = %s and release_id = any(%s)",
@@ -26,11 +26,11 @@ def tenants_of(connection: Connection, night_id: int, releases: Sequence[int]) -
 
 
 def delete_releases(connection: Connection, night_id: int, *, besides: Sequence[int]) -> int:
-    """Delete the rows of a night's releases, whose lists are gone; how many that were.
+    """Delete the rows of a night's releases, whose lists are gone; returns how many.
 
     Args:
         connection: an open connection; the caller commits.
-        night_id: which night.
+        night_id: the night.
         besides: releases that stay.
     """
     with connection.cursor() as cursor:
@@ -42,7 +42,7 @@ def delete_releases(connection: Connection, night_id: int, *, besides: Sequence[
 
 
 def count_releases(connection: Connection, night_ids: Collection[int]) -> int:
-    """How many releases of these nights there are still."""
+    """How many releases of these nights are left."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select count(*) from release where night_id = any(%s)", (sorted(night_ids),)

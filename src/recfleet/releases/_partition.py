@@ -9,7 +9,7 @@ from psycopg2 import sql
 from recfleet.database import Connection
 
 LOCK = "pg_advisory_xact_lock(hashtext('recfleet recommendation partitions'), 0)"
-"""Whoever changes which partitions there are holds it until its transaction ends."""
+"""Lock for adding or removing partitions, held until the transaction ends."""
 
 NIGHTS_OF_PARTITIONS = """
 select class.relname, class.reltuples, bound.nights
@@ -25,10 +25,10 @@ select class.relname, class.reltuples, bound.nights
 
 
 def create_partition(connection: Connection, night_id: int) -> None:
-    """Make the partition that a night's releases are written to; does nothing when it is there.
+    """Make the partition for a night's releases; does nothing when it is there.
 
-    Safe to call twice and at the same time. The table is made on its own and attached afterwards,
-    because ``create table … partition of`` would shut readers out of every partition until the
+    Safe to call twice, even at the same time. The table is made on its own and then attached,
+    because ``create table … partition of`` would lock readers out of every partition until the
     caller commits.
 
     Args:
@@ -57,8 +57,8 @@ def create_partition(connection: Connection, night_id: int) -> None:
 def create_shared_partition(connection: Connection, night_ids: Sequence[int]) -> None:
     """Make one partition for the releases of several nights, such as a backfill's.
 
-    Who looks a list up has every partition considered: hundreds of nights at once would slow that
-    down. Nights that have a partition keep it. In all else like ``create_partition``.
+    Every look-up considers every partition, so hundreds of new partitions would slow it down.
+    Nights that have a partition keep it. Otherwise like ``create_partition``.
 
     Args:
         connection: an open connection; the caller commits.
@@ -95,7 +95,7 @@ def partition_name(night_id: int) -> str:
 
 
 def is_attached(connection: Connection, night_id: int) -> bool:
-    """Whether a partition of the table takes the night's rows: its own, or one of old nights."""
+    """Whether the table has a partition for the night's rows: its own, or one of old nights."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"select exists (select from ({NIGHTS_OF_PARTITIONS}) as known "  # noqa: S608

@@ -19,8 +19,8 @@ from recfleet.releases._wire import copy_lists
 
 ServedBy = Literal["model", "popularity"]
 
-# A release that is there already is written anew: whether it was is told by xmax, which a row
-# just inserted does not have.
+# An existing release is overwritten. xmax tells whether it existed: a row that was just inserted
+# has none.
 _WRITE = """
 insert into release (night_id, tenant_id, served_by, model_version, run_id, as_of, fingerprint,
                      customers, from_model, popular_products, popular_scores, checks)
@@ -42,17 +42,17 @@ class Draft:
 
     tenant_id: str
     lists: Lists
-    """Of every customer."""
+    """Every customer's list."""
     model_version: int | None
     """Version of the registered model; None for popularity."""
     run_id: str | None
     """The model's run in MLflow; None for popularity."""
     as_of: datetime
-    """Up to which interactions were seen."""
+    """Time up to which interactions were seen."""
     fingerprint: str
-    """Of those interactions."""
+    """Fingerprint of those interactions."""
     checks: Sequence[Check]
-    """All of them, passed or not."""
+    """All checks, passed or not."""
 
     @property
     def served_by(self) -> ServedBy:
@@ -63,13 +63,13 @@ class Draft:
 def stage_releases(connection: Connection, night_id: int, drafts: Sequence[Draft]) -> list[int]:
     """Write tenants' lists of one night as releases.
 
-    Staging the same night and version again replaces what was there and keeps its number, in one
-    transaction: a night that died is repeated without a trace. The night's partition must be there.
+    Staging the same night and version again replaces the release in one transaction and keeps its
+    number, so repeating a night that died leaves no trace. The night's partition must be there.
 
     Args:
         connection: an open connection; the caller commits.
         night_id: the night's number in the ledger.
-        drafts: one a tenant.
+        drafts: one for each tenant.
 
     Returns:
         The releases' numbers, in the drafts' order.

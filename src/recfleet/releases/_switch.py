@@ -1,4 +1,4 @@
-"""The live switch: which release of a tenant its readers see."""
+"""The live switch: which release a tenant's readers see."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ select release_id
 
 
 def switch_live(connection: Connection, releases: Mapping[str, int]) -> None:
-    """Make releases their tenants' live ones; does nothing for one that is.
+    """Make releases live; does nothing for a release that is live already.
 
     Readers see the old releases until the caller commits, and the new ones from then on. The
-    database refuses a commit that would leave live lists of a model that is not the tenant's
-    champion: a change of champion belongs in the same transaction.
+    database refuses a commit after which a tenant's live lists come from another model than its
+    champion, so a change of champion belongs in the same transaction.
 
     Args:
         connection: an open connection; the caller commits.
         releases: tenant id -> a staged release of that tenant, of this night or an earlier one.
 
     Raises:
-        TenantError: there is no such release of a tenant, it is not complete, or a check failed or
+        TenantError: a tenant has no such release, the release is incomplete, or a check failed or
             was never made; nothing is switched.
     """
     with connection.cursor() as cursor:
-        # Nobody can stage them anew until the caller commits.
+        # Nobody can stage them again until the caller commits.
         cursor.execute(
             "select release_id, tenant_id, night_id, customers, checks from release "
             "where release_id = any(%s) order by release_id for share",
@@ -77,7 +77,7 @@ def switch_live(connection: Connection, releases: Mapping[str, int]) -> None:
 
 
 def end_live(connection: Connection, tenant_id: str) -> None:
-    """Let a tenant have nothing live any more; the release itself stays. The caller commits."""
+    """Take a tenant's live release out of service; the release itself stays. The caller commits."""
     with connection.cursor() as cursor:
         cursor.execute("delete from live_release where tenant_id = %s", (tenant_id,))
 
@@ -87,11 +87,11 @@ def kept_release(connection: Connection, tenant_id: str, model_version: int | No
 
     Args:
         connection: an open connection.
-        tenant_id: whose release.
+        tenant_id: the tenant.
         model_version: version of the registered model; None for popularity.
 
     Returns:
-        The release's number, or None when none is kept whole with all its checks passed.
+        The release's number, or None when no complete release with passed checks is kept.
     """
     with connection.cursor() as cursor:
         cursor.execute(_KEPT, (tenant_id, model_version))

@@ -1,8 +1,8 @@
-"""Rows of recommendations as Postgres reads them fastest: COPY's binary format.
+"""Rows of recommendations in COPY's binary format, which Postgres reads fastest.
 
-Every field is its length in four bytes and then its value; an array has a header and is made of
-such fields. Nothing is quoted or escaped, so that no id can be mistaken for anything else, and a
-product's bytes are made once a release, not once a list.
+Every field is its length in four bytes and then its value; an array is a header and such fields.
+Nothing is quoted or escaped, so an id cannot be mistaken for anything else. A product's bytes are
+made once for each release, not once for each list.
 https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS-BINARY-FORMAT
 """
 
@@ -26,13 +26,13 @@ _COPY = (
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
 _TEXT, _REAL = 25, 700
-"""Types of an array's elements, by their numbers in pg_type."""
+"""Types of array elements, as numbers in pg_type."""
 _LENGTH = struct.Struct(">i")
 _ARRAY = struct.Struct(">6i")
 _PIECE = 10_000
-"""Customers whose rows are made at once: some ten megabytes."""
+"""Customers whose rows are made at once: about ten megabytes."""
 _BYTES = 4_000_000
-"""Bytes that are sent when they have come together."""
+"""Bytes to collect before sending."""
 
 
 def copy_lists(
@@ -61,7 +61,7 @@ def copy_lists(
 
 
 def _send(cursor: Cursor, pieces: list[bytes]) -> None:
-    """Send what there is, and forget it."""
+    """Send the collected bytes and clear them."""
     if pieces:
         cursor.copy_expert(_COPY, io.BytesIO(b"".join((_HEADER, *pieces, _TRAILER))))
         pieces.clear()
