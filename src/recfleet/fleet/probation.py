@@ -91,7 +91,7 @@ def _read_looks(
     """Tenant id -> the looks at its champion between the night that made it and tonight.
 
     There is one look for each night that judged the champion: the gain of the previous model. None:
-    the previous model was not scored, or was judged in another way than tonight's recipe judges.
+    that night did not score the previous model, or used another recipe than tonight's.
     """
     from recfleet.judging import Evidence
 

@@ -1,4 +1,4 @@
-"""The record: nights, shard runs, the ledger, champions, approvals; these tables and their rows."""
+"""The record: tables and typed rows for nights, shard runs, the ledger, champions, approvals."""
 
 from recfleet.record.approvals import (
     ApprovalRequest,

@@ -1,7 +1,7 @@
-"""What waits for a person: changes of champion that were held, and what became of them.
+"""Changes of champion that wait for a person, and how each request ended.
 
-A change that waits is a row of ``approval``. It ends in one of four ways: a person approves or
-rejects it, nobody answers in time and it expires, or it is overtaken, by another change of the
+A waiting change is a row of ``approval``. It ends in one of four ways: a person approves it, a
+person rejects it, it expires without an answer, or it is overtaken, by another change of the
 tenant's champion or by a newer night's challenger that waits as well. Each end is in the audit.
 """
 
@@ -24,28 +24,28 @@ Change = Literal["promotion", "rollback"]
 Ending = Literal["approved", "rejected", "expired", "overtaken"]
 
 _AT_ONCE = 500
-"""Requests that are ended in one transaction: each takes its tenant's lock."""
+"""How many requests are ended in one transaction; each takes its tenant's lock."""
 
 
 @dataclass(frozen=True)
 class ApprovalRequest:
-    """A change of champion that is to wait for a person."""
+    """A change of champion that has to wait for a person."""
 
     tenant_id: str
     change: Change
     version: int
-    """Of the tenant's model, that would become champion."""
+    """The version of the tenant's model that would become champion."""
     run_id: str
-    """That version's."""
+    """The run of that version."""
     against: int | None
-    """The champion's version that it was judged against; None: there is none."""
+    """The champion's version that it was judged against; None: there was no champion."""
     held_by: HeldBy
     reason: str
-    """The verdict's, in words."""
+    """The verdict's reason, in words."""
     numbers: Numbers = field(default_factory=Numbers)
-    """The judge's."""
+    """The judge's numbers."""
     challenger: ChallengerFacts | None = None
-    """The model, where it is tonight's."""
+    """The model, if it is tonight's challenger."""
 
 
 def ask_for_approval(
@@ -56,15 +56,15 @@ def ask_for_approval(
     hours: float,
     actor: str,
 ) -> None:
-    """Let changes wait for a person; older ones of the same tenants are overtaken.
+    """Let changes wait for a person; older requests of the same tenants are overtaken.
 
     The caller holds the tenants' locks, and commits.
 
     Args:
         connection: an open connection.
-        night_id: that judged them.
-        requests: one a tenant.
-        hours: after which those that nobody has answered expire.
+        night_id: the night that judged them.
+        requests: one for each tenant.
+        hours: a request without an answer expires after these.
         actor: who asks.
     """
     if not requests:
@@ -140,15 +140,15 @@ def end_waiting(
     reason: str,
     only: Sequence[int] | None = None,
 ) -> list[Entry]:
-    """End what waits of these tenants; the caller holds their locks, and commits.
+    """End these tenants' waiting requests; the caller holds their locks, and commits.
 
     Args:
         connection: an open connection.
-        tenant_ids: whose.
-        ending: how.
-        actor: who ends it.
+        tenant_ids: the tenants.
+        ending: how the requests end.
+        actor: who ends them.
         reason: in words.
-        only: the numbers of the requests to end; None: whatever waits.
+        only: the numbers of the requests to end; None: all that wait.
 
     Returns:
         Entries for the caller to append to the audit.
@@ -185,7 +185,7 @@ def end_waiting(
 
 
 def expire_requests(connection: Connection) -> int:
-    """End what nobody has answered in time, as if it had been rejected; commits.
+    """End requests without an answer in time, as if somebody had rejected them; commits.
 
     Returns:
         How many requests have expired now.
@@ -231,7 +231,7 @@ def count_waiting(connection: Connection, run_id: str) -> int:
 
 @dataclass(frozen=True)
 class Ended:
-    """A request that has ended, of which MLflow does not know yet."""
+    """A request that has ended, but not yet in MLflow."""
 
     approval_id: int
     tenant_id: str
@@ -243,7 +243,7 @@ class Ended:
 
 
 def read_untold(connection: Connection) -> list[Ended]:
-    """Requests that have ended, and whose versions in MLflow do not say so yet; the oldest first.
+    """Ended requests whose versions in MLflow do not say so yet, oldest first.
 
     The caller ends the transaction.
     """

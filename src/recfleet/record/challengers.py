@@ -1,4 +1,4 @@
-"""What the ledger keeps of a night's challenger."""
+"""What the ledger keeps about a night's challenger."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from recfleet.stored import Moment
 
 
 class Trained(MadeFrom):
-    """What a challenger was made from, before it is logged as a run."""
+    """What a challenger was made from, before it has a run."""
 
     train_end: Moment
     """Where the holdout begins."""
 
     def logged(self, run_id: str, model_uri: str) -> ChallengerFacts:
-        """The same, with its run in MLflow and where its arrays are."""
+        """The same, with its run in MLflow and the place of its arrays."""
         return ChallengerFacts.model_validate(
             {**self.plain(), "run_id": run_id, "model_uri": model_uri}
         )
 
 
 class ChallengerFacts(Trained):
-    """What a challenger was made from, and where it is."""
+    """What a challenger was made from, with its run and the place of its arrays."""
 
     run_id: str
-    """MLflow's."""
+    """The run in MLflow."""
     model_uri: str
     """Where its arrays are."""
 
     def as_champion(self) -> Champion:
-        """The challenger as it would be in force; its version is 0 until it is registered."""
+        """The challenger as a champion; its version is 0 until it is registered."""
         return Champion(0, self.run_id, self.model_uri, self.train_end)
 
 
 class NightNumbers(Numbers):
-    """A verdict's numbers, and whom they are about."""
+    """A verdict's numbers, with the champion that the challenger was judged against."""
 
     against: int | None = None
     """The champion's version that a promotion would replace; None: there was none."""
 
 
 def numbers_against(numbers: Numbers, version: int | None) -> NightNumbers:
-    """A verdict's numbers, with the champion's version on record when it was given."""
+    """A verdict's numbers, with the champion's version on record at the time of the verdict."""
     return NightNumbers.model_validate({**numbers.plain(), "against": version})

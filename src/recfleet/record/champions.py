@@ -1,4 +1,4 @@
-"""The champions on record: which model of a tenant is in force, and which was before it."""
+"""The champions on record: each tenant's model in force, and the one before it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def get_champion(connection: Connection, tenant_id: str, role: str = "champion")
 def get_champions(
     connection: Connection, tenant_ids: Sequence[str], role: str = "champion"
 ) -> dict[str, Champion]:
-    """Tenant id -> champion (or ``previous``), of those of these tenants that have one."""
+    """Tenant id -> champion (or ``previous``), for those of these tenants that have one."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, version, run_id, model_uri, train_end from champion "
@@ -47,7 +47,7 @@ def get_champions(
 
 
 def forget_previous(connection: Connection, tenant_id: str, version: int) -> None:
-    """Keep a tenant's previous model no longer, if it is of that version; the caller commits."""
+    """Forget a tenant's previous model on record if it has that version; the caller commits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "delete from champion where tenant_id = %s and role = 'previous' and version = %s",
@@ -56,7 +56,7 @@ def forget_previous(connection: Connection, tenant_id: str, version: int) -> Non
 
 
 def models_of(connection: Connection, tenant_id: str) -> list[Row]:
-    """A tenant's champion and previous model, with when each was put in that place."""
+    """A tenant's champion and previous model, each with the time since when it has that role."""
     return read_rows(
         connection,
         "select role, version, train_end, promoted_at, run_id from champion "
@@ -72,12 +72,12 @@ def put_in_force(
     *,
     without_previous: Collection[str] = (),
 ) -> None:
-    """Make models the champions on record, and those before them previous; the caller commits.
+    """Make models the champions on record, and the old champions previous; the caller commits.
 
     Args:
         connection: an open connection, with the tenants' locks.
-        night_id: a champion's age is counted from that night's as-of.
-        winners: tenant id -> its champion from now on, another one than until now.
+        night_id: a champion's age counts from that night's as-of.
+        winners: tenant id -> its new champion, which differs from the old one.
         without_previous: tenants that have no previous model afterwards.
     """
     tenant_ids = list(winners)

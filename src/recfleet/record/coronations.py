@@ -1,4 +1,4 @@
-"""Changing champions: the rows, the requests that this ends, and the audit, in that order."""
+"""Change champions: first the rows, then the requests that this overtakes, then the audit."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Coronation:
     winner: Champion
     reason: str
     numbers: Numbers = field(default_factory=Numbers)
-    """The judge's."""
+    """The judge's numbers."""
     is_rollback: bool = False
-    """Whether it goes back to an earlier model: the one that it replaces is then not kept as
-    previous, so that nobody goes back to that."""
+    """Whether this returns to an earlier model. Then the replaced model does not become previous,
+    so nobody can return to it."""
     made_from: MadeFrom = field(default_factory=MadeFrom)
-    """What is known of how the winner was made; the rest is looked up."""
+    """What the caller knows about how the winner was made; the rest is looked up."""
     release_id: int | None = None
-    """Where a person puts it in force: what is live from then on."""
+    """The release that goes live, if a person puts the model in force."""
     approval_id: int | None = None
-    """Where a person approved it: the request."""
+    """The request, if a person approved it."""
 
 
 def crown(
@@ -42,18 +42,18 @@ def crown(
     actor: str,
     before: Sequence[Entry] = (),
 ) -> None:
-    """Make models the champions on record, those before them previous, and write the audit.
+    """Make models the champions on record, the old champions previous, and write the audit.
 
-    The caller holds the tenants' locks, and commits, in one transaction with the switch of the
-    releases. A model that is champion already stays as it is. What still waits for a person of
-    these tenants was judged against another champion, and is overtaken.
+    The caller holds the tenants' locks, and commits in one transaction with the switch of the
+    releases. A model that is champion already stays as it is. These tenants' waiting requests were
+    judged against another champion, so they are overtaken.
 
     Args:
         connection: an open connection.
-        night_id: of the ledger; a champion's age is counted from that night's as-of.
-        coronations: one a tenant.
+        night_id: of the ledger; a champion's age counts from that night's as-of.
+        coronations: one for each tenant.
         actor: who did it.
-        before: entries of the audit that led to it.
+        before: entries for the audit that come before the change.
     """
     former = get_champions(connection, [item.tenant_id for item in coronations])
     new = [
@@ -82,7 +82,7 @@ def crown(
 
 
 def _with_provenance(connection: Connection, new: Sequence[Coronation]) -> list[Coronation]:
-    """The same, with what their models were made from where nobody has said it."""
+    """The same, with the missing facts on what the models were made from looked up."""
     untold = [
         (item.tenant_id, item.winner.version, item.winner.run_id)
         for item in new
@@ -128,14 +128,14 @@ def _facts(item: Coronation) -> ChampionFacts:
 
 
 def who_crowns(connection: Connection, night: Night, tenant_ids: Sequence[str]) -> str:
-    """Whom the audit names for a night's changes of champion: of a backfill, who asked for it.
+    """The actor in the audit for a night's changes of champion; for a backfill, who asked for it.
 
-    So too for those that wait for a person.
+    The same actor is named for changes that wait for a person.
 
     Args:
         connection: an open connection.
-        night: that changes them.
-        tenant_ids: of whom; one of them at least has something to do in it.
+        night: the night that changes them.
+        tenant_ids: the tenants; at least one of them has something to do in it.
     """
     if night.kind != "backfill":
         return SCHEDULER

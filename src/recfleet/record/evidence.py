@@ -1,4 +1,4 @@
-"""What earlier nights found of the champions that are in force: reading it from the ledger."""
+"""Read from the ledger what earlier nights found about the champions in force."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from recfleet.tenants import Policy
 
 @dataclass(frozen=True)
 class Question:
-    """A tenant of tonight, about whose champion earlier nights are asked."""
+    """Asks what earlier nights found about the champion of one of tonight's tenants."""
 
     tenant_id: str
     version: int
-    """The champion's."""
+    """The champion's version."""
     policy: Policy
-    """Tonight's: only nights by its recipe can be compared."""
+    """Tonight's policy; only nights by its recipe can be compared."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one night found; of several with one as-of, the last."""
+    """What one night found; of several nights with one as-of, the last counts."""
 
     tenant_id: str
     as_of: datetime
     gain: float | None
-    """Over the champion; None: it cannot be compared with tonight's."""
+    """The gain over the champion; None: it cannot be compared with tonight's."""
     standard_error: float | None
-    """Of the gain."""
+    """The standard error of the gain."""
 
 
-# Of the challengers: nights of the policy's days that judged by tonight's recipe and compared with
-# the champion. Trials, which repeat nights, never count.
+# Challengers' gains, from nights within the policy's days that judged by tonight's recipe and
+# compared with the champion. Trials, which repeat nights, never count.
 _GAINS = """
 select distinct on (tenant_id, night.as_of) tenant_id, night.as_of,
        (numbers #>> '{gain,value}')::float, (numbers #>> '{gain,standard_error}')::float
@@ -48,7 +48,7 @@ select distinct on (tenant_id, night.as_of) tenant_id, night.as_of,
    and numbers #> '{gain,standard_error}' is not null and policy -> 'recipe' = recipe
  order by tenant_id, night.as_of desc, night_id desc
 """
-# Of the previous model: nights after the one that made the champion, and that judged this.
+# Previous models' gains, from nights that judged the champion after the night that made it.
 _LOOKS = """
 select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, night.as_of,
        case when policy -> 'recipe' = recipe
@@ -70,12 +70,12 @@ select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, night.as_of,
 def read_gains(
     connection: Connection, night: Night, questions: Sequence[Question]
 ) -> list[Finding]:
-    """The gains of challengers over tonight's champions, by tenant, the latest first.
+    """The gains of challengers over tonight's champions, by tenant, latest first.
 
     Args:
         connection: an open connection.
         night: tonight.
-        questions: one a tenant.
+        questions: one for each tenant.
     """
     days = {"days": [question.policy.pooled_days for question in questions]}
     with connection.cursor() as cursor:
@@ -91,18 +91,18 @@ def read_looks(
     previous: Sequence[int],
     since: Sequence[datetime],
 ) -> list[Finding]:
-    """The gains of previous models over champions on probation, by tenant, the latest first.
+    """The gains of previous models over champions on probation, by tenant, latest first.
 
     Args:
         connection: an open connection.
         night: tonight.
-        questions: one a tenant.
-        previous: for each, the previous model's version.
-        since: for each, the as-of of the night that made its champion.
+        questions: one for each tenant.
+        previous: the previous model's version for each question.
+        since: for each question, the as-of of the night that made the champion.
 
     Returns:
-        One for each night that judged the champion; its gain is None where the previous model was
-        not scored, or by tonight's recipe has been judged otherwise.
+        A finding for each night that judged the champion. Its gain is None if that night did not
+        score the previous model, or used another recipe than tonight's.
     """
     former = {"previous": [str(version) for version in previous], "since": list(since)}
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Champions of the past: who was in force, and who before it, as a night of then sees them."""
+"""Champions of the past: the champion and previous model that a night of that time sees."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from recfleet.database import Connection
 from recfleet.record.champions import Champion, get_champions
 from recfleet.record.nights import Night
 
-# A champion by the entry that put it in force. Where that has no facts, as some of before there was
-# an audit, the champions on record may know them; else it is one whose files cannot be found.
+# A champion by the entry that put it in force. Some entries from before there was an audit have no
+# facts. Then the champions on record may have them; otherwise the champion's files cannot be found.
 _REIGNS = """
 select distinct on (entry.tenant_id) entry.tenant_id, entry.to_version,
        coalesce(entry.facts ->> 'run_id', champion.run_id, ''),
@@ -32,10 +32,10 @@ select distinct on (entry.tenant_id) entry.tenant_id, entry.to_version,
 def champions_of(
     connection: Connection, night: Night, tenant_ids: Sequence[str]
 ) -> dict[str, Champion]:
-    """Tenant id -> the champion that a night sees, of those of these tenants that have one.
+    """Tenant id -> the champion that a night sees, for those of these tenants that have one.
 
-    It is the one on record; for a trial, which is a night of the past, the one that was in force
-    before any night as of its time.
+    That is the champion on record. A trial, which is a night of the past, sees the champion that
+    was in force before any night as of its time.
     """
     if not night.is_trial:
         return get_champions(connection, tenant_ids)
@@ -44,7 +44,7 @@ def champions_of(
     }
 
 
-# The one before the champion, by the entry that had put it in force; after a rollback, none.
+# The model before the champion, by the entry that had put it in force; none after a rollback.
 _FORMER = """
 select distinct on (former.tenant_id) former.tenant_id, former.to_version,
        former.facts ->> 'run_id', former.facts ->> 'model_uri',
@@ -79,9 +79,9 @@ def previous_of(
 def champions_since(
     connection: Connection, night: Night, tenant_ids: Sequence[str]
 ) -> dict[str, datetime]:
-    """Tenant id -> since when the champion that a night sees has been in force.
+    """Tenant id -> the time since when the champion that a night sees has been in force.
 
-    The as-of time of the night that made it; when it was made, of one that was made by none.
+    That is the as-of of the night that made it; without a night, the time when it was made.
     """
     if night.is_trial:
         return {

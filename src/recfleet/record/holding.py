@@ -1,4 +1,4 @@
-"""Holding changes of champion for a person, before anything is changed."""
+"""Hold changes of champion for a person, before anything is changed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from recfleet.record.nights import Night
 
 
 def count_changes(connection: Connection, night: Night) -> tuple[int, int]:
-    """How many tenants a night has something to do for, and how many champions it would change.
+    """How many tenants have something to do in a night, and how many champions it would change.
 
-    First models are not counted as changes.
+    First models do not count as changes.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -23,12 +23,12 @@ def count_changes(connection: Connection, night: Night) -> tuple[int, int]:
 
 
 def hold_all_changes(connection: Connection, night: Night, because: str) -> None:
-    """Let each change of a champion wait for a person; first models are none; the caller commits.
+    """Let each change of champion except first models wait for a person; the caller commits.
 
     Args:
         connection: an open connection.
-        night: that has been judged.
-        because: what each reason begins with from now on.
+        night: a night that has been judged.
+        because: the new beginning of each reason.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -42,7 +42,7 @@ def hold_all_changes(connection: Connection, night: Night, because: str) -> None
 
 
 def hold_by_policy(connection: Connection, night: Night) -> int:
-    """Hold the promotions of tenants whose policy asks for a person: every one, or the first.
+    """Hold promotions if the tenant's policy asks for a person: at each, or at the first.
 
     Returns:
         How many are held; the caller commits.

@@ -1,7 +1,7 @@
-"""Intents: changes of champion that were begun in MLflow or on record, and not done in both.
+"""Intents: changes of champion that were begun, and are not finished in both MLflow and Postgres.
 
-The ledger keeps the intent of a tenant's night until the change is done. There are three kinds: a
-night promotes or rolls back, which moves MLflow first; a person's change is on record first, and
+The ledger keeps the intent of a tenant's night until the change is finished. There are three kinds:
+a night promotes or rolls back, and changes MLflow first; a person's change is on record first, and
 MLflow follows.
 """
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from recfleet.database import Connection
 from recfleet.record.nights import Night
 
-# A promotion takes milliseconds; one that was begun so long ago is nobody's any more.
+# A promotion takes milliseconds, so nobody is at work any more on one that began this long ago.
 _ABANDONED = "1 hour"
 
 
@@ -24,32 +24,32 @@ class _Stored(BaseModel):
 
 
 class Promote(_Stored):
-    """A night registers a challenger, and points the aliases at it where it is in force."""
+    """A night registers a challenger, and points the aliases at it if it comes into force."""
 
     run_id: str = Field(validation_alias="promote", serialization_alias="promote")
-    """The challenger's, by which its version is found again."""
+    """The challenger's run, by which a retry finds its version."""
 
     from_version: int | None = None
-    """The champion until then; None: there was none."""
+    """The old champion's version; None: there was none."""
 
 
 class RollBack(_Stored):
     """A night puts the model before the champion in force again."""
 
     version: int = Field(validation_alias="rollback", serialization_alias="rollback")
-    """The one that becomes champion again."""
+    """The version that becomes champion again."""
 
     from_version: int
-    """The champion until then."""
+    """The old champion's version."""
 
 
 class Follow(_Stored):
-    """MLflow is to follow what a person has changed on record."""
+    """MLflow has to follow what a person has changed on record."""
 
     marks: dict[int, dict[str, str]] = Field(
         validation_alias="follow", serialization_alias="follow"
     )
-    """Version -> the tags that say what became of it."""
+    """Version -> tags that say what became of the version."""
 
 
 Intent = Promote | RollBack | Follow
@@ -58,18 +58,18 @@ _INTENT: TypeAdapter[Intent] = TypeAdapter(Intent)
 
 
 def read_intent(stored: Any) -> Intent:
-    """An intent from what the ledger keeps of it, as it comes out of JSON."""
+    """Read an intent as the ledger stores it, already parsed from JSON."""
     return _INTENT.validate_python(stored)
 
 
 def intent_json(intent: Intent) -> str:
-    """An intent as the ledger keeps it."""
+    """An intent as the ledger stores it."""
     return intent.model_dump_json(by_alias=True)
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A change of champion that was begun, and whose end is not on record."""
+    """A change of champion that was begun, without an end on record."""
 
     night_id: int
     tenant_id: str
@@ -77,11 +77,11 @@ class Begun:
 
 
 def begun_changes(connection: Connection, night: Night) -> list[Begun]:
-    """Changes with an intent: of this night, and of nights that nobody has gone on with.
+    """Changes with an intent, of this night and of abandoned nights.
 
     Args:
         connection: an open connection; the caller ends the transaction.
-        night: whose publishing is over.
+        night: its publishing is over.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -101,8 +101,8 @@ def is_change_under_way(connection: Connection, tenant_id: str, *, besides: int)
 
     Args:
         connection: an open connection.
-        tenant_id: whose champion.
-        besides: the number of the night that is not meant.
+        tenant_id: the tenant.
+        besides: the number of a night to ignore.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -115,7 +115,7 @@ def is_change_under_way(connection: Connection, tenant_id: str, *, besides: int)
 
 
 def clear_intent(connection: Connection, begun: Begun) -> None:
-    """Note that a change has come to its end; the caller commits."""
+    """Note that a change has ended; the caller commits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "update ledger set intent = null where night_id = %s and tenant_id = %s",

@@ -1,4 +1,4 @@
-"""The ledger: for every tenant and night, how far it came, why, and what it cost."""
+"""The ledger: how far each tenant's night came, why, and what it cost."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ class TenantNight:
     intent: Intent | None
     estimated_ms: float = 0.0
     held_by: HeldBy | None = None
-    """What made the change of champion wait for a person; None: nothing did."""
+    """Why the change of champion waits for a person; None: it does not wait."""
     held_verdict: Literal["promote", "rollback"] | None = None
-    """The verdict that waits."""
+    """The waiting verdict."""
     policy_error: str | None = None
-    """Why the policy that was planned cannot be used, as after an upgrade in the middle of a night;
-    ``policy`` is then as in the code."""
+    """Why the planned policy cannot be used, for instance after an upgrade in the middle of a
+    night; ``policy`` is then the code's default."""
 
 
 class Changes(TypedDict, total=False):
@@ -89,19 +89,19 @@ class Changes(TypedDict, total=False):
     numbers: NightNumbers
     challenger: ChallengerFacts
     intent: Intent | None
-    """None: what was begun is done."""
+    """None: the change is finished."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a stage made of one tenant's night: the state it is in now, and columns that changed."""
+    """A stage's result for one tenant's night: its new state, and the columns that changed."""
 
     state: State
     changes: Changes = field(default_factory=Changes)
 
 
 def write_plan(connection: Connection, night: Night, planned: Sequence[Planned]) -> None:
-    """Write the night's rows; rows that are there stay as they are."""
+    """Write the night's rows; existing rows stay as they are."""
     with connection.cursor() as cursor:
         execute_values(
             cursor,
@@ -144,14 +144,14 @@ def write_published(
 ) -> None:
     """Write the row of a tenant that was published without the stages; the caller commits.
 
-    A row that is there is written anew, but for what it was planned by.
+    An existing row keeps its plan and gets the new outcome.
 
     Args:
         connection: an open connection.
-        night: whose ledger.
+        night: the row's night.
         row: the tenant's, with its outcome.
-        release_id: what is live from now on.
-        intent: what is still to be done once this is committed.
+        release_id: the release that is live from now on.
+        intent: what remains to be done after the commit.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -179,7 +179,7 @@ def write_published(
 
 
 def shards_with_work(connection: Connection, night: Night) -> list[int]:
-    """Numbers of the shards in which a tenant has something to do, in order."""
+    """Numbers of the shards with something to do, in order."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select distinct shard from ledger where night_id = %s and state <> 'unchanged' "
@@ -192,7 +192,7 @@ def shards_with_work(connection: Connection, night: Night) -> list[int]:
 def rows_in_state(
     connection: Connection, night: Night, shard: int, state: State
 ) -> list[TenantNight]:
-    """The shard's tenants in that state, the dearest first."""
+    """The shard's tenants in that state, most expensive first."""
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(
             "select tenant_id, mode, policy, verdict, reason, numbers, challenger, intent, "
@@ -244,7 +244,7 @@ def record_step(
     *,
     was: State,
 ) -> None:
-    """Write what a stage made of a tenant's night; see ``record_steps``."""
+    """Write a stage's step for one tenant's night; see ``record_steps``."""
     record_steps(connection, night, [(tenant_id, step, timings)], was=was)
 
 
@@ -255,17 +255,17 @@ def record_steps(
     *,
     was: State,
 ) -> None:
-    """Write what a stage made of some tenants' nights; the caller commits.
+    """Write a stage's steps for some tenants' nights; the caller commits.
 
     Args:
         connection: an open connection.
-        night: whose ledger.
+        night: the tenants' night.
         steps: tenant, step and timings; each tenant once.
-        was: the state that the tenants' nights are in.
+        was: the present state of the tenants' nights.
 
     Raises:
-        InfrastructureError: a tenant's night is no longer in the state ``was``: somebody else has
-            gone on with it, such as close after this task was given up.
+        InfrastructureError: a tenant's night is no longer in the state ``was``: another process has
+            taken it over, such as close after this task was given up.
     """
     alike: defaultdict[tuple[str, ...], list[tuple[str, Step, Mapping[str, float]]]]
     alike = defaultdict(list)
@@ -316,7 +316,7 @@ def _record_alike(
 
 
 def _plain(column: str, value: Any) -> Any:
-    """A value of Changes as the table takes it."""
+    """A value of Changes as the table stores it."""
     if column == "intent" and value is not None:
         return intent_json(value)
     return value.text() if isinstance(value, Stored) else value

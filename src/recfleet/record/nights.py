@@ -1,4 +1,4 @@
-"""Nights: beginning one, finding one, and what is written of it as a whole."""
+"""Nights: begin one, find one, and write what concerns it as a whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NIGHT = "night_id, run_id, as_of, kind, is_trial"
 
 @dataclass(frozen=True)
 class Night:
-    """One nightly run, a night of the past that is run again, or what a person did by day."""
+    """One nightly run, a night of the past run again, or what a person did by day."""
 
     night_id: int
     run_id: str
@@ -34,16 +34,16 @@ def open_night(
     is_trial: bool = False,
     backfill: str | None = None,
 ) -> Night:
-    """The night of that run, begun if it is not there yet.
+    """Get the night of that run; begin it if it does not exist yet.
 
     Args:
         connection: an open connection; the caller commits.
         run_id: of the Airflow run, or another name that no other night has.
-        logical_date: of the run; None for one without.
-        as_of: the night sees nothing later.
+        logical_date: of the run; None: it has none.
+        as_of: the night sees no later data.
         kind: why there is this night.
         is_trial: whether it changes neither champions nor live releases.
-        backfill: of a night of that kind: the Airflow run of all its nights.
+        backfill: for a night of a backfill, the Airflow run of all its nights.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -90,7 +90,7 @@ def _one(cursor: Any) -> tuple[Any, ...]:
 
 
 def delete_empty_night(connection: Connection, night: Night) -> bool:
-    """Delete a night unless the ledger has a tenant of it; whether it was. The caller commits."""
+    """Delete a night without tenants in the ledger; returns whether it did. The caller commits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "delete from night where night_id = %(night)s and not exists "
@@ -101,14 +101,14 @@ def delete_empty_night(connection: Connection, night: Night) -> bool:
 
 
 def write_left_out(connection: Connection, night: Night) -> None:
-    """Write down how many of the fleet's tenants a night of named ones leaves out, if it does.
+    """Record how many of the fleet's tenants a night of named tenants leaves out.
 
-    It is in the night's summary from the plan on, so that nobody takes such a night for the
-    fleet's while it runs either; those that are off are in no night, and not counted.
+    The number is in the night's summary from the plan on, so that nobody mistakes such a night for
+    the fleet's, even while it runs. Tenants that are off are in no night and do not count.
 
     Args:
         connection: an open connection; the caller commits.
-        night: whose plan is written.
+        night: a night with a plan.
     """
     with connection.cursor() as cursor:
         cursor.execute(

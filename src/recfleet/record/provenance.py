@@ -1,4 +1,4 @@
-"""What models were made from, as far as it is on record."""
+"""What models were made from, as far as that is on record."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from recfleet.audit import MadeFrom
 from recfleet.database import Connection
 
-# What a model was made from is told when it is judged; whoever goes back to it, or puts it in force
-# by hand, need not know it.
+# A night records what a model was made from when it judges it. A rollback, or a promotion by hand,
+# need not know it.
 _MADE_FROM = """
 with asked as (
   select * from unnest(%s::text[], %s::integer[], %s::text[])
@@ -21,7 +21,7 @@ select distinct on (place) place, facts
         on history.tenant_id = asked.tenant_id and history.to_version = asked.version
      where facts ? 'training'
     union all
-    -- The audit tells nothing of trials: what was tried is in the night's ledger alone.
+    -- The audit has no trials; only the night's ledger has them.
     select place, 2, night_id, challenger
       from asked join ledger
         on ledger.tenant_id = asked.tenant_id and challenger ->> 'run_id' = asked.run_id
@@ -33,11 +33,11 @@ select distinct on (place) place, facts
 def find_made_from(
     connection: Connection, models: Sequence[tuple[str, int, str]]
 ) -> dict[str, MadeFrom]:
-    """Tenant id -> what is on record of how its model was made, if anything is.
+    """Tenant id -> what is on record about how its model was made, if there is anything.
 
     Args:
         connection: an open connection.
-        models: tenant id, version and run; one a tenant.
+        models: tenant id, version and run; one for each tenant.
     """
     if not models:
         return {}
@@ -47,6 +47,6 @@ def find_made_from(
 
 
 def _made_from(stored: Mapping[str, Any]) -> MadeFrom:
-    """What an entry or a challenger says of how the model was made, without the rest of it."""
+    """The part of an entry or a challenger that says how the model was made."""
     known = {key: stored[key] for key in MadeFrom.model_fields if key in stored}
     return MadeFrom.model_validate(known)

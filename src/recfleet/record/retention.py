@@ -1,4 +1,4 @@
-"""What the record still needs, and taking away what is past its retention."""
+"""What the record still needs, and deleting what is past its retention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def running_nights(connection: Connection) -> list[int]:
 
 
 def stuck_nights(connection: Connection, before: datetime) -> list[tuple[int, datetime]]:
-    """Nights that are not closed and began before a time, with when that was."""
+    """Nights that began before a time and are not closed, each with its beginning."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select night_id, started_at from night where status = 'running' and started_at < %s",
@@ -47,7 +47,7 @@ def nights_since(connection: Connection, since: datetime) -> list[int]:
 
 
 def count_nights(connection: Connection, night_ids: Collection[int]) -> int:
-    """How many of these nights there are still."""
+    """How many of these nights still exist."""
     with connection.cursor() as cursor:
         cursor.execute("select count(*) from night where night_id = any(%s)", (sorted(night_ids),))
         [(nights,)] = cursor.fetchall()
@@ -58,9 +58,9 @@ def count_nights(connection: Connection, night_ids: Collection[int]) -> int:
 
 
 def hold_ended_night(connection: Connection, night_id: int) -> bool:
-    """Keep a night from being begun anew until the transaction ends; whether it has ended.
+    """Keep a night from being begun again until the transaction ends; returns whether it has ended.
 
-    One that is begun anew meanwhile is waited for, and one that was has not ended.
+    If somebody is beginning the night again, the call waits; then the night has not ended.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -70,22 +70,22 @@ def hold_ended_night(connection: Connection, night_id: int) -> bool:
 
 
 def delete_shard_runs(connection: Connection, night_id: int) -> int:
-    """Delete what a night's shards cost; how many rows that were."""
+    """Delete the rows on what a night's shards cost; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("delete from shard_run where night_id = %s", (night_id,))
         return cursor.rowcount
 
 
 def delete_ledger(connection: Connection, night_id: int, *, besides: Collection[str]) -> int:
-    """Delete a night's rows of the ledger; how many that were.
+    """Delete a night's rows of the ledger; returns how many.
 
-    Those with an intent stay, for whoever brings it to its end.
+    Rows with an intent stay, because somebody still has to end that change.
 
     Args:
         connection: an open connection.
-        night_id: which night.
-        besides: tenants whose rows stay: by the basis of a live release's plan knows whether
-            anything is new.
+        night_id: the night.
+        besides: tenants whose rows stay: plan compares the basis of a live release with the data
+            to see whether anything is new.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -96,9 +96,9 @@ def delete_ledger(connection: Connection, night_id: int, *, besides: Collection[
 
 
 def delete_unnamed_night(connection: Connection, night_id: int) -> int:
-    """Delete a night that nothing on record names any more; 1 if it is gone, else 0.
+    """Delete a night if nothing on record names it any more; returns 1 if it is gone, else 0.
 
-    The caller has seen that it has no release.
+    The caller has checked that it has no release.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -121,11 +121,11 @@ class NeededModel(NamedTuple):
     tenant_id: str
     run_id: str
     version: int | None
-    """None: it may have none yet."""
+    """None: the model may not have a version yet."""
     why: str
 
 
-# In the order of the reasons: the first one is what a person reads.
+# In the order of the reasons: people read the first one.
 _NEEDED = """
 select tenant_id, run_id, null::integer, 'of a night that is running'
   from ledger cross join unnest(array[challenger ->> 'run_id', intent ->> 'promote']) as run_id
@@ -137,7 +137,7 @@ union all
 select tenant_id, run_id, version, 'awaits approval'
   from approval where status = 'waiting' and tenant_id = any(%(tenants)s)
 """
-# Challengers of trials; one that a person has made champion since is like any other.
+# Challengers of trials, except those that a person has made champion since.
 _TRIED = """
 select tenant_id, challenger ->> 'run_id'
   from ledger join night using (night_id)
@@ -158,7 +158,7 @@ def models_in_force(connection: Connection, tenant_ids: Sequence[str]) -> list[N
 
 
 def models_under_way(connection: Connection, tenant_ids: Sequence[str]) -> list[NeededModel]:
-    """These tenants' models that may come into force: of running nights, begun, or waiting."""
+    """These tenants' models that may come into force: from running nights, begun, or waiting."""
     running = running_nights(connection)
     with connection.cursor() as cursor:
         cursor.execute(_NEEDED, {"tenants": list(tenant_ids), "running": running})
@@ -173,7 +173,7 @@ def runs_in_force(connection: Connection) -> set[str]:
 
 
 def tried_runs(connection: Connection, tenant_ids: Sequence[str]) -> list[tuple[str, str]]:
-    """Tenant id and run, of the challengers of trials that nobody has made champion since."""
+    """Tenant id and run of each trial's challenger, except those made champion since."""
     with connection.cursor() as cursor:
         cursor.execute(_TRIED, {"tenants": list(tenant_ids)})
         return cursor.fetchall()

@@ -1,4 +1,4 @@
-"""Shard runs: what each attempt at a shard's stage cost as a process."""
+"""Shard runs: the cost of each attempt at a shard's stage, as a process."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class ShardRun:
 
 @dataclass(frozen=True)
 class ShardCost:
-    """What an attempt took, and how many tenants it got done."""
+    """What an attempt cost, and how many tenants it did."""
 
     tenants: int
     failed: int
     import_seconds: Mapping[str, float]
     """Library -> seconds that its import took."""
     peak_mb: float
-    """Memory in use at the highest, in megabytes."""
+    """Peak memory use, in megabytes."""
     overhead_seconds: Mapping[str, float] | None = None
-    """Part -> seconds that belong to no tenant; None: what is on record stays."""
+    """Part -> seconds that belong to no tenant; None: keep the value on record."""
 
 
 def was_shard_begun(connection: Connection, night_id: int, stage: str, shard: int) -> bool:
@@ -49,7 +49,7 @@ def was_shard_begun(connection: Connection, night_id: int, stage: str, shard: in
 
 
 def begin_shard_run(connection: Connection, run: ShardRun) -> None:
-    """Write that an attempt begins now; the caller commits."""
+    """Record that an attempt begins now; the caller commits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "insert into shard_run (night_id, stage, shard, attempt, started_at) "
@@ -63,13 +63,13 @@ def begin_shard_run(connection: Connection, run: ShardRun) -> None:
 def end_shard_run(
     connection: Connection, run: ShardRun, cost: ShardCost, *, began: datetime | None = None
 ) -> None:
-    """Write that an attempt ends now, and what it cost; the caller commits.
+    """Record that an attempt ends now, and what it cost; the caller commits.
 
     Args:
         connection: an open connection.
-        run: which.
-        cost: what it took.
-        began: when it began, where that was before ``begin_shard_run``.
+        run: the attempt.
+        cost: its cost.
+        began: when it began, if that was before ``begin_shard_run``.
     """
     with connection.cursor() as cursor:
         cursor.execute(

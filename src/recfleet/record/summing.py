@@ -1,4 +1,4 @@
-"""Ending a night: what became of its tenants, and what they cost, over the whole ledger."""
+"""End a night: sum up over the ledger what became of its tenants, and what they cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recfleet.record.nights import Night
 
 
 def fail_unfinished(connection: Connection, night: Night) -> None:
-    """Tenants whose shard never came to its end have failed; the caller commits."""
+    """Mark tenants as failed whose shard never finished; the caller commits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "update ledger set outcome = 'failed', "
@@ -27,7 +27,7 @@ def fail_unfinished(connection: Connection, night: Night) -> None:
 
 
 def count_outcomes(connection: Connection, night: Night) -> dict[str, int]:
-    """Outcome -> how many tenants of the night, the most first."""
+    """Outcome -> how many tenants of the night have it, the most frequent first."""
     return dict(
         _rows(
             connection,
@@ -39,7 +39,7 @@ def count_outcomes(connection: Connection, night: Night) -> dict[str, int]:
 
 
 def sum_imports(connection: Connection, night: Night) -> dict[str, tuple[int, float]]:
-    """Library -> how many tasks of the night imported it, and the seconds of all together."""
+    """Library -> how many tasks of the night imported it, and how many seconds in all."""
     rows = _rows(
         connection,
         "select key, count(*), sum(value::numeric)::double precision from shard_run, "
@@ -50,7 +50,7 @@ def sum_imports(connection: Connection, night: Night) -> dict[str, tuple[int, fl
 
 
 def mean_timings(connection: Connection, night: Night) -> dict[str, float]:
-    """Part of a stage -> mean milliseconds over the tenants that it was done for."""
+    """Part of a stage -> mean milliseconds over the tenants that went through it."""
     return dict(
         _rows(
             connection,
@@ -63,18 +63,18 @@ def mean_timings(connection: Connection, night: Night) -> dict[str, float]:
 
 
 class Skills(NamedTuple):
-    """How the models that are served do beside popularity on the night's holdouts."""
+    """The served models against popularity on the night's holdouts."""
 
     judged: int
-    """Tenants."""
+    """How many tenants were judged."""
     better: int
-    """Of those, the ones whose model is better than popularity."""
+    """How many of them have a model better than popularity."""
     median: float | None
-    """Share by which the RMSE is below popularity's; None: nobody was judged."""
+    """Median share by which the RMSE is below popularity's; None: nobody was judged."""
 
 
 def sum_skills(connection: Connection, night: Night) -> Skills:
-    """How the models that are served from the night on do beside popularity."""
+    """The models served from the night on, against popularity."""
     [row] = _rows(
         connection,
         "select count(skill), count(*) filter (where skill > 0), "
@@ -85,7 +85,7 @@ def sum_skills(connection: Connection, night: Night) -> Skills:
 
 
 def count_left_out(connection: Connection, night: Night) -> int:
-    """Tenants of the fleet that a night of named ones is not for; 0 for the fleet's."""
+    """How many of the fleet's tenants a night of named ones leaves out; 0 for a fleet's night."""
     [(left_out,)] = _rows(
         connection,
         "select (summary ->> 'left_out')::integer from night where night_id = %(night)s",
@@ -97,12 +97,12 @@ def count_left_out(connection: Connection, night: Night) -> int:
 def end_night(
     connection: Connection, night: Night, summary: Mapping[str, Any], *, failed: bool = False
 ) -> None:
-    """Write that a night is over; the caller commits.
+    """Record that a night is over; the caller commits.
 
     Args:
         connection: an open connection.
-        night: which.
-        summary: ready for JSON; its ``sentence`` is what lists of nights show.
+        night: the night.
+        summary: ready for JSON; lists of nights show its ``sentence``.
         failed: whether too many of its tenants failed.
     """
     with connection.cursor() as cursor:
