@@ -1,20 +1,20 @@
 """What a person does by day: answer, change, switch, run again, look up, and mend.
 
-- ``champions``: roll a tenant back, or promote a version of one's choice. ``champion_choice`` says
-  which version may be chosen, ``champion_changes`` puts it in force, and ``version_history`` knows
-  what is to be known of a version before.
-- ``approvals``: answer changes of champion that wait; ``questions`` is how a night asks in Airflow.
+- ``champions``: roll a tenant back, or promote a version. ``champion_choice`` says which version
+  may be chosen, ``champion_changes`` puts it in force, and ``version_history`` has remarks on a
+  version from its past.
+- ``approvals``: answer waiting changes of champion; ``questions`` is how a night asks in Airflow.
 - ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
-  ``backfill_results``: run nights of the past again, from what is asked for to what became of it.
+  ``backfill_results``: run nights of the past again, from the request to the results.
 - ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
-- ``audit``, ``trace``: verify the audit, tell a tenant's story, and lead from a list to its origin.
-- ``doctor``: a face of its own; finds what disagrees between Postgres, MLflow and the artifact
-  store, and repairs it.
-- ``choose``: the tenants that are meant. ``result``: what each operation says of each of them.
-  ``operator_night``: how what a person does is on record where nights are.
+- ``audit``, ``trace``: verify the audit, tell a tenant's story, and trace a list to its origin.
+- ``doctor``: a face of its own; finds disagreements between Postgres, MLflow and the artifact
+  store, and repairs them.
+- ``choose``: select tenants. ``result``: an operation's result for each tenant.
+  ``operator_night``: records what a person does as a night.
 
-The names are imported when they are first asked for: the command line and Airflow's plugins read
+Names are imported when they are first used, because the command line and Airflow's plugins read
 this face at each start.
 """
 

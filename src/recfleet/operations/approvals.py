@@ -1,4 +1,4 @@
-"""Answering what waits for a person: approve, reject, and see what there is."""
+"""Answer changes that wait for a person: list, approve, reject."""
 
 from __future__ import annotations
 
@@ -50,20 +50,20 @@ select approval_id, approval_request.tenant_id as tenant, change, against as fro
 
 @dataclass(frozen=True)
 class Answered:
-    """What became of the answers to some requests."""
+    """The results of answering some requests."""
 
     done: list[int] = field(default_factory=list)
-    """The numbers of the requests that were answered."""
+    """The numbers of the answered requests."""
     changed: list[Changed] = field(default_factory=list)
-    """The tenants whose champion changed with it."""
+    """The resulting changes of champion."""
     refused: dict[int, str] = field(default_factory=dict)
     """Request -> why its answer could not be carried out, in words."""
 
 
 def list_waiting(connection: Connection) -> list[Row]:
-    """What waits for a person, by night and tenant, with the judge's numbers; commits.
+    """Waiting requests, by night and tenant, with the judge's numbers; commits.
 
-    What nobody has answered in time expires now, and is not among it.
+    Requests past their time expire first, so they are left out.
     """
     expire_requests(connection)
     with transaction(connection), connection.cursor(cursor_factory=RealDictCursor) as cursor:
@@ -80,10 +80,10 @@ def approve(
     dry_run: bool = False,
     on_each: Callable[[], None] = lambda: None,
 ) -> Answered:
-    """Carry changes of champion out that wait for a person.
+    """Carry out changes of champion that wait for a person.
 
-    Each tenant's is a transaction of its own: the version is put in force as ``champions.promote``
-    does it, and one that cannot be is the trouble of nobody else.
+    Each tenant's change is a transaction of its own, which puts the version in force as
+    ``champions.promote`` does. A change that fails does not affect the others.
 
     Args:
         connection: an open connection outside any transaction; it commits.
@@ -91,11 +91,11 @@ def approve(
         actor: who approves.
         reason: why, in words.
         dry_run: change nothing, and find out which would be refused.
-        on_each: is called after each.
+        on_each: called after each request.
 
     Raises:
-        BadInputError: nobody or no reason is named.
-        InfrastructureError: a service is away; what is done is done.
+        BadInputError: the actor or the reason is missing.
+        InfrastructureError: a service is away; what is done stays done.
     """
     answered = Answered()
     expire_requests(connection)
@@ -126,7 +126,7 @@ def reject(
     reason: str,
     dry_run: bool = False,
 ) -> Answered:
-    """Refuse changes of champion that wait for a person: the old champions stay.
+    """Reject changes of champion that wait for a person; the old champions stay.
 
     Args:
         connection: an open connection outside any transaction; it commits.
@@ -136,7 +136,7 @@ def reject(
         dry_run: change nothing, and find out which would be refused.
 
     Raises:
-        BadInputError: nobody or no reason is named.
+        BadInputError: the actor or the reason is missing.
     """
     check_who_and_why(actor, reason)
     answered = Answered()
@@ -159,7 +159,7 @@ def reject(
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A request that waits, of a tenant whose lock is held."""
+    """A waiting request; the caller holds the tenant's lock."""
 
     change: str
     version: int
@@ -182,10 +182,10 @@ def _tenant_of(connection: Connection, approval_id: int) -> str:
 
 
 def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiting:
-    """A request with its tenant's lock, once it is sure that it waits.
+    """Lock a request's tenant, and read the request if it still waits.
 
     Raises:
-        BadInputError: it does not; with what became of it.
+        BadInputError: the request no longer waits; says what became of it.
     """
     lock_tenants(connection, [tenant_id])
     with connection.cursor() as cursor:
@@ -216,7 +216,7 @@ def _waiting(connection: Connection, tenant_id: str, approval_id: int) -> _Waiti
         version,
         against,
         NightNumbers.model_validate(numbers),
-        # Of who is gone back to, what it was made from is in the audit.
+        # After a rollback, the audit has what the model was made from.
         MadeFrom.model_validate(challenger if change == "promotion" else {}),
     )
 
@@ -233,7 +233,7 @@ def _reject(
 def _approval(
     connection: Connection, changes: ChampionChanges, approval_id: int
 ) -> tuple[str, Callable[[Case], Choice]]:
-    """Whose champion a request changes, and the choice of it, for ``ChampionChanges.change``."""
+    """A request's tenant, and its version as a choice for ``ChampionChanges.change``."""
     with transaction(connection):
         tenant_id = _tenant_of(connection, approval_id)
 
@@ -283,7 +283,7 @@ def _named(version: int | None) -> str:
 
 
 def _tell(connection: Connection) -> None:
-    """Write the answers at the versions in MLflow, now or at the close of the next night."""
+    """Write the answers at the versions in MLflow; if MLflow is away, the next close does it."""
     try:
         tell_registry(connection, registry_settings())
     except InfrastructureError as error:

@@ -1,7 +1,7 @@
 """Which tenants need a person, and why: the rules and their words.
 
-A rule is SQL over the facts of ``standing``, because a fleet of thousands is sorted and counted by
-it. Its sentence is Python, and is made for the few tenants that are shown.
+A rule is SQL over the facts of ``standing``, because it sorts and counts a fleet of thousands. Its
+sentence is Python, and is made only for the few tenants on show.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from recfleet.releases import ServedBy
 from recfleet.tenants import Mode
 
 OLD_NIGHTS = 3
-"""Live lists are old when so many nights of the fleet had newer data."""
+"""Live lists are old once this many nights of the fleet had newer data."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +26,26 @@ class Standing:
     name: str
     mode: Mode
     outcome: str | None
-    """Of its newest night that was no trial; ``not approved`` when nobody approved what that night
-    asked for. None: it had no night."""
+    """The outcome of its latest night except trials; ``not approved`` if that night's request was
+    not approved. None: it had no night."""
     reason: str | None
-    """What that night said of it; once a request of that night is closed, how it was answered."""
+    """That night's reason; if that night made a request that has ended, how it was answered."""
     skill: float | None
-    """How much lower the error (RMSE) of the model in force is than that of popularity, as a share
-    of the latter."""
+    """How much lower the error (RMSE) of the model in force is than popularity's, as a share of
+    popularity's."""
     release_id: int | None
-    """The live release; None while it is off."""
+    """The live release; None while the tenant is off."""
     live_as_of: datetime | None
-    """The time that the live lists know the purchases up to."""
+    """The live lists know purchases up to this time."""
     served_by: ServedBy | None
     model_version: int | None
     customers: int | None
-    """With a list of their own in the live release."""
+    """How many customers have a list of their own in the live release."""
     waiting_version: int | None
     """The version that waits for a person."""
     waits_until: datetime | None
     attention: Attention | None
-    """Why it needs a person; None: it does not."""
+    """Why it needs a person; None: it needs nobody."""
 
     @property
     def attention_reason(self) -> str | None:
@@ -89,15 +89,15 @@ class Attention:
     """A reason why a tenant needs a person."""
 
     key: str
-    """In addresses."""
+    """Its name in addresses."""
     title: str
-    """In lists of tenants."""
+    """Its name in lists of tenants."""
     condition: str
     """SQL over the facts of ``standing``."""
     sentence: Callable[[Standing], str | None] = _reason
     """The reason in words."""
     outcome: Outcome | None = None
-    """Of a night: the one that has this reason."""
+    """A night's outcome that is this reason; None: the reason is no outcome."""
 
 
 ATTENTION = (
@@ -143,7 +143,7 @@ ATTENTION = (
     ),
     Attention("no-data", "no data", "outcome = 'no data'", outcome="no data"),
 )
-"""The most urgent first; a tenant is in the first that fits. One that is off needs nobody."""
+"""The most urgent first; the first that fits counts. A tenant that is off needs nobody."""
 
 URGENT_OUTCOMES = tuple(it.outcome for it in ATTENTION if it.outcome is not None)
 """Outcomes that need a person, the most urgent first."""
@@ -153,7 +153,7 @@ URGENCY = (
     + " ".join(f"when {it.condition} then {place}" for place, it in enumerate(ATTENTION, 1))
     + " end"
 )
-"""SQL over the facts of ``standing``: a reason's place in ``ATTENTION``, from 1; null: none."""
+"""SQL over the facts of ``standing``: the reason's place in ``ATTENTION``, from 1; null: none."""
 
 
 def urgency_of(key: str) -> int | None:

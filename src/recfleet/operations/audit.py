@@ -1,4 +1,4 @@
-"""Proving that the audit is whole, and that the records agree with it."""
+"""Prove that the audit is complete, and that the records agree with it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from recfleet.audit import Chain, Fault, Head, OnRecord, check_chain, read_entri
 from recfleet.database import Connection, transaction
 from recfleet.tenants import Mode, get_tenant
 
-# The version that a tenant's last entry about its champion names, beside the one on record. A
-# repair that goes on from what is on record is such an entry, also where that is none.
+# The version in a tenant's last entry about its champion, beside the version on record. A repair
+# that continues from the record is such an entry too, even if the record has no champion.
 _CHAMPIONS = """
 select tenant_id, last.audit_id, last.to_version, in_force.version
   from (select distinct on (tenant_id) tenant_id, audit_id, to_version
@@ -23,7 +23,7 @@ select tenant_id, last.audit_id, last.to_version, in_force.version
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
-# Every tenant begins on: another mode has an entry, whoever set it. A repair is one here as well.
+# Every tenant begins with mode on, and every change of mode has an entry. Repairs count as well.
 _MODES = """
 select tenant_id, last.audit_id, coalesce(last.mode, 'on'), roster.mode
   from roster
@@ -44,17 +44,17 @@ def verify(
     noted: Head | None = None,
     told: Callable[[int], None] = lambda _: None,
 ) -> Chain:
-    """Prove that nothing of the audit is missing or changed, and that the records agree with it.
+    """Prove that the audit is complete and unchanged, and that the records agree with it.
 
-    All of it is of one moment, however long it takes.
+    However long it takes, it sees the state of one moment.
 
     Args:
         connection: an open connection outside any transaction.
-        noted: a head of earlier, which must still be in the chain.
-        told: how many entries have been read, now and then.
+        noted: an earlier head, which must still be in the chain.
+        told: called now and then with the number of entries read so far.
 
     Returns:
-        The chain, with everything that is wrong; the records' disagreements last.
+        The chain, with everything that is wrong; the records' disagreements come last.
     """
     with transaction(connection):
         with connection.cursor() as cursor:
@@ -74,11 +74,11 @@ def verify(
 def stray_champions(
     connection: Connection, tenant_ids: Collection[str] | None = None
 ) -> list[tuple[str, int | None, int | None, int | None]]:
-    """Tenants whose champion on record is not the one that the audit ends with.
+    """Tenants whose champion on record differs from the audit's last entry about it.
 
     Args:
         connection: an open connection; the caller ends the transaction.
-        tenant_ids: of whom; by default of all.
+        tenant_ids: only these tenants; by default all.
 
     Returns:
         Tenant id, the entry's number and the version it names, and the version on record.
@@ -89,11 +89,11 @@ def stray_champions(
 def stray_modes(
     connection: Connection, tenant_ids: Collection[str] | None = None
 ) -> list[tuple[str, int | None, Mode, Mode]]:
-    """Tenants that are in another mode on record than the audit ends with.
+    """Tenants whose mode on record differs from the audit's last entry about it.
 
     Args:
         connection: an open connection; the caller ends the transaction.
-        tenant_ids: of whom; by default of all.
+        tenant_ids: only these tenants; by default all.
 
     Returns:
         Tenant id, the entry's number and its mode, and the mode on record.
@@ -113,12 +113,12 @@ def _stray(
 def tell_story(
     connection: Connection, tenant_id: str, *, limit: int | None = None
 ) -> list[OnRecord]:
-    """A tenant's entries in order, also of one that is gone.
+    """A tenant's entries in order, even if the tenant is gone.
 
     Args:
         connection: an open connection outside any transaction.
-        tenant_id: whose.
-        limit: only so many of the newest; by default all.
+        tenant_id: the tenant.
+        limit: only this many of the latest entries; by default all.
 
     Raises:
         UnknownTenantError: there is no such tenant, and never was.
@@ -131,7 +131,7 @@ def tell_story(
 
 
 def champion_disagrees(number: int | None, told: int | None, version: int | None) -> str:
-    """How the audit and a champion on record disagree, in words."""
+    """How the audit and the champion on record disagree, in words."""
     if number is None:
         return f"version {version} is champion on record, but no entry of the audit made it so"
     on_record = "none is" if version is None else f"version {version} is"
@@ -139,7 +139,7 @@ def champion_disagrees(number: int | None, told: int | None, version: int | None
 
 
 def mode_disagrees(number: int | None, told: Mode, mode: Mode) -> str:
-    """How the audit and a mode on record disagree, in words."""
+    """How the audit and the mode on record disagree, in words."""
     if number is None:
         return f"it is {mode} on record, but no entry of the audit made it so"
     return f"entry {number} of the audit made it {told}, but on record it is {mode}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def left_out_in_words(ahead: Sequence[BackfillNight]) -> str | None:
-    """How much of it is not run, and why, in a sentence; None: all of it is."""
+    """How much of a backfill is left out, and why, in a sentence; None: nothing is."""
     prospects = [item for night in ahead for item in night.prospects]
     idle = sum(item.idle is not None for item in prospects)
     if not idle:
@@ -24,7 +24,7 @@ def left_out_in_words(ahead: Sequence[BackfillNight]) -> str | None:
 
 
 def why_left_out(prospects: Sequence[Prospect]) -> str:
-    """Why nights are left out, the most frequent reasons first; empty: none is."""
+    """Why nights are left out, the most frequent reasons first; empty: none are."""
     reasons = Counter(item.idle.reason for item in prospects if item.idle)
     return "; ".join(
         reason if count == 1 else f"{reason} (and {count - 1} like it)"

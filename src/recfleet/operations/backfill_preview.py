@@ -26,32 +26,32 @@ class BackfillNight:
 
     @property
     def busy(self) -> list[Prospect]:
-        """Tenants for whom something is to be done."""
+        """Tenants with something to do."""
         return [item for item in self.prospects if item.idle is None]
 
     @property
     def recorded(self) -> list[Prospect]:
-        """Tenants for whom something is to be done, or a reason is to be recorded."""
+        """Tenants with something to do, or with a reason to record."""
         return [
             item for item in self.prospects if item.idle is None or item.idle.outcome != "unchanged"
         ]
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it is written: something is to be done, or to be recorded."""
+        """Whether the night gets written: it has something to do or to record."""
         return not self.is_trial or bool(self.recorded)
 
 
 def look_ahead(connection: Connection, request: BackfillRequest) -> list[BackfillNight]:
-    """What a backfill would do, night by night; nothing is written.
+    """What a backfill would do, night by night; writes nothing.
 
     Args:
         connection: an open connection.
         request: what is asked for.
 
     Raises:
-        UnknownTenantError: a tenant is not there.
-        BadInputError: all tenants are off, or one is frozen and promotion is asked for.
+        UnknownTenantError: there is no such tenant.
+        BadInputError: all tenants are off; or one is frozen, and the request asks for promotion.
     """
     tenants = get_tenants(connection, request.tenants)
     _refuse(tenants, request)
@@ -102,7 +102,7 @@ def _look_at(
 
 
 def _with_way_out(item: Prospect) -> Prospect:
-    """The same; where it is idle for want of anything new, with what judges it all the same."""
+    """The same; if it is idle because nothing is new, its reason says how to judge it anyway."""
     why = item.idle
     if why is None or not why.unless_named:
         return item
@@ -112,7 +112,7 @@ def _with_way_out(item: Prospect) -> Prospect:
 def _as_trials(
     connection: Connection, found: Sequence[Prospect], as_of: datetime, *, is_forced: bool
 ) -> list[Prospect]:
-    """The same with the champion of that time in the basis; idle, who was done from that basis."""
+    """The same with that time's champion in the basis; idle if that basis was done already."""
     tenant_ids = [item.tenant.tenant_id for item in found]
     night = Night(0, "", as_of, "backfill", is_trial=True)
     champions = champions_of(connection, night, tenant_ids)
@@ -139,7 +139,7 @@ def _done_already(night_id: int) -> Idle:
 def _done_nights(
     connection: Connection, found: Sequence[Prospect], as_of: datetime
 ) -> dict[str, int]:
-    """Tenant id -> the trial as of that time that came to its end from this very basis."""
+    """Tenant id -> the trial as of that time that finished from this very basis."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, max(night_id) "

@@ -1,4 +1,4 @@
-"""What a backfill is asked to be, as conf of the Airflow run ``tenant_backfill``."""
+"""The request for a backfill, as conf of the Airflow run ``tenant_backfill``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from recfleet.errors import BadInputError
 from recfleet.fleet import parse_as_of
 
 MOST_NIGHTS = 400
-"""Nights of one backfill: more than a year of them, day by day."""
+"""Most nights of one backfill: more than a year, day by day."""
 
 LONGEST_STEP = 3660
-"""Days from one night to the next, at most: ten years of them."""
+"""Most days from one night to the next: ten years."""
 
 
 class BackfillRequest(BaseModel):
@@ -31,25 +31,25 @@ class BackfillRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     tenants: tuple[str, ...]
-    """Whose nights are run again."""
+    """The tenants whose nights are run again."""
 
     first: datetime = Field(alias="from")
     """As-of time of the first night."""
 
     last: datetime = Field(alias="to")
-    """No night is as of a later time; the last one is as of this, where the step leads there."""
+    """No night has a later as-of; the last night has this one if the step leads there."""
 
     step: int = Field(default=1, ge=1, le=LONGEST_STEP)
     """Days from one night to the next."""
 
     promote: bool = False
-    """Whether the last night is as tonight's would be: its verdict is carried out."""
+    """Whether the last night carries out its verdict, as tonight's night would."""
 
     force: bool = False
-    """Whether nights are run again that an earlier backfill has run from the same data."""
+    """Whether to repeat nights that an earlier backfill has run from the same data."""
 
     actor: str | None = None
-    """Who asked for it; None: whoever triggered the run."""
+    """Who asked for it; None: the person who triggered the run."""
 
     reason: str | None = None
     """Why, in words."""
@@ -106,17 +106,17 @@ class BackfillRequest(BaseModel):
         return self
 
     def as_of_times(self) -> list[datetime]:
-        """As-of times of the nights, in order; there is one at least."""
+        """As-of times of the nights, in order; at least one."""
         step = timedelta(days=self.step)
         nights = (self.last - self.first) // step + 1
         return [self.first + number * step for number in range(nights)]
 
     def conf(self) -> dict[str, Any]:
-        """As the conf of an Airflow run."""
+        """The request as the conf of an Airflow run."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     def sentence(self) -> str:
-        """What is asked for, in words."""
+        """The request in words."""
         times = self.as_of_times()
         every = "" if self.step == 1 else f", every {self.step} days"
         if len(times) == 1:
@@ -128,7 +128,7 @@ def read_conf(conf: Mapping[str, Any]) -> BackfillRequest:
     """Read a run's conf.
 
     Raises:
-        BadInputError: with everything that is wrong with it, and what a conf may hold.
+        BadInputError: the conf is unusable; says everything that is wrong, and what it may hold.
     """
     try:
         return read_backfill(conf)
@@ -140,10 +140,10 @@ def read_conf(conf: Mapping[str, Any]) -> BackfillRequest:
 
 
 def read_backfill(conf: Mapping[str, Any]) -> BackfillRequest:
-    """Read what is asked for, under the names of a conf.
+    """Read a request with the names of a conf.
 
     Raises:
-        BadInputError: with everything that is wrong with it.
+        BadInputError: the request is unusable; says everything that is wrong.
     """
     try:
         return BackfillRequest.model_validate(dict(conf))
@@ -153,7 +153,7 @@ def read_backfill(conf: Mapping[str, Any]) -> BackfillRequest:
 
 
 def _day(moment: datetime) -> str:
-    """A time without the clock where it is midnight."""
+    """A time as text, without the clock time if that is midnight."""
     return f"{moment:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
 
 

@@ -1,4 +1,4 @@
-"""How far a backfill is, and what became of it."""
+"""A backfill's progress and results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class BackfillSummary:
 
     @property
     def failed_share(self) -> float:
-        """Of the tenants' nights that had something to do."""
+        """Share of failures among the tenants' nights with something to do."""
         return failed_share(self.outcomes)
 
     @property
@@ -54,7 +54,7 @@ def sum_up(nights: Sequence[Mapping[str, int]]) -> BackfillSummary:
 
 
 def backfill_sentence(connection: Connection, run_id: str) -> str | None:
-    """A backfill that has ended, in one line; None where none of its nights has. Commits."""
+    """A backfill that has ended, in one line; None: none of its nights has ended. Commits."""
     with transaction(connection), connection.cursor() as cursor:
         cursor.execute(
             "select summary -> 'outcomes' from night_overview "
@@ -71,13 +71,13 @@ class BackfillProgress:
 
     nights: int
     nights_done: int
-    """Nights in which every tenant has come to its end."""
+    """Nights in which every tenant is done."""
     states: dict[str, int]
     """State -> tenants' nights."""
 
 
 def backfill_progress(connection: Connection, run_id: str) -> BackfillProgress:
-    """How far a backfill is; without any night before it is planned.
+    """How far a backfill is; before its plan is written, it has no nights.
 
     Args:
         connection: an open connection; it commits.
@@ -100,11 +100,11 @@ def backfill_progress(connection: Connection, run_id: str) -> BackfillProgress:
 
 
 def backfilled_nights(connection: Connection, request: BackfillRequest) -> list[dict[str, Any]]:
-    """What the newest backfill found for each tenant and date of a request, by tenant and date.
+    """What the latest backfill found for each tenant and date of a request, by tenant and date.
 
     Args:
         connection: an open connection; it commits.
-        request: which tenants and dates; those never run are left out.
+        request: names tenants and dates; those without a backfill are left out.
     """
     with transaction(connection), connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(

@@ -3,7 +3,8 @@
 A backfill is a series of nights, one for each as-of time, in order. They are trials: each sees what
 was known then (interactions up to its as-of time, the champion of that time, the evidence of the
 fleet's nights before it), writes its rows of the ledger and its releases, and changes neither
-champions nor what is live. The last one is as tonight's would be where that is asked for.
+champions nor live releases. If the request asks for promotion, the last night carries out its
+verdict.
 """
 
 from __future__ import annotations
@@ -49,21 +50,21 @@ RunStage = Callable[..., "ShardSummary"]
 
 
 def _who(request: BackfillRequest, triggered_by: str | None) -> str | None:
-    """Whom the audit names: only the command line's own Airflow user may speak for another."""
+    """The actor for the audit: only the command line's own Airflow user may name somebody else."""
     speaks_for_others = triggered_by in (None, airflow_settings().airflow_username)
     return (speaks_for_others and request.actor) or triggered_by
 
 
 def plan_backfill(run_id: str, conf: Mapping[str, Any], *, triggered_by: str | None) -> list[int]:
-    """Write all nights of a backfill, once: asked again for the same run, they stay as they are.
+    """Write all nights of a backfill once; another call for the same run leaves them as they are.
 
     Args:
         run_id: of the Airflow run.
         conf: the run's, see BackfillRequest.
-        triggered_by: the Airflow user; None: the run was not triggered by anybody who is known.
+        triggered_by: the Airflow user; None: nobody known triggered the run.
 
     Returns:
-        The numbers of the shards that have work; each is worked through by ``replay_backfill``.
+        The numbers of the shards with work, for ``replay_backfill``.
 
     Raises:
         BadInputError, UnknownTenantError: the conf cannot be used.
@@ -76,7 +77,7 @@ def plan_backfill(run_id: str, conf: Mapping[str, Any], *, triggered_by: str | N
                 nights = [night for night in look_ahead(connection, request) if night.is_wanted]
                 _write(connection, run_id, request, nights, _who(request, triggered_by))
         nights_written = nights_of_backfill(connection, run_id)
-        # Lists of nights long past may have been dropped: a run that is begun anew has room.
+        # Lists of nights long past may have been dropped, so a run that starts again needs room.
         with transaction(connection):
             _make_room(connection, nights_written)
             shards = {
@@ -104,7 +105,7 @@ def _write(
 ) -> None:
     """Write nights, rows of the ledger and the audit."""
     placed = place(_costs(nights))
-    # The audit names who asked, also for tenants for whom there is nothing to do.
+    # The audit names who asked, even for tenants with nothing to do.
     tenant_ids = {item.tenant.tenant_id for night in nights for item in night.prospects}
     recorded = Counter(item.tenant.tenant_id for night in nights for item in night.recorded)
     lock_tenants(connection, tenant_ids)
@@ -162,19 +163,19 @@ def replay_backfill(
 ) -> None:
     """Work a shard through the nights of a backfill, in order; safe to kill and to run again.
 
-    Each night is validated, trained, judged and published; the one that may promote is left for
-    ``decide_backfill`` to look at before it is published.
+    Each night is validated, trained, judged and published. Only the night that may promote stays
+    unpublished until ``decide_backfill`` has seen it.
 
     Args:
         run_id: of the Airflow run.
         shard: its number.
         attempt: 1 for the first try of the task, 2 for the second, …
-        on_start: told how many tenants and nights there are to do, before the first.
+        on_start: called before the first tenant with the numbers of tenants and nights to do.
         run_stage: runs a stage over a shard.
 
     Raises:
-        InfrastructureError, psycopg2.OperationalError, OSError: a service is away; what is done is
-            done, and another attempt goes on from there.
+        InfrastructureError, psycopg2.OperationalError, OSError: a service is away; what is done
+            stays done, and another attempt continues from there.
     """
     connection = connect(purpose=f"recfleet backfill shard {shard}")
     try:
@@ -185,7 +186,7 @@ def replay_backfill(
     on_start(tenants, len(nights))
     if not nights:
         return
-    # Every stage of every night has a child of its own, which need not import them again.
+    # Every stage of every night has a child of its own; importing here spares it the imports.
     import_ahead()
     for number, night in enumerate(nights, start=1):
         for stage in (VALIDATE, TRAIN_AND_JUDGE, PUBLISH):
@@ -195,7 +196,7 @@ def replay_backfill(
 
 
 def _unfinished(connection: Connection, run_id: str, shard: int) -> tuple[int, list[Night]]:
-    """How many tenants of a shard have something left to do, and in which nights, in order."""
+    """How many tenants of a shard have something left to do, and the nights for it, in order."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select night_id, tenant_id from tenant_night "
@@ -210,10 +211,10 @@ def _unfinished(connection: Connection, run_id: str, shard: int) -> tuple[int, l
 
 
 def decide_backfill(run_id: str) -> list[int]:
-    """Look at all verdicts of the night that may promote, as decide does at tonight's.
+    """Look at all verdicts of the night that may promote, as decide does for tonight's.
 
     Returns:
-        The shards that ``publish_backfill`` has to publish; none where every night is a trial.
+        The shards that ``publish_backfill`` has to publish; none if every night is a trial.
     """
     night = _promoting(run_id)
     if night is None:
@@ -234,7 +235,7 @@ def publish_backfill(
     on_start: Callable[[int], None] = lambda _: None,
     run_stage: RunStage = run_supervised,
 ) -> None:
-    """Publish a shard in the night that may promote; its arguments are ``replay_backfill``'s."""
+    """Publish a shard in the night that may promote; arguments as for ``replay_backfill``."""
     night = _promoting(run_id)
     if night is not None:
         run_stage(PUBLISH, night.run_id, shard, attempt=attempt, on_start=on_start)
@@ -250,7 +251,7 @@ def _promoting(run_id: str) -> Night | None:
 
 
 def close_backfill(run_id: str) -> BackfillSummary:
-    """Close every night of a backfill, once everything else has ended, and sum up."""
+    """Close every night of a backfill after everything else has ended, and sum up."""
     connection = connect(purpose="recfleet backfill close")
     try:
         nights = nights_of_backfill(connection, run_id)

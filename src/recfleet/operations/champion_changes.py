@@ -1,12 +1,12 @@
-"""How a version that a person has chosen is put in force, with its lists.
+"""Put a version that a person has chosen in force, with its lists.
 
-A night moves MLflow's aliases first and Postgres last, for its promotions are not on record before
-the lists are live. Here a person waits, and importing MLflow alone takes seconds, so it is the
-other way round: champion, live release, audit and ledger change in one transaction of Postgres,
-which is the authority, under the tenant's lock from choosing the version until the commit; what is
-left to do is in the ledger as an intent, ``follow``. Then MLflow's aliases follow. A process that
-dies before the commit has changed nothing; one that dies after it leaves an intent, by which the
-close of the next night brings the aliases to what is on record (``fleet.intents``), never back.
+A night moves MLflow's aliases first and changes Postgres last, because its promotions go on record
+together with the lists. Here a person waits, and importing MLflow alone takes seconds, so the order
+is reversed. Champion, live release, audit and ledger change in one transaction of Postgres, which
+is the authority. The tenant is locked from the choice of the version until the commit. The ledger
+keeps the rest of the work as an intent, ``follow``; then MLflow's aliases follow. A process that
+dies before the commit has changed nothing. One that dies after it leaves the intent, and the close
+of the next night moves the aliases forward to what is on record (``fleet.intents``), never back.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class Changed:
     from_version: int | None
     to_version: int
     release_id: int
-    """What is live from now on."""
+    """The release that is live from now on."""
     is_kept: bool
-    """Whether that was there already; else it was made just now."""
+    """Whether the release existed already; otherwise it was made just now."""
     as_of: datetime
-    """What the lists see up to."""
+    """The lists know purchases up to this time."""
 
     @property
     def sentence(self) -> str:
@@ -76,13 +76,13 @@ class Changed:
 class ChampionChanges:
     """The changes of champions that one person makes, tenant after tenant.
 
-    Each tenant's change is a transaction of its own. They share nights, one for each as-of time, so
-    that hundreds of approvals are not hundreds of nights. Use it as a context: at its end MLflow
-    follows, and nights in which nothing was changed are gone.
+    Each tenant's change is a transaction of its own. Changes with the same as-of time share a
+    night, so that hundreds of approvals do not make hundreds of nights. Use it as a context: at its
+    end MLflow follows, and nights without any change are deleted.
     """
 
     def __init__(self, connection: Connection, what: str, *, actor: str, reason: str) -> None:
-        """Nothing is opened yet.
+        """Check who and why; nothing is opened yet.
 
         Args:
             connection: an open connection outside any transaction.
@@ -91,7 +91,7 @@ class ChampionChanges:
             reason: why, in words.
 
         Raises:
-            BadInputError: nobody or no reason is named.
+            BadInputError: the actor or the reason is missing.
         """
         check_who_and_why(actor, reason)
         self.actor, self.reason = actor.strip(), reason.strip()
@@ -109,13 +109,13 @@ class ChampionChanges:
         """Put a version in force for one tenant, with its lists, and commit.
 
         Args:
-            tenant_id: whose.
-            choose: is shown what there is, while nobody else can change it, and says which version;
-                or raises.
+            tenant_id: the tenant.
+            choose: gets the case, which nobody else can change meanwhile; returns the choice, or
+                raises.
 
         Raises:
             NotFoundError: there is no such tenant, or it has no such version.
-            BadInputError: it cannot be done; with the reason. Nothing has been changed.
+            BadInputError: it cannot be done; says why. Nothing has been changed.
             InfrastructureError: a service is away.
         """
         connection = self._connection
@@ -136,7 +136,7 @@ class ChampionChanges:
             return self._put_in_force(night, case, choice, winner)
 
     def foresee(self, tenant_id: str, choose: Callable[[Case], Choice]) -> str:
-        """What ``change`` would do, in words; changes nothing, and raises as it does."""
+        """What ``change`` would do, in words; changes nothing, and raises the same errors."""
         with transaction(self._connection), errors_of(tenant_id):
             case = self._case(tenant_id)
             choice = choose(case)
@@ -151,7 +151,7 @@ class ChampionChanges:
         )
 
     def _night(self, as_of: datetime) -> Night:
-        """The night of this as-of time, opened and closed at once, so that none is left open."""
+        """The night of this as-of time, opened and closed at once, so that no night stays open."""
         if as_of not in self._nights:
             with transaction(self._connection):
                 night = open_operator_night(self._connection, self._what, as_of)
@@ -170,7 +170,7 @@ class ChampionChanges:
         )
 
     def _load(self, case: Case, version: int) -> Champion:
-        """The version, once its files are seen to be whole."""
+        """The version, after checking that its files are whole."""
         from recfleet.models import read_model
 
         known = case.versions[version]
@@ -219,7 +219,7 @@ class ChampionChanges:
         )
 
     def _kept(self, tenant: Tenant, version: int) -> int | None:
-        """A release of the version that may be shown again: it leaves out what the policy does."""
+        """A release of the version that may be shown again: it has nothing the policy excludes."""
         release_id = kept_release(self._connection, tenant.tenant_id, version)
         if release_id is None:
             return None
@@ -238,7 +238,7 @@ class ChampionChanges:
         return stage_now(self._connection, night, tenant, winner, self._artifacts)
 
     def _marks(self, case: Case, choice: Choice, winner: Champion) -> dict[int, dict[str, str]]:
-        """What the versions in MLflow are to say of it."""
+        """Version -> tags that tell of the change in MLflow."""
         by = {"decided_by": self.actor, "decision_reason": self.reason}
         if choice.is_rollback and case.champion:
             return {
@@ -258,7 +258,7 @@ class ChampionChanges:
                 self._let_mlflow_follow(night)
 
     def _let_mlflow_follow(self, night: Night) -> None:
-        # The change is live: an error here would read as if nothing had been changed.
+        # The change is live; an error from here would sound as if nothing had been changed.
         try:
             mend_intents(self._connection, night, self._settings)
         except RecfleetError as error:
@@ -266,7 +266,7 @@ class ChampionChanges:
             log.warning("MLflow has not followed yet", reason=str(error))
 
     def _removed_as_empty(self, night: Night) -> bool:
-        """Delete the night if nothing was changed in it; whether it was deleted."""
+        """Delete the night if nothing was changed in it; returns whether it was deleted."""
         with transaction(self._connection):
             return delete_empty_night(self._connection, night)
 

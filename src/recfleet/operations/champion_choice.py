@@ -1,4 +1,4 @@
-"""Which version of a tenant's model a person chooses, and why it cannot be chosen."""
+"""Which version of a tenant's model a person may choose, and why not."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from recfleet.tenants import Tenant
 
 @dataclass(frozen=True)
 class Case:
-    """A tenant whose lock is held, and what there is to choose from."""
+    """A locked tenant, and the versions to choose from."""
 
     connection: Connection = field(repr=False)
-    """To look its past up."""
+    """For looking up the tenant's past."""
     tenant: Tenant
     champion: Champion | None
     previous: Champion | None
     versions: Mapping[int, KnownVersion]
-    """All that MLflow has of it."""
+    """All versions of its model in MLflow."""
 
     def listed(self, *, older: bool = False) -> str:
-        """The versions besides the champion, for a sentence, with what to know of them.
+        """The versions besides the champion, with remarks, for a sentence.
 
         Args:
-            older: only those that can be gone back to.
+            older: only those that a rollback can return to.
         """
         champion = self.champion.version if self.champion else None
         others = [
@@ -44,13 +44,13 @@ class Case:
         return ", ".join(with_remark(it.version, known_of) for it in others) or "none"
 
     def last_rollback(self) -> str | None:
-        """Who has rolled it back since its last night, in words; None: nobody."""
+        """Who has rolled the tenant back since its last night, in words; None: nobody has."""
         return last_rollback_in_words(self.connection, self.tenant.tenant_id)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is to be put in force, and how it is written down."""
+    """A version to put in force, and what to record about it."""
 
     version: int
     outcome: Outcome
@@ -58,10 +58,10 @@ class Choice:
     numbers: Numbers = field(default_factory=Numbers)
     made_from: MadeFrom = field(default_factory=MadeFrom)
     approval_id: int | None = None
-    """The request that it answers; None: it answers none."""
+    """The request that it answers; None: there is none."""
     first: Callable[[], list[Entry]] = list
-    """Done in the same transaction, before the champion changes; returns what the audit says of
-    it."""
+    """Runs in the same transaction, before the champion changes; returns its entries for the
+    audit."""
 
 
 def rollback_to(to_version: int | None) -> Callable[[Case], Choice]:
@@ -94,7 +94,7 @@ class RolledBackAlreadyError(BadInputError):
 
 
 def _without_previous(case: Case, champion: Champion) -> BadInputError:
-    """Why a tenant cannot go back, and to what it still could."""
+    """An error that says why a tenant cannot go back, and to which versions it still could."""
     older = case.listed(older=True)
     there_are = (
         "There is no older one." if older == "none" else f"Name one with --to-version: {older}."

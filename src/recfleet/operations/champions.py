@@ -1,4 +1,4 @@
-"""Rolling tenants back, and promoting a version of one's choice."""
+"""Roll tenants back, and promote a chosen version."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def roll_back(
 ) -> Changed:
     """Put an earlier model of a tenant back in force, with its lists.
 
-    Where its lists are kept they are switched to as they are; else they are made at once, as of the
-    time that the tenant's lists have come to. The tenant has no previous model afterwards: nobody
-    goes back to the one that was bad.
+    If the model's lists are kept, they go live as they are; otherwise lists are made at once, as of
+    the tenant's own time (``operator_night.tenant_time``). Afterwards the tenant has no previous
+    model, so nobody can return to the bad one.
 
     Args:
         connection: an open connection outside any transaction; it commits.
-        tenant_id: whose.
+        tenant_id: the tenant.
         to_version: of its model; None: the one before the champion.
         actor: who does it.
         reason: why, in words.
 
     Raises:
         NotFoundError: there is no such tenant, or it has no such version.
-        BadInputError: it cannot be done; with the reason. Nothing has been changed.
+        BadInputError: it cannot be done; says why. Nothing has been changed.
         InfrastructureError: a service is away.
     """
     with ChampionChanges(connection, "rollback", actor=actor, reason=reason) as changes:
@@ -52,11 +52,11 @@ def promote(
 ) -> Changed:
     """Put a version of a tenant's model in force, with its lists, as ``roll_back`` does.
 
-    The champion until then becomes the previous one.
+    The old champion becomes the previous one.
 
     Args:
         connection: an open connection outside any transaction; it commits.
-        tenant_id: whose.
+        tenant_id: the tenant.
         version: of its model.
         actor: who does it.
         reason: why, in words.
@@ -81,26 +81,26 @@ def change_all(
 ) -> tuple[list[Result], str | None]:
     """Change several tenants' champions, each for itself.
 
-    Of several, who went back since its last night is unchanged: so a rollback that broke off can be
-    asked for again.
+    If there are several, a tenant that was already rolled back since its last night is unchanged,
+    so an interrupted rollback can be requested again.
 
     Args:
         connection: an open connection outside any transaction; it commits.
         what: one word for it, such as ``rollback``.
-        tenant_ids: whose.
+        tenant_ids: the tenants.
         choose: ``rollback_to`` or ``promotion_of``.
         actor: who does it.
         reason: why, in words.
         dry_run: change nothing, and say what would be done.
-        on_each: is called with each one's result, when its lists are live.
+        on_each: called with each tenant's result once its lists are live.
 
     Returns:
-        A result a tenant, in their order, of a dry run what it would be; and, if MLflow has not
-        followed yet, why.
+        A result for each tenant, in the same order (for a dry run, the expected one); and why
+        MLflow has not followed yet, or None.
 
     Raises:
-        BadInputError: nobody or no reason is named.
-        InfrastructureError: a service is away; what is done is done.
+        BadInputError: the actor or the reason is missing.
+        InfrastructureError: a service is away; what is done stays done.
     """
     results = []
     with ChampionChanges(connection, what, actor=actor, reason=reason) as changes:

@@ -1,4 +1,4 @@
-"""Choosing the tenants that something is to be done with: by their ids, by conditions, or both."""
+"""Choose tenants for an operation: by their ids, by conditions, or both."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _LAST_NIGHT = (
 )
 
 _NO_FLEETS_OUTCOMES = ("backfilled", "switched on")
-"""Outcomes that only trials and what a person does by day have."""
+"""Outcomes that only trials and operations by day have."""
 
 
 @dataclass(frozen=True)
 class _Field:
-    """Something that is known of every tenant."""
+    """A fact about every tenant."""
 
     column: str
-    """In SQL, over the view roster."""
+    """SQL over the view roster."""
     meaning: str
     values: tuple[str, ...] | None = None
-    """All that it can be; None: any text."""
+    """Its possible values; None: any text."""
 
 
 FIELDS = {
@@ -55,7 +55,7 @@ FIELDS = {
         (*get_args(ServedBy), "nothing"),
     ),
 }
-"""Name of a condition's field -> what it is."""
+"""A condition's field by its name."""
 
 _COMPARED = {
     "=": "({column} = any(%s))",
@@ -66,22 +66,22 @@ _COMPARED = {
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that is true of the tenants that are meant."""
+    """A condition that a chosen tenant fulfils."""
 
     field: str
     """One of FIELDS."""
     comparison: Comparison
-    """Is one of the values, is none of them, or contains the one value as text."""
+    """The field is one of the values, is none of them, or contains the one value as text."""
     values: tuple[str, ...]
 
 
 def parse_condition(text: str) -> Condition:
     """Read ``mode=frozen``, ``mode=frozen,off``, ``outcome!=kept`` or ``name~united``.
 
-    Commas part values only of a field that can be but a few things; texts may have some in them.
+    Commas separate values only in a field with a fixed set of values; free texts may contain them.
 
     Raises:
-        BadInputError: it is no condition; names the fields, or the values, that there are.
+        BadInputError: the text is no condition; names the possible fields or values.
     """
     found = re.fullmatch(r"\s*(\w+)\s*(!=|=|~)\s*(.*?)\s*", text, flags=re.DOTALL)
     if found is None:
@@ -110,17 +110,16 @@ def parse_condition(text: str) -> Condition:
 def choose_tenants(
     connection: Connection, tenant_ids: Iterable[str], conditions: Sequence[Condition] = ()
 ) -> list[str]:
-    """The ids of the tenants that are meant, each once, by id.
+    """The ids of the chosen tenants, each once, sorted.
 
     Args:
         connection: an open connection.
-        tenant_ids: those named; with conditions, only those of them for whom all are true. None
-            named: of all tenants.
-        conditions: all of them must be true of a tenant.
+        tenant_ids: choose among these; empty: among all.
+        conditions: a chosen tenant fulfils all of them.
 
     Raises:
-        UnknownTenantError: there is no such tenant; names every one that is missing.
-        BadInputError: nobody is named and there is no condition.
+        UnknownTenantError: some tenants do not exist; names each of them.
+        BadInputError: there is neither an id nor a condition.
     """
     named = sorted(set(tenant_ids))
     if not named and not conditions:
@@ -128,7 +127,7 @@ def choose_tenants(
             "Say which tenants: give their ids, a file with ids (--file) or a condition (--where "
             "mode=frozen)."
         )
-    check_tenants(connection, named)  # raises, and says who is missing
+    check_tenants(connection, named)  # raises, and names the missing ones
     tests, values = ["true"], []
     for condition in conditions:
         column = FIELDS[condition.field].column
@@ -139,7 +138,7 @@ def choose_tenants(
         tests.append("roster.tenant_id = any(%s)")
         values.append(named)
     with connection.cursor() as cursor:
-        # Only columns written in this file are put into the text.
+        # The text contains only columns from this file.
         cursor.execute(
             f"select tenant_id from roster where {' and '.join(tests)} order by tenant_id",  # noqa: S608
             values,

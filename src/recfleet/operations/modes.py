@@ -1,4 +1,4 @@
-"""Switching tenants on, off, or to the pinned champion."""
+"""Switch tenants on, off, or to the pinned champion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from recfleet.settings import registry_settings, retention_settings
 from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants, set_modes
 
 BATCH_SIZE = 50
-"""Tenants that are switched in one transaction, and locked for as long."""
+"""How many tenants are switched in one transaction, and locked meanwhile."""
 
 _BECOMES: dict[Mode, str] = {
     "on": "is on and will be trained again from the next night",
@@ -36,25 +36,25 @@ _BECOMES: dict[Mode, str] = {
 
 @dataclass(frozen=True)
 class _Live:
-    """The release that is shown when a tenant is not off."""
+    """The release that a tenant shows unless it is off."""
 
     release_id: int
     as_of: datetime
     objection: str | None
-    """Why it is not shown again, in words; None: it can be."""
+    """Why it may not be shown again, in words; None: it may."""
 
 
 @dataclass
 class _Desk:
-    """What one transaction has at hand."""
+    """The shared tools of one transaction."""
 
     connection: Connection
     actor: str
     reason: str
     nights: dict[datetime, Night] = field(default_factory=dict)
-    """By their as-of time: a night of this transaction's own for each."""
+    """As-of time -> this transaction's own night of that time."""
     published: dict[int, int] = field(default_factory=dict)
-    """Night -> tenants that it published."""
+    """Night -> how many tenants it published."""
 
     def night(self, as_of: datetime) -> Night:
         """The night of that time."""
@@ -63,7 +63,7 @@ class _Desk:
         return self.nights[as_of]
 
     def close(self) -> None:
-        """Close the nights, so that they are done with the transaction."""
+        """Close the nights, so that they end with the transaction."""
         for night in self.nights.values():
             count = self.published.get(night.night_id, 0)
             sentence = f"{count} tenants switched on by {self.actor}: {self.reason}"
@@ -79,28 +79,28 @@ def set_mode(
     reason: str,
     dry_run: bool = False,
 ) -> list[Result]:
-    """Switch tenants to a mode; each for itself, and what it shows in the same transaction.
+    """Switch each tenant to a mode, and change its live lists in the same transaction.
 
-    A tenant that is off shows nothing from the moment of the commit. One that comes back shows its
-    last lists when they are not older than ``RECFLEET_REVIVE_DAYS`` and its policy excludes nothing
-    that it did not then; else lists that are made at once, as of the tenant's own time: the pinned
-    champion's when it comes back frozen, popular products otherwise. Where none can be made, it
-    shows nothing until its next night.
+    A tenant that is off shows nothing from the commit on. A tenant that comes back shows its last
+    lists if they are at most ``RECFLEET_REVIVE_DAYS`` old and its policy excludes nothing more than
+    it did then. Otherwise lists are made at once, as of the tenant's own time: the pinned
+    champion's if it comes back frozen, popular products if it comes back on. If none can be made,
+    it shows nothing until its next night.
 
     Args:
-        connection: an open connection; what is changed is committed.
-        tenant_ids: whom.
+        connection: an open connection; changes are committed.
+        tenant_ids: the tenants.
         mode: on, frozen or off.
         actor: who does it.
         reason: why.
         dry_run: find out what would be done, and change nothing.
 
     Returns:
-        What was done, by tenant.
+        A result for each tenant.
 
     Raises:
-        BadInputError: nobody or no reason is named.
-        UnknownTenantError: one of the tenants is not there; nothing was changed.
+        BadInputError: the actor or the reason is missing.
+        UnknownTenantError: one of the tenants does not exist; nothing was changed.
         InfrastructureError: the artifact store is away; what was done before stays done.
     """
     if not dry_run:
@@ -156,7 +156,7 @@ def _switch_all(desk: _Desk, ids: Sequence[str], mode: Mode, *, dry_run: bool) -
 
 
 def _read_live(connection: Connection, tenants: Sequence[Tenant]) -> dict[str, _Live]:
-    """Tenant id -> its live release, of those of these tenants that have one."""
+    """Tenant id -> its live release, for those of these tenants that have one."""
     days = retention_settings().revive_days if tenants else 0
     known = {tenant.tenant_id: tenant for tenant in tenants}
     live: dict[str, _Live] = {}
@@ -192,7 +192,7 @@ def _would_show(live: _Live | None) -> str:
 
 
 def _bring_back(desk: _Desk, tenant: Tenant, live: _Live | None) -> tuple[str, Night | None]:
-    """See to it that a tenant that was off shows something good: what, and made in which night."""
+    """Give a tenant that was off good lists; returns which, in words, and the night made for it."""
     if live and live.objection is None:
         return f"its lists as of {live.as_of:%Y-%m-%d %H:%M} are shown again", None
     why = (live.objection if live else None) or "nothing was live"
@@ -206,17 +206,17 @@ def _bring_back(desk: _Desk, tenant: Tenant, live: _Live | None) -> tuple[str, N
             shown = _publish(desk, tenant, night, why)
         except TenantError as error:
             cursor.execute("rollback to savepoint bring_back")
-            # What is too old to be shown must not be shown for want of something better.
+            # Lists that are too old stay hidden, even without better ones.
             end_live(desk.connection, tenant.tenant_id)
             return f"{why}, and nothing is shown before its next night: {error}", None
     return shown, night
 
 
 def _publish(desk: _Desk, tenant: Tenant, night: Night, why: str) -> str:
-    """Make lists at once and switch to them.
+    """Make lists at once and put them live.
 
     Raises:
-        TenantError: none can be made.
+        TenantError: no lists can be made.
     """
     if tenant.policy_error:
         raise TenantError(tenant.policy_error)
@@ -244,7 +244,7 @@ def _stage(desk: _Desk, tenant: Tenant, night: Night) -> tuple[int, str]:
         try:
             release_id = stage_now(connection, night, tenant, champion, artifacts)
         except TenantError:
-            pass  # A champion that cannot be served; the night says what is wrong with it.
+            pass  # The champion cannot be served; the next night says why.
         else:
             return release_id, f"the lists of its frozen version {champion.version}"
     return stage_now(connection, night, tenant, None, artifacts), "popular products"

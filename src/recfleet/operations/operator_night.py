@@ -1,4 +1,4 @@
-"""A night of a person's own: on record in the ledger like any other, without a DAG's stages."""
+"""A person's own night: it is in the ledger like any other, but has no DAG and no stages."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from recfleet.releases import Draft, create_partition, stage_releases
 from recfleet.tenants import Policy, Tenant
 
 BASIS = "by day"
-"""What the ledger has as basis of such a night: no night's is equal, so the next one publishes."""
+"""The basis of such a night in the ledger: no night's basis equals it, so the next publishes."""
 
 
 def open_operator_night(connection: Connection, what: str, as_of: datetime) -> Night:
-    """A night for what a person does by day, so that it is on record where nights are.
+    """Open a night for what a person does by day, so that it is on record like other nights.
 
     Args:
         connection: an open connection; the caller commits.
-        what: one word on what is done, such as ``rollback``.
+        what: one word for it, such as ``rollback``.
         as_of: the tenants' time, see ``tenant_time``.
     """
     run_id = f"{what}__{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}__{uuid.uuid4().hex[:8]}"
@@ -52,10 +52,10 @@ def close_operator_night(connection: Connection, night: Night, sentence: str) ->
 
 
 def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
-    """The as-of time that a tenant's lists have come to: of its live release, or of its last night.
+    """A tenant's own time: the as-of of its live release, or of its last night.
 
-    Lists that a person publishes by day see no more than that, so that they differ from what was
-    live in the model alone, and never keep the next night from publishing.
+    Lists that a person publishes by day see no later data. So they differ from the live lists only
+    by the model, and never stop the next night from publishing.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -69,12 +69,12 @@ def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
 
 
 def honours(then: Mapping[str, Any] | None, now: Policy) -> bool:
-    """Whether lists that were made by one policy leave out all that another one excludes.
+    """Whether lists made under one policy leave out everything that another policy excludes.
 
-    A release that is kept can be shown again only when they do.
+    Only then can a kept release be shown again.
 
     Args:
-        then: the policy in the ledger of the release's night; None: not known.
+        then: the policy in the ledger of the release's night; None: it is not known.
         now: the policy in force.
     """
     excluded = ("excluded_products", "excluded_categories", "excluded_customers")
@@ -91,10 +91,10 @@ def stage_now(
     """Make a tenant's lists as of the night, check them, and stage them as a release.
 
     Args:
-        connection: an open connection; the caller commits, and switches.
+        connection: an open connection; the caller commits, and puts the release live.
         night: from ``open_operator_night``; its partition is made.
-        tenant: whose.
-        model: whose lists; None: popularity's.
+        tenant: the tenant.
+        model: the model that ranks; None: popularity.
         artifacts: where the model is.
 
     Returns:
@@ -138,11 +138,11 @@ def record_by_operator(
     Args:
         connection: an open connection.
         night: from ``open_operator_night``.
-        tenant: whom.
-        outcome: what became of it.
+        tenant: the tenant.
+        outcome: the tenant's outcome.
         reason: in words, with who did it.
-        release_id: what is live from now on.
-        intent: what is still to be done once this is committed, see ``fleet.intents``.
+        release_id: the release that is live from now on.
+        intent: what remains to be done after the commit, see ``fleet.intents``.
     """
     row = Planned(
         tenant_id=tenant.tenant_id,

@@ -1,4 +1,4 @@
-"""What a tenant wants to be different from the fleet: changing it, and telling what is in force."""
+"""Change tenants' own policies, and explain the policy in force."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, policy_fields, problems
 
 BATCH_SIZE = 100
-"""Tenants that are changed in one transaction, and locked for as long."""
+"""How many tenants are changed in one transaction, and locked meanwhile."""
 
 _HOW: dict[str, Literal["set", "add", "remove"]] = {"=": "set", "+=": "add", "-=": "remove"}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One field that is to be different."""
+    """One field to change."""
 
     key: str
     how: Literal["set", "add", "remove", "unset"]
-    """Add to and remove from a list; unset: as the fleet has it."""
+    """Add and remove concern a list; unset returns to the fleet's value."""
     value: object = None
-    """Text as it was written; of a list, its texts."""
+    """The text as written; for a list, its texts."""
 
 
 def parse_changes(
@@ -51,11 +51,12 @@ def parse_changes(
 
     Args:
         assignments: as they were written.
-        unset: keys that are to be as the fleet has them.
-        left_over: keys of no field that can be unset all the same, see ``left_over_keys``.
+        unset: keys that return to the fleet's values.
+        left_over: keys without a field that can still be unset, see ``left_over_keys``.
 
     Raises:
-        BadInputError: with everything that is wrong with them, each field's meaning and bounds.
+        BadInputError: some are unusable; says everything that is wrong, with each field's meaning
+            and bounds.
     """
     changes: list[Change] = []
     wrong: list[str] = []
@@ -95,22 +96,22 @@ def set_policies(
     reason: str,
     dry_run: bool = False,
 ) -> list[Result]:
-    """Change some tenants' policies, from the next night that is planned; each for itself.
+    """Change each tenant's policy, from the next planned night on.
 
     Args:
-        connection: an open connection; what is changed is committed.
-        tenant_ids: whose.
+        connection: an open connection; changes are committed.
+        tenant_ids: the tenants.
         changes: from ``parse_changes``.
         actor: who does it.
         reason: why.
         dry_run: find out what would be done, and change nothing.
 
     Returns:
-        What was done, by tenant.
+        A result for each tenant.
 
     Raises:
-        BadInputError: nobody or no reason is named.
-        UnknownTenantError: one of the tenants is not there; nothing was changed.
+        BadInputError: the actor or the reason is missing.
+        UnknownTenantError: one of the tenants does not exist; nothing was changed.
         ConfigurationError: the fleet's policy cannot be used.
     """
     if not dry_run:
@@ -137,23 +138,22 @@ def set_policies(
 
 
 def left_over_keys(connection: Connection, tenant_ids: Sequence[str]) -> set[str]:
-    """What some of these tenants have in their policies from an older release, and no field is."""
+    """Keys in some of these tenants' policies, from an older release, for which no field exists."""
     own = own_policies(connection, tenant_ids).values()
     return {key for policy in own for key in flatten(policy)} - policy_fields().keys()
 
 
 def explain_policy(connection: Connection, tenant_id: str | None) -> list[dict[str, Any]]:
-    """Every field with its value in force and where that comes from.
+    """Every field with its value in force and the source of that value.
 
     Args:
         connection: an open connection.
-        tenant_id: whose; None: the fleet's.
+        tenant_id: the tenant; None: the fleet's policy.
 
     Returns:
-        Rows of ``key``, ``value``, ``from``, ``may_be`` and ``meaning``; after them, with neither
-        of the last two, what the tenant asks for and no field is. From is tenant where the tenant
-        has it as its own, fleet where the fleet's file says otherwise than the default, and
-        default elsewhere.
+        Rows of ``key``, ``value``, ``from``, ``may_be`` and ``meaning``; after them, without the
+        last two, the tenant's keys for which no field exists. ``from`` is tenant if the value is
+        the tenant's own, fleet if the fleet's file differs from the default, and default otherwise.
 
     Raises:
         UnknownTenantError: there is no such tenant.
@@ -222,7 +222,7 @@ def _change(
     fleet: Policy,
     changes: Sequence[Change],
 ) -> tuple[Result, PolicyFacts | None]:
-    """Change one tenant's own policy; with the facts for the audit when it is another one now."""
+    """Change one tenant's own policy; returns facts for the audit if the policy differs now."""
     before = _before(own, fleet)
     wanted = _apply(own, before, changes)
     try:
@@ -231,7 +231,7 @@ def _change(
         trouble = "; ".join(problems(error))
         return Result(tenant_id, "failed", f"its policy would be unusable: {trouble}"), None
     after = flatten(policy.model_dump(mode="json"))
-    # As it is understood, not as it was written: a number is a number.
+    # Keep the parsed values, not the text: a number is a number.
     kept = {key: after[key] for key in flatten(wanted)}
     facts = _facts(flatten(own), kept, before, after, changes)
     if not facts:
@@ -250,14 +250,14 @@ def _facts(
     after: Mapping[str, Any],
     changes: Sequence[Change],
 ) -> dict[str, FieldChange]:
-    """Key -> what it was and is, of what has changed.
+    """Key -> old and new value, for everything that has changed.
 
     Args:
-        own: what was the tenant's own, flat.
-        kept: what is from now on.
-        before: all that was in force.
-        after: all that is from now on.
-        changes: what was asked.
+        own: the tenant's own values until now, flat.
+        kept: the tenant's own values from now on.
+        before: all values in force until now.
+        after: all values in force from now on.
+        changes: the requested changes.
     """
     facts: dict[str, FieldChange] = {}
     for key in (change.key for change in changes):
@@ -271,7 +271,7 @@ def _facts(
 
 
 def _said(key: str, fact: FieldChange) -> str:
-    """What a key is from now on, in words; see ``_facts``."""
+    """A key's new value in words; see ``_facts``."""
     was = f" (was {_shown(fact.former)})" if fact.former != fact.new else ""
     if key not in policy_fields():
         return f"{key} no longer{was}"
@@ -281,7 +281,7 @@ def _said(key: str, fact: FieldChange) -> str:
 
 
 def _why_not(change: Change, after: Mapping[str, Any]) -> str:
-    """Why nothing is different that was to be changed, in words."""
+    """Why a change makes no difference, in words."""
     if change.how == "unset":
         return f"{change.key} is not its own"
     if change.how == "set":
@@ -294,7 +294,7 @@ def _why_not(change: Change, after: Mapping[str, Any]) -> str:
 
 
 def _before(own: dict[str, Any], fleet: Policy) -> dict[str, Any]:
-    """What was in force, flat; of what cannot be used, as it is written."""
+    """The policy in force until now, flat; unusable values stay as written."""
     try:
         return flatten(in_force(fleet, own).model_dump(mode="json"))
     except ValidationError:
@@ -319,7 +319,7 @@ def _apply(
 
 
 def _names(value: object) -> set[str]:
-    """A list's, or those that are to be added to it or taken from it; of what is none: none."""
+    """The names in a list, or in a change to a list; empty for anything else."""
     return {str(name).strip() for name in value} if isinstance(value, list) else set()
 
 

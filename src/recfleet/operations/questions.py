@@ -1,4 +1,4 @@
-"""The one question that a night asks in Airflow when changes of champion wait for a person."""
+"""The question that a night asks in Airflow about waiting changes of champion."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     from recfleet.operations.approvals import Row
 
 Answer = Literal["all", "named", "none"]
-"""What is approved; the rest of what was asked is rejected."""
+"""What to approve; the rest of the question is rejected."""
 
 _ASK_AGAIN = (
     "Nothing was changed. Trigger fleet_approvals to be asked again, or answer with `recfleet "
     "approvals` or on the page Approvals."
 )
 _LISTED = 200
-"""Changes that the question shows; of more it tells how many there are."""
+"""The question shows this many changes, and the number of further ones."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What waits, as it is put to people."""
+    """The waiting changes, as a question to people."""
 
     approval_ids: list[int]
-    """What the answer is about, however many are shown."""
+    """All requests that the answer is about, even if the question does not show each."""
     subject: str
     body: str
     """In Markdown."""
 
 
 def put_question(connection: Connection, night: str | None) -> Question | None:
-    """What waits of a night, or of all nights, as a question; None: nothing does.
+    """The waiting changes of a night, or of all nights, as a question; None: nothing waits.
 
     Args:
         connection: an open connection outside any transaction; it commits.
-        night: its number, as-of date or Airflow run id; None: of all nights.
+        night: its number, as-of date or Airflow run id; None: all nights.
 
     Raises:
         NotFoundError: there is no such night.
@@ -68,22 +68,21 @@ def carry_out(
     actor: str,
     reason: str,
 ) -> Answered:
-    """Carry the answer to a question out; safe to repeat.
+    """Carry out the answer to a question; safe to repeat.
 
-    What has been answered meanwhile on the command line, or has expired, no longer waits and is
-    left as it is.
+    Requests that were answered on the command line, or have expired meanwhile, stay as they are.
 
     Args:
         connection: an open connection outside any transaction; it commits.
         approval_ids: the question's.
-        answer: what is approved.
-        named: the tenants, where only those named are.
+        answer: what to approve.
+        named: the tenants to approve, if the answer is to approve only named ones.
         actor: who answered.
         reason: why, in words.
 
     Raises:
-        BadInputError: a tenant is named that was not asked about, or none is; nothing was changed.
-        InfrastructureError: a service is away; what is done is done.
+        BadInputError: no tenant is named, or one that is not in the question; nothing was changed.
+        InfrastructureError: a service is away; what is done stays done.
     """
     asked = [row for row in list_waiting(connection) if row["approval_id"] in set(approval_ids)]
     if answer == "named":
@@ -104,7 +103,7 @@ def carry_out(
 
 
 def tell_answers(connection: Connection, approval_ids: Sequence[int]) -> str:
-    """What has become of some requests and through whom, in one line; commits."""
+    """What became of some requests, and who answered them, in one line; commits."""
     with transaction(connection), connection.cursor() as cursor:
         cursor.execute(
             "select status, decided_by, count(*) from approval_request where approval_id = any(%s) "
@@ -118,7 +117,7 @@ def tell_answers(connection: Connection, approval_ids: Sequence[int]) -> str:
 
 
 def tell_answers_of(connection: Connection, night: str) -> str:
-    """What has become of the requests of a night; empty: it made none. Commits.
+    """What became of a night's requests; empty: it made none. Commits.
 
     Args:
         connection: an open connection.

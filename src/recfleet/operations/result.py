@@ -1,4 +1,4 @@
-"""What every operation of a person has in common: somebody, a reason, and a result a tenant."""
+"""What all operations have in common: an actor, a reason, and a result for each tenant."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Result:
 
     tenant_id: str
     status: Literal["done", "unchanged", "failed"]
-    """Unchanged: it was so already, and nothing was written."""
+    """Unchanged: the tenant was in the wanted state already, and nothing was written."""
     sentence: str
-    """What was done, or why not."""
+    """What was done, or why it was not."""
 
 
 def check_who_and_why(actor: str, reason: str) -> None:
-    """Check what the audit keeps of a person.
+    """Check the actor and the reason for the audit.
 
     Raises:
         BadInputError: one of them is blank.
@@ -35,11 +35,11 @@ def check_who_and_why(actor: str, reason: str) -> None:
 
 @contextmanager
 def errors_of(tenant_id: str) -> Iterator[None]:
-    """Let errors in the block name the tenant, and say that nothing was changed.
+    """Make errors in the block name the tenant, and say that nothing was changed.
 
     Raises:
-        BadInputError: in place of one of the block's, or of a ``TenantError``.
-        NotFoundError: in place of one of the block's.
+        BadInputError: in place of the block's own, or of a ``TenantError``.
+        NotFoundError: in place of the block's own.
     """
     try:
         yield

@@ -1,7 +1,7 @@
 """Where each tenant stands: one query over the whole fleet, or over one tenant.
 
-SQL decides who needs a person, and searches, sorts and pages, so that of a large fleet only what is
-shown is read whole.
+SQL decides which tenants need a person, and searches, sorts and pages. So only the tenants on show
+are read whole, even in a large fleet.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from recfleet.database import Connection, Row, read_row
 from recfleet.operations.attention import ATTENTION, OLD_NIGHTS, URGENCY, Standing, urgency_of
 from recfleet.tenants import get_tenant
 
-# What is decided by, of every tenant; narrow, because all of them are read. Of each its newest
-# night that was no trial, of whatever kind: what a person did by day counts as well.
+# The facts to decide by, for every tenant; narrow, because all tenants are read. Each tenant's
+# latest night of any kind except trials counts, operations by day included.
 _FACTS = """
 select roster.tenant_id, roster.name, roster.mode,
        last.night_id, settled.kind as night_kind,
-       -- What was answered, or not in time, waits no longer, whatever its night said of it.
+       -- An ended request no longer waits, whatever its night said.
        case when last.outcome = 'awaiting approval' and waiting.version is null
             then 'not approved' else last.outcome end as outcome,
        coalesce(last.skill, judged.skill, audited.skill) as skill,
        live.release_id, live_night.as_of as live_as_of,
        in_force.version as champion_version,
        waiting.expires_at as waits_until, waiting.version as waiting_version,
-       -- There are as many newer nights of the whole fleet as make lists old.
+       -- There are enough newer nights of the whole fleet to make lists old.
        (select distinct as_of from night_overview where is_of_fleet and status <> 'running'
          order by as_of desc offset %(old_nights)s - 1 limit 1) as old_before
   from roster
@@ -42,15 +42,15 @@ select roster.tenant_id, roster.name, roster.mode,
   left join night_overview as live_night on live_night.night_id = live.night_id
   left join in_force on in_force.tenant_id = roster.tenant_id
   left join lateral (
-    -- A night that found nothing new judged nobody: what was said of this champion before holds.
+    -- A night that found nothing new judged nobody, so earlier numbers of this champion hold.
     select tenant_night.skill from tenant_night
      where last.skill is null and tenant_night.tenant_id = roster.tenant_id
        and tenant_night.skill is not null and tenant_night.night_id >= in_force.night_id
      order by tenant_night.night_id desc limit 1
   ) as judged on true
   left join lateral (
-    -- A person who changes the champion by day judges nobody: what the audit has of this version
-    -- last, where a night put it in force, held it, went back to it or replaced it.
+    -- A change by day judges nobody. Then the audit's last numbers of this version count, from a
+    -- night that put it in force, held it, went back to it or replaced it.
     select entry.skill from (
       select audit_id, (numbers #>> array['contenders', case
                when from_version = in_force.version then 'champion'
@@ -68,7 +68,7 @@ select roster.tenant_id, roster.name, roster.mode,
 
 _STANDING = f"select *, {URGENCY} as urgency from ({_FACTS}) as fact"  # noqa: S608
 
-# Some of them, called chosen, with what people want to know besides.
+# The tenants in ``chosen``, with what else people want to know.
 _WHOLE = """
 select chosen.*, settled.outcome as night_outcome, settled.reason as night_reason,
        asked.version as asked_version, asked.status as asked_status, asked.is_open as asked_is_open,
@@ -96,7 +96,7 @@ SORTS: Mapping[str, str] = {
     "lists": "live_as_of nulls last, tenant_id",
     "-lists": "live_as_of desc nulls last, tenant_id",
 }
-"""What tenants can be sorted by -> SQL over their facts; with a minus, the other way round."""
+"""Sort key -> SQL over the tenants' facts; a minus reverses the order."""
 
 
 @dataclass(frozen=True)
@@ -120,14 +120,14 @@ class Standings:
 
     rows: Collection[Standing]
     found: int
-    """Tenants that fit, on all pages."""
+    """How many tenants fit, on all pages."""
     page: int
-    """The one that this is: the last one when there are fewer than was asked for."""
+    """The number of this page: the requested one, or the last if there are fewer."""
     pages: int
     needy: Collection[Standing]
-    """The first of those that need a person, whatever is selected."""
+    """The first tenants that need a person, whatever is selected."""
     modes: Mapping[str, int]
-    """Tenants of the fleet."""
+    """Mode -> tenants of the fleet."""
     outcomes: Mapping[str, int]
     attention: Mapping[str, int]
     """Key -> tenants, the most urgent first."""
@@ -139,7 +139,7 @@ class Standings:
 
     @property
     def in_need(self) -> int:
-        """How many of them need a person."""
+        """How many tenants need a person."""
         return sum(self.attention.values())
 
 
@@ -156,7 +156,7 @@ def read_standing(connection: Connection, tenant_id: str) -> Standing:
         {"tenant": tenant_id, "old_nights": OLD_NIGHTS},
     )
     if found is None:
-        get_tenant(connection, tenant_id)  # raises, and says which one may be meant
+        get_tenant(connection, tenant_id)  # raises, and suggests a similar id
         raise LookupError(tenant_id)
     return _standing(found)
 
@@ -169,8 +169,8 @@ def read_standings(
     Args:
         connection: an open connection.
         selection: which tenants.
-        page_rows: so many are on a page.
-        needy_rows: so many of those that need a person are read besides.
+        page_rows: tenants on a page.
+        needy_rows: how many tenants that need a person to read besides.
     """
     order, urgent = SORTS[selection.sort], SORTS["attention"]
     text = f"""
@@ -202,7 +202,7 @@ def read_standings(
            (select coalesce(jsonb_agg(to_jsonb(whole) order by {urgent}), '[]')
               from whole where part = 'needy') as needy,
            (select coalesce(jsonb_agg(to_jsonb(tally)), '[]') from tally) as tally
-    """  # noqa: S608 - made of this room's own words; what people wrote are parameters
+    """  # noqa: S608 - made of this room's own words; people's input is passed as parameters
     found = read_row(
         connection,
         text,
@@ -218,7 +218,7 @@ def read_standings(
             "needy": needy_rows,
         },
     )
-    assert found is not None  # noqa: S101 - one row, whatever there is
+    assert found is not None  # noqa: S101 - there is always one row
     pages = max(1, -(-found["found"] // page_rows))
     return Standings(
         rows=[_standing(_timed(row)) for row in found["page"]],
@@ -247,7 +247,7 @@ def _by_urgency(tally: list[Row]) -> dict[str, int]:
 
 
 def _timed(row: Row) -> Row:
-    """Times as times again, after their way through JSON."""
+    """Turn times from JSON back into times."""
     times: dict[str, Any] = {
         name: datetime.fromisoformat(row[name])
         for name in ("live_as_of", "waits_until")
@@ -276,7 +276,7 @@ def _standing(row: Row) -> Standing:
 
 
 def _reason(row: Row) -> str | None:
-    """What the night said; once a request of that night is closed, how it was answered."""
+    """The night's reason; if that night made a request that has ended, how it was answered."""
     reason: str | None = row["night_reason"]
     if row["night_outcome"] != "awaiting approval" or row["asked_status"] is None:
         return reason

@@ -23,7 +23,7 @@ _DAGS = {"fleet": "nightly_fleet", "backfill": "tenant_backfill"}
 
 @dataclass(frozen=True)
 class Decision:
-    """How the model came to be in force."""
+    """How the model came into force."""
 
     audit_id: int
     """The number of the audit's entry."""
@@ -33,85 +33,85 @@ class Decision:
     actor: str
     reason: str
     numbers: Numbers
-    """The judge's."""
+    """The judge's numbers."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """The model behind a list; what is no longer on record is None."""
+    """The model behind a list; None stands for what is no longer on record."""
 
     version: int
     mlflow_page: str
     run_id: str
     run_page: str | None
-    """None: MLflow has the run no more."""
+    """None: MLflow no longer has the run."""
     model_uri: str | None
     recipe: dict[str, Any] | None
     training: Span | None
-    """What it was trained on."""
+    """The time span that it was trained on."""
     holdout: Span | None
-    """What it was judged by."""
+    """The time span that it was judged by."""
     code_version: str | None
     trained_in: str | None
-    """The run that trained it."""
+    """The Airflow run that trained it."""
     airflow_page: str | None
-    """Of that run."""
+    """The page of that run."""
     decision: Decision | None
 
 
 @dataclass(frozen=True)
 class Release:
-    """The release that a list is of."""
+    """The release behind a list."""
 
     release_id: int
     served_by: str
     """model or popularity."""
     as_of: datetime
-    """It knows nothing later."""
+    """The release sees no later data."""
     fingerprint: str
-    """Of the interactions up to then."""
+    """The fingerprint of the interactions up to then."""
     live_since: datetime
     night_id: int
     night_kind: str
     """fleet, backfill or operator: what a person did by day."""
     run: str
-    """The night's run; of a fleet's night and a backfill, in Airflow."""
+    """The night's run; for a fleet's night and a backfill, the run in Airflow."""
     airflow_page: str | None
-    """Of that run; None: it was done by day, without one."""
+    """The page of that run; None: it was done by day, without a run."""
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A customer's list and all that it came from."""
+    """A customer's list and everything that it came from."""
 
     tenant_id: str
     customer_id: str
     mode: Mode
     served: bool
-    """Whether the customer gets this list now: not while the tenant is off, nor without a
-    release, nor where the tenant's policy excludes them."""
+    """Whether the customer gets this list now. False: the tenant is off, has no release, or its
+    policy excludes the customer."""
     known_customer: bool
     """False: the release has no list of the customer's own, and the popular one stands in."""
     source: str | None
-    """model or popular; excluded: by the tenant's policy, and the list is empty; None: there is no
-    release."""
+    """model or popular; excluded: the tenant's policy excludes the customer, and the list is empty;
+    None: there is no release."""
     products: list[str]
     """The best first."""
     scores: list[float]
     release: Release | None
-    """None: nothing was published for the tenant yet."""
+    """None: nothing has been published for the tenant yet."""
     model: Model | None
     """None: the tenant is served popularity."""
 
 
 def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trace:
-    """Follow a customer's live list back to where it came from.
+    """Trace a customer's live list back to its origin.
 
     Args:
         connection: an open connection outside any transaction.
-        tenant_id: whose customer.
-        customer_id: as the tenant writes it, white space around it not counted; one that nobody
-            knows gets the popular list.
+        tenant_id: the customer's tenant.
+        customer_id: as the tenant writes it, without the white space around it; an unknown customer
+            gets the popular list.
 
     Raises:
         UnknownTenantError: there is no such tenant.
@@ -140,11 +140,11 @@ def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trac
 
 
 def airflow_page(airflow: str, night_kind: str | None, run_id: str | None) -> str | None:
-    """Address of a night's run in Airflow; None for what a person did by day, without one.
+    """Address of a night's run in Airflow; None for what a person did by day, without a run.
 
     Args:
         airflow: address of Airflow's pages.
-        night_kind: the night's; None: there is no night.
+        night_kind: the night's kind; None: there is no night.
         run_id: of the Airflow run.
     """
     dag_id = _DAGS.get(night_kind or "")

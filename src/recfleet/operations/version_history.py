@@ -1,4 +1,4 @@
-"""What a tenant's past says of its versions, and of the model that is in force."""
+"""What a tenant's past says about its versions, and about the model in force."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recfleet.registry import KnownVersion
 
 TRIAL = "a backfill's trial"
 
-# The rollback that made the champion on record, where no night of the fleet came after it.
+# The rollback that made the champion on record, if no night of the fleet came after it.
 _LAST_ROLLBACK = """
 select to_version, happened_at, actor, reason
   from (select * from history where tenant_id = %(tenant)s and is_coronation
@@ -25,12 +25,12 @@ select to_version, happened_at, actor, reason
 def remarks_on(
     connection: Connection, tenant_id: str, versions: Sequence[KnownVersion]
 ) -> dict[int, str]:
-    """Version -> what to know of it before it is put in force; of those of which there is that.
+    """Version -> what to know about it before putting it in force; only versions with a remark.
 
     Args:
         connection: an open connection.
-        tenant_id: whose.
-        versions: those in question.
+        tenant_id: the tenant.
+        versions: the versions in question.
     """
     tried = {run_id for _, run_id in tried_runs(connection, [tenant_id])}
     with connection.cursor() as cursor:
@@ -46,12 +46,12 @@ def remarks_on(
 
 
 def with_remark(version: int, remarks: Mapping[int, str]) -> str:
-    """A version for a sentence, with what to know of it if there is anything."""
+    """A version for a sentence, with its remark if it has one."""
     return f"{version} ({remarks[version]})" if version in remarks else str(version)
 
 
 def last_rollback_in_words(connection: Connection, tenant_id: str) -> str | None:
-    """Who has rolled the tenant back since its last night of the fleet, in words; None: nobody."""
+    """Who has rolled the tenant back since its last fleet night, in words; None: nobody has."""
     with connection.cursor() as cursor:
         cursor.execute(_LAST_ROLLBACK, {"tenant": tenant_id})
         row = cursor.fetchone()

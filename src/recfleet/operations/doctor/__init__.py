@@ -1,14 +1,14 @@
-"""The doctor: what disagrees between Postgres, MLflow and the artifact store, and its repair.
+"""The doctor finds and repairs disagreements between Postgres, MLflow and the artifact store.
 
 ``examine`` makes all checks and changes nothing; ``repair`` mends what was found. Postgres
-is the authority. What is checked, a module each:
+is the authority. Each module has one kind of check:
 
-- ``_lists``: what is live is complete, checked, and of the champion on record.
+- ``_lists``: live releases are complete, checked, and made by the champion on record.
 - ``_models``: champions on record have their versions and aliases in MLflow.
-- ``_files``: the files of models that are or could be in force are as they were written.
-- ``_nights``: nights have ended, and changes of champion that were begun are done.
-- ``_approvals``: requests that are past their time have ended, and MLflow knows how.
-- ``_audit``: champions and modes are as the audit says that they became.
+- ``_files``: files of models that are or could come into force are as they were written.
+- ``_nights``: nights have ended, and changes of champion are finished.
+- ``_approvals``: requests past their time have ended, and MLflow knows how.
+- ``_audit``: champions and modes agree with the audit.
 """
 
 from recfleet.operations.doctor._examine import Examined, Repaired, examine, repair

@@ -1,4 +1,4 @@
-"""Requests for approval that should have ended, and endings that MLflow was not told of."""
+"""Requests for approval that should have ended, and endings that are missing in MLflow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from recfleet.fleet.answers import tell_registry
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import end_waiting, expire_requests
 
-# Each night's end, each answer and each look at what waits ends what is late and tells MLflow.
+# Each close, each answer and each list of waiting requests ends late requests and updates MLflow.
 _LATE = "1 day"
 _EXPIRED = f"""
 select tenant_id, approval_id, version, expires_at
@@ -82,7 +82,7 @@ def _find_overtaken(tools: Tools, tenant_ids: Collection[str] | None) -> Iterato
 
 
 def _end_overtaken(tools: Tools, finding: Finding) -> None:
-    assert finding.tenant_id is not None  # noqa: S101 - as it was found
+    assert finding.tenant_id is not None  # noqa: S101 - its check sets it
     entries = end_waiting(
         tools.connection,
         [finding.tenant_id],

@@ -1,4 +1,4 @@
-"""Champions and modes on record against the audit, which says how each came to be."""
+"""Champions and modes on record, compared with the audit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _find_modes(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Fi
 
 
 def _mend(tools: Tools, finding: Finding) -> None:
-    """Nothing to do: the entry of the repair itself says what is on record."""
+    """Do nothing: the repair's own entry in the audit says what is on record."""
 
 
 AUDIT = Check("audit", _find_champions, _mend)

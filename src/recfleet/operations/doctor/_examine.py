@@ -1,4 +1,4 @@
-"""Looking at everything, and repairing what was found."""
+"""Examine everything, and repair what was found."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from recfleet.settings import RegistrySettings
 from recfleet.tenants import lock_tenants
 
 CHECKS = (NIGHTS, INTENTS, AUDIT, MODES, VERSIONS, ALIASES, FILES, APPROVALS, OVERTAKEN, LISTS)
-"""In the order in which they are repaired: what a later one finds may be gone with an earlier."""
+"""In the order of repair: an earlier repair may end a disagreement that a later check found."""
 _LOCKED_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was looked at, and what disagrees."""
+    """What was examined, and what disagrees."""
 
     tenants: int
-    """That there are."""
+    """How many tenants there are."""
     models: int
-    """Champions and those before them, on record."""
+    """How many champions and previous models are on record."""
     findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
 class Repaired:
-    """A finding, and what became of its repair."""
+    """A finding, with the result of its repair."""
 
     finding: Finding
     trouble: str | None
-    """Why it could not be repaired, in words; None: it agrees now."""
+    """Why the repair failed, in words; None: it agrees now."""
 
 
 def examine(
@@ -54,14 +54,14 @@ def examine(
 ) -> Examined:
     """Compare what is on record with MLflow, with the artifact store, and with itself.
 
-    Nothing is changed. A night, or a person, that is at work meanwhile is no disagreement: what
-    seems to be one is looked at again with the tenant's lock.
+    Nothing is changed. A night or a person may be at work meanwhile, so each apparent disagreement
+    is checked again under the tenant's lock.
 
     Args:
         connection: an open connection outside any transaction.
         settings: where MLflow and the models are.
-        quick: read the files of every tenth tenant's models only, each day of others.
-        told: what is looked at, and how many of how many have been.
+        quick: read the model files of one tenant in ten only; each day of other tenants.
+        told: called with the current check, how many items are done, and how many there are.
 
     Raises:
         InfrastructureError: a service is away.
@@ -88,19 +88,19 @@ def repair(
     actor: str,
     told: Callable[[int, int], None] = lambda _, __: None,
 ) -> list[Repaired]:
-    """Make what was found agree, with Postgres as the authority; each repair is in the audit.
+    """Repair what was found, with Postgres as the authority; each repair is in the audit.
 
-    No model is ever deleted. One finding's trouble is nobody else's.
+    No repair deletes a model. A repair that fails does not affect the others.
 
     Args:
         connection: an open connection outside any transaction.
         settings: where MLflow and the models are.
-        findings: from ``examine``; those without a repair are left alone.
+        findings: from ``examine``; those without a repair are skipped.
         actor: who repairs.
-        told: how many of how many are done.
+        told: called with how many findings are done, and how many there are.
 
     Raises:
-        InfrastructureError: a service is away; what is done is done.
+        InfrastructureError: a service is away; what is done stays done.
     """
     tools = _tools(connection, settings)
     checks = {check.name: check for check in CHECKS}
@@ -126,7 +126,7 @@ def _tools(connection: Connection, settings: RegistrySettings, *, quick: bool = 
 
 
 def _confirmed(tools: Tools, check: Check) -> list[Finding]:
-    """What disagrees also while nobody can change the tenants in question."""
+    """What still disagrees while the tenants in question are locked."""
     with transaction(tools.connection):
         seen = list(check.find(tools, None))
     if not seen or not check.of_tenants:
@@ -142,11 +142,11 @@ def _confirmed(tools: Tools, check: Check) -> list[Finding]:
 
 
 def _mend_under_lock(tools: Tools, check: Check, finding: Finding, actor: str) -> None:
-    assert finding.tenant_id is not None  # noqa: S101 - the check is of tenants
+    assert finding.tenant_id is not None  # noqa: S101 - the check finds tenants
     with transaction(tools.connection):
         lock_tenants(tools.connection, [finding.tenant_id])
         if not _still(check.find(tools, [finding.tenant_id]), finding):
-            return  # Somebody has mended it meanwhile, or an earlier repair has.
+            return  # Somebody, or an earlier repair, has mended it meanwhile.
         check.mend(tools, finding)
         append_entries(tools.connection, [_entry(finding, actor)])
 
@@ -160,7 +160,7 @@ def _mend_alone(tools: Tools, check: Check, finding: Finding, actor: str) -> Non
 
 
 def _still(found: Iterable[Finding], finding: Finding) -> bool:
-    """Whether it is found again; its words may have changed."""
+    """Whether the finding is there again; its words may have changed."""
     return _key(finding) in map(_key, found)
 
 
@@ -169,7 +169,7 @@ def _key(finding: Finding) -> tuple[object, ...]:
 
 
 def _entry(finding: Finding, actor: str) -> Entry:
-    # What the story goes on from: of champions also where none is on record.
+    # The tenant's story continues from these facts, even if no champion is on record.
     facts = RepairFacts(check=finding.check)
     if finding.check == AUDIT.name:
         facts = RepairFacts(check=finding.check, champion=finding.version)

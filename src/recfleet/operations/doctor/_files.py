@@ -1,4 +1,4 @@
-"""Whether the files of the models that are, or could be, in force are what was written."""
+"""Whether the files of models that are or could come into force are as they were written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recfleet.record import forget_previous, get_champion
 from recfleet.registry import CHAMPION, PREVIOUS
 
 _SAMPLED = 10
-"""With ``quick``, one tenant of so many has its models' files read; another one each day."""
+"""With ``quick``, the doctor reads the files of one tenant in this many; another one each day."""
 _MODELS = """
 select tenant_id, role, version, model_uri
   from model_on_record
@@ -47,7 +47,7 @@ def _is_sampled(tenant_id: str, today: int) -> bool:
 
 
 def _trouble(tools: Tools, model_uri: str) -> str | None:
-    """What is wrong with a model's files, in words; None: every checksum is right."""
+    """What is wrong with a model's files, in words; None: every checksum matches."""
     from recfleet.models import read_model
 
     try:
@@ -58,12 +58,12 @@ def _trouble(tools: Tools, model_uri: str) -> str | None:
 
 
 def _damaged(model: Model, broken: Mapping[str, str], models: Sequence[Model]) -> Finding:
-    """What a model is found with whose files are not in order.
+    """The finding about a model with damaged files.
 
     Args:
-        model: the one.
-        broken: role -> what is wrong, of the tenant's models.
-        models: all of the tenant's.
+        model: the damaged model.
+        broken: role -> what is wrong, for the tenant's damaged models.
+        models: all models of the tenant.
     """
     tenant_id, role, version, _ = model
     who = _ROLES.get(role, "which awaits approval")
@@ -91,8 +91,8 @@ def _damaged(model: Model, broken: Mapping[str, str], models: Sequence[Model]) -
 
 
 def _forget_previous(tools: Tools, finding: Finding) -> None:
-    assert finding.tenant_id is not None  # noqa: S101 - as it was found
-    assert finding.version is not None  # noqa: S101 - as it was found
+    assert finding.tenant_id is not None  # noqa: S101 - its check sets it
+    assert finding.version is not None  # noqa: S101 - its check sets it
     forget_previous(tools.connection, finding.tenant_id, finding.version)
     champion = get_champion(tools.connection, finding.tenant_id, CHAMPION)
     tools.registry.set_champion(

@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it works with."""
+"""What the doctor finds, and its tools."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recfleet.settings import RegistrySettings
 from recfleet.tenants import Mode
 
 Told = Callable[[int, int], None]
-"""Is told how many of how many have been looked at."""
+"""Called with how many items have been examined, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -20,26 +20,26 @@ class Finding:
     """Something that disagrees."""
 
     check: str
-    """Which check has found it."""
+    """The check that found it."""
     tenant_id: str | None
-    """Whose; None: the fleet's."""
+    """The tenant; None: it concerns the fleet."""
     what: str
     """What disagrees, in words."""
     repair: str | None
     """What a repair does about it, in words; None: it cannot be repaired."""
     advice: str | None = None
-    """What a person can do, where there is no repair, or another way than it."""
+    """What a person can do without a repair or instead of it."""
     night_id: int | None = None
-    """The night that it is of, if it is of one."""
+    """The night, if it concerns one."""
     version: int | None = None
-    """The version that it is of, if it is of one."""
+    """The version, if it concerns one."""
     mode: Mode | None = None
-    """The tenant's on record, if it is of that."""
+    """The tenant's mode on record, if it concerns that."""
 
 
 @dataclass
 class Tools:
-    """What the doctor works with."""
+    """The doctor's tools."""
 
     connection: Connection
     settings: RegistrySettings
@@ -51,7 +51,7 @@ class Tools:
 
     @property
     def registry(self) -> Registry:
-        """MLflow, imported when something is to be repaired there."""
+        """MLflow, imported at the first repair there."""
         if self._registry is None:
             self._registry = Registry(self.settings.mlflow_store_url, self.artifacts)
         return self._registry
@@ -71,11 +71,10 @@ class Check:
 
     name: str
     find: Callable[[Tools, Collection[str] | None], Iterable[Finding]]
-    """Given tenants, or None for all: what disagrees. What it finds is looked at a second time with
-    the tenants' locks, so that a night that is at work is not taken for a disagreement."""
+    """Takes tenants, or None for all, and returns what disagrees. It runs a second time under the
+    locks of the tenants found, so that a night at work does not look like a disagreement."""
     mend: Callable[[Tools, Finding], None]
-    """Makes one finding agree. Of a tenant: within a transaction that has its lock, which the
-    caller commits."""
+    """Repairs one finding. If the finding is about a tenant, the caller holds its lock, and
+    commits."""
     of_tenants: bool = True
-    """Whether its findings are repaired under the tenant's lock; else ``mend`` commits by
-    itself."""
+    """Whether findings are repaired under the tenant's lock; otherwise ``mend`` commits itself."""

@@ -1,4 +1,4 @@
-"""Whether what is live may be: complete, checked, of the champion, of a tenant that there is."""
+"""Whether live releases may be live: complete, checked, by the champion, of an existing tenant."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from recfleet.record import Champion, get_champion
 from recfleet.releases import end_live, kept_release, switch_live
 from recfleet.tenants import Tenant, get_tenant, tenant_names
 
-# A tenant that has a champion and is shown popular products is in order: it may have been off for
-# too long, or its model's files are lost.
+# A tenant with a champion may rightly show popular products: it may have been off for too long, or
+# its model's files may be lost.
 _LIVE = """
 select tenant_id, roster.tenant_id is null as is_unknown, release_id, served_by, model_version,
        live.run_id, in_force.version, in_force.run_id as champion_run, customers, written,
@@ -33,7 +33,7 @@ select tenant_id, roster.tenant_id is null as is_unknown, release_id, served_by,
  where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
  order by tenant_id
 """
-# Who was switched on again, and had no lists that could be shown, shows none until its next night.
+# A tenant that was switched on again without usable lists shows none until its next night.
 _UNSERVED = """
 select tenant_id, version
   from in_force join roster using (tenant_id)
@@ -100,7 +100,7 @@ def _why(row: Mapping[str, Any]) -> str | None:
 
 
 def _why_stray(row: Mapping[str, Any]) -> str | None:
-    """Why a model's release may not be live, in words; None: it is the champion's."""
+    """Why a model's release may not be live, in words; None: it belongs to the champion."""
     if row["version"] != row["model_version"]:
         champion = "none" if row["version"] is None else f"version {row['version']}"
         return f"is of version {row['model_version']}, but the champion on record is {champion}"
@@ -112,7 +112,7 @@ def _why_stray(row: Mapping[str, Any]) -> str | None:
 
 
 def _mend(tools: Tools, finding: Finding) -> None:
-    assert finding.tenant_id is not None  # noqa: S101 - as it was found
+    assert finding.tenant_id is not None  # noqa: S101 - its check sets it
     if not tenant_names(tools.connection, [finding.tenant_id]):
         end_live(tools.connection, finding.tenant_id)
         return
@@ -121,10 +121,10 @@ def _mend(tools: Tools, finding: Finding) -> None:
 
 
 def _publish(tools: Tools, tenant: Tenant, champion: Champion | None, what: str) -> None:
-    """Publish from the champion, or popularity; where that fails, go back to lists that are kept.
+    """Publish from the champion, or popularity; if that fails, go back to kept lists.
 
     Raises:
-        TenantError: neither can be done; with what is in the way.
+        TenantError: neither is possible; says why.
     """
     connection = tools.connection
     as_of = tenant_time(connection, tenant.tenant_id) or datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Champions on record against MLflow's versions and aliases."""
+"""Champions on record, compared with MLflow's versions and aliases."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from recfleet.fleet.intents import point_aliases
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.registry import CHAMPION, PREVIOUS, Surveyed, survey
 
-# A change of champion that is under way has moved an alias and is not on record yet, or the other
-# way round: its intent says so, and is a check of its own when it stays.
+# A change of champion under way has moved an alias and is not on record yet, or the other way
+# round. Its intent says so; an intent that stays is a check of its own.
 _RECORD = """
 select tenant_id, role, version, run_id
   from model_on_record
  where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
 """
-# Where a version's arrays are: a champion's is on record, of one that waits its night knows.
+# Where a version's arrays are: the record has a champion's, the night has a waiting version's.
 _WHERE = """
 select run_id, model_uri, train_end
   from model_on_record
@@ -39,7 +39,7 @@ Roles = dict[str, tuple[int, str]]
 
 
 def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
-    """MLflow is read first: with the tenants' locks nothing comes on record after it."""
+    """Read MLflow first: under the tenants' locks, nothing new can come on record after that."""
     models = survey(tools.settings.mlflow_store_url, tenant_ids)
     on_record, under_way = _read_record(tools, tenant_ids)
     tenants = sorted((on_record.keys() | models.keys()) - under_way)
@@ -102,7 +102,7 @@ def _named(version: int | None) -> str:
 
 
 def _only(check: str) -> Check:
-    """Both kinds are found in one reading of MLflow, and repaired one after the other."""
+    """Select one of two checks: one reading of MLflow finds both, but each has its own repair."""
 
     def find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
         return (item for item in _find(tools, tenant_ids) if item.check == check)
@@ -111,8 +111,8 @@ def _only(check: str) -> Check:
 
 
 def _restore(tools: Tools, finding: Finding) -> None:
-    assert finding.tenant_id is not None  # noqa: S101 - as it was found
-    assert finding.version is not None  # noqa: S101 - as it was found
+    assert finding.tenant_id is not None  # noqa: S101 - its check sets it
+    assert finding.version is not None  # noqa: S101 - its check sets it
     with tools.connection.cursor() as cursor:
         cursor.execute(_WHERE, {"tenant": finding.tenant_id, "version": finding.version})
         row = cursor.fetchone()
@@ -130,7 +130,7 @@ def _restore(tools: Tools, finding: Finding) -> None:
 
 
 def _point(tools: Tools, finding: Finding) -> None:
-    assert finding.tenant_id is not None  # noqa: S101 - as it was found
+    assert finding.tenant_id is not None  # noqa: S101 - its check sets it
     point_aliases(tools.connection, tools.registry, finding.tenant_id)
 
 

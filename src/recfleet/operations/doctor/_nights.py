@@ -1,4 +1,4 @@
-"""Nights that came to no end, and changes of champion that were begun and not done."""
+"""Nights that never ended, and changes of champion that were begun and not finished."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import FINAL_STATES, Night, get_night
 
 _QUIET = "6 hours"
-"""A night that is at work writes every few seconds, and one whose task is tried again within
-minutes; for so long only one is quiet that nobody goes on with."""
+"""A night at work writes every few seconds, or within minutes if a task is retried. Only an
+abandoned night is quiet for this long."""
 _SETTLED = "10 minutes"
-"""After its end a night's last traces are done with in seconds."""
+"""A night's last work after its end takes seconds."""
 
-# A shard's task holds a lock of its own for as long as it lives. The nights of a backfill are begun
-# together and done one after the other.
+# A shard's task holds a lock of its own for as long as it lives. A backfill begins all its nights
+# together and works on one after the other.
 _STUCK = f"""
 select night_id, run_id, started_at, quiet_since
   from night_overview as night
