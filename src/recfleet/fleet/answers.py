@@ -9,7 +9,7 @@ import structlog
 from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.record import Ended, mark_told, read_untold
-from recfleet.registry import ArtifactStore, Registry
+from recfleet.registry import Registry, open_registry
 from recfleet.settings import RegistrySettings
 
 log = structlog.get_logger(__name__)
@@ -46,8 +46,7 @@ def tell_registry(connection: Connection, settings: RegistrySettings) -> int:
     connection.commit()
     if not untold:
         return 0
-    artifacts = ArtifactStore(settings.artifact_root, settings.artifact_endpoint_url)
-    models = Registry(settings.mlflow_store_url, artifacts)
+    models = open_registry(settings)
     for ended in untold:
         _mark(models, ended)
         with transaction(connection):

@@ -16,7 +16,7 @@ from recfleet.database import Connection, connect, transaction
 from recfleet.fleet import old_models, old_records
 from recfleet.record import expire_requests
 from recfleet.record.retention import runs_in_force, stuck_nights
-from recfleet.registry import ArtifactStore, Retention, rebuild_bloated_indexes
+from recfleet.registry import ArtifactStore, Retention, open_artifacts, rebuild_bloated_indexes
 from recfleet.releases import drop_old_lists
 from recfleet.settings import (
     RegistrySettings,
@@ -68,7 +68,7 @@ class _House:
     @property
     def artifacts(self) -> ArtifactStore:
         """Where models' arrays are kept."""
-        return ArtifactStore(self.registry.artifact_root, self.registry.artifact_endpoint_url)
+        return open_artifacts(self.registry)
 
 
 def keep_house(part: str, *, dry_run: bool = False) -> Part:

@@ -28,7 +28,7 @@ from recfleet.record import (
     record_steps,
     was_rolled_back,
 )
-from recfleet.registry import ArtifactStore, Promotion, Registry
+from recfleet.registry import Promotion, Registry, open_registry
 from recfleet.settings import RegistrySettings
 from recfleet.tenants import lock_tenants
 
@@ -53,8 +53,7 @@ def mend_intents(connection: Connection, night: Night, settings: RegistrySetting
     connection.commit()
     if not begun:
         return 0
-    artifacts = ArtifactStore(settings.artifact_root, settings.artifact_endpoint_url)
-    models = Registry(settings.mlflow_store_url, artifacts)
+    models = open_registry(settings)
     return sum(_mend(connection, models, change) for change in begun)
 
 

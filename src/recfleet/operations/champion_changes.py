@@ -40,7 +40,7 @@ from recfleet.record import (
     delete_empty_night,
     get_champion,
 )
-from recfleet.registry import ArtifactStore, find_versions
+from recfleet.registry import find_versions, open_artifacts
 from recfleet.releases import kept_release, switch_live
 from recfleet.settings import RegistrySettings, registry_settings
 from recfleet.tenants import Tenant, get_tenant, lock_tenants
@@ -98,9 +98,7 @@ class ChampionChanges:
         self._connection = connection
         self._what = what
         self._settings: RegistrySettings = registry_settings()
-        self._artifacts = ArtifactStore(
-            self._settings.artifact_root, self._settings.artifact_endpoint_url
-        )
+        self._artifacts = open_artifacts(self._settings)
         self._nights: dict[datetime, Night] = {}
         self.trouble: str | None = None
         """Why MLflow has not followed yet, in words; None: it has."""

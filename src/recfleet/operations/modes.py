@@ -19,7 +19,7 @@ from recfleet.operations.operator_night import (
 )
 from recfleet.operations.result import Result, check_who_and_why
 from recfleet.record import Night, get_champion
-from recfleet.registry import ArtifactStore
+from recfleet.registry import open_artifacts
 from recfleet.releases import end_live, switch_live
 from recfleet.settings import registry_settings, retention_settings
 from recfleet.tenants import Mode, Tenant, check_tenants, get_tenants, lock_tenants, set_modes
@@ -236,8 +236,7 @@ def _publish(desk: _Desk, tenant: Tenant, night: Night, why: str) -> str:
 
 
 def _stage(desk: _Desk, tenant: Tenant, night: Night) -> tuple[int, str]:
-    known = registry_settings()
-    artifacts = ArtifactStore(known.artifact_root, known.artifact_endpoint_url)
+    artifacts = open_artifacts(registry_settings())
     connection = desk.connection
     champion = get_champion(connection, tenant.tenant_id) if tenant.mode == "frozen" else None
     if champion is not None:

@@ -7,6 +7,7 @@ from recfleet.registry._library import load_library
 from recfleet.registry._links import model_page, run_page, version_page
 from recfleet.registry._look_up import KnownVersion, find_versions
 from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
+from recfleet.registry._open import open_artifacts, open_registry
 from recfleet.registry._registry import Registry
 from recfleet.registry._retention import OldRun, OldVersion, Retention
 from recfleet.registry._run_rows import Challenger
@@ -42,6 +43,8 @@ __all__ = [
     "model_folder",
     "model_name",
     "model_page",
+    "open_artifacts",
+    "open_registry",
     "rebuild_bloated_indexes",
     "run_page",
     "survey",

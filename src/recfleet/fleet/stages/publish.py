@@ -26,7 +26,7 @@ from recfleet.fleet.stages.trial import register_tried, stage_trial
 from recfleet.fleet.stages.unpublished import nothing_to_offer, overtaken, switched
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.record import Champion, Step, TenantNight, champions_of, previous_of, who_crowns
-from recfleet.registry import ArtifactStore, Registry
+from recfleet.registry import ArtifactStore, Registry, open_artifacts, open_registry
 from recfleet.settings import registry_settings
 from recfleet.tenants import get_modes
 
@@ -51,7 +51,7 @@ class _Tools:
         """MLflow, imported when the first tenant is promoted."""
         if self._registry is None:
             desk.accounts.imported("mlflow", registry.load_library())
-            self._registry = Registry(registry_settings().mlflow_store_url, self.artifacts)
+            self._registry = open_registry(registry_settings())
         return self._registry
 
 
@@ -61,9 +61,8 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
 
     desk.accounts.imported("implicit", models.load_library())
     tenant_ids = [row.tenant_id for row in rows]
-    known = registry_settings()
     return _Tools(
-        artifacts=ArtifactStore(known.artifact_root, known.artifact_endpoint_url),
+        artifacts=open_artifacts(registry_settings()),
         champions=champions_of(desk.connection, desk.night, tenant_ids),
         previous=previous_of(desk.connection, desk.night, tenant_ids),
         live=live_as_of(desk.connection, tenant_ids),

@@ -20,7 +20,14 @@ from recfleet.fleet.stages.judge import load_champion, score_contenders, score_p
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.record import Champion, Step, TenantNight, Trained, champions_of, numbers_against
-from recfleet.registry import ArtifactStore, Challenger, Registry, code_version
+from recfleet.registry import (
+    ArtifactStore,
+    Challenger,
+    Registry,
+    code_version,
+    open_artifacts,
+    open_registry,
+)
 from recfleet.settings import registry_settings
 
 if TYPE_CHECKING:
@@ -49,7 +56,7 @@ class _Tools:
         """MLflow, imported when the first challenger is to be logged."""
         if self._registry is None:
             desk.accounts.imported("mlflow", registry.load_library())
-            self._registry = Registry(registry_settings().mlflow_store_url, self.artifacts)
+            self._registry = open_registry(registry_settings())
             self._registry.prepare(self.tenant_ids)
         return self._registry
 
@@ -71,11 +78,10 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
 
     desk.accounts.imported("implicit", models.load_library())
     tenant_ids = [row.tenant_id for row in rows]
-    known = registry_settings()
     champions = champions_of(desk.connection, desk.night, tenant_ids)
     standings = read_standings(desk.connection, rows, champions, desk.night)
     return _Tools(
-        artifacts=ArtifactStore(known.artifact_root, known.artifact_endpoint_url),
+        artifacts=open_artifacts(registry_settings()),
         champions=champions,
         standings=standings,
         on_probation=read_probations(desk.connection, desk.night, rows, champions, standings),

@@ -16,7 +16,7 @@ from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.operations.doctor._lists import LISTS
 from recfleet.operations.doctor._models import ALIASES, VERSIONS
 from recfleet.operations.doctor._nights import INTENTS, NIGHTS
-from recfleet.registry import ArtifactStore
+from recfleet.registry import open_artifacts
 from recfleet.settings import RegistrySettings
 from recfleet.tenants import lock_tenants
 
@@ -121,7 +121,7 @@ def repair(
 
 
 def _tools(connection: Connection, settings: RegistrySettings, *, quick: bool = False) -> Tools:
-    artifacts = ArtifactStore(settings.artifact_root, settings.artifact_endpoint_url)
+    artifacts = open_artifacts(settings)
     return Tools(connection, settings, artifacts, quick=quick)
 
 

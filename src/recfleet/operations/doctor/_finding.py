@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from recfleet.database import Connection
-from recfleet.registry import ArtifactStore, Registry
+from recfleet.registry import ArtifactStore, Registry, open_registry
 from recfleet.settings import RegistrySettings
 from recfleet.tenants import Mode
 
@@ -53,7 +53,7 @@ class Tools:
     def registry(self) -> Registry:
         """MLflow, imported at the first repair there."""
         if self._registry is None:
-            self._registry = Registry(self.settings.mlflow_store_url, self.artifacts)
+            self._registry = open_registry(self.settings)
         return self._registry
 
     def now(self) -> datetime:

@@ -76,7 +76,21 @@ select ledger.tenant_id,
        night.started_at,
        night.finished_at,
        coalesce(night.backfill, night.run_id) as airflow_run,
-       night.kind = 'fleet' and night.summary ->> 'left_out' is null as is_of_fleet
+       night.kind = 'fleet' and night.summary ->> 'left_out' is null as is_of_fleet,
+       -- The judge's numbers that tables show: the record knows where they lie in the JSON.
+       (ledger.numbers #>> '{contenders,challenger,rmse}')::float as rmse_challenger,
+       (ledger.numbers #>> '{contenders,champion,rmse}')::float as rmse_champion,
+       (ledger.numbers #>> '{contenders,popularity,rmse}')::float as rmse_popularity,
+       (ledger.numbers #>> '{contenders,previous,rmse}')::float as rmse_previous,
+       (ledger.numbers #>> '{contenders,challenger,ndcg_at_10}')::float as ndcg_challenger,
+       (ledger.numbers #>> '{contenders,champion,ndcg_at_10}')::float as ndcg_champion,
+       (ledger.numbers #>> '{contenders,popularity,ndcg_at_10}')::float as ndcg_popularity,
+       (ledger.numbers #>> '{contenders,previous,ndcg_at_10}')::float as ndcg_previous,
+       (ledger.numbers #>> '{gain,value}')::float as gain,
+       (ledger.numbers #>> '{gain,low}')::float as gain_low,
+       (ledger.numbers #>> '{gain,high}')::float as gain_high,
+       (ledger.numbers #>> '{probation,value}')::float as previous_gain,
+       (ledger.numbers #>> '{holdout,customers}')::int as holdout_customers
   from recfleet.ledger
   left join recfleet.night on night.night_id = ledger.night_id;
 
