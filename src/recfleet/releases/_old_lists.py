@@ -133,7 +133,7 @@ def drop_old_lists(connection: Connection, before: datetime, *, dry_run: bool = 
         dry_run: only say what would be dropped.
 
     Returns:
-            What was done, or would be.
+        What was done, or would be.
 
     Raises:
         psycopg2.OperationalError: the database is away.
