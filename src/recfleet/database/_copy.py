@@ -20,8 +20,8 @@ def copy_rows(
     """Write rows with COPY, in pieces of bounded size, within the caller's transaction.
 
     Values are written by ``str``; None is NULL; a list, a tuple or a numpy array of one dimension
-    is a Postgres array of text or numbers. Text arrives as it is, whatever is in it but NUL,
-    which Postgres cannot keep.
+    is a Postgres array of text or numbers. Text arrives unchanged, except for NUL characters, which
+    Postgres cannot keep.
 
     Returns:
         The number of rows written.
@@ -53,7 +53,7 @@ def _field(value: object) -> str:
         return value.translate(_ESCAPES)
     if isinstance(value, (list, tuple)):
         return _array(value).translate(_ESCAPES)
-    # Told by what it has, so that connecting to a database does not cost importing numpy.
+    # Recognised by its attributes, so that connecting to a database does not import numpy.
     if getattr(value, "ndim", 0):
         return _array(value.tolist()).translate(_ESCAPES)  # type: ignore[attr-defined]
     return str(value).translate(_ESCAPES)
@@ -83,7 +83,7 @@ def read_arrow(
         schema: names and types of the columns.
 
     Returns:
-        A table in that schema; NULL and the empty string are told apart.
+        A table in that schema; NULL and the empty string stay different.
     """
     import pyarrow as pa
     from pyarrow import csv

@@ -1,4 +1,4 @@
-"""Bringing the schema to where this version of the code needs it."""
+"""Upgrading the schema to what this version of the code needs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from recfleet.settings import database_settings
 
 
 def migrate(url: str | None = None) -> None:
-    """Apply the migrations that are missing; does nothing when there are none.
+    """Apply the missing migrations, if any.
 
     Args:
-        url: ``postgresql://…``; by default that of the settings.
+        url: ``postgresql://…``; by default the settings' address.
     """
     from alembic import command
     from alembic.config import Config

@@ -22,7 +22,7 @@ def read_rows(
 
     Args:
         connection: an open connection.
-        query: with parameters as ``%(name)s`` or ``%s``; a percent sign of its own is ``%%``.
+        query: with parameters as ``%(name)s`` or ``%s``; a literal percent sign is ``%%``.
         parameters: by name or by place.
     """
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:

@@ -1,4 +1,4 @@
-"""What a room reads of tables that are another's."""
+"""Views through which a room reads another room's tables."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
--- Each table belongs to one room of the code, and only that room names it. These views are what the
--- others read: the tables with what is asked of them most often beside it. All are plain joins, so
--- that the planner sees through them. Where a key guarantees the row, the join is a left one: it
--- finds the same rows, and is left out when nothing is read from it. So is a count in a column.
+-- Each table belongs to one room of the code, and only that room's SQL names it. Other rooms read
+-- these views, which join to a table the columns that are asked for most often. All are plain joins,
+-- so the planner sees through them. Where a key guarantees the joined row, the join is a left join:
+-- it finds the same rows, and the planner drops it when a query reads nothing from it. A count in a
+-- column is dropped in the same way.
 
 -- Tenants -------------------------------------------------------------------------------------------
 
--- The tenants that there are, without their policies.
+-- All tenants, without their policies.
 create view recfleet.roster as
 select tenant_id,
        name,
@@ -37,15 +38,15 @@ select night_id,
        status,
        started_at,
        finished_at,
-       coalesce(backfill, run_id) as airflow_run,   -- unless it was by day
+       coalesce(backfill, run_id) as airflow_run,   -- no Airflow run for work by day
        summary,
        summary ->> 'sentence' as sentence,
        (summary ->> 'left_out')::integer as left_out,
-       -- Not of a few named tenants alone.
+       -- A night of a few named tenants does not count.
        kind = 'fleet' and summary ->> 'left_out' is null as is_of_fleet
   from recfleet.night;
 
--- A tenant's row of the ledger beside the night that it is of.
+-- A tenant's row of the ledger beside its night.
 create view recfleet.tenant_night as
 select ledger.tenant_id,
        ledger.night_id,
@@ -122,7 +123,7 @@ select champion.tenant_id,
        champion.train_end,
        champion.night_id,
        champion.promoted_at,
-       coalesce(night.as_of, champion.promoted_at) as since, -- on the nights' own clock
+       coalesce(night.as_of, champion.promoted_at) as since, -- by the nights' own clock
        previous.version as previous_version,
        previous.run_id as previous_run_id,
        previous.model_uri as previous_model_uri,
@@ -135,7 +136,7 @@ select champion.tenant_id,
   left join recfleet.night on night.night_id = champion.night_id
  where champion.role = 'champion';
 
--- A change of champion that waits for a person, or waited.
+-- A change of champion that waits for a person, or has waited.
 create view recfleet.approval_request as
 select approval.approval_id,
        approval.tenant_id,
@@ -146,8 +147,8 @@ select approval.approval_id,
        approval.against,
        approval.held_by,
        approval.status,
-       -- A request that has expired is not answered any more, though it may say for a while that it
-       -- waits.
+       -- An expired request can no longer be answered, though its status may stay 'waiting' for a
+       -- while.
        approval.status = 'waiting' and approval.expires_at > now() as is_open,
        approval.requested_at,
        approval.expires_at,
@@ -160,7 +161,7 @@ select approval.approval_id,
   from recfleet.approval
   left join recfleet.night on night.night_id = approval.night_id;
 
--- Every model that is in force or may come to be: roles champion, previous and waiting.
+-- Every model that is in force or may become so: roles champion, previous and waiting.
 create view recfleet.model_on_record as
 select tenant_id, role, version, run_id, model_uri, train_end, night_id
   from recfleet.champion
@@ -169,7 +170,7 @@ select approval.tenant_id,
        'waiting',
        approval.version,
        approval.run_id,
-       challenger.model_uri,                        -- null: its night no longer knows
+       challenger.model_uri,                        -- null: its night no longer has it
        challenger.train_end,
        approval.night_id
   from recfleet.approval
@@ -219,7 +220,7 @@ select quality_result.night_id,
 
 -- Releases ------------------------------------------------------------------------------------------
 
--- A release beside its night, and what came of its checks.
+-- A release beside its night, with the result of its checks.
 create view recfleet.release_overview as
 select release.release_id,
        release.tenant_id,
@@ -236,7 +237,7 @@ select release.release_id,
        release.checks @> '[{"passed": false}]' as has_failed,
        (select count(*) from recfleet.recommendation
          where recommendation.night_id = release.night_id
-           and recommendation.release_id = release.release_id) as written, -- lists that there are
+           and recommendation.release_id = release.release_id) as written, -- lists that exist
        release.created_at,
        night.kind,
        night.is_trial,
@@ -244,7 +245,7 @@ select release.release_id,
   from recfleet.release
   left join recfleet.night on night.night_id = release.night_id;
 
--- What a tenant's customers are served now, unless the tenant is off.
+-- A tenant's live release. Customers of a tenant that is off are served nothing.
 create view recfleet.live as
 select live_release.tenant_id,
        live_release.release_id,
