@@ -1,4 +1,4 @@
-"""Some lines of a file, as text, before anything is made of them."""
+"""Some lines of a file, as text, before they are interpreted."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TIME = pa.timestamp("us", tz="UTC")
-"""How times are kept on the way to the table."""
+"""Type of times on the way to the table."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """n lines of a file in their order."""
+    """n lines of a file, in order."""
 
     columns: dict[str, pa.Array]
     """Column -> (n,) text as it stands in the file; null: an empty cell."""
     broken: pa.Array
-    """(n,) text of a line that could not be cut into cells; null: it could."""
+    """(n,) text of a line that could not be split into cells; null for other lines."""
     times: dict[str, pa.Array] = field(default_factory=dict)
     """Column -> (n,) times, for files that know times; null where the cell is text."""
 
@@ -35,12 +35,12 @@ class Batch:
         broken: Sequence[str | None] | None = None,
         times: Mapping[str, pa.Array] | None = None,
     ) -> Batch:
-        """Make a batch of columns of equal length; NUL characters, which Postgres lacks, go.
+        """Make a batch of columns of equal length, without NUL characters, which Postgres lacks.
 
         Args:
             columns: name -> text, None for an empty cell.
-            broken: the text of lines that are not cells, None for those that are.
-            times: name -> times, for cells that are times and not text.
+            broken: the text of lines that could not be split into cells, None for other lines.
+            times: name -> times, for cells that hold times and not text.
         """
         arrays = {name: _without_nul(_text(values)) for name, values in columns.items()}
         length = len(next(iter(arrays.values()))) if arrays else len(broken or ())
@@ -49,7 +49,7 @@ class Batch:
         return cls(arrays, _without_nul(_text(broken)), dict(times or {}))
 
     def lines(self, which: Sequence[int]) -> list[dict[str, Any]]:
-        """Some lines as column -> text, a broken one as ``{"line": text}``; for keeping."""
+        """Some lines as column -> text, a broken line as ``{"line": text}``; for storing."""
         indices = pa.array(which, pa.int64())
         names = list(self.columns)
         cells = [self.columns[name].take(indices).to_pylist() for name in names]

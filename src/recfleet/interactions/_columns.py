@@ -1,4 +1,4 @@
-"""The columns of a file against those that are wanted."""
+"""Checking a file's columns against the wanted columns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recfleet.interactions.mapping import ColumnMapping
 
 
 def named_columns(header: Sequence[str | None], mapping: ColumnMapping) -> list[str]:
-    """A file's columns, each under a name of its own.
+    """A file's columns, each under a unique name.
 
     Args:
         header: the cells of the first line.
@@ -21,7 +21,7 @@ def named_columns(header: Sequence[str | None], mapping: ColumnMapping) -> list[
         The names in the header's order: stripped, numbered when empty or repeated.
 
     Raises:
-        BadInputError: a wanted column is not there or is there twice.
+        BadInputError: a wanted column is missing or occurs twice.
     """
     stripped = [(cell or "").strip() for cell in header]
     counts = Counter(stripped)

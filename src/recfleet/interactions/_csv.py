@@ -1,7 +1,7 @@
 """CSV files, plain or gzipped, in batches.
 
-The standard library's parser reads them, because it can go on after a line that is not CSV: the
-line is kept as broken, and reading starts again at the next one.
+The standard library's parser reads them, because it can continue after a line that is not CSV: the
+line is kept as broken, and reading starts again at the next line.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def read_csv(
     Args:
         source: the file.
         mapping: the columns that must be there.
-        delimiter: what stands between cells; by default whichever finds those columns.
+        delimiter: the separator of cells; by default the one that finds those columns.
 
     Yields:
         Batches, and the share of the file that has been read.
 
     Raises:
-        BadInputError: a wanted column is not there.
+        BadInputError: a wanted column is missing.
     """
     with open_bytes(source.path, gzipped=source.gzipped) as (content, raw):
         text = io.TextIOWrapper(content, encoding=source.encoding, newline="")
@@ -56,7 +56,7 @@ def read_csv(
 
 
 class _Lines:
-    """Lines of text; remembers those of the row being read and can hand them out again."""
+    """Lines of text; remembers the lines of the current row and can hand them out again."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -74,7 +74,7 @@ class _Lines:
         return line
 
     def peek(self) -> str:
-        """The first line that is not blank, which stays to be read."""
+        """The first line that is not blank; it stays unread."""
         for line in self._lines:
             if line.strip():
                 self._again.append(line)
@@ -82,7 +82,7 @@ class _Lines:
         return ""
 
     def give_back(self) -> str:
-        """Give up the first line that was taken, and hand out the others again."""
+        """Drop the first line of the current row, and hand out the others again."""
         first, *others = self.taken
         self._again.extendleft(reversed(others))
         self.taken.clear()
@@ -111,7 +111,7 @@ def _header(rows: Iterator[list[str]], source: Source) -> list[str]:
 def _rows(
     rows: Iterator[list[str]], lines: _Lines, width: int
 ) -> Iterator[tuple[list[str] | None, str, int]]:
-    """Each row's cells, or None and the line as it stands; and its length in characters."""
+    """Each row's cells, or None and the raw line; and the length in characters."""
     while True:
         try:
             cells = next(rows)

@@ -32,13 +32,13 @@ def read_excel(
         source: the file.
         mapping: the columns that must be there.
         sheet: its name; by default the first.
-        note: told what a person should know: which sheets were not read.
+        note: called with what a person should know: which sheets were not read.
 
     Yields:
         Batches, and the share of the rows that has been read.
 
     Raises:
-        BadInputError: no such sheet or column, or the file is damaged.
+        BadInputError: the sheet or a column is missing, or the file is damaged.
     """
     from openpyxl.utils.exceptions import InvalidFileException
 
@@ -130,7 +130,7 @@ def _batch(cells: list[Sequence[object]], broken: list[str | None], names: list[
 
 
 def _text(cell: object) -> str | None:
-    """A cell as a person reads it; Excel does not tell 17850 from 17850.0."""
+    """A cell as a person reads it; Excel does not distinguish 17850 and 17850.0."""
     if cell is None:
         return None
     if isinstance(cell, bool):

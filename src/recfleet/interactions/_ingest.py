@@ -1,4 +1,4 @@
-"""A file, whatever its kind, from the disk into the tables."""
+"""Loading a file of any kind from the disk into the tables."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from recfleet.tenants import tenant_names
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a file is."""
+    """The progress of reading a file."""
 
     stage: str
-    """What is being done, in words."""
+    """The current step, in words."""
     share: float
-    """Of the file that has been read, 0 to 1."""
+    """Share of the file that has been read, 0 to 1."""
     lines: int
     """Lines read so far."""
 
@@ -42,19 +42,19 @@ def ingest(
     progress: Callable[[Progress], None] = lambda _: None,
     now: datetime | None = None,
 ) -> IngestReport:
-    """Load a file in one transaction: all of it is there afterwards, or nothing.
+    """Load a file in one transaction: all of it, or nothing.
 
-    The same file again, or another that overlaps with it, adds only what was not there; lines that
-    say the same are told apart by their number within a file, so that true repetitions stay.
+    Loading the file again, or another file that overlaps with it, adds only new lines. Equal lines
+    are numbered within a file, so that true repetitions stay.
 
     Args:
         connection: an open connection; its transaction is committed.
         path: CSV, gzipped CSV, Parquet or Excel.
-        mapping: which column says what.
-        delimiter: between the cells of a CSV file; by default whichever finds the columns.
-        sheet: of an Excel file; by default the first.
-        progress: told how far it is, after every batch.
-        now: times more than a day later are in the future; by default the moment.
+        mapping: the meaning of the columns.
+        delimiter: the separator of cells in a CSV file; by default the one that finds the columns.
+        sheet: the sheet of an Excel file; by default the first.
+        progress: called with the progress after every batch.
+        now: times more than a day after this are in the future; by default the current time.
 
     Raises:
         BadInputError: the file cannot be read, or does not have those columns.
@@ -63,7 +63,7 @@ def ingest(
     source = inspect(path)
     now = now or datetime.now(UTC)
     if source.kind != "csv" and mapping.decimal != ".":
-        # Their numbers are numbers, not text in somebody's way of writing.
+        # These files hold real numbers, not text in some notation.
         mapping = mapping.model_copy(update={"decimal": "."})
     notes = [*source.notes]
     with transaction(connection):

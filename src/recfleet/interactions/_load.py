@@ -1,4 +1,4 @@
-"""A file's lines into the tables: COPY to a temporary table, then one statement a table."""
+"""A file's lines into the tables: COPY to a temporary table, then one statement per table."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ create temporary table staged_unusable (
 ) on commit drop;
 """
 
-# What a line says, hashed, and its number among the lines of this file that say the same. Rows go
-# in by tenant and time, so that a tenant's lie together on disk.
+# A hash of the line's content, and its number among equal lines of this file. Rows go in by tenant
+# and time, so that a tenant's rows lie together on disk.
 _INTERACTIONS = """
 with said as (
   select *, hashtextextended(row(customer_id, product_id, quantity, amount, reference)::text, 0)
@@ -62,7 +62,7 @@ select distinct tenant_id, product_id from staged
 on conflict do nothing
 """
 
-# A file older than what is known of a product changes neither its name, its category nor its state.
+# A file older than a product's latest data does not change the product's name, category or state.
 _TEXTS: LiteralString = """
 with seen as (
   select tenant_id, product_id, {text}, max(occurred_at) as at, max(number) as number
@@ -109,7 +109,7 @@ update product set discontinued_at = case when not changed.active then changed.a
    and changed.last <= changed.at
 """
 
-# What an earlier reading of the same file could not use may be usable as it is read now.
+# Lines that an earlier reading of the same file could not use may be usable in this one.
 _FORGET_UNUSABLE = """
 delete from unusable_line using ingest
  where unusable_line.ingest_id = ingest.ingest_id and ingest.fingerprint = %s
@@ -130,7 +130,7 @@ on conflict do nothing
 
 @dataclass(frozen=True)
 class TenantReport:
-    """What a file brought one tenant, in lines."""
+    """What a file added for one tenant, in lines."""
 
     tenant_id: str
     usable: int
@@ -140,22 +140,22 @@ class TenantReport:
 
 @dataclass(frozen=True)
 class IngestReport:
-    """What came of a file, in lines."""
+    """The result of loading a file, in lines."""
 
     source: str
     """The file's name."""
     lines: int
-    """Read; blank ones and the header are not counted."""
+    """Lines read, without blank lines and the header."""
     added: int
     """New interactions."""
     known: int
-    """Interactions that were there already."""
+    """Interactions that were already there."""
     unusable: dict[str, int]
     """Reason -> lines."""
     tenants: tuple[TenantReport, ...]
-    """Those with a line in the file, by id; NO_TENANT for lines of nobody known."""
+    """Tenants with a line in the file, by id; NO_TENANT for lines of an unknown tenant."""
     notes: tuple[str, ...] = ()
-    """What a person should know about how the file was read."""
+    """Notes for people about how the file was read."""
 
 
 @dataclass
@@ -176,9 +176,9 @@ def _count(counts: dict[str, int], column: pa.ChunkedArray) -> None:
 
 
 class Loader:
-    """Takes one source's lines in batches and brings them into the tables at the end.
+    """Takes a source's lines in batches and writes them to the tables at the end.
 
-    Everything happens within the caller's transaction; nothing is there for others to see, or left
+    Everything happens within the caller's transaction: others see nothing, and nothing is left
     behind, until the caller commits.
     """
 
@@ -187,8 +187,8 @@ class Loader:
 
         Args:
             connection: an open connection that is not in autocommit.
-            source: the file's name, or how the lines came to be.
-            fingerprint: of the source: equal ones hold equal lines.
+            source: the file's name, or another origin of the lines.
+            fingerprint: fingerprint of the source; equal fingerprints mean equal lines.
         """
         self._connection = connection
         self._source = source
@@ -200,7 +200,7 @@ class Loader:
         self._ingest_id = begin_ingest(connection, source, fingerprint)
 
     def add(self, cleaned: Cleaned) -> None:
-        """Stage a batch's lines, usable and not."""
+        """Stage a batch's lines, usable or not."""
         numbers = pa.array(np.arange(self._staged, self._staged + len(cleaned.usable)))
         self._staged += len(cleaned.usable)
         self._copy("staged", cleaned.usable.add_column(0, "number", numbers))
@@ -208,20 +208,20 @@ class Loader:
         self._counts.add(cleaned)
 
     def finish(self, names: Mapping[str, str]) -> IngestReport:
-        """Bring what was staged into the tables.
+        """Write the staged lines to the tables.
 
         Args:
             names: tenant id -> name, for all tenants of the lines.
 
         Returns:
-            What was added and what not.
+            What was added and what was not.
 
         Raises:
-            BadInputError: while this was read, another load gave one of the tenants' ids to a
-                tenant with another name.
+            BadInputError: meanwhile another load gave one of the tenants' ids to a tenant with
+                another name.
         """
         with self._connection.cursor() as cursor:
-            # Loads take turns from here to their end; until here they ran side by side.
+            # Up to here loads run side by side; from here to their end they take turns.
             cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet ingest', 0))")
             self._add_tenants(names)
             cursor.execute("analyze staged")

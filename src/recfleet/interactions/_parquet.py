@@ -27,7 +27,7 @@ def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch
         Batches, and the share of the rows that has been read.
 
     Raises:
-        BadInputError: a wanted column is not there, is not of plain values, or the file is damaged.
+        BadInputError: a wanted column is missing or has no plain values, or the file is damaged.
     """
     from pyarrow import parquet
 
@@ -79,7 +79,7 @@ def _batch(rows: pa.RecordBatch) -> Batch:
 def _utc(times: pa.Array) -> pa.Array:
     if pa.types.is_date(times.type):
         times = times.cast(pa.timestamp("s"))
-    # Not safe: what nanoseconds say beyond microseconds is cut off.
+    # safe=False: nanoseconds are cut to microseconds.
     if times.type.tz is None:
         return pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
     return times.cast(TIME, safe=False)

@@ -1,4 +1,4 @@
-"""What kind of file it is: told by what is in it, whatever its name ends in."""
+"""The kind of a file: recognised by its content, not by its name."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ class Source:
     kind: Kind
     gzipped: bool
     encoding: str
-    """Of a CSV file's text."""
+    """Encoding of a CSV file's text."""
     fingerprint: str
     """SHA-256 of its bytes, hex."""
     size: int
     """Bytes on disk."""
     notes: tuple[str, ...] = ()
-    """What a person should know about how it was read."""
+    """Notes for people about how it was read."""
 
 
 def inspect(path: Path) -> Source:
-    """Look through a file once: what it is, how its text is written, its fingerprint.
+    """Read a file once for its kind, its encoding and its fingerprint.
 
     Raises:
-        BadInputError: it is not there, cannot be read, is empty, or is of no kind that is read.
+        BadInputError: it is missing, unreadable or empty, or its kind is not supported.
     """
     try:
         return _inspect(path)
@@ -111,7 +111,7 @@ def _fingerprint(path: Path) -> str:
 
 
 def _encoding(path: Path, *, gzipped: bool) -> str:
-    """How the text is written; the whole of it is looked at, for the last line may differ."""
+    """The text's encoding; the whole text is checked, because even the last line may differ."""
     with open_bytes(path, gzipped=gzipped) as (content, _):
         chunk = content.read(_CHUNK)
         encoding = _encoding_mark(chunk)
@@ -133,7 +133,7 @@ def _encoding(path: Path, *, gzipped: bool) -> str:
 
 
 def _read_to_end(content: BinaryIO) -> None:
-    """So that damage is found before anything is loaded."""
+    """Read the whole file, so that damage is found before anything is loaded."""
     while content.read(_CHUNK):
         pass
 
@@ -158,7 +158,7 @@ def _refuse_binary(path: Path, chunk: bytes, encoding: str | None) -> None:
 
 @contextmanager
 def open_bytes(path: Path, *, gzipped: bool) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a file for its content; the second is the file itself, whose place tells how far."""
+    """Open a file's content, and the file itself, whose position shows the progress."""
     with path.open("rb") as raw:
         if not gzipped:
             yield raw, raw

@@ -1,4 +1,4 @@
-"""A tenant's id out of its name in a file, so that no two businesses come to share one."""
+"""Tenants' ids from their names in a file, so that two businesses never share an id."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ _NO_NAME = re.compile(r"[\x00-\x1f\x7f]|^[/\\]|(^|[/\\])\.\.?([/\\]|$)")
 
 
 class TenantNames:
-    """Which tenant a name means; remembers what it has answered.
+    """The tenants that names mean; remembers its answers.
 
-    Different names can make the same id (``A&B`` and ``A B``). The first one has it; the others
+    Different names can give the same id (``A&B`` and ``A B``). The first name gets it; the others
     are refused, because mixing two businesses is worse than leaving one out.
     """
 
     def __init__(self, known: Mapping[str, str] | None = None) -> None:
-        """Begin with the tenants there are: id -> name."""
+        """Begin with the known tenants: id -> name."""
         self._names = dict(known or {})
 
     def tenant_id(self, name: str) -> tuple[str | None, str | None]:
-        """The id that a name means.
+        """The id for a name.
 
         Returns:
-            The id, or None when none can be made of the name; and the name of the other tenant
-            that has the id already, if there is one.
+            The id, or None when the name gives none; and the name of another tenant that already
+            has the id, if there is one.
         """
         tenant_id = None if _NO_NAME.search(name) else slugify(name)
         if tenant_id is None:

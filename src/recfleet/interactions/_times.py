@@ -1,4 +1,4 @@
-"""Times out of text."""
+"""Parsing times."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _NAIVE = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([ T]{_CLOCK})?$"
 _ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
 _UNIX = re.compile(r"[0-9]{10}([0-9]{3})?")
-# Only forms that can be read one way. 3/4/2011 cannot: it wants a time format.
+# Only unambiguous forms. 3/4/2011 is ambiguous and needs a time format.
 _DATES = (
     "%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%b %d, %Y",
     "%B %d, %Y",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 COMMON_FORMS = tuple(date + clock for date in _DATES for clock in _CLOCKS)
-"""Read beside ISO 8601 and seconds or milliseconds since 1970 when no format is given."""
+"""Forms tried without a given format, besides ISO 8601 and seconds or milliseconds since 1970."""
 
 
 def parse_times(text: pa.Array, time_format: str | None = None) -> pa.Array:
-    """Read times; one that names no zone is UTC.
+    """Parse times; a time without a zone is UTC.
 
     Args:
         text: (n,) text without spaces around it, with nulls.
@@ -34,7 +34,7 @@ def parse_times(text: pa.Array, time_format: str | None = None) -> pa.Array:
             1970 (10 or 13 digits) and the common forms.
 
     Returns:
-        (n,) times in UTC; null: not there or not readable.
+        (n,) times in UTC; null where the text is missing or unreadable.
     """
     if time_format is not None:
         return _one_by_one(text, (time_format,), iso=False)
@@ -50,7 +50,7 @@ def _cast(text: pa.Array, pattern: str, kind: pa.DataType) -> pa.Array:
     shaped = pc.if_else(pc.match_substring_regex(text, pattern), text, None)
     try:
         return pc.cast(shaped, kind)
-    except pa.ArrowInvalid:  # a 30th of February: these are then read one by one
+    except pa.ArrowInvalid:  # such as a 30th of February: times are then parsed one by one
         return pa.nulls(len(text), kind)
 
 
@@ -62,7 +62,7 @@ def _one_by_one(text: pa.Array, forms: tuple[str, ...], *, iso: bool) -> pa.Arra
 
 
 def _read(text: str, forms: list[str], *, iso: bool) -> int | None:
-    """Microseconds since 1970; the form that fits is moved to the front of ``forms``."""
+    """Microseconds since 1970; moves the form that fits to the front of ``forms``."""
     if iso and (time := _read_iso(text)) is not None:
         return time
     for place, form in enumerate(forms):

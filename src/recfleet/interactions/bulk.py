@@ -1,4 +1,4 @@
-"""Writing what is known to be sound and new: many rows at once, without a look at what is there."""
+"""Writing many sound, new rows at once, without checking what is already there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INTERACTION_COLUMNS = (
     "tenant_id", "occurred_at", "line_hash", "customer_id", "product_id", "quantity", "amount",
     "repetition",
 )  # fmt: skip
-"""The columns of an interaction, in the order in which ``copy_interactions`` wants them."""
+"""The columns of an interaction, in the order that ``copy_interactions`` expects."""
 _COPY_BEGINS = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _COPY_ENDS = b"\xff\xff"
 

@@ -1,4 +1,4 @@
-"""A tenant's product catalogue, and which of its products are active as of a time."""
+"""A tenant's product catalogue, and the products that are active as of a time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Catalogue:
 
 
 def read_catalogue(connection: Connection, tenant_id: str, as_of: datetime) -> Catalogue:
-    """Read a tenant's products; what was discontinued later than as-of still counts as sold."""
+    """Read a tenant's products; a product discontinued after as-of still counts as sold."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select product_id, name, coalesce(discontinued_at <= %s, false) from product "
@@ -60,7 +60,7 @@ def read_discontinued(connection: Connection, tenant_id: str, as_of: datetime) -
 def read_products_of(
     connection: Connection, tenant_id: str, categories: Collection[str]
 ) -> set[str]:
-    """Ids of a tenant's products that are of one of these categories, as the catalogue is now."""
+    """Ids of a tenant's products in these categories, by the catalogue as it is now."""
     if not categories:
         return set()
     with connection.cursor() as cursor:
@@ -74,17 +74,18 @@ def read_products_of(
 def active_products(
     log: InteractionLog, discontinued: Set[str], as_of: datetime, inactive_after_days: int
 ) -> NDArray[np.bool_]:
-    """Which products of a log may be offered.
+    """The products of a log that may be offered.
 
     Args:
         log: the tenant's interactions up to as-of.
-        discontinued: ids of the same tenant's products that were discontinued as of the same time.
-        as_of: the night's time.
-        inactive_after_days: a product without a purchase in so many days before as-of is taken
-            as no longer sold.
+        discontinued: ids of the tenant's products that were discontinued as of the same time.
+        as_of: the night's as-of time.
+        inactive_after_days: a product without a purchase in this many days before as-of counts as
+            no longer sold.
 
     Returns:
-        (P,) in the log's numbering: not discontinued, and bought within those days.
+        (P,) in the log's numbering: whether it is not discontinued, and was bought within those
+        days.
     """
     on_sale = np.array([product not in discontinued for product in log.product_ids], dtype=bool)
     earliest = microseconds(as_of - timedelta(days=inactive_after_days))

@@ -1,4 +1,4 @@
-"""What of a file's lines can be used as interactions, and why the others cannot."""
+"""Which lines of a file are usable as interactions, and why the others are not."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from recfleet.interactions.mapping import ColumnMapping
 from recfleet.models import microseconds
 
 NO_TENANT = "-"
-"""Unusable lines of nobody known are kept under this, which no tenant's id can be."""
+"""Stands in for the tenant of unusable lines without a known one; no tenant can have this id."""
 
 LONGEST_ID = 255
-"""Characters that a customer's or a product's id may have."""
+"""Most characters of a customer's or a product's id."""
 
 REASONS = (
     "malformed line",
@@ -40,7 +40,7 @@ REASONS = (
     "time in the future",
     "unreadable number",
 )
-"""Why a line cannot be used. A line has the first of them that is true of it."""
+"""Reasons why a line is unusable. A line gets the first reason that applies."""
 
 _YES = ("1", "1.0", "true", "t", "yes", "y", "active")
 _NO = ("0", "0.0", "false", "f", "no", "n", "inactive", "discontinued")
@@ -49,7 +49,7 @@ _TOMORROW = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Cleaned:
-    """The lines of a batch, told apart; each part in the file's order."""
+    """The lines of a batch, split into usable and unusable; each part in the file's order."""
 
     usable: pa.Table
     """Columns tenant_id, occurred_at, customer_id, product_id, quantity, amount, reference, name,
@@ -57,17 +57,17 @@ class Cleaned:
     unusable: pa.Table
     """Columns tenant_id, placed_at (may be null), reason, line (JSON text)."""
     last: datetime | None
-    """Time of the last usable line up to here, for placing what follows."""
+    """Time of the last usable line so far, for placing the lines that follow."""
 
     def tenant_ids(self) -> set[str]:
-        """The tenants that some line is of, whether it can be used or not."""
+        """The tenants of all lines, usable or not."""
         ids = {*pc.unique(self.usable["tenant_id"]).to_pylist()}
         return (ids | {*pc.unique(self.unusable["tenant_id"]).to_pylist()}) - {NO_TENANT}
 
 
 @dataclass(frozen=True)
 class _Fields:
-    """What the lines say, by meaning; null where nothing can be read."""
+    """The lines' values, by meaning; null where nothing can be read."""
 
     tenant: pa.Array
     customer: pa.Array
@@ -89,18 +89,18 @@ def clean(
     last: datetime | None = None,
     tenants: TenantNames | None = None,
 ) -> Cleaned:
-    """Tell a batch's usable lines from the others.
+    """Split a batch into usable and unusable lines.
 
-    Ids are taken as they are, less the spaces around them. A quantity below zero (a return) and an
-    amount of zero are usable: what to make of them is the matrices' business.
+    Ids are kept as they are, without the spaces around them. A quantity below zero (a return) and
+    an amount of zero are usable: the matrices decide what they count for.
 
     Args:
         batch: some lines of a file.
-        mapping: what its columns say.
+        mapping: the meaning of its columns.
         now: a time more than a day after this is in the future, and is not believed.
-        last: time of the last usable line before the batch: an unusable line whose own time
-            cannot be read or believed is placed at that of the last usable line before it.
-        tenants: which names mean which tenants; by default nobody is known yet.
+        last: time of the last usable line before the batch. An unusable line without a readable and
+        credible time is placed at the time of the last usable line before it.
+        tenants: the tenants that names mean; by default no tenant is known yet.
     """
     fields = _fields(batch, mapping)
     ids, tenant_trouble = _tenant_ids(fields.tenant, mapping, tenants or TenantNames())
@@ -129,7 +129,7 @@ def clean(
 
 
 def check_readable(batch: Batch, mapping: ColumnMapping) -> None:
-    """Refuse a file whose times or numbers are all written in a way that is not understood.
+    """Refuse a file whose times or numbers are all unreadable.
 
     Raises:
         BadInputError: a column has text on some lines and none of it can be read.
@@ -225,7 +225,7 @@ def _active(text: pa.Array) -> pa.Array:
 def _tenant_ids(
     names: pa.Array, mapping: ColumnMapping, tenants: TenantNames
 ) -> tuple[pa.Array, dict[str, pa.Array]]:
-    """Every line's tenant, NO_TENANT for nobody, and the lines with each trouble about it."""
+    """Every line's tenant, or NO_TENANT; and the lines with each trouble about the tenant."""
     if mapping.tenant_id is not None:
         ids = pa.array([mapping.tenant_id]).take(pa.array(np.zeros(len(names), np.int64)))
         return ids, {reason: pa.array(np.zeros(len(names), bool)) for reason in REASONS[1:4]}
@@ -260,7 +260,7 @@ def _mask(condition: pa.Array) -> NDArray[np.bool_]:
 def _placed(
     time: pa.Array, own: NDArray[np.bool_], usable: NDArray[np.bool_], last: datetime | None
 ) -> tuple[pa.Array, datetime | None]:
-    """Each line's place in time, and that of the last usable line; null: nothing known."""
+    """Each line's place in time, and the last usable line's; null where it is unknown."""
     before = np.maximum.accumulate(np.where(usable, np.arange(len(time)), -1))
     carried = time.take(pa.array(before, mask=before < 0))
     if last is not None:

@@ -1,4 +1,4 @@
-"""The record of what was read into the tables: one ingest for each source."""
+"""The record of loads into the tables: one ingest for each source."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from recfleet.database import Connection
 
 
 def begin_ingest(connection: Connection, source: str, fingerprint: str) -> int:
-    """Note that a source is being read; others see it when its lines are there.
+    """Record that a source is being read; others see the record together with its lines.
 
     Args:
         connection: an open connection; the caller commits.
-        source: the file's name, or how the lines came to be.
-        fingerprint: of the source: equal ones hold equal lines.
+        source: the file's name, or another origin of the lines.
+        fingerprint: fingerprint of the source; equal fingerprints mean equal lines.
 
     Returns:
         The number of the ingest.
@@ -38,14 +38,14 @@ def end_ingest(
     known: int,
     unusable: Mapping[str, int],
 ) -> None:
-    """Note what came of an ingest; the caller commits.
+    """Record the result of an ingest; the caller commits.
 
     Args:
         connection: an open connection.
-        ingest_id: from ``begin_ingest``.
-        lines: read.
+        ingest_id: the number from ``begin_ingest``.
+        lines: lines read.
         added: new interactions.
-        known: interactions that were there already.
+        known: interactions that were already there.
         unusable: reason -> lines.
     """
     with connection.cursor() as cursor:
@@ -57,7 +57,7 @@ def end_ingest(
 
 
 def sources_with_prefix(connection: Connection, prefix: str) -> list[str]:
-    """The sources of all ingests whose source begins with a text, the oldest ingest first."""
+    """Sources that begin with a text, of all ingests, the oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select source from ingest where starts_with(source, %s) order by ingest_id", (prefix,)

@@ -1,4 +1,4 @@
-"""How much is known of tenants as of a time, counted for many at once."""
+"""How much data tenants have as of a time, counted for many at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recfleet.database import Connection, Row, read_rows
 
 
 class Known(NamedTuple):
-    """What there is of one tenant up to a time."""
+    """The amount of one tenant's data up to a time."""
 
     lines: int
     unusable: int
@@ -23,7 +23,7 @@ class Known(NamedTuple):
 def count_known(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
 ) -> dict[str, Known]:
-    """Tenant id -> what there is of it up to as-of; tenants with no line at all are left out."""
+    """Tenant id -> its amount of data up to as-of; tenants without any line are left out."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, coalesce(lines, 0), coalesce(unusable, 0), "
@@ -45,9 +45,9 @@ def count_known(
 def number_products_of(
     connection: Connection, categories: Sequence[tuple[str, str]]
 ) -> dict[str, int]:
-    """Tenant id -> one number that says which products are of these categories.
+    """Tenant id -> one number that stands for its set of products in these categories.
 
-    Another number: they are others. Tenants without such a product are left out.
+    Different numbers mean different sets. Tenants without such a product are left out.
 
     Args:
         connection: an open connection.
@@ -66,7 +66,7 @@ def number_products_of(
 
 
 def count_all(connection: Connection, tenant_id: str) -> Row:
-    """How much there is of one tenant: lines, customers, products, and the first and last line."""
+    """The amount of one tenant's data: lines, customers, products, and the first and last line."""
     [row] = read_rows(
         connection,
         "select count(*) as interactions, count(distinct customer_id) as customers, "

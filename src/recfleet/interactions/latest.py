@@ -56,12 +56,12 @@ def read_latest(
         connection: an open connection.
         tenant_ids: each once.
         as_of: nothing later is read.
-        since: nothing of then or earlier is read.
-        most: at most so many usable lines of a tenant, and as many unusable ones.
+        since: only lines after this time are read.
+        most: most usable lines of a tenant, and most unusable ones.
 
     Returns:
         ``tenant``, the place in ``tenant_ids``; ``microseconds`` since 1970; of a usable line
         ``customer_id``, ``product_id``, ``quantity``, ``amount`` and ``repetition``; of an unusable
-        one ``reason`` and ``line``, what it said, as JSON.
+        one ``reason`` and ``line``, its content as JSON.
     """
     return read_arrow(connection, _LATEST, (list(tenant_ids), as_of, since, most), _SCHEMA)

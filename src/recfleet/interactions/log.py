@@ -21,9 +21,9 @@ _SCHEMA = pa.schema(
         ("amount", pa.float64()),
     ]
 )
-# One of several equal lines is as good as another; the order makes the log, and so the model, the
-# same every time it is read. date_part counts in floating point, extract in decimal places at twice
-# the time; up to the year 2242 it is exact to the microsecond once rounded.
+# The order of equal lines does not matter; a fixed order makes the log, and so the model, the same
+# at every reading. date_part counts in floating point, and extract in decimals, which takes twice
+# as long; up to the year 2242 the rounded date_part is exact to the microsecond.
 _QUERY = """
 select customer_id, product_id, (date_part('epoch', occurred_at) * 1000000)::bigint,
        quantity, amount
@@ -52,7 +52,7 @@ def read_log(connection: Connection, tenant_id: str, as_of: datetime) -> Interac
 
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int32]]:
-    """Ids in order, and each line's index into them."""
+    """The sorted ids, and each line's index into them."""
     array = column.unify_dictionaries().combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
@@ -64,5 +64,5 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.object_], NDArray[np.int
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[Any]:
-    """A column without nulls; not by ``to_numpy``, which imports pandas."""
+    """A column without nulls as an array; ``to_numpy`` would import pandas."""
     return np.from_dlpack(column.chunk(0)) if column.num_chunks else np.array([], dtype=np.int64)

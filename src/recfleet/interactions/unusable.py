@@ -1,4 +1,4 @@
-"""Looking at the lines that could not be used."""
+"""Reading unusable lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recfleet.database import Connection
 
 @dataclass(frozen=True)
 class UnusableCount:
-    """How many lines of a tenant have a reason."""
+    """How many of a tenant's lines are unusable for one reason."""
 
     tenant_id: str
     reason: str
@@ -20,19 +20,19 @@ class UnusableCount:
 
 @dataclass(frozen=True)
 class UnusableLine:
-    """A line as it came."""
+    """A line as it was delivered."""
 
     placed_at: datetime | None
-    """Its own time or that of the usable line before it; None: neither is known."""
+    """Its own time or that of the usable line before it; None if neither is known."""
     reason: str
     line: dict[str, Any]
-    """Column -> text; of a line that is not cells, ``line`` -> text."""
+    """Column -> text; for a line that could not be split into cells, ``line`` -> text."""
     source: str | None
-    """The file that it is from."""
+    """The file that it came from."""
 
 
 def count_unusable(connection: Connection) -> list[UnusableCount]:
-    """All tenants' unusable lines by reason, most first within a tenant."""
+    """Counts of all tenants' unusable lines by reason, the highest first within a tenant."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, reason, count(*) from unusable_line "
@@ -48,9 +48,9 @@ def read_unusable(
 
     Args:
         connection: an open connection.
-        tenant_id: whose; NO_TENANT for lines of nobody known.
-        reason: only lines with this one.
-        limit: at most so many.
+        tenant_id: the tenant; NO_TENANT for lines without a known tenant.
+        reason: only lines with this reason.
+        limit: most lines to return.
     """
     with connection.cursor() as cursor:
         cursor.execute(

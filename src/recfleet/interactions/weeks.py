@@ -1,4 +1,4 @@
-"""What tenants' lines add up to, week by week back from a time."""
+"""Counts of tenants' lines, week by week back from a time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ select tenant - 1, age / 7, sum(usable), sum(visits), sum(repeated), sum(returne
 USABLE_COUNTS = (
     "usable", "visits", "repeated", "returned", "sold", "without_price", "repeated_days",
 )  # fmt: skip
-"""What is counted of a tenant's usable lines in a week."""
+"""The counts of a tenant's usable lines in a week."""
 
 _UNUSABLE = """
 select tenant - 1,
@@ -94,17 +94,18 @@ def count_weekly(
 ) -> list[Row]:
     """Count one tenant's lines and customers of each seven days, the earliest first.
 
-    Weeks are counted back from the last line, or from ``until`` where that is later, so that no
-    week is only half counted; the week that holds the first line is left out.
+    Weeks are counted back from the last line, or from ``until`` if that is later, so that no week
+    is only half counted. The week of the first line is left out.
 
     Args:
         connection: an open connection.
-        tenant_id: whose.
-        weeks: at most so many.
-        until: a time when it was known that there are no later lines; None: no such time.
+        tenant_id: the tenant.
+        weeks: most weeks to count.
+        until: a time up to which all lines are known; None without such a time.
 
     Returns:
-        ``until``, where seven days end; ``lines``; ``customers``. Nothing without a line.
+        ``until``, the end of the seven days; ``lines``; ``customers``. Nothing for a tenant without
+        lines.
     """
     parameters = {"tenant": tenant_id, "weeks": weeks, "until": until}
     return read_rows(connection, _OF_ONE_TENANT, parameters)
@@ -120,15 +121,15 @@ def count_usable(
 ) -> pa.Table:
     """Count tenants' usable lines in each of the last weeks.
 
-    A visit is what one customer bought on one day. A day is repeated when two fifths of its lines
-    or more are there twice.
+    A visit is what one customer bought on one day. A day is repeated when at least two fifths of
+    its lines occur twice.
 
     Args:
         connection: an open connection.
         tenant_ids: each once.
         as_of: nothing later is counted.
-        weeks: so many, back from as-of.
-        least_day_lines: a day of fewer lines is no repeated day.
+        weeks: number of weeks, back from as-of.
+        least_day_lines: a day with fewer lines is never a repeated day.
 
     Returns:
         Integers: ``tenant``, the place in ``tenant_ids``; ``week``, 0 for the last before as-of;
@@ -148,11 +149,11 @@ def count_unusable_weeks(
         connection: an open connection.
         tenant_ids: each once.
         as_of: nothing later is counted.
-        weeks: so many, back from as-of.
+        weeks: number of weeks, back from as-of.
 
     Returns:
-        ``tenant`` and ``week`` as in ``count_usable``; ``lines``; ``orders``, how many different
-        times these lines have; and ``reason``, a text.
+        ``tenant`` and ``week`` as in ``count_usable``; ``lines``; ``orders``, how many
+        different times these lines have; and ``reason``, a text.
     """
     schema = pa.schema([(name, pa.int64()) for name in ("tenant", "week", "lines", "orders")])
     schema = schema.append(pa.field("reason", pa.string()))
@@ -168,11 +169,11 @@ def count_lately(
         connection: an open connection.
         tenant_ids: each once.
         as_of: nothing later is counted.
-        weeks: so many, back from as-of, for customers and products.
+        weeks: number of weeks, back from as-of, for customers and products.
 
     Returns:
         ``tenant``, the place in ``tenant_ids``, and as floating-point numbers
-        ``days_since_last_line`` (of any usable line, however old; null: there is none),
+        ``days_since_last_line`` (the last usable line, however old; null if there is none),
         ``customers`` and ``products``; a row for each tenant.
     """
     values = ("days_since_last_line", "customers", "products")
