@@ -1,4 +1,4 @@
-"""Where the Postgres binaries are, and as whom they can run."""
+"""The Postgres binaries, and the system user that runs them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 from recfleet.errors import ConfigurationError
 
 SYSTEM_USER = "pgserver"
-"""Whom Postgres runs as when root starts it: it refuses to run as root."""
+"""The system user of Postgres when root starts it, because Postgres refuses to run as root."""
 
 
 def binaries() -> Path:
     """Folder of ``postgres`` and ``initdb``.
 
-    The package that brings them is found and not imported: importing it costs time and looks
-    for folders that it does not need here.
+    The package that brings them is located without an import: the import costs time and looks for
+    folders that are not needed here.
 
     Raises:
         ConfigurationError: they are not installed.
@@ -40,14 +40,14 @@ def binaries() -> Path:
 
 @dataclass(frozen=True)
 class Owner:
-    """The system user that Postgres runs as: this process's own, or another one for root."""
+    """The system user that runs Postgres: this process's own, or another one for root."""
 
     uid: int
     gid: int
 
     @classmethod
     def find(cls) -> Owner:
-        """Who that is; as root, the user is made when it is missing.
+        """Find that user; root makes it when it is missing.
 
         Raises:
             ConfigurationError: this is root and the user cannot be made.
@@ -59,22 +59,22 @@ class Owner:
 
     @property
     def is_other(self) -> bool:
-        """Whether Postgres runs as somebody else than this process."""
+        """Whether Postgres runs as another user than this process."""
         return self.uid != os.geteuid()
 
     def spawn_options(self) -> dict[str, Any]:
-        """What ``subprocess`` needs to start a process as this user."""
+        """Options of ``subprocess`` for starting a process as this user."""
         if not self.is_other:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def take(self, path: Path) -> None:
-        """Make ``path`` this user's."""
+        """Make this user the owner of ``path``."""
         if self.is_other:
             os.chown(path, self.uid, self.gid)
 
     def let_through(self, folder: Path) -> None:
-        """Let this user pass the folders above ``folder``, without seeing what is in them."""
+        """Let this user pass through the folders above ``folder``, without listing them."""
         if not self.is_other:
             return
         for parent in folder.absolute().parents:
@@ -83,7 +83,7 @@ class Owner:
                 parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
     def let_run(self, folder: Path) -> None:
-        """Let this user run the programs in ``folder`` and read what was installed beside it."""
+        """Let this user run the programs in ``folder`` and read the files installed beside it."""
         if not self.is_other:
             return
         self.let_through(folder)
@@ -107,7 +107,7 @@ def _make_user(name: str) -> pwd.struct_passwd:
     useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if useradd is not None:
         command = [useradd, "--system", "--user-group", "--no-create-home", name]
-        # Another process may be making the same user: what counts is that it is there afterwards.
+        # Another process may make the same user; it only matters that the user exists afterwards.
         subprocess.run(command, capture_output=True, check=False)  # noqa: S603
     entry = _entry(name)
     if entry is None:

@@ -1,7 +1,7 @@
-"""``stack.env``: everything that the processes of the stack, and people, need to find each other.
+"""``stack.env``: the variables through which the stack's processes, and people, find everything.
 
-The file is read three ways: by recfleet (dotenv), by a shell (``set -a; . stack.env``), and as
-the environment of every process that is started here.
+The file is read in three ways: by recfleet (dotenv), by a shell (``set -a; . stack.env``), and as
+the environment of every process of the stack.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from recfleet.local._ports import LOOPBACK
 from recfleet.settings import ENV_PREFIX, ROLES
 
 DATABASES = ("recfleet", "mlflow", "airflow")
-"""One each: MLflow and Airflow both keep an ``alembic_version`` of their own."""
+"""A database each, because MLflow and Airflow both keep their own ``alembic_version``."""
 
 DEFAULT_PORTS = {"airflow": 8080, "mlflow": 5000, "postgres": 54329}
 
@@ -49,23 +49,23 @@ _TUNABLE = {
 """Settings of nights and housekeeping that a person may set before ``up``, and their defaults."""
 
 DAGS_FOLDER = "RECFLEET_DAGS_FOLDER"
-"""Variable that names another folder of DAGs than the checkout's, which must hold those too."""
+"""Variable with another folder of DAGs; it must hold the checkout's DAGs as well."""
 
 AIRFLOW_DAGS_FOLDER = "AIRFLOW__CORE__DAGS_FOLDER"
 
 _NO_WAIT = "options=-csynchronous_commit%3Doff"
-"""In a database's address: do not wait at a commit until it is on the disk."""
+"""In a database's address: a commit does not wait for the disk."""
 
 _FOREIGN = ("AIRFLOW", "MLFLOW", "_MLFLOW", "RECFLEET_", "PG", "GX_", "PYTHONPATH")
-"""What must not leak from the caller's environment into the stack's processes."""
+"""Variables that must not leak from the caller's environment into the stack's processes."""
 
 _UNWRITABLE = "'\"\\$`\n\r"
-"""Characters that a shell and dotenv do not read alike."""
+"""Characters that a shell and dotenv read differently."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the services listen, all on loopback."""
+    """The services' ports, all on loopback."""
 
     airflow: int
     mlflow: int
@@ -78,14 +78,14 @@ class Ports:
 
     @classmethod
     def choose(cls, given: Mapping[str, str], running: Mapping[str, str]) -> Ports:
-        """The ports asked for; those in use by the running stack; or the default ones.
+        """The requested ports, else the running stack's, else the defaults.
 
         Args:
             given: the caller's environment.
-            running: the variables of the stack that runs, empty when none does.
+            running: the running stack's variables, empty when none runs.
 
         Raises:
-            ConfigurationError: a variable is not a port, or two are the same.
+            ConfigurationError: a variable is not a port, or two ports are the same.
         """
         chosen = {}
         for service, default in DEFAULT_PORTS.items():
@@ -115,7 +115,7 @@ class Secrets:
 
     @classmethod
     def of(cls, layout: Layout) -> Secrets:
-        """Those of a stack, made when there are none."""
+        """The secrets of a stack, made when there are none."""
         try:
             return cls(**json.loads(layout.secrets.read_text()))
         except FileNotFoundError:
@@ -153,18 +153,18 @@ def compose(
         ports: where its services listen.
         secret: its keys and passwords.
         database_urls: ``postgresql://…`` of each of ``DATABASES``.
-        given: the caller's environment: what it says about the nights is taken over.
-        running: the variables of the stack that runs, empty when none does.
+        given: the caller's environment; its settings of the nights are taken over.
+        running: the running stack's variables, empty when none runs.
 
     Raises:
-        ConfigurationError: something that the caller says cannot be used.
+        ConfigurationError: one of the caller's variables cannot be used.
     """
     tuned = {
         name: given.get(name) or running.get(name) or default for name, default in _TUNABLE.items()
     }
     for name in ("RECFLEET_SUITES", "RECFLEET_POLICY"):
         if tuned[name]:
-            # The stack's processes work in another folder than the caller.
+            # The stack's processes have another working folder than the caller.
             tuned[name] = str(Path(tuned[name]).absolute())
     ours = {**_recfleet(layout, ports, secret, database_urls), **tuned}
     ours = {name: value for name, value in ours.items() if value}
@@ -175,7 +175,7 @@ def compose(
         **_airflow(layout, checkout, ports, secret, database_urls["airflow"]),
         AIRFLOW_DAGS_FOLDER: _dags(checkout, given, running),
         "AIRFLOW__CORE__PARALLELISM": ours["RECFLEET_WORKERS"],
-        # One thread each: more fight over few cores, and a fork of a threaded library can hang.
+        # One thread each: more would fight over few cores, and forking a threaded library can hang.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "GX_ANALYTICS_ENABLED": "false",
@@ -183,7 +183,7 @@ def compose(
 
 
 def _check(ours: Mapping[str, str]) -> None:
-    """Say now what every task would stumble over."""
+    """Report now what would fail every task later."""
     fields = {name.removeprefix(ENV_PREFIX).lower(): value for name, value in ours.items()}
     problems = []
     for role in ROLES:
@@ -205,8 +205,8 @@ def _recfleet(
     return {
         "RECFLEET_HOME": str(layout.home),
         "RECFLEET_DATABASE_URL": database_urls["recfleet"],
-        # What a shard writes to MLflow reaches the disk with its next commit to recfleet's
-        # database, at the latest: they are on one server, which has one log.
+        # What a shard writes to MLflow reaches the disk with its next commit to recfleet's database
+        # at the latest, because both are on one server with one log.
         "RECFLEET_MLFLOW_STORE_URL": f"{database_urls['mlflow']}?{_NO_WAIT}",
         "RECFLEET_MLFLOW_URL": f"http://{LOOPBACK}:{ports.mlflow}",
         "RECFLEET_ARTIFACT_ROOT": layout.artifacts.as_uri(),
@@ -224,13 +224,13 @@ def _mlflow(ports: Ports) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{ports.mlflow}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        # Each process has a pool of its own, and Postgres has 200 connections for all.
+        # Each process has its own pool, and Postgres has 200 connections in all.
         "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "2",
     }
 
 
 def _dags(checkout: Path, given: Mapping[str, str], running: Mapping[str, str]) -> str:
-    """The folder that Airflow reads DAGs from: that of the checkout, unless another is named."""
+    """The folder that Airflow reads DAGs from: the checkout's, unless a variable names another."""
     named = given.get(DAGS_FOLDER) or running.get(AIRFLOW_DAGS_FOLDER)
     return str(Path(named).absolute() if named else checkout / "dags")
 
@@ -270,10 +270,10 @@ def _airflow(
             "colored_console_log": "False",
         },
         "scheduler": {
-            # What the scheduler sleeps when it has nothing to do: by default a whole second
-            # passes between the end of a task and the start of the next.
+            # The scheduler's sleep when it has nothing to do: by default a whole second passes
+            # between the end of a task and the start of the next.
             "scheduler_idle_sleep_time": "0.3",
-            # A task whose machine died is found and retried within two minutes, not in ten.
+            # A task whose machine died is found and retried after two minutes instead of ten.
             "task_instance_heartbeat_timeout": "120",
             "orphaned_tasks_check_interval": "30",
         },
@@ -300,7 +300,7 @@ def write(path: Path, variables: Mapping[str, str]) -> None:
     """Write the variables for shells and dotenv, readable by the owner alone.
 
     Raises:
-        ConfigurationError: a value has a character that the two do not read alike.
+        ConfigurationError: a value has a character that the two read differently.
     """
     lines = ["# Written by `recfleet up`; in a shell: set -a; . <this file>; set +a"]
     for name, value in variables.items():
@@ -324,9 +324,9 @@ def read(path: Path) -> dict[str, str]:
 
 
 def for_process(variables: Mapping[str, str]) -> dict[str, str]:
-    """A process's whole environment: the caller's, without what belongs to other stacks."""
+    """A process's whole environment: the caller's, without variables of other stacks."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    # A proxy is for other machines; Airflow's tasks would ask it for this one.
+    # A proxy serves other machines, but Airflow's tasks would ask it for this one.
     direct = ",".join(filter(None, [inherited.get("NO_PROXY"), "127.0.0.1,localhost"]))
     proxy = {"NO_PROXY": direct, "no_proxy": direct}
     return {**inherited, **proxy, **variables, "PYTHONUNBUFFERED": "1"}

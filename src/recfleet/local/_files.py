@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and files that only their owner reads."""
+"""Files that appear whole or not at all, and files that only their owner can read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put ``text`` in a file of mode 0600; a reader sees the old text or the new."""
+    """Write ``text`` to a file of mode 0600; a reader sees the old text or the new text."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

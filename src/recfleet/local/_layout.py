@@ -1,4 +1,4 @@
-"""Which file of the stack is where."""
+"""The places of the stack's files."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from recfleet.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Layout:
-    """The folder of one stack and what is in it."""
+    """The folder of one stack and its content."""
 
     home: Path
 
     @property
     def environment(self) -> Path:
-        """The variables that every process of the stack is started with, for sh and dotenv."""
+        """The environment of every process of the stack, for sh and dotenv."""
         return self.home / "stack.env"
 
     @property
     def state(self) -> Path:
-        """What runs: pids and start times."""
+        """The running processes: pids and start times."""
         return self.home / "stack.json"
 
     @property
@@ -41,7 +41,7 @@ class Layout:
 
     @property
     def airflow_passwords(self) -> Path:
-        """Who may log in to Airflow, in the form that its simple auth manager reads."""
+        """Airflow's users and passwords, as its simple auth manager reads them."""
         return self.airflow_home / "passwords.json"
 
     @property
@@ -60,7 +60,7 @@ class Layout:
         return self.home / "postgres"
 
     def log(self, service: str) -> Path:
-        """Where a service writes what it says."""
+        """A service's log."""
         return self.logs / f"{service}.log"
 
     def make(self) -> None:
@@ -71,7 +71,7 @@ class Layout:
 
 
 def checkout() -> Path:
-    """The checkout that this package runs from: where ``dags/`` and ``plugins/`` are.
+    """The checkout that this package runs from, with ``dags/`` and ``plugins/``.
 
     Raises:
         ConfigurationError: the package was installed without them.

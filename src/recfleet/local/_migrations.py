@@ -1,4 +1,4 @@
-"""Bringing the databases of MLflow and Airflow to where the installed versions need them."""
+"""Upgrading the databases of MLflow and Airflow to the installed versions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from recfleet.local._files import tail
 from recfleet.local._processes import end_with_parent
 
 PACKAGES = {"mlflow": "mlflow", "airflow": "apache-airflow"}
-"""By database: the package whose version decides how its tables look."""
+"""Database -> the package whose version decides its tables."""
 
 _COMMANDS = {
-    # The address has a password in it, which does not belong on a command line.
+    # The address contains a password, which does not belong on a command line.
     "mlflow": (
         "-c",
         "import os; from mlflow.db import commands; "
@@ -37,10 +37,10 @@ def installed(database: str) -> str:
 def upgrade(database: str, env: Mapping[str, str], log_path: Path, cancelled: Event) -> None:
     """Run the package's own migrations, and wait for them.
 
-    The migrations end with the thread that runs this, and when ``cancelled`` is set.
+    The migrations end when the calling thread ends, and when ``cancelled`` is set.
 
     Raises:
-        RecfleetError: they failed; with the end of their log.
+        RecfleetError: they failed; the text has the end of their log.
     """
     with log_path.open("ab") as log:
         child = subprocess.Popen(  # noqa: S603

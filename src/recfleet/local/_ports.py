@@ -11,20 +11,20 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """A port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 def is_taken(port: int) -> bool:
-    """Whether somebody listens on a port of loopback, on this address or on all.
+    """Whether a process listens on a port, on loopback or on all addresses.
 
     Raises:
         ConfigurationError: this user may not listen there.
     """
     with socket.socket() as probe:
-        # As servers do, so that a port whose last connections linger does not count as taken.
+        # As servers do: a port with only lingering old connections counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))

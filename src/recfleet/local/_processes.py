@@ -1,4 +1,4 @@
-"""Processes told apart by pid and start time, because a pid alone comes round again."""
+"""Processes, identified by pid and start time, because pids are reused."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Any
 import psutil
 
 _children: list[subprocess.Popen[bytes]] = []
-"""Background processes started here; they may outlive this process, so nobody waits for them."""
+"""Background processes started here; they may outlive this process, so nothing waits for them."""
 
 
 def spawn(
     command: Sequence[str], log_path: Path, *, env: Mapping[str, str], cwd: Path, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a background process with a session of its own, so that Ctrl-C here is not for it.
+    """Start a background process in its own session, so that Ctrl-C here does not reach it.
 
     Args:
         command: the program and its arguments.
-        log_path: what it writes is appended there.
+        log_path: file to which its output is appended.
         env: its whole environment.
         cwd: its working folder.
-        options: more for ``subprocess.Popen``.
+        options: more options for ``subprocess.Popen``.
     """
     _children[:] = [child for child in _children if child.poll() is None]
     with log_path.open("ab") as log:
@@ -58,23 +58,24 @@ def end_with_parent(number: signal.Signals) -> Callable[[], None]:
 
 @dataclass(frozen=True)
 class Identity:
-    """One process, and no other that gets its pid later."""
+    """One process, as opposed to a later process with the same pid."""
 
     pid: int
     started: int
-    """Clock ticks between the machine's start and the process's: setting the clock leaves it."""
+    """Clock ticks from the machine's start to the process's; setting the clock does not change
+    it."""
 
     boot: str
-    """Which start of the machine that was."""
+    """Id of that start of the machine."""
 
     @classmethod
     def of(cls, pid: int) -> Identity | None:
-        """The identity of a process; None when there is none, or only its zombie."""
+        """The identity of a process; None when there is no process, or only a zombie."""
         stat = _stat(pid)
         return cls(pid, stat.started, _boot()) if stat and stat.state not in "ZX" else None
 
     def process(self) -> psutil.Process | None:
-        """The process, or None when it has ended or its pid is somebody else's by now."""
+        """The process, or None when it has ended or another process has its pid by now."""
         if Identity.of(self.pid) != self:
             return None
         try:
@@ -83,10 +84,10 @@ class Identity:
             return None
 
     def family(self) -> list[psutil.Process]:
-        """The process, what descends from it, and what is left of its session when it is dead.
+        """The process and its descendants; for a dead process, what is left of its session.
 
-        For a process that leads a session, as those of ``spawn`` do. The number of a session is
-        its leader's pid, and the kernel gives that pid to nobody as long as the session lasts.
+        Only for leaders of a session, such as processes of ``spawn``. A session's number is its
+        leader's pid, and the kernel reuses that pid only after the session has ended.
         """
         found = {process.pid: process for process in _descendants(self.process())}
         for process in self._session():
@@ -118,7 +119,7 @@ def _stat(pid: int) -> _Stat | None:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return None
-    # The second field is the program's name in parentheses, which may hold anything.
+    # The second field is the program's name in parentheses; the name may contain anything.
     fields = text.rpartition(")")[2].split()
     return _Stat(state=fields[0], session=int(fields[3]), started=int(fields[19]))
 
@@ -137,7 +138,7 @@ def _descendants(process: psutil.Process | None) -> list[psutil.Process]:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether a process runs; a zombie has ended and only waits to be counted."""
+    """Whether a process runs; a zombie has ended and only waits for its parent."""
     try:
         return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
@@ -145,13 +146,13 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def wait_until_gone(processes: Iterable[psutil.Process], timeout: float) -> list[psutil.Process]:
-    """Wait for processes to end; those that still run after ``timeout`` seconds are returned."""
+    """Wait for processes to end; returns those that still run after ``timeout`` seconds."""
     _, left = psutil.wait_procs(list(processes), timeout=timeout)
     return [process for process in left if is_alive(process)]
 
 
 def end(processes: Iterable[psutil.Process], *, patience: float) -> None:
-    """Ask processes to end (SIGTERM), and after ``patience`` seconds make them (SIGKILL)."""
+    """Ask processes to end (SIGTERM), and kill them after ``patience`` seconds (SIGKILL)."""
     targets = list(processes)
     for process in targets:
         with contextlib.suppress(psutil.Error):
@@ -164,10 +165,10 @@ def end(processes: Iterable[psutil.Process], *, patience: float) -> None:
 
 
 def end_families(identities: Iterable[Identity], *, patience: float) -> None:
-    """End processes and all that belongs to them.
+    """End processes together with their families.
 
-    The leaders are asked first, and have ``patience`` seconds to end their own children; what is
-    left is asked as well, and then made to end.
+    The leaders are asked first, and have ``patience`` seconds to end their own children. The rest
+    is then asked as well, and finally killed.
     """
     everyone = list(identities)
     families = {each.pid: each for one in everyone for each in one.family()}
@@ -181,7 +182,7 @@ def end_families(identities: Iterable[Identity], *, patience: float) -> None:
 
 
 def memory(processes: Iterable[psutil.Process]) -> int:
-    """Bytes of memory that processes use together; pages they share are counted once."""
+    """Bytes of memory that processes use together; shared pages are counted once."""
     total = 0
     for process in processes:
         with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""The background processes of the stack: what each one is, and how one knows that it works."""
+"""The background processes of the stack, and the check that each of them works."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recfleet.local._layout import Layout
 from recfleet.local._ports import LOOPBACK
 
 _opener = build_opener(ProxyHandler({}))
-"""Without the proxy that the environment may name: these addresses are on this machine."""
+"""Opens addresses on this machine, without the proxy that the environment may name."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Service:
     name: str
     command: tuple[str, ...]
     address: str | None
-    """Where people find it; None when it has no page."""
+    """Address of its page; None when it has none."""
 
     is_healthy: Callable[[float], bool]
-    """Whether it works, and has said so since a time (seconds since 1970)."""
+    """Whether it works, with a sign of life since a time (seconds since 1970)."""
 
 
 def services(layout: Layout, ports: Ports) -> list[Service]:
@@ -67,7 +67,8 @@ def _airflow(ports: Ports) -> list[Service]:
         command = (sys.executable, "-m", "airflow", name, *arguments)
         return Service(f"airflow-{name}", command, page, healthy(component))
 
-    # Task logs are files on this machine: the servers that hand them to other machines stay off.
+    # Task logs are files on this machine, so the servers that serve them to other machines stay
+    # off.
     return [
         service("api-server", "metadatabase", page=address),
         service("scheduler", "scheduler", "--skip-serve-logs"),

@@ -1,4 +1,4 @@
-"""Starting the stack, stopping it, and saying how it is."""
+"""Starting the stack, stopping it, and reporting its state."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from recfleet.local._state import State, locked
 from recfleet.local.postgres import PostgresServer
 
 Progress = Callable[[str], None]
-"""Called with a line for every step that is done, or that takes a while; from several threads."""
+"""Called with a line for every step that is done or takes long; from several threads."""
 
 _PATIENCE = 300.0
-"""Seconds that a service may take to answer: they import much, and machines can be slow."""
+"""Seconds until a service must answer: services import much, and machines can be slow."""
 
 _FAREWELL = 5.0
-"""Seconds that services have to end by themselves."""
+"""Seconds for services to end by themselves."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that runs."""
+    """A running stack."""
 
     home: Path
     airflow_url: str
@@ -49,12 +49,12 @@ class Stack:
     password: str
     environment: Path
     reused: bool
-    """Whether all of it was running before."""
+    """Whether the whole stack was already running."""
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """How one service is."""
+    """The state of one service."""
 
     name: str
     state: str
@@ -63,19 +63,19 @@ class ServiceStatus:
     address: str | None
     pid: int | None
     memory: int | None
-    """Bytes, with its children's."""
+    """Bytes, including its children's."""
 
     log: Path
 
 
 def up(progress: Progress) -> Stack:
-    """Start what does not run of Postgres, MLflow and Airflow, and wait until they answer.
+    """Start Postgres, MLflow and Airflow where they are not running, and wait until they answer.
 
-    Whatever goes wrong, no half-started stack is left behind. Data is kept, always.
+    After any failure no half-started stack is left behind. Data is always kept.
 
     Raises:
         ConfigurationError: a port is taken or a setting cannot be used; nothing was started.
-        RecfleetError: a service does not come up; with the end of its log.
+        RecfleetError: a service does not come up; the text has the end of its log.
     """
     layout = Layout(settings.home())
     layout.make()
@@ -87,7 +87,7 @@ def up(progress: Progress) -> Stack:
 
 
 def down(progress: Progress) -> list[str]:
-    """Stop exactly what ``up`` started, children included; the data stays.
+    """Stop exactly the processes that ``up`` started, with their children; the data stays.
 
     Returns:
         The names of the services that were running.
@@ -101,7 +101,7 @@ def down(progress: Progress) -> list[str]:
 
 
 def status() -> list[ServiceStatus]:
-    """How every service of the stack is, running or not."""
+    """The state of every service of the stack, running or not."""
     layout = Layout(settings.home())
     state = State.read(layout)
     ports = Ports.choose({}, environment.read(layout.environment))
@@ -145,14 +145,14 @@ def _service_status(service: Service, state: State, layout: Layout) -> ServiceSt
 
 
 def _stop(layout: Layout, state: State, progress: Progress) -> list[str]:
-    """Stop all services of a stack, Postgres last, and write down that they are stopped."""
+    """Stop all services of a stack, Postgres last, and record it."""
     running = [name for name, identity in state.processes.items() if identity.process()]
     if running:
         progress(f"stopping {', '.join(running)}")
     end_families(state.processes.values(), patience=_FAREWELL)
     state.processes.clear()
     state.write(layout)
-    # The port does not matter for stopping: the folder says which server it is.
+    # Stopping does not need the port: the folder identifies the server.
     server = PostgresServer(layout.postgres, 0)
     if server.is_running():
         progress("stopping postgres")
@@ -167,7 +167,7 @@ class _CancelledError(Exception):
 
 
 class _Start:
-    """One ``up``, from what is there to a stack that answers."""
+    """One ``up``, from the present state to a stack that answers."""
 
     def __init__(self, layout: Layout, progress: Progress) -> None:
         self._layout = layout
@@ -180,7 +180,7 @@ class _Start:
     def run(self) -> Stack:
         running = self._running_variables()
         ports = Ports.choose(os.environ, running)
-        # What a killed service has left would hold its port.
+        # The remains of a killed service would hold its port.
         end_families(self._dead().values(), patience=0)
         self._refuse_taken(ports, running)
         server = _postgres(self._layout, ports)
@@ -204,7 +204,7 @@ class _Start:
         )
 
     def _running_variables(self) -> dict[str, str]:
-        """The variables of what runs, even if it is only a part; empty when nothing does."""
+        """The running stack's variables, even if only a part runs; empty when nothing runs."""
         alive = any(identity.process() for identity in self._state.processes.values())
         alive = alive or PostgresServer(self._layout.postgres, 0).is_running()
         return environment.read(self._layout.environment) if alive else {}
@@ -249,7 +249,7 @@ class _Start:
         )
 
     def _dead(self) -> dict[str, Identity]:
-        """The services that were started and do not run, by name."""
+        """The services that were started and no longer run, by name."""
         return {
             name: identity
             for name, identity in self._state.processes.items()
@@ -261,7 +261,7 @@ class _Start:
         return identity is not None and identity.process() is not None
 
     def _clear(self, server: PostgresServer, fingerprint: str) -> None:
-        """Stop what cannot be kept: all of it after a change, else the remains of what died."""
+        """Stop what cannot be kept: after a change everything, else what died."""
         keep = self._state.fingerprint == fingerprint and server.running_port() == server.port
         if not keep:
             if self._state.processes or server.is_running():
@@ -304,7 +304,7 @@ class _Start:
             self._gather(parts)
 
     def _gather(self, parts: list[Future[None]]) -> None:
-        """Wait for all parts; when one fails, or Ctrl-C comes, the others are called off."""
+        """Wait for all parts; when one fails, or on Ctrl-C, cancel the others."""
         try:
             wait(parts, return_when=FIRST_EXCEPTION)
         finally:
@@ -319,7 +319,7 @@ class _Start:
         self._progress("recfleet's tables are up to date")
 
     def _bring_up_mlflow(self, service: Service, env: dict[str, str], *, fresh: bool) -> None:
-        # In an empty database the server makes all tables itself before it answers.
+        # In an empty database the server itself makes all tables before it answers.
         if not fresh:
             self._upgrade("mlflow", env)
         own = {name: value for name, value in env.items() if name != "MLFLOW_TRACKING_URI"}
@@ -374,7 +374,8 @@ class _Start:
         while waiting:
             for service in list(waiting):
                 self._check_alive(service, begin)
-                # Heartbeats of an earlier life may still look fresh; a kept service has its own.
+                # Heartbeats from before a restart may still look fresh; a service that kept running
+                # has its own.
                 if service.is_healthy(begin):
                     self._progress(_ready(service))
                     waiting.remove(service)
@@ -399,7 +400,7 @@ def _ready(service: Service) -> str:
 def _write_airflow_files(layout: Layout, variables: Mapping[str, str], secret: Secrets) -> None:
     passwords = {"admin": secret.admin_password, "viewer": secret.viewer_password}
     write_private(layout.airflow_passwords, json.dumps(passwords) + "\n")
-    # With a file there, Airflow does not write a hundred defaults and keys of its own into it.
+    # If the file exists, Airflow does not fill it with a hundred defaults and keys of its own.
     write_private(
         Path(variables["AIRFLOW_CONFIG"]), f"# Airflow is set up by {layout.environment}.\n"
     )

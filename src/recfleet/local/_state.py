@@ -1,4 +1,4 @@
-"""What runs, as written down by whoever started it."""
+"""The record of running processes, written by the process that started them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from recfleet.local._processes import Identity
 
 @dataclass
 class State:
-    """The processes of a stack, and for which versions its databases have been brought up to date.
+    """The processes of a stack, and the versions that its databases were upgraded to.
 
     Postgres is not among them: its own folder says whether it runs.
     """
 
     fingerprint: str = ""
-    """Of the variables and the code that the processes were started with."""
+    """Fingerprint of the processes' variables and code."""
 
     processes: dict[str, Identity] = field(default_factory=dict)
-    """By service."""
+    """Process by service."""
 
     migrated: dict[str, str] = field(default_factory=dict)
-    """By database: the version of the package that owns its tables."""
+    """Database -> version of the package that owns its tables."""
 
     @classmethod
     def read(cls, layout: Layout) -> State:
-        """What was written last; empty when nothing was, or nothing that can be read."""
+        """The last record; empty when there is none, or it is unreadable."""
         try:
             raw = json.loads(layout.state.read_text())
             processes = {name: Identity(**value) for name, value in raw["processes"].items()}
@@ -40,7 +40,7 @@ class State:
             return cls()
 
     def write(self, layout: Layout) -> None:
-        """Write it down."""
+        """Write the record."""
         write_private(layout.state, json.dumps(asdict(self), indent=2) + "\n")
 
 
@@ -49,7 +49,7 @@ def locked(layout: Layout, on_wait: Callable[[], None]) -> Iterator[None]:
     """Let one process at a time start or stop a stack; the lock ends with its holder.
 
     Args:
-        layout: of the stack.
+        layout: the stack's layout.
         on_wait: called once when another process holds the lock.
     """
     with layout.lock.open("w") as file:

@@ -1,4 +1,4 @@
-"""A Postgres server of one's own, from the binaries of a Python package."""
+"""A private Postgres server, from the binaries of a Python package."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ _THROWAWAY = {
 class PostgresServer:
     """One server in one folder, on one port of loopback.
 
-    It runs in the background, outlives the process that started it (unless it is a throwaway),
-    and is found again by its folder.
+    It runs in the background and is found again by its folder. Unless it is a throwaway, it
+    outlives the process that started it.
     """
 
     def __init__(
         self, data_dir: Path, port: int, *, durable: bool = True, log_path: Path | None = None
     ) -> None:
-        """Describe a server; nothing is made or started yet.
+        """Describe a server, without making or starting it.
 
         Args:
-            data_dir: its folder, or where that will be.
-            port: on 127.0.0.1.
-            durable: False for a throwaway server of tests: faster, loses data in a crash, and
-                ends with the thread that started it.
-            log_path: where it writes what happens to it; by default beside its folder.
+            data_dir: its folder, which may not exist yet.
+            port: its port on 127.0.0.1.
+            durable: False for a throwaway server of tests, which is faster, loses data in a
+                crash, and ends with the thread that started it.
+            log_path: its log; by default beside its folder.
         """
         self.data_dir = data_dir.absolute()
         self.port = port
@@ -68,7 +68,7 @@ class PostgresServer:
 
     @property
     def password_path(self) -> Path:
-        """Where its password is kept, readable by the owner alone."""
+        """The file with its password, readable only by the owner."""
         return self.data_dir.with_name(f"{self.data_dir.name}.password")
 
     def url(self, database: str = "postgres") -> str:
@@ -82,7 +82,7 @@ class PostgresServer:
     def initialise(self) -> None:
         """Make the folder and the password; does nothing when they are there.
 
-        The folder appears when it is complete: after an interruption one starts anew.
+        The folder appears only when it is complete, so an interrupted call is simply repeated.
 
         Raises:
             RecfleetError: ``initdb`` failed.
@@ -105,13 +105,14 @@ class PostgresServer:
     def start(self, timeout: float = 60) -> None:
         """Start it and wait until it answers; initialise it first if need be.
 
-        A server that runs already is reused; one that died is cleaned up after.
+        A running server is reused; the remains of a dead one are cleared.
 
         Args:
-            timeout: seconds to wait (after a crash it reads its log again before it answers).
+            timeout: seconds to wait; after a crash the server replays its log before it answers.
 
         Raises:
-            RecfleetError: the port is taken, or the server does not come up; with its log's end.
+            RecfleetError: the port is taken, or the server does not come up; the text has its log's
+                end.
         """
         self.initialise()
         if self._answers():
@@ -132,7 +133,7 @@ class PostgresServer:
             time.sleep(0.02)
 
     def stop(self, timeout: float = 60) -> None:
-        """Stop it, ending what its clients do; does nothing when it does not run.
+        """Stop it and disconnect its clients; does nothing when it is not running.
 
         Raises:
             RecfleetError: it does not end.
@@ -145,17 +146,17 @@ class PostgresServer:
                 process.send_signal(number)
             if not wait_until_gone([process], patience):
                 if self._child is not None:
-                    self._child.poll()  # or Python believes that it runs still
+                    self._child.poll()  # else Python believes that it still runs
                 return
         raise RecfleetError(f"Postgres (pid {process.pid}) does not stop; see {self.log_path}")
 
     def clear_remains(self) -> None:
-        """After the main process was killed: end its orphans and take its pid file away.
+        """After the main process was killed, end its orphans and remove its pid file.
 
         Does nothing when it runs.
 
-        The orphans would hold the old shared memory, and the pid in the file may be somebody
-        else's by now; either keeps Postgres from starting.
+        The orphans hold the old shared memory, and the pid in the file may belong to another
+        process by now; either keeps Postgres from starting.
         """
         if self.is_running():
             return
@@ -169,11 +170,11 @@ class PostgresServer:
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
 
     def is_running(self) -> bool:
-        """Whether it runs, on whatever port."""
+        """Whether it runs, on any port."""
         return self.process() is not None
 
     def has_pid_file(self) -> bool:
-        """Whether it was started and not stopped: it runs, or it died."""
+        """Whether it was started and not stopped, so that it runs or has died."""
         return (self.data_dir / "postmaster.pid").exists()
 
     def running_port(self) -> int | None:
@@ -184,8 +185,8 @@ class PostgresServer:
     def process(self) -> psutil.Process | None:
         """Its main process, or None.
 
-        The pid in the folder may be a leftover and belong to somebody else by now; a server's
-        working folder is its data folder, and nobody else's is.
+        The pid in the folder may be a leftover that belongs to another process by now. Only the
+        server has its data folder as its working folder.
         """
         try:
             pid = int(self._pid_file()[0])
@@ -197,8 +198,8 @@ class PostgresServer:
         """Make a database; does nothing when it is there.
 
         Args:
-            name: of the new one.
-            template: a database that it becomes a copy of; nobody may be connected to it.
+            name: name of the new database.
+            template: a database to copy; nobody may be connected to it.
 
         Returns:
             Whether it was made.
@@ -286,7 +287,7 @@ class PostgresServer:
         return {
             "listen_addresses": LOOPBACK,
             "port": str(self.port),
-            # No socket file: paths to one are limited to 107 characters, folders are not.
+            # No socket file: its path is limited to 107 characters, and a folder's is not.
             "unix_socket_directories": "",
             "max_connections": "200",
             "shared_buffers": f"{max(32, min(512 if self.durable else 64, memory // 16))}MB",
@@ -295,7 +296,8 @@ class PostgresServer:
             "maintenance_work_mem": "128MB",
             "random_page_cost": "1.1",
             "jit": "off",
-            # Parallel queries need /dev/shm, which containers make small; nights run in parallel.
+            # Parallel queries need /dev/shm, which is small in containers; nights are parallel
+            # anyway.
             "max_parallel_workers_per_gather": "0",
             "max_parallel_maintenance_workers": "0",
             "timezone": "UTC",
@@ -344,6 +346,6 @@ def _folder_of(owner: Owner, *, beside: Path) -> Iterator[Path]:
 
 
 def _environment() -> dict[str, str]:
-    """The environment of Postgres: without the settings that its clients read from there."""
+    """The environment of Postgres, without the variables that its clients read."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C"}
