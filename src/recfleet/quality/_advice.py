@@ -1,4 +1,4 @@
-"""What an expectation means, what to do where it fails, and its unit, read without the library."""
+"""An expectation's meaning, unit and advice for failures, read without the library."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from recfleet.quality._profile import COLUMNS, Unit
 
 @dataclass(frozen=True)
 class Advice:
-    """Of one expectation, for whoever looks at a tenant that failed it."""
+    """Meaning and advice of one expectation, for people who look at a failing tenant."""
 
     means: str
     do: str
 
 
 def read_advice(folder: Path) -> dict[str, Advice]:
-    """What ``tenants.json`` says, by the expectation's name.
+    """The advice in ``tenants.json``, by the expectation's name.
 
-    Expectations that say neither are left out; so are all where the file cannot be read, which is
-    for the next night to complain of.
+    Expectations without advice are left out. An unreadable file gives no advice at all; the next
+    night reports it.
     """
     metas = [expectation["meta"] for expectation in _read_expectations(folder)]
     return {
@@ -34,9 +34,10 @@ def read_advice(folder: Path) -> dict[str, Advice]:
 
 
 def read_units(folder: Path) -> dict[str, Unit]:
-    """The unit of the number that an expectation of ``tenants.json`` looks at, by its name.
+    """The unit of the number that an expectation of ``tenants.json`` checks, by its name.
 
-    Expectations of no column of the profile are left out; so are all as in ``read_advice``.
+    Expectations without a column of the profile are left out; unreadable files as in
+    ``read_advice``.
     """
     return {
         expectation["meta"]["name"]: column.unit
@@ -46,7 +47,7 @@ def read_units(folder: Path) -> dict[str, Unit]:
 
 
 def _read_expectations(folder: Path) -> list[Mapping[str, Any]]:
-    """All of ``tenants.json`` that have the parts that they must have."""
+    """All expectations of ``tenants.json`` with their required parts."""
     try:
         suite = json.loads((folder / "tenants.json").read_text(encoding="utf-8"))
         return [expectation for expectation in suite["expectations"] if _has_parts(expectation)]

@@ -1,4 +1,4 @@
-"""Where a validation's time goes."""
+"""The time that the parts of a validation take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Adds up seconds by part; a part within another is not counted in the outer one."""
+    """Adds up seconds by part; an outer part does not count the parts within it."""
 
     def __init__(self, *parts: str) -> None:
         self.seconds = dict.fromkeys(parts, 0.0)

@@ -1,7 +1,7 @@
-"""Great Expectations' own Data Docs: a summary of a night, and a page for each tenant that failed.
+"""Great Expectations' Data Docs: a night's summary, and a page for each tenant that failed.
 
-The pages are rendered by the library from what the night stored, in a frame of our own: the
-library's loads styles and scripts from other hosts, and needs a walkthrough of its own making.
+The library renders the pages from the night's stored results, within a page of our own: the
+library's own page loads styles and scripts from other hosts, and needs its walkthrough.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
 
 _SHOWN_VALUES = 20
-"""Observed values of failing tenants that the summary shows of each expectation."""
+"""Failing tenants' observed values that the summary shows for each expectation."""
 
 _GRAVE_FIRST = ("critical", "warning", "info")
 
@@ -52,16 +52,16 @@ select expectation, count(*), count(*) filter (where not success),
 
 @dataclass(frozen=True)
 class DocsPage:
-    """One page, whole: it refers to no other file."""
+    """One complete page, which refers to no other file."""
 
     tenant_id: str | None
-    """Whose; None: the night's summary."""
+    """The page's tenant; None for the night's summary."""
     html: str
 
 
 @dataclass(frozen=True)
 class _Failing:
-    """A tenant that failed an expectation, in the summary."""
+    """A tenant that failed an expectation, as the summary shows it."""
 
     tenant_id: str
     name: str
@@ -75,7 +75,7 @@ class _Tally:
     tenants: int
     failed: int
     observed: Sequence[float | None]
-    """Of some that failed."""
+    """Observed values of some tenants that failed."""
 
 
 def build_docs(
@@ -83,14 +83,14 @@ def build_docs(
 ) -> Iterator[DocsPage]:
     """Render a night's pages, the summary last.
 
-    A night in which nobody was validated has none. Expectations that the suite no longer has are
+    A night without validated tenants has no pages. Expectations that the suite no longer has are
     left out.
 
     Args:
-        connection: an open connection, in one transaction until all pages are taken.
-        night_id: of the ledger.
-        as_of: of the night.
-        suite: about tenants.
+        connection: an open connection, in one transaction until the last page.
+        night_id: the night's number in the ledger.
+        as_of: the night's as-of time.
+        suite: the suite about tenants.
     """
     load_library()
     title = f"Night {night_id} as of {as_of:%Y-%m-%d %H:%M}"
@@ -112,15 +112,15 @@ def build_docs(
 
 
 def store_docs(connection: Connection, night_id: int, pages: Iterable[DocsPage]) -> int:
-    """Write a night's pages in place of those that are there; the caller commits.
+    """Replace a night's pages; the caller commits.
 
     Args:
-        connection: another one than that which the pages are read with.
-        night_id: of the ledger.
-        pages: all there are.
+        connection: another connection than the one that the pages are read with.
+        night_id: the night's number in the ledger.
+        pages: all pages of the night.
 
     Returns:
-        How many there are.
+        The number of pages.
     """
     count = 0
     with connection.cursor() as cursor:
@@ -135,12 +135,12 @@ def store_docs(connection: Connection, night_id: int, pages: Iterable[DocsPage])
 
 
 def read_docs(connection: Connection, night_id: int, tenant_id: str | None) -> str | None:
-    """One page as HTML, or None when there is none.
+    """One page as HTML, or None if it does not exist.
 
     Args:
         connection: an open connection.
-        night_id: of the ledger.
-        tenant_id: whose; None: the night's summary.
+        night_id: the night's number in the ledger.
+        tenant_id: the page's tenant; None for the night's summary.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -152,7 +152,7 @@ def read_docs(connection: Connection, night_id: int, tenant_id: str | None) -> s
 
 
 def has_docs(connection: Connection, night_id: int) -> bool:
-    """Whether a night has a summary; it has one once it is over, until it is past retention."""
+    """Whether a night has a summary: from its end until it is past retention."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select exists (select from data_docs where night_id = %s and tenant_id is null)",
@@ -215,7 +215,7 @@ def _counted(suite: Suite, name: str, tally: _Tally) -> dict[str, Any]:
 
 
 def _reasons(suite: Suite, wrong: Sequence[Result]) -> list[str]:
-    """A sentence for each number that is wrong, by its gravest expectation: others say it again."""
+    """A sentence for each wrong number, from its gravest expectation; others would repeat it."""
     gravest: dict[str, Result] = {}
     for result in sorted(wrong, key=lambda result: _GRAVE_FIRST.index(result.severity)):
         gravest.setdefault(suite.expectations[result.expectation].column, result)
@@ -290,11 +290,11 @@ def _render(
     failures: Sequence[Mapping[str, Any]] = (),
     tenants: Sequence[_Failing] | None = None,
 ) -> str:
-    """The library's sections, in a page of our own with what it does not know."""
+    """The library's sections, in a page of our own with what the library does not know."""
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 
     document = ValidationResultsPageRenderer().render(_suite_result(checked))
-    # The first section links to pages that are not made; its statistics alone are worth keeping.
+    # The first section links to pages that are not made; only its statistics are worth keeping.
     overview = document.sections[0]
     overview.content_blocks = [
         block for block in overview.content_blocks if block.content_block_type == "table"
@@ -330,7 +330,7 @@ def _suite_result(
 
 @cache
 def _view() -> Any:
-    """The library's view with our page around its sections."""
+    """The library's view, with our page around its sections."""
     from great_expectations.render.view.view import DefaultJinjaPageView
     from jinja2 import ChoiceLoader, DictLoader
 

@@ -1,4 +1,4 @@
-"""The lines of tenants that failed, so that a person sees which they are."""
+"""The lines behind a tenant's failures, for people to look at."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SAMPLE_LINES = 10
 """Lines shown for each failure."""
 
 EXAMINED_TENANTS = 200
-"""Tenants of one shard that are examined at most: when everything fails, some show why."""
+"""Most tenants of one shard to examine: when everything fails, some tenants show why."""
 
 LATEST_LINES = 20_000
-"""Of a tenant with more usable lines than this, or unusable ones, the latest are looked at."""
+"""Most usable lines of a tenant to examine, and most unusable ones; the latest are taken."""
 
 LINES_AT_ONCE = 100_000
-"""Lines held in memory at once, about."""
+"""Approximate number of lines held in memory at once."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -44,29 +44,29 @@ class Suspect:
 
     tenant_id: str
     columns: frozenset[str]
-    """Of the profile, in which it failed."""
+    """Columns of the profile in which it failed."""
     lines: float
-    """How many it has in the profile's window."""
+    """Its number of lines in the profile's window."""
 
 
 def examine(
     connection: Connection, as_of: datetime, suspects: Sequence[Suspect], suite: Suite, clock: Clock
 ) -> dict[tuple[str, str], list[Line]]:
-    """Find lines that are the cause of failures.
+    """Find the lines that cause failures.
 
-    Tenants are read and run through the suite several at a time, as their lines fit into memory:
+    Several tenants are read and run through the suite together, as many as fit into memory, because
     the library costs the same for one tenant's lines as for many.
 
     Args:
         connection: an open connection.
-        as_of: nothing later is read, nor anything older than the profile's window.
-        suspects: who failed; the first EXAMINED_TENANTS are examined.
-        suite: about lines.
-        clock: told what the library takes.
+        as_of: only lines up to then, and within the profile's window, are read.
+        suspects: the tenants that failed; the first EXAMINED_TENANTS are examined.
+        suite: the suite about lines.
+        clock: counts the library's time.
 
     Returns:
         Samples by tenant and column of the profile, the latest lines first, at most SAMPLE_LINES
-        each; nothing for a column that no expectation about lines explains.
+        each. A column without an explaining expectation about lines has no sample.
     """
     explained = {column for line in suite.expectations.values() for column in line.explains}
     worth_it = [suspect for suspect in suspects if suspect.columns & explained]
@@ -77,7 +77,7 @@ def examine(
 
 
 def _pieces(suspects: Sequence[Suspect], lines: int) -> Iterator[list[Suspect]]:
-    """Tenants in their order, so many at a time as have that many lines together, or one."""
+    """Tenants in order, in groups with at most this many lines, but at least one tenant."""
     piece: list[Suspect] = []
     for suspect in suspects:
         if piece and sum(other.lines for other in [*piece, suspect]) > lines:
@@ -111,8 +111,8 @@ def _read_lines(connection: Connection, tenant_ids: Sequence[str], as_of: dateti
     """The tenants' lines in the profile's window, each tenant's latest first.
 
     Returns:
-        A frame with the columns ``tenant`` (place in tenant_ids), LINE_COLUMNS and ``line`` (what
-        an unusable line said, as JSON).
+        A frame with the columns ``tenant`` (place in tenant_ids), LINE_COLUMNS and ``line`` (an
+        unusable line's content, as JSON).
     """
     since = as_of - timedelta(weeks=WINDOW_WEEKS)
     lines = read_latest(connection, tenant_ids, as_of, since=since, most=LATEST_LINES)
@@ -143,5 +143,5 @@ def _line(values: Mapping[Any, Any]) -> Line:
 
 
 def _number(value: float) -> float | str:
-    """JSON has no word for infinity, nor for what is no number."""
+    """The number, or None for infinity and NaN, which JSON cannot express."""
     return value if math.isfinite(value) else str(value)

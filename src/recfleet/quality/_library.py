@@ -1,4 +1,4 @@
-"""The one door through which Great Expectations comes in."""
+"""The one place that imports Great Expectations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
     from great_expectations.core.batch_definition import BatchDefinition
 
-# Of the formats it is the least that names every failing row; the query would be rows as text.
+# The smallest format that names every failing row, without a query that repeats them as text.
 _EVERY_FAILING_ROW = {
     "result_format": "COMPLETE",
     "partial_unexpected_count": 0,
@@ -28,7 +28,7 @@ def load_library() -> float:
     """Import Great Expectations.
 
     Returns:
-        The seconds that it took: several the first time in a process, none after.
+        Seconds that the import took: several the first time in a process, none later.
     """
     started = time.perf_counter()
     _batches()
@@ -37,9 +37,9 @@ def load_library() -> float:
 
 @cache
 def _batches() -> BatchDefinition[Any]:
-    """Where frames are handed to the library: in memory, without files, network or progress bars.
+    """The library's entry for frames: in memory, without files, network or progress bars.
 
-    One for the process: each context, data source and asset would stay in memory.
+    One for the whole process, because every context, data source and asset stays in memory.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     logging.getLogger("great_expectations._docs_decorators").setLevel(logging.ERROR)
@@ -61,13 +61,13 @@ def _batches() -> BatchDefinition[Any]:
 
 
 def failing_expectations(suite: ExpectationSuite, frame: pd.DataFrame) -> set[str]:
-    """Run a suite over a frame, for the names of the expectations that any row fails.
+    """Run a suite over a frame; returns the names of expectations that at least one row fails.
 
-    That costs half of failing_rows. A null passes, unless the expectation is about nulls.
+    It costs half as much as failing_rows. A null passes, unless the expectation is about nulls.
 
     Args:
-        suite: of expectations about each value of a column, each with a name in its meta.
-        frame: with an index of numbers, each of them once.
+        suite: expectations about each value of a column, each with a name in its meta.
+        frame: its index is of numbers, each once.
 
     Raises:
         ConfigurationError: an expectation cannot be run over this data.
@@ -76,14 +76,14 @@ def failing_expectations(suite: ExpectationSuite, frame: pd.DataFrame) -> set[st
 
 
 def failing_rows(suite: ExpectationSuite, frame: pd.DataFrame) -> dict[str, list[int]]:
-    """Run a suite over a frame, for the rows that fail.
+    """Run a suite over a frame; returns the rows that fail.
 
     Args:
         suite: as above.
         frame: as above.
 
     Returns:
-        Name of the expectation -> labels of all the rows that fail it, in the frame's order.
+        Name of the expectation -> labels of all rows that fail it, in the frame's order.
 
     Raises:
         ConfigurationError: an expectation cannot be run over this data.
@@ -97,7 +97,7 @@ def failing_rows(suite: ExpectationSuite, frame: pd.DataFrame) -> dict[str, list
 def _run(
     suite: ExpectationSuite, frame: pd.DataFrame, result_format: Any
 ) -> Iterator[tuple[str, Any]]:
-    """Name and result of every expectation; the library keeps nothing of it."""
+    """Name and result of every expectation; the library keeps no trace of the run."""
     batch = _batches().get_batch({"dataframe": frame})
     for result in batch.validate(suite, result_format=result_format).results:
         configuration = result.expectation_config
@@ -120,7 +120,7 @@ def _failing(suite_name: str, name: str, result: Mapping[str, Any]) -> list[int]
 
 
 def _message(exception_info: Mapping[str, Any]) -> str:
-    """The library has one message, or one for each metric that the expectation needs."""
+    """The library's message: it has one, or one for each metric that the expectation needs."""
     if "exception_message" in exception_info:
         return str(exception_info["exception_message"])
     messages = [

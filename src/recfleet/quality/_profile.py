@@ -1,4 +1,4 @@
-"""One row a tenant: what its latest lines look like, as of a time."""
+"""The profile: one row per tenant that describes its latest lines, as of a time."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ Unit = Literal["count", "share", "days", "times"]
 Floats = NDArray[np.float64]
 
 WINDOW_WEEKS = 4
-"""How far back the profile looks, but for what is usual."""
+"""How far back the profile looks; the usual week needs more."""
 
 BASELINE_WEEKS = 8
-"""The weeks before the last one, which say what is usual."""
+"""Weeks before the last one that show what is usual."""
 
 LEAST_LINES = 20
-"""Fewer lines than this make no share."""
+"""Fewest lines for a share."""
 
 LEAST_VISITS = 25
-"""Visits in the usual week, below which it says nothing: chance alone makes a week of few."""
+"""Fewest visits in a usual week; with fewer, chance alone can make a quiet week."""
 
 LEAST_ORDERS = 5
-"""Orders without a customer, below which they are no trend."""
+"""Fewest orders without a customer for a trend."""
 
 LEAST_CUSTOMERLESS = 0.05
 """A share of lines without a customer that is never unusual."""
 
 LEAST_WEEKS = 3
-"""Weeks of LEAST_WEEK_LINES, below which there is nothing to compare customerless lines with."""
+"""Fewest weeks of LEAST_WEEK_LINES lines to compare customerless lines with."""
 
 LEAST_WEEK_LINES = 10
-"""Lines of a week, below which it is nothing to compare with."""
+"""Fewest lines of a week that serves for comparison."""
 
 LEAST_DAY_LINES = 10
-"""Lines of a day, below which it is no repeated day."""
+"""Fewest lines of a repeated day."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def read_profile(
 def _usable_counts(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
 ) -> dict[str, Floats]:
-    """Name of the count -> (tenants, weeks) counts; week 0 is the last before as-of."""
+    """Name of the count -> (tenants, weeks) counts; week 0 is the last week before as-of."""
     table = count_usable(
         connection,
         tenant_ids,
@@ -157,7 +157,7 @@ def _usable_counts(
 def _unusable_counts(
     connection: Connection, tenant_ids: Sequence[str], as_of: datetime
 ) -> tuple[dict[str, Floats], Floats]:
-    """Share that they make -> lines, ``other`` for reasons that make none; customerless orders."""
+    """Share -> the unusable lines that count in it, ``other`` for none; and customerless orders."""
     table = count_unusable_weeks(connection, tenant_ids, as_of, weeks=1 + BASELINE_WEEKS)
     counts = {share: _no_counts(tenant_ids) for share in (*_SHARE_OF_REASON.values(), "other")}
     orders = _no_counts(tenant_ids)
@@ -191,7 +191,7 @@ def _last_four_weeks(counts: Floats) -> Floats:
 
 
 def _share_of_latest(part: Floats, whole: Floats) -> Floats:
-    """(tenants,) share of the last week or, where that has too few lines, of the last four."""
+    """(tenants,) share of the last week or, if it has too few lines, of the last four weeks."""
     week = _share(part[:, 0], whole[:, 0])
     return np.where(np.isnan(week), _share(_last_four_weeks(part), _last_four_weeks(whole)), week)
 
@@ -206,10 +206,10 @@ def _divide(part: Floats, whole: Floats, *, where: NDArray[np.bool_]) -> Floats:
 
 
 def _week_against_usual(visits: Floats) -> Floats:
-    """(tenants,) the last week's visits by the usual week's.
+    """(tenants,) the last week's visits divided by the usual week's.
 
-    Visits rather than lines: a hundred lines in one order come or do not come, a hundred orders
-    always come.
+    It counts visits rather than lines, because one order of a hundred lines may or may not come,
+    but out of a hundred orders most always come.
     """
     usual = np.median(visits[:, 1:], axis=1)
     filled = np.count_nonzero(visits[:, 1:], axis=1) >= BASELINE_WEEKS - 2
@@ -217,11 +217,11 @@ def _week_against_usual(visits: Floats) -> Floats:
 
 
 def _customerless_against_usual(customerless: Floats, lines: Floats, orders: Floats) -> Floats:
-    """(tenants,) the last week's share without a customer by the highest of more than 28 days ago.
+    """(tenants,) the last week's share without a customer, by the highest of over 28 days ago.
 
-    A tenant may always have sold a quarter of its lines to nobody known, one week more and the next
-    less; what matters is a share that it never had, and a month of it is no habit yet. The orders
-    keep one large anonymous order from looking like a trend.
+    A tenant may always have sold about a quarter of its lines to unknown customers. What matters is
+    a share that it never had before, and a month of it is no habit yet. Counting orders keeps one
+    large anonymous order from looking like a trend.
     """
     share = _divide(customerless, lines, where=lines >= LEAST_WEEK_LINES)
     before = share[:, WINDOW_WEEKS:]

@@ -1,4 +1,4 @@
-"""What comes out of a validation."""
+"""Results of a validation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 Severity = Literal["critical", "warning", "info"]
 
 Line = dict[str, Any]
-"""One purchase line as people are shown it: JSON-able."""
+"""One purchase line as people see it, ready for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +21,23 @@ class Result:
     severity: Severity
     success: bool
     observed: float | None
-    """What the profile's column holds; None where there is too little to say anything."""
+    """The value in the profile's column; None with too little data for one."""
     expected: str
-    """In words, such as ``at most 40%``."""
+    """What is expected, in words, such as ``at most 40%``."""
     sample: list[Line] | None = None
-    """Some of the lines that are the cause, the latest first; None when none were looked for."""
+    """Some of the causing lines, the latest first; None if the lines were not examined."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What a shard's validation found."""
+    """The result of a shard's validation."""
 
     tenants: int
-    """How many were validated."""
+    """Number of validated tenants."""
     results: list[Result]
-    """One for each tenant and expectation, in the order of the tenants, then of the suite."""
+    """A result for each tenant and expectation, in the order of the tenants, then of the suite."""
     critical: dict[str, str]
-    """Tenant id -> why it is quarantined, in words; only tenants that are."""
+    """Tenant id -> why it is quarantined, in words; only quarantined tenants."""
     warnings: dict[str, str]
     """Tenant id -> what else is odd, in words; a quarantined tenant may be here too."""
     seconds: dict[str, float]

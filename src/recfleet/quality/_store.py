@@ -1,4 +1,4 @@
-"""Verdicts into recfleet's database."""
+"""Storing results in recfleet's database."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _COLUMNS = (
 def store_results(connection: Connection, night_id: int, results: Sequence[Result]) -> None:
     """Write a shard's results of a night, by COPY; the caller commits.
 
-    Safe to run twice, and beside another that does the same: rows that are there are overwritten,
-    and those of an expectation that the tenants' suite no longer has are taken away.
+    Safe to run twice, even at the same time: it overwrites existing rows, and deletes rows of
+    expectations that the tenants' suite no longer has.
 
     Args:
         connection: an open connection.
-        night_id: of the ledger.
-        results: all there are of each of these tenants.
+        night_id: the night's number in the ledger.
+        results: all results of each of these tenants.
     """
     if not results:
         return
@@ -53,7 +53,7 @@ def store_results(connection: Connection, night_id: int, results: Sequence[Resul
 
 
 def has_results(connection: Connection, night_id: int) -> bool:
-    """Whether anybody was validated in a night."""
+    """Whether a night validated any tenant."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select exists (select from quality_result where night_id = %s)", (night_id,)
@@ -63,14 +63,14 @@ def has_results(connection: Connection, night_id: int) -> bool:
 
 
 def delete_results(connection: Connection, night_id: int) -> int:
-    """Delete a night's results; how many that were. The caller commits."""
+    """Delete a night's results; returns how many. The caller commits."""
     with connection.cursor() as cursor:
         cursor.execute("delete from quality_result where night_id = %s", (night_id,))
         return cursor.rowcount
 
 
 def delete_docs(connection: Connection, night_id: int) -> int:
-    """Delete a night's pages of Data Docs; how many that were. The caller commits."""
+    """Delete a night's pages of Data Docs; returns how many. The caller commits."""
     with connection.cursor() as cursor:
         cursor.execute("delete from data_docs where night_id = %s", (night_id,))
         return cursor.rowcount

@@ -1,4 +1,4 @@
-"""The suites: Great Expectations' own JSON, read from files that people change."""
+"""The suites: Great Expectations' JSON, read from files that people change."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ _BOUNDS = ("min_value", "max_value")
 
 @dataclass(frozen=True)
 class Expectation:
-    """What recfleet needs to know of an expectation beside what the library does."""
+    """What recfleet needs to know about an expectation, besides the library's part."""
 
     name: str
     column: str
     severity: Severity
     expected: str
-    """In words."""
+    """What is expected, in words."""
     bounds: tuple[float, ...]
     """The numbers in those words."""
     reason: str | None
     """A sentence for a failure, with ``{observed}`` in it."""
     explains: tuple[str, ...]
-    """Of an expectation about lines: the columns of the profile whose failures it explains."""
+    """Columns of the profile whose failures it explains, if it is about lines."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class Suite:
 
     library: ExpectationSuite
     expectations: Mapping[str, Expectation]
-    """By name, in the file's order."""
+    """Expectations by name, in the file's order."""
 
     def only(self, names: Collection[str]) -> ExpectationSuite:
-        """The library's suite of some of the expectations."""
+        """The library's suite with only some of the expectations."""
         from great_expectations.core import ExpectationSuite
 
         kept = [
@@ -78,20 +78,20 @@ class Suite:
 
 @dataclass(frozen=True)
 class Suites:
-    """What a folder of suites holds."""
+    """The content of a folder of suites."""
 
     tenants: Suite
-    """Expectations about the profile, judging every tenant."""
+    """Expectations about the profile, which judge every tenant."""
     lines: Suite
-    """Expectations about single lines, showing what is wrong with a tenant that failed."""
+    """Expectations about single lines, which show what is wrong with a failed tenant."""
 
 
 def load_suites(folder: Path) -> Suites:
-    """Read ``tenants.json`` and ``lines.json``; again only when one of them changed.
+    """Read ``tenants.json`` and ``lines.json``; read them again only when one has changed.
 
     Raises:
-        ConfigurationError: a file is missing, is not JSON, or an expectation cannot be used; with
-            everything that is wrong, not only the first.
+        ConfigurationError: a file is missing, is not JSON, or an expectation cannot be used; the
+            text names everything that is wrong, not only the first.
     """
     paths = (folder / "tenants.json", folder / "lines.json")
     problems: list[str] = []
@@ -239,7 +239,7 @@ def _check_kwargs(implementation: Any, kwargs: Mapping[str, Any]) -> Iterator[st
     try:
         implementation(**kwargs)
     except ValueError as error:
-        # pydantic's errors say where each of them is; others are one sentence.
+        # pydantic's errors say where each problem is; other errors are one sentence.
         details = error.errors() if hasattr(error, "errors") else [{"loc": (), "msg": str(error)}]
         for detail in details:
             yield ": ".join([*map(str, detail["loc"]), str(detail["msg"])])

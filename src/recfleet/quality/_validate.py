@@ -1,4 +1,4 @@
-"""A shard of tenants through the suites."""
+"""Running a shard of tenants through the suites."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def validate(
 ) -> Validation:
     """Judge tenants by their lines up to and including as-of, all of them together.
 
-    The suite of tenants runs once over the profile, however many tenants there are. Then the lines
-    of those that failed are examined for samples: first of those that failed critically, then of
-    those with warnings, 200 tenants at most. Nothing is written.
+    The suite about tenants runs once over the profile, for all tenants together. Then the lines of
+    failed tenants are examined for samples: first after critical failures, then after warnings, 200
+    tenants at most. Nothing is written.
 
     Args:
         connection: an open connection.
-        tenant_ids: whom; one that has no lines at all is judged too.
+        tenant_ids: the tenants; a tenant without any lines is judged too.
         as_of: with a time zone.
         suites: the folder of ``tenants.json`` and ``lines.json``.
 
@@ -98,7 +98,7 @@ def _known(value: float) -> float | None:
 def _suspects(
     suite: Suite, tenant_ids: Sequence[str], profile: pd.DataFrame, results: Sequence[Result]
 ) -> list[Suspect]:
-    """Those that failed anything, the critical ones first."""
+    """Tenants that failed anything, critical failures first."""
     columns: defaultdict[str, set[str]] = defaultdict(set)
     critical = set()
     for result in results:
@@ -123,7 +123,7 @@ def _with_sample(
 
 
 def _reasons(suite: Suite, results: Sequence[Result], *, critical: bool) -> dict[str, str]:
-    """Tenant id -> a sentence for each column in which it failed, critically or only so."""
+    """Tenant id -> a sentence for each column in which it failed, critically or with a warning."""
     wrong = [result for result in results if not result.success]
     worse = {
         (result.tenant_id, suite.expectations[result.expectation].column)

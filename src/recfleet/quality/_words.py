@@ -20,7 +20,7 @@ def number(value: float, unit: Unit, *, digits: int = 3) -> str:
 
 
 def measured(value: float, unit: Unit, *, digits: int = 3) -> str:
-    """The same with its unit, where no words around it say that: ``28 days``."""
+    """The same with its unit, for places where no other words name it: ``28 days``."""
     text = number(value, unit, digits=digits)
     if unit != "days":
         return text
@@ -28,12 +28,12 @@ def measured(value: float, unit: Unit, *, digits: int = 3) -> str:
 
 
 def observed_in_words(observed: float, expected_: str, unit: Unit | None = None) -> str:
-    """A result's number as what is expected of it is written: beside ``at most 5%``, ``47.6%``.
+    """A result's number in the form of what is expected of it: ``47.6%`` beside ``at most 5%``.
 
     Args:
-        observed: what was seen.
-        expected_: from ``expected``; the number is written so that it differs from those in it.
-        unit: of the number; None: the one that ``expected_`` names.
+        observed: the number.
+        expected_: the words of ``expected``; the result visibly differs from the numbers in them.
+        unit: the number's unit; None for the unit that ``expected_`` names.
     """
     unit = unit or _unit_of(expected_)
     named = expected_.split()
@@ -86,11 +86,11 @@ def reason(
 
     Args:
         template: the suite's words, in which ``{observed}`` stands for the number; None for the
-            profile's own.
-        column: of the profile.
-        observed: what it holds.
+            profile's own words.
+        column: column of the profile.
+        observed: the number in it.
         expected_: what is expected, in words.
-        bounds: the numbers in those words; the observed one is written so that it differs.
+        bounds: the numbers in those words; the observed number visibly differs from them.
     """
     unit = COLUMNS[column].unit
     seen = "unknown" if observed is None else _told_apart(observed, unit, bounds)
@@ -103,7 +103,7 @@ def reason(
 
 
 def _told_apart(observed: float, unit: Unit, bounds: Collection[float]) -> str:
-    """As many digits as it takes to differ from the bounds: 5.0004%, where 5% is allowed."""
+    """The number with enough digits to differ from the bounds: 5.0004% where 5% is allowed."""
     texts = {number(bound, unit) for bound in bounds if bound != observed}
     written = (number(observed, unit, digits=digits) for digits in range(3, 17))
     return next((text for text in written if text not in texts), str(observed))
