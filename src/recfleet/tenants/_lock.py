@@ -1,4 +1,4 @@
-"""One writer a tenant at a time."""
+"""One writer per tenant at a time."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from recfleet.database import Connection
 def lock_tenants(connection: Connection, tenant_ids: Iterable[str]) -> None:
     """Keep everybody else from changing these tenants until the transaction ends.
 
-    Whoever changes a tenant's mode, policy, champion or live release takes its lock first, before
-    any other: a night that publishes, and a person who rolls back, freezes or approves by day. It
-    is advisory, and keeps no reader out. The locks are taken in the tenants' order, so that two who
-    want several cannot wait for one another.
+    Every change of a tenant's mode, policy, champion or live release takes the tenant's lock before
+    any other lock: a night that publishes, and a rollback, freeze or approval by day. The lock is
+    advisory and does not block readers. Locks are taken in the tenants' order, so that two writers
+    of several tenants never wait for each other.
 
     Args:
         connection: an open connection.
-        tenant_ids: whom; they need not exist.
+        tenant_ids: the tenants; they need not exist.
     """
     with connection.cursor() as cursor:
         cursor.execute(

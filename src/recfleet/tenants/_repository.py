@@ -28,9 +28,9 @@ class Tenant:
     name: str
     mode: Mode
     policy: Policy
-    """The one in force: the fleet's, with the tenant's own differences."""
+    """The policy in force: the fleet's, with the tenant's own values on top."""
     policy_error: str | None = None
-    """What is wrong with the tenant's own differences; ``policy`` is then the fleet's."""
+    """What is wrong with the tenant's own values; ``policy`` is then the fleet's."""
 
 
 def add_tenants(
@@ -38,7 +38,7 @@ def add_tenants(
     names: Mapping[str, str],
     policies: Mapping[str, Mapping[str, object]] | None = None,
 ) -> None:
-    """Add those tenants that are not there yet; a known tenant stays as it is.
+    """Add new tenants; a known tenant stays as it is.
 
     Args:
         connection: an open connection; the caller commits.
@@ -73,7 +73,7 @@ def get_tenants(connection: Connection, tenant_ids: Sequence[str]) -> list[Tenan
     """The tenants with these ids, by id.
 
     Raises:
-        UnknownTenantError: one of them is not there; names the nearest known one.
+        UnknownTenantError: a tenant is missing; the text names the nearest known one.
         ConfigurationError: the fleet's policy cannot be used.
     """
     check_tenants(connection, tenant_ids)
@@ -84,7 +84,7 @@ def get_tenant(connection: Connection, tenant_id: str) -> Tenant:
     """One tenant.
 
     Raises:
-        UnknownTenantError: it is not there.
+        UnknownTenantError: there is no such tenant.
         ConfigurationError: the fleet's policy cannot be used.
     """
     return get_tenants(connection, [tenant_id])[0]
@@ -93,7 +93,7 @@ def get_tenant(connection: Connection, tenant_id: str) -> Tenant:
 def tenant_names(
     connection: Connection, tenant_ids: Collection[str] | None = None
 ) -> dict[str, str]:
-    """Tenant id -> name, of all tenants or of those of these that are there, by id."""
+    """Tenant id -> name, for all tenants or for the existing ones of these, by id."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, name from tenant "
@@ -104,7 +104,7 @@ def tenant_names(
 
 
 def name_tenants(connection: Connection, names: Mapping[str, str]) -> None:
-    """Name those tenants that were added by their ids alone; the caller commits.
+    """Name tenants that were added with only their ids; the caller commits.
 
     Args:
         connection: an open connection.
@@ -121,7 +121,7 @@ def check_tenants(connection: Connection, tenant_ids: Collection[str]) -> None:
     """Check that there are tenants with these ids.
 
     Raises:
-        UnknownTenantError: some are not there; names all of those, and the nearest known one.
+        UnknownTenantError: some are missing; the text names them, and the nearest known one.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -135,7 +135,7 @@ def check_tenants(connection: Connection, tenant_ids: Collection[str]) -> None:
 
 
 def get_modes(connection: Connection, tenant_ids: Collection[str]) -> dict[str, Mode]:
-    """Tenant id -> the mode that it is in now, of those of these tenants that are there."""
+    """Tenant id -> its mode now, for those of these tenants that exist."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select tenant_id, mode from tenant where tenant_id = any(%s)", (list(tenant_ids),)
@@ -152,9 +152,9 @@ def set_modes(connection: Connection, tenant_ids: Collection[str], mode: Mode) -
 
 
 def own_policies(connection: Connection, tenant_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Tenant id -> what of its policy is its own, as it is written down, by id.
+    """Tenant id -> its own policy values, as stored, by id.
 
-    Tenants that are not there are left out.
+    Missing tenants are left out.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -165,14 +165,14 @@ def own_policies(connection: Connection, tenant_ids: Collection[str]) -> dict[st
 
 
 def write_own_policy(connection: Connection, tenant_id: str, own: Mapping[str, object]) -> None:
-    """Write down what of a tenant's policy is its own.
+    """Store a tenant's own policy values.
 
-    The caller has checked it, holds the tenant's lock, writes the audit, and commits.
+    The caller has checked them, holds the tenant's lock, writes the audit, and commits.
 
     Args:
         connection: an open connection.
-        tenant_id: whose.
-        own: field -> value, of those that differ from the fleet's.
+        tenant_id: the tenant.
+        own: field -> value, for fields that differ from the fleet's policy.
     """
     with connection.cursor() as cursor:
         cursor.execute(

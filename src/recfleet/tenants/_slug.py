@@ -11,7 +11,7 @@ TENANT_ID_PATTERN = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
 def check_tenant_id(tenant_id: str) -> str:
-    """Return the id when it is one.
+    """Return the id if it is a valid one.
 
     Raises:
         BadInputError: it is not a slug.

@@ -1,4 +1,4 @@
-"""The fleet's policy: one commented file, ``policy.toml``, from which tenants' own differ."""
+"""The fleet's policy: one commented file, ``policy.toml``; tenants' own values go on top."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from recfleet.tenants.policy import Policy
 
 
 def fleet_policy(file: Path | None = None) -> Policy:
-    """Read the fleet's policy; what the file leaves out is as in the code.
+    """Read the fleet's policy; fields that the file leaves out are as in the code.
 
     Args:
-        file: where it is; by default the configured one.
+        file: the file; by default the configured one.
 
     Raises:
-        ConfigurationError: it is not there or cannot be used; with everything that is wrong.
+        ConfigurationError: it is missing or cannot be used; the text names everything that is
+            wrong.
     """
     place = file or policy_file()
     try:
@@ -45,7 +46,7 @@ def fleet_policy(file: Path | None = None) -> Policy:
 
 
 def in_force(fleet: Policy, own: dict[str, Any]) -> Policy:
-    """The policy of a tenant that differs from the fleet's in some fields.
+    """A tenant's policy: the fleet's, with the tenant's own values on top.
 
     Raises:
         ValidationError: they cannot be used.

@@ -1,4 +1,4 @@
-"""The policy's fields as a person names them: ``recipe.factors``, what it means, what it may be."""
+"""The policy's fields for people: their names (``recipe.factors``), meanings and bounds."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class PolicyField:
     """One field of the policy."""
 
     key: str
-    """With dots where it lies deeper, such as ``recipe.factors``."""
+    """Name, with dots for nested fields, such as ``recipe.factors``."""
     meaning: str
-    """One sentence or two."""
+    """The meaning, in one or two sentences."""
     bounds: str
-    """What it may be, in words."""
+    """The allowed values, in words."""
     default: object
-    """Where neither the fleet nor the tenant says otherwise, ready for JSON."""
+    """The value if neither the fleet nor the tenant sets one, ready for JSON."""
     is_list: bool
 
 
 @cache
 def policy_fields() -> Mapping[str, PolicyField]:
-    """Key -> field, of all fields that hold a value, in the policy's order."""
+    """Key -> field, for all fields with a value, in the policy's order."""
     defaults = flatten(Policy().model_dump(mode="json"))
     return {
         key: PolicyField(
@@ -46,7 +46,7 @@ def policy_fields() -> Mapping[str, PolicyField]:
 
 
 def flatten(policy: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A policy as key -> value, with dots where a value lies deeper."""
+    """A policy as key -> value, with dots in the keys of nested fields."""
     flat: dict[str, Any] = {}
     for name, value in policy.items():
         if isinstance(value, Mapping):
@@ -57,7 +57,7 @@ def flatten(policy: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def merge(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Defaults with what differs from them, deep: a list or a value takes a default's place."""
+    """Defaults with other values on top, at every depth; a list replaces a list as a whole."""
     merged = dict(defaults)
     for name, value in own.items():
         former = merged.get(name)
@@ -68,7 +68,7 @@ def merge(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 
 def problems(error: ValidationError) -> list[str]:
-    """All that is wrong with a policy, one sentence a field, with its meaning and bounds."""
+    """Everything wrong with a policy, one sentence per field, with its meaning and bounds."""
     found: dict[str, str] = {}
     for detail in error.errors():
         key = ".".join(str(part) for part in detail["loc"] if isinstance(part, str))

@@ -1,4 +1,4 @@
-"""What a tenant may ask to be done differently, with the fleet's defaults."""
+"""The policy: what a tenant may set differently, with the fleet's defaults."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from recfleet.recipe import Recipe
 
 LONGEST_NAME = 255
-"""Characters that a product's or customer's id, or a category, may have."""
+"""Most characters of a product's or customer's id, or of a category."""
 
 AS_GOOD_AS_EVER = 36_500
-"""Days, a century of them: longer than any log, and dates can still be counted with it."""
+"""A century in days: longer than any log, and still within what dates can count."""
 
 MOST_AT_LEAST = 1_000_000
-"""The most that may be asked for at the least: a tenant with more is thick enough for anything."""
+"""Upper limit of all minima: a tenant with more has enough data for anything."""
 
 LONGEST_STAGE = 86_400
-"""Seconds, a day of them: then the next night is due."""
+"""A day in seconds: after that the next night is due."""
 
 Approval = Literal["none", "every", "first"]
 
@@ -31,7 +31,7 @@ def _numbers_too(names: object) -> object:
 
 
 def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Each name once, without spaces around it, in one order: equal sets are equal policies."""
+    """Each name once, stripped and sorted, so that equal sets give equal policies."""
     bare = sorted({name.strip() for name in names})
     if bare and not bare[0]:
         raise ValueError("an empty text is no name")
