@@ -1,4 +1,4 @@
-"""Statistics: how far a number may be from the truth; pure functions, of no subject."""
+"""Statistics: how far a number may be from the truth; pure functions for any subject."""
 
 from recfleet.statistics._bootstrap import resampled_means
 from recfleet.statistics._estimate import Estimate

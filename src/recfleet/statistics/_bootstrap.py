@@ -1,4 +1,4 @@
-"""How far a number may be from what it seems, had other customers come."""
+"""The bootstrap: how much a number would vary with other customers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1_000
-"""Enough for a standard error that is itself within 5%, which is all that is taken from them."""
+"""Resamples: enough for a standard error within 5%; nothing else is taken from them."""
 
 _CHUNK_DRAWS = 2_000_000
 """Draws held at once."""
 
 _CHUNK_COUNTS = 20_000
-"""Draws counted at once: few enough to stay in the processor's cache, which halves the time."""
+"""Draws counted at once: few enough for the processor's cache, which halves the time."""
 
 
 def resampled_means(
@@ -24,14 +24,14 @@ def resampled_means(
 
     Args:
         values: (m, q) q numbers of each of m > 0 customers.
-        seed: of the draws.
-        resamples: B.
+        seed: seed of the draws.
+        resamples: B, the number of resamples.
 
     Returns:
         (B, q).
     """
     customers = len(values)
-    # Random bits are a third of the cost: no more of them than a customer's number needs.
+    # Random bits are a third of the cost, so draw only as many as a customer's number needs.
     width = np.uint16 if customers <= 2**16 else np.uint32
     generator = np.random.default_rng(seed)
     means = np.empty((resamples, values.shape[1]))

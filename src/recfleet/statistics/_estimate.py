@@ -9,13 +9,13 @@ from scipy.special import stdtrit
 
 @dataclass(frozen=True)
 class Estimate:
-    """What was measured on a sample of customers, and how far the truth may be from it."""
+    """A measurement on a sample of customers, and how far the truth may be from it."""
 
     value: float
     standard_error: float
-    """Over customers: of the paired bootstrap where two are compared."""
+    """Standard error over customers; from the paired bootstrap when two models are compared."""
     customers: int
-    """That it was measured on."""
+    """Customers that it was measured on."""
 
     def low(self, confidence: float) -> float:
         """One-sided lower bound: in this share of samples the truth is above it."""
@@ -26,5 +26,6 @@ class Estimate:
         return self.value + self._reach(confidence)
 
     def _reach(self, confidence: float) -> float:
-        # Student's t rather than the normal's: a standard error of few customers is itself unsure.
+        # Student's t and not the normal, because a standard error of few customers is itself
+        # uncertain.
         return float(stdtrit(max(1, self.customers - 1), confidence)) * self.standard_error

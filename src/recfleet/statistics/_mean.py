@@ -1,4 +1,4 @@
-"""Means as estimates: of a sample, of its root, and of several looks at overlapping days."""
+"""Means as estimates: of a sample, the root of one, and of looks at overlapping days."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recfleet.statistics._estimate import Estimate
 def mean_estimate(values: NDArray[np.float64]) -> Estimate:
     """The mean of m customers' values, with its standard error s / √m.
 
-    NaN for nobody; the error is NaN for fewer than two.
+    The mean is NaN without customers, and the error is NaN for fewer than two.
     """
     customers = len(values)
     mean = float(values.mean()) if customers else float("nan")
@@ -24,7 +24,7 @@ def mean_estimate(values: NDArray[np.float64]) -> Estimate:
 def root_estimate(square: Estimate) -> Estimate:
     """The root of an estimated mean square: its error divided by twice the root (delta method).
 
-    At zero, where the method says nothing, the error is taken as 0.
+    At zero the method does not apply, and the error is taken as 0.
     """
     root = float(np.sqrt(square.value))
     slope = 1 / (2 * root) if root > 0 else 0.0
@@ -36,10 +36,10 @@ def overlapping_mean(
 ) -> tuple[float, float]:
     """The mean of looks whose windows overlap, and its standard error.
 
-    Two looks whose windows share days share customers and purchases. The correlation of their
-    errors is taken as the share of days in common, ρ = max(0, 1 - days apart / window). The
-    variance of the mean of k looks with standard errors s is then Σ ρ_ij s_i s_j / k² over all
-    pairs, so that a second look at almost the same days counts as almost nothing.
+    Looks whose windows share days also share customers and purchases. The correlation of their
+    errors is taken as the share of common days, ρ = max(0, 1 - days apart / window). The variance
+    of the mean of k looks with standard errors s is then Σ ρ_ij s_i s_j / k² over all pairs, so
+    that a second look at almost the same days counts as almost nothing.
 
     Args:
         values: k > 0, what each look found.
