@@ -1,10 +1,10 @@
-"""The errors recfleet raises, by what the reader of one should do."""
+"""recfleet's errors, by what their reader should do."""
 
 from __future__ import annotations
 
 
 class RecfleetError(Exception):
-    """Something a person can mend; its text says what is wrong and what to do.
+    """Trouble that a person can fix; the text says what is wrong and what to do.
 
     The command line prints the text alone and exits with code 2.
     """
@@ -15,11 +15,11 @@ class ConfigurationError(RecfleetError):
 
 
 class BadInputError(RecfleetError):
-    """A file, an option or a value that was given cannot be used."""
+    """A given file, option or value cannot be used."""
 
 
 class NotFoundError(RecfleetError):
-    """What was named is not there: no such night, version, request or page of Data Docs."""
+    """A named night, version, request or page of Data Docs does not exist."""
 
 
 class UnknownTenantError(NotFoundError):
@@ -27,11 +27,11 @@ class UnknownTenantError(NotFoundError):
 
 
 class InfrastructureError(RecfleetError):
-    """A service is away or out of room: nobody's night in particular; worth another try."""
+    """A service is away or out of room: no tenant's own trouble, and worth a retry."""
 
 
 class TenantError(Exception):
-    """A tenant's own trouble: it ends that tenant's night and nobody else's.
+    """A tenant's own trouble: it ends only that tenant's night.
 
     Its text is written to the ledger as the reason.
     """

@@ -1,7 +1,8 @@
-"""A room's face whose names are imported when they are first asked for.
+"""Faces of rooms that import a name when it is first asked for.
 
-Who needs one name of a large room does not wait for the imports of all. The face lists its names as
-imports for the type checker, below ``if TYPE_CHECKING``, and they are found there.
+Code that needs one name of a large room does not wait for the imports of all names. The face lists
+its names as imports for the type checker, below ``if TYPE_CHECKING``, and this module finds them
+there.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Signal = Literal["log_lines", "lines", "log_quantity", "binary"]
 
 LARGEST_ALPHA = 1_000_000
-"""Single precision, which a model is fitted in, has no room for much larger weights beside 1."""
+"""Models are fitted in single precision, which cannot hold much larger weights beside 1."""
 
 
 class Recipe(BaseModel):
