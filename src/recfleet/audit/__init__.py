@@ -1,4 +1,4 @@
-"""The audit: who changed what of a tenant, when and why; append-only and chained by hashes."""
+"""The audit: who changed what about a tenant, when and why; append-only and chained by hashes."""
 
 from recfleet.audit._chain import Chain, Fault, Head, check_chain, parse_head, read_head
 from recfleet.audit._facts import (

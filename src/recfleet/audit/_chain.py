@@ -1,9 +1,9 @@
-"""Whether the audit is whole: nothing missing, nothing changed.
+"""Whether the audit is complete and unchanged.
 
-The database refuses to change an entry, but whoever owns the database can take that refusal away.
-What they cannot do is change an entry and leave the chain in order: each entry's hash covers all
-that it says and the hash of the entry before. Whoever forges every hash to the end, or cuts the end
-off, is found out by a head that was noted earlier somewhere else.
+The database refuses to change an entry, but its owner can remove that protection. Even the owner
+cannot change an entry without breaking the chain, because each entry's hash covers its content and
+the hash of the entry before. A head noted earlier in another place exposes people who forge every
+hash to the end, or cut off the end.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ select audit_id, previous_hash, hash, audit_text(audit)
 
 @dataclass(frozen=True)
 class Head:
-    """The last entry at some time, by which all entries up to it are known again."""
+    """The last entry at some time; its hash identifies all entries up to it."""
 
     number: int
     hash: str
-    """In hexadecimal; may be cut, to 16 characters at least."""
+    """In hexadecimal; may be shortened to 16 or more characters."""
 
     def __str__(self) -> str:
         return f"{self.number}:{self.hash}"
@@ -39,10 +39,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something about the audit that is not in order."""
+    """Something that is wrong with the audit."""
 
     entry: int | None
-    """The number of the entry that it was noticed at; None: it is of no one entry."""
+    """The number of the entry where it shows; None: it concerns no single entry."""
     what: str
     """In words."""
 
@@ -58,10 +58,10 @@ class Chain:
 
 
 def parse_head(text: str) -> Head:
-    """A head as it was noted.
+    """Read a head as a person noted it.
 
     Raises:
-        BadInputError: it is none.
+        BadInputError: the text is no head.
     """
     found = _HEAD.fullmatch(text.strip().lower())
     if found is None:
@@ -73,7 +73,7 @@ def parse_head(text: str) -> Head:
 
 
 def read_head(connection: Connection) -> Head | None:
-    """The audit's last entry, or None when there is none; the caller ends the transaction."""
+    """The audit's last entry; None: there is no entry yet. The caller ends the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("select audit_id, hash from audit order by audit_id desc limit 1")
         row = cursor.fetchone()
@@ -86,12 +86,12 @@ def check_chain(
     noted: Head | None = None,
     told: Callable[[int], None] = lambda _: None,
 ) -> Chain:
-    """Read the whole audit, page by page, and compute every hash anew.
+    """Read the whole audit, page by page, and recompute every hash.
 
     Args:
         connection: an open connection; the caller ends the transaction.
-        noted: a head of earlier, which must still be in the chain.
-        told: how many entries have been read, every page.
+        noted: an earlier head, which must still be in the chain.
+        told: called after every page with the number of entries read so far.
     """
     faults: list[Fault] = []
     entries, head, is_there = 0, None, False
@@ -115,7 +115,7 @@ def check_chain(
 def _faults_of(
     former: Head | None, number: int, previous_hash: str, stored: str, text: str
 ) -> Iterator[Fault]:
-    """What is wrong with an entry that follows another."""
+    """What is wrong with an entry, given the entry before it."""
     expected = (former.number if former else 0) + 1
     if number != expected:
         yield Fault(number, _gap(expected, number))

@@ -1,4 +1,4 @@
-"""What entries of the audit say besides their columns: a type for each kind."""
+"""What entries of the audit say besides their columns, with a type for each kind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recfleet.stored import Moment, Stored
 
 
 class Facts(Stored):
-    """What belongs to an entry's kind."""
+    """The facts that belong to an entry's kind."""
 
 
 class Span(Stored):
@@ -23,7 +23,7 @@ class Span(Stored):
 
 
 class MadeFrom(Facts):
-    """What a model was made from; what is not known is absent."""
+    """What a model was made from; unknown facts are absent."""
 
     training: Span | None = None
     holdout: Span | None = None
@@ -32,52 +32,52 @@ class MadeFrom(Facts):
     airflow_run: str | None = None
     """The night that trained it."""
     fingerprint: str | None = None
-    """Of all interactions up to that night's as-of."""
+    """The fingerprint of all interactions up to that night's as-of."""
     customers: int | None = None
     products: int | None = None
     pairs: int | None = None
-    """Of customer and product, that it was trained on."""
+    """How many pairs of customer and product it was trained on."""
     seed: int | None = None
 
 
 class ChampionFacts(MadeFrom):
-    """Of a change of champion: the new one."""
+    """Facts of a change of champion, about the new champion."""
 
     run_id: str | None = None
-    """MLflow's."""
+    """The run in MLflow."""
     model_uri: str | None = None
     """Where its arrays are."""
     train_end: Moment | None = None
     release_id: int | None = None
-    """Where a person put it in force: what is live from then on."""
+    """The release that went live, if a person put the model in force."""
     approval_id: int | None = None
-    """Where a person approved it: the request."""
+    """The request, if a person approved it."""
 
 
 class AwaitingFacts(ChampionFacts):
-    """Of a change of champion that waits for a person: the model that would be champion."""
+    """Facts of a change of champion that waits, about the model that would be champion."""
 
     change: Literal["promotion", "rollback"] | None = None
     held_by: str | None = None
 
 
 class AnswerFacts(Facts):
-    """Of a request that has ended, however it did."""
+    """Facts of a request that has ended, in whatever way."""
 
     approval_id: int | None = None
     change: Literal["promotion", "rollback"] | None = None
     held_by: str | None = None
     run_id: str | None = None
-    """MLflow's, of the model that would have been champion."""
+    """The run in MLflow of the model that would have been champion."""
 
 
 class ModeFacts(Facts):
-    """Of a change of mode."""
+    """Facts of a change of mode."""
 
     former: str | None = Field(None, validation_alias="from", serialization_alias="from")
     new: str | None = Field(None, validation_alias="to", serialization_alias="to")
     shows: str | None = None
-    """What a tenant shows that was off, in words."""
+    """What a tenant shows after it was off, in words."""
 
 
 class FieldChange(Stored):
@@ -86,20 +86,20 @@ class FieldChange(Stored):
     former: Any = Field(None, validation_alias="from", serialization_alias="from")
     new: Any = Field(None, validation_alias="to", serialization_alias="to")
     own: bool | None = None
-    """Whether it is the tenant's own from then on; None: that has not changed."""
+    """Whether the value is the tenant's own from then on; None: that has not changed."""
 
 
 class PolicyFacts(Facts):
-    """Of a change of policy."""
+    """Facts of a change of policy."""
 
     changes: dict[str, FieldChange] | None = None
-    """By the fields' names, with dots."""
+    """Field -> its change; fields are named with dots."""
     policy: dict[str, Any] | None = None
-    """Of the fleet's: all of it."""
+    """The whole policy, if it is the fleet's."""
 
 
 class BackfillFacts(Facts):
-    """Of a backfill that was asked for."""
+    """Facts of a request for a backfill."""
 
     first: Moment | None = Field(None, validation_alias="from", serialization_alias="from")
     last: Moment | None = Field(None, validation_alias="to", serialization_alias="to")
@@ -108,18 +108,18 @@ class BackfillFacts(Facts):
     force: bool | None = None
     nights: int | None = None
     run_id: str | None = None
-    """Airflow's."""
+    """The run in Airflow."""
 
 
 class RepairFacts(Facts):
-    """Of something that the doctor has repaired."""
+    """Facts of a repair by the doctor."""
 
     check: str | None = None
-    """What it had disagreed by."""
+    """The check that found it."""
     champion: int | None = None
-    """The version that the story goes on from; None and set: there is none on record."""
+    """The version from which the story continues; None and set: there is none on record."""
     mode: str | None = None
-    """The mode that the story goes on from."""
+    """The mode from which the story continues."""
 
 
 _OF_KIND: dict[str, type[Facts]] = {
@@ -134,10 +134,10 @@ _OF_KIND: dict[str, type[Facts]] = {
 
 
 def read_facts(kind: str, stored: Any) -> Facts:
-    """An entry's facts from what the audit keeps of them, as they come out of JSON.
+    """Read an entry's facts as the audit stores them, already parsed from JSON.
 
     Args:
-        kind: the entry's.
+        kind: the entry's kind.
         stored: a mapping.
     """
     return _OF_KIND.get(kind, Facts).model_validate(stored)

@@ -1,4 +1,4 @@
-"""Reading the audit."""
+"""Read the audit."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class OnRecord:
     """One entry of the audit."""
 
     audit_id: int
-    """1 for the first of all tenants'."""
+    """Counts from 1 over all tenants' entries."""
     happened_at: datetime
     tenant_id: str | None
-    """None: the fleet's."""
+    """None: the entry is about the fleet."""
     night_id: int | None
     kind: str
     from_version: int | None
     to_version: int | None
     numbers: Numbers
-    """The judge's, of every contender."""
+    """The judge's numbers for every contender."""
     facts: Facts
-    """What else belongs to the kind, by its type."""
+    """The other facts of the kind, as its type."""
     actor: str
     reason: str
     hash: str
@@ -47,8 +47,8 @@ def read_entries(
 
     Args:
         connection: an open connection.
-        tenant_id: whose; by default everybody's, the fleet's among them.
-        limit: only so many of the newest; by default all.
+        tenant_id: only this tenant's; by default all entries, also those about the fleet.
+        limit: only this many of the latest; by default all.
     """
     with connection.cursor(cursor_factory=RealDictCursor) as cursor:
         cursor.execute(

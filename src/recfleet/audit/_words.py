@@ -39,11 +39,11 @@ def what_changed(entry: OnRecord) -> str:
 
 
 def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
-    """What an entry changed that is no version; empty: nothing.
+    """What an entry changed besides a version; empty: nothing.
 
     Args:
         facts: the entry's.
-        longest: of a list that is longer only its length is told; by default all of it is.
+        longest: a longer list is replaced by its length; by default no list is.
     """
     match facts:
         case PolicyFacts(changes=changes) if changes:
@@ -58,7 +58,7 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
 
 
 def _changed(key: str, change: FieldChange, longest: int | None) -> str:
-    """One field of a policy: from what to what, and whose it is now where that is news."""
+    """One field of a policy: old and new value, and whose value it is now if that has changed."""
     former, new = _short(change.former, longest), _short(change.new, longest)
     is_other = change.former != change.new
     told = f"{key} {former} → {new}" if is_other else f"{key} {new}"
@@ -70,7 +70,7 @@ def _changed(key: str, change: FieldChange, longest: int | None) -> str:
 
 
 def numbers_in_words(entry: OnRecord) -> list[str]:
-    """The judge's numbers of all contenders, a line for each metric; none where nobody judged."""
+    """The judge's numbers of all contenders, a line for each metric; empty: nobody was judged."""
     numbers = entry.numbers
     names = sorted(numbers.contenders, key=_place)
     lines = []
@@ -88,7 +88,7 @@ def numbers_in_words(entry: OnRecord) -> list[str]:
 
 
 def where_it_came_from(entry: OnRecord) -> list[str]:
-    """What a new champion was made from: data, recipe, code, run; a line each."""
+    """What a new champion was made from: data, recipe, code, run; one line each."""
     facts = entry.facts
     if isinstance(facts, MadeFrom):
         return [*_data(entry, facts), *_runs(facts)]
@@ -122,7 +122,7 @@ def _runs(facts: MadeFrom) -> Iterator[str]:
 
 
 def airflow_run(night_run: str) -> str:
-    """The run in Airflow that a night is of; of a backfill, several nights are."""
+    """The Airflow run of a night; several nights of a backfill share one."""
     return night_run.partition(OF_BACKFILL)[0]
 
 

@@ -1,4 +1,4 @@
-"""Writing to the audit."""
+"""Write to the audit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Kind = Literal[
 
 
 SCHEDULER = "scheduler"
-"""Who did what no person did."""
+"""The actor of everything that no person did."""
 
 
 @dataclass(frozen=True)
@@ -38,27 +38,27 @@ class Entry:
 
     kind: Kind
     tenant_id: str | None
-    """Whose; None: the fleet's."""
+    """The tenant; None: the entry is about the fleet."""
     actor: str
     """Who did it: SCHEDULER, or a person's name."""
     reason: str
     """In words."""
     night_id: int | None = None
     from_version: int | None = None
-    """Of a change of champion: the one before, if there was one."""
+    """For a change of champion: the old champion's version, if there was one."""
     to_version: int | None = None
-    """Likewise: the one from then on."""
+    """For a change of champion: the new champion's version."""
     numbers: Numbers = field(default_factory=Numbers)
-    """The judge's."""
+    """The judge's numbers."""
     facts: Facts = field(default_factory=Facts)
-    """What else belongs to the kind, by a type of its own."""
+    """The other facts of the kind, as its type."""
 
 
 def append_entries(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write entries, in their order; the caller commits.
 
-    Whoever changes a tenant takes its lock first (``tenants.lock_tenants``): the chain has one of
-    its own, which is held until the caller commits and must be the last one taken.
+    Lock the tenants that you change first (``tenants.lock_tenants``). The chain has a lock of its
+    own, which is held until the caller commits and must be the last one taken.
 
     Args:
         connection: an open connection.

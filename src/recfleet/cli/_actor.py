@@ -7,7 +7,7 @@ import pwd
 
 
 def actor() -> str:
-    """The person's login name; under sudo, that of the person who called it."""
+    """The person's login name; under sudo, the name of the person who called sudo."""
     user = os.getuid()
     try:
         if user == 0 and "SUDO_UID" in os.environ:

@@ -64,7 +64,7 @@ class AirflowClient:
         return str(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", None)["state"])
 
     def running(self, dag_id: str) -> list[str]:
-        """Run ids of some of the DAG's runs that are running."""
+        """Run ids of some of the DAG's running runs."""
         runs = self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns?state=running&limit=10", None)
         return [str(run["dag_run_id"]) for run in runs["dag_runs"]]
 

@@ -132,7 +132,7 @@ def reject_command(
 
 @dataclass(frozen=True)
 class _Meant:
-    """Which requests the command line names, and whether to ask."""
+    """The requests that the command line names, and whether to ask first."""
 
     ids: list[int] | None
     every: bool
@@ -164,7 +164,7 @@ def _show_foreseen(verb: str, rows: Sequence[Row], answered: Answered) -> None:
     """Show what the answer would do.
 
     Raises:
-        BadInputError: some requests would be refused; with why.
+        BadInputError: some requests would be refused; says why.
     """
     good = [row for row in rows if row["approval_id"] in answered.done]
     if good:
@@ -182,7 +182,7 @@ def _result(row: Row, answered: Answered, changed: dict[str, str]) -> Result:
 
 
 def _chosen(connection: Connection, meant: _Meant) -> list[Row]:
-    """The chosen requests; numbers that do not wait are kept, to report each of them.
+    """The chosen requests; numbers of requests that no longer wait stay, to report each of them.
 
     Raises:
         BadInputError: no choice was given, or several.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DAG_ID = "tenant_backfill"
 _LISTED = 100
-"""Nights shown at the end, tenant by tenant."""
+"""The table at the end shows this many nights."""
 
 
 def register(app: typer.Typer) -> None:
@@ -126,7 +126,7 @@ def _request(given: dict[str, Any]) -> BackfillRequest:
 
 
 def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_json: bool) -> bool:
-    """Trigger the DAG and, with ``wait``, watch it; whether all went well so far."""
+    """Trigger the DAG and, with ``wait``, watch it; returns whether all went well so far."""
     from recfleet.cli._airflow import AirflowClient
     from recfleet.operations import backfilled_nights
     from recfleet.settings import airflow_settings
@@ -203,7 +203,7 @@ def _look(connection: Connection, run_id: str) -> Look | None:
 
 
 def _how_much(rows: Sequence[Mapping[str, Any]]) -> str:
-    """How much of the request would run, before its words; empty: all of it."""
+    """How much of the request would run, to stand before its words; empty: all of it."""
     to_run, left_out = (sum(row[key] for row in rows) for key in ("to run", "left out"))
     if not left_out:
         return ""

@@ -82,7 +82,7 @@ def promote_command(
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Which tenants the command line names, and whether to ask."""
+    """The tenants that the command line names, and whether to ask first."""
 
     tenants: list[str] | None
     file: str | None
@@ -130,7 +130,7 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
 
 
 def _tell(result: Result, advance: Callable[[], None], *, is_only: bool) -> None:
-    """Say at once that the only tenant's lists are live: MLflow takes seconds to follow."""
+    """Say at once that a single tenant's lists are live, because MLflow takes seconds to follow."""
     advance()
     if is_only and result.status != "failed":
         console().print(Text(result.sentence))

@@ -81,7 +81,7 @@ def _synthetic_nights() -> tuple[datetime, ...]:
 
 
 def _bring_data(connection: Connection, data: Path | None) -> list[str]:
-    """The demo's data in the database; returns its tenants."""
+    """Load the demo's data; returns its tenants."""
     from recfleet.cli._ingest import ingest_online_retail
     from recfleet.cli._seed import seed_demo
 

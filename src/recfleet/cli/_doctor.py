@@ -1,4 +1,4 @@
-"""``recfleet doctor``: what disagrees between Postgres, MLflow and the artifact store."""
+"""``recfleet doctor``: find what disagrees between Postgres, MLflow and the artifact store."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _repair(
 
 @contextmanager
 def _warnings_only() -> Iterator[None]:
-    """No lines of the log on what goes well: the report says it, and programs can read that."""
+    """Silence the log about what goes well: the report says it, and programs can read that."""
     import logging
 
     import structlog
@@ -141,7 +141,7 @@ def _warnings_only() -> Iterator[None]:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar on standard error, where somebody looks on; nothing is left of it at the end."""
+    """A bar on standard error, if a terminal shows it; it disappears at the end."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

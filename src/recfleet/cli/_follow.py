@@ -1,4 +1,4 @@
-"""Triggering a DAG, and watching its run."""
+"""Trigger a DAG, and watch its run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG = 90
 _FOR_AIRFLOW = "waiting for Airflow"
 
 STEPS = 3
-"""Steps of a tenant's night that its states tell apart."""
+"""Steps of a tenant's night, as far as its states tell them apart."""
 STEPS_DONE = {
     "planned": 0,
     "validated": 1,
@@ -32,7 +32,7 @@ STEPS_DONE = {
     "failed": 3,
     "unchanged": 3,
 }
-"""State of a tenant's night -> how many of them are done."""
+"""State of a tenant's night -> how many of these steps are done."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class Look:
     detail: str
     """In words."""
     mark: str
-    """Where no terminal looks on, a line is said whenever this changes."""
+    """Without a terminal, a line is printed whenever this changes."""
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What is watched, and what to call it."""
+    """A kind of run to watch, and what to call it."""
 
     dag_id: str
     noun: str
     """Such as ``night``."""
     command: str
-    """Tells how far it is, later."""
+    """The command that shows its progress later."""
     look: Callable[[str], Look | None]
-    """Run id -> how far it is; None while nothing is written of it."""
+    """Run id -> how far it is; None while nothing is on record about it."""
 
 
 def trigger(airflow: AirflowClient, dag_id: str, conf: Mapping[str, Any]) -> str:
@@ -79,7 +79,7 @@ def trigger(airflow: AirflowClient, dag_id: str, conf: Mapping[str, Any]) -> str
 
 
 def follow(airflow: AirflowClient, run_id: str, watched: Watched) -> bool:
-    """Show a run's progress until it has ended; return whether it ended well."""
+    """Show a run's progress until it ends; return whether it ended well."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -113,14 +113,14 @@ def follow(airflow: AirflowClient, run_id: str, watched: Watched) -> bool:
 
 
 def _waits_for(airflow: AirflowClient, run_id: str, watched: Watched) -> str:
-    """What a run waits for that is queued, in words."""
+    """What a queued run waits for, in words."""
     if set(airflow.running(watched.dag_id)) - {run_id}:
         return f"waiting for another {watched.noun} to end"
     return _FOR_AIRFLOW
 
 
 def _show(progress: Progress, task: TaskID, look: Look | None, said: str) -> str:
-    """Move the bar on; where no terminal looks on, a line whenever the mark changes."""
+    """Move the bar on; without a terminal, print a line whenever the mark changes."""
     if look is None:
         return said
     progress.update(task, total=look.total, completed=look.done, detail=look.detail)

@@ -187,7 +187,7 @@ def _mapping(preset: str | None, **options: str | None) -> ColumnMapping:
 
 
 def _preset_fields(preset: ColumnMapping, given: dict[str, Any]) -> dict[str, Any]:
-    """A preset's fields, without those that a given one stands in place of."""
+    """A preset's fields, without those that a given field replaces."""
     instead = [{"tenant_id", "tenant_column"}, {"amount_column", "price_column"}]
     dropped = {name for pair in instead if pair & given.keys() for name in pair}
     fields = preset.model_dump(exclude_none=True)

@@ -1,4 +1,4 @@
-"""The commands together, and how an error is said."""
+"""All commands together, and how errors are shown."""
 
 from __future__ import annotations
 

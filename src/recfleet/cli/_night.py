@@ -1,4 +1,4 @@
-"""``recfleet night``: run one, look at one."""
+"""``recfleet night``: run a night, look at a night."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def trigger_night(airflow: AirflowClient, conf: dict[str, Any]) -> str:
 
 
 def follow_night(connection: Connection, airflow: AirflowClient, run_id: str) -> bool:
-    """Show a night's progress until it has ended; return whether it ended well."""
+    """Show a night's progress until it ends; return whether it ended well."""
     watched = Watched(DAG_ID, "night", "recfleet night show", partial(_look, connection))
     return follow(airflow, run_id, watched)
 
@@ -163,7 +163,7 @@ def show_command(
 
 
 _LISTED = 60
-"""Tenants shown of a large night."""
+"""How many tenants of a large night are shown."""
 
 
 def _urgent_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -235,7 +235,7 @@ def _serves(row: dict[str, Any]) -> str | None:
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
-    """The night in one sentence and what it cost; what a person did by day is a sentence alone."""
+    """Print the night's sentence and cost; what a person did by day has only a sentence."""
     out = console()
     out.print(summary["sentence"], markup=False)
     costs = summary.get("milliseconds_per_tenant")
@@ -251,7 +251,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 
 def _costs(milliseconds: dict[str, float]) -> list[str]:
-    """A line a stage: what it cost per tenant, and which part how much, the dearest first."""
+    """A line for each stage: its cost per tenant, and the cost of each part, highest first."""
     stages: dict[str, dict[str, float]] = {}
     for name, value in milliseconds.items():
         stage, part = name.split(".")

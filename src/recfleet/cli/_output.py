@@ -25,7 +25,7 @@ _LEAST_CUT = 30
 
 
 def console() -> Console:
-    """Standard output; wide when nobody looks, so that no cell is cut in a pipe or a log."""
+    """Standard output; wide without a terminal, so that no cell is cut in a pipe or a log."""
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
 
 
@@ -37,20 +37,20 @@ def say_error(text: str) -> None:
 
 
 def say_note(text: str) -> None:
-    """Print a sentence that a person should know on standard error."""
+    """Print a note for people on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"note: {text}"))
 
 
 @contextmanager
 def progress(what: str, count: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error while many are worked on; none for one, or where nobody looks.
+    """A bar on standard error during work on several items; no bar for one, or without a terminal.
 
     Args:
-        what: is done.
-        count: how many there are.
+        what: the work, in words.
+        count: how many items there are.
 
     Yields:
-        To be called after each.
+        A function to call after each item.
     """
     from rich.progress import Progress
 
@@ -89,12 +89,12 @@ def print_table(
     Args:
         title: above the table.
         rows: column name -> value.
-        columns: their names, in order; the names are the heads.
-        right: columns of numbers, set to the right.
-        cut: a column of long texts: a row is then one line, and on a terminal this column is cut to
-            the room that is left; where hardly any is, rows are of several lines.
-        drop: columns to leave out where a terminal is too narrow, the first of them first.
-        empty: said in place of a table without rows.
+        columns: their names, in order, which are also the heads.
+        right: columns of numbers, aligned to the right.
+        cut: a column of long texts. Each row is then one line, and on a terminal this column is cut
+            to the remaining width; if hardly any remains, rows have several lines.
+        drop: columns to leave out if the terminal is too narrow, in this order.
+        empty: printed instead of a table without rows.
     """
     cells = [{name: printable(_cell(row.get(name))) for name in columns} for row in rows]
     out = console()
@@ -127,13 +127,13 @@ def _head(column: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Room:
-    """What of a table there is room for."""
+    """The part of a table for which there is room."""
 
     columns: Sequence[str]
     cut: int | None
-    """Signs for the column that is cut."""
+    """Width of the cut column, in characters."""
     is_line: bool
-    """Whether a row is one line; else texts go on in the next one."""
+    """Whether each row is one line; otherwise texts continue on the next line."""
 
 
 def _room(
@@ -143,7 +143,7 @@ def _room(
     cut: str | None,
     drop: Sequence[str],
 ) -> _Room:
-    """What of a table fits side by side into so many signs."""
+    """The part of a table that fits into this many characters side by side."""
     if cut is None:
         return _Room(columns, None, is_line=False)
     others, longest = [name for name in columns if name != cut], widths[cut]
@@ -158,15 +158,15 @@ def _room(
 
 
 def _taken(width: int) -> int:
-    """By a column of that width, with its border and a space on either side."""
+    """The characters that a column of that width takes, with its border and spaces."""
     return width + 3
 
 
 def printable(text: str) -> str:
-    """The text with control characters written out: tenants' text cannot steer a terminal.
+    """The text with control characters escaped, so that tenants' text cannot control a terminal.
 
     Args:
-        text: of whatever origin; a line break is written out too.
+        text: of any origin; line breaks are escaped too.
     """
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text

@@ -88,5 +88,5 @@ def _origin(place: Recommended) -> str:
 
 
 def _visible(text: str) -> str:
-    """The text on one line, with what a terminal would act upon written out."""
+    """The text on one line, with control characters escaped."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -140,7 +140,7 @@ def _day(text: str) -> date:
 def _world(
     fleet: Fleet | None, asked: dict[str, Any], weeks: int | None, until: date | None
 ) -> tuple[World, date]:
-    """The world to seed from: what was asked for, over what is there or the defaults."""
+    """The world to seed from: the given options, over the existing fleet or the defaults."""
     from pydantic import ValidationError
 
     from recfleet.synthetic import UNTIL, World
@@ -164,7 +164,7 @@ def _world(
 
 
 def _began(world: World, weeks: int, until: date) -> World:
-    """The world with so many weeks before ``until``, the last of which is the first broken one."""
+    """The world with this many weeks before ``until``; breakage begins in the last of them."""
     changes = {
         "first_day": until - timedelta(weeks=weeks),
         "broken_from_week": max(weeks - 1, 0),

@@ -1,4 +1,4 @@
-"""Commands over several tenants: choosing them, asking first, showing the results."""
+"""For commands over several tenants: choose them, ask first, show the results."""
 
 from __future__ import annotations
 
@@ -108,12 +108,12 @@ def ask(count: int, what: str, *, yes: bool) -> None:
 
 
 def say_nobody() -> None:
-    """Say that no tenant fits the conditions, which is no error."""
+    """Say that no tenant fits the conditions; this is no error."""
     console().print(Text("No tenant fits: nothing to do."))
 
 
 def count_tenants(count: int) -> str:
-    """Such as ``1 tenant``, for a sentence."""
+    """A number of tenants for a sentence, such as ``1 tenant``."""
     return f"{count:,} tenant{'' if count == 1 else 's'}"
 
 

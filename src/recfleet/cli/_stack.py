@@ -106,7 +106,7 @@ def show_addresses() -> None:
 
 @contextlib.contextmanager
 def _progress(title: str) -> Iterator[Callable[[str], None]]:
-    """Lines with the seconds since the beginning; a spinner while a terminal looks on."""
+    """Lines with the seconds since the beginning; on a terminal also a spinner."""
     begin = time.monotonic()
     out = console()
 
@@ -123,7 +123,7 @@ def _progress(title: str) -> Iterator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that what it started is stopped."""
+    """Let SIGTERM end the block as Ctrl-C does, so that the services it started are stopped."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt

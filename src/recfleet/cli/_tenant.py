@@ -1,4 +1,4 @@
-"""``recfleet tenant``: the tenants, their modes and policies, and how they do."""
+"""``recfleet tenant``: the tenants, their modes and policies, and how well they do."""
 
 from __future__ import annotations
 
