@@ -1,4 +1,4 @@
-"""recfleet's pages inside the Airflow UI: the fleet, a tenant, a night, what waits for approval."""
+"""recfleet's pages inside the Airflow UI: the fleet, tenants, nights, approvals."""
 
 from recfleet.pages._airflow import DAGS, PREFIX, Airflow, Visitor
 from recfleet.pages._lazy import LazyApp

@@ -1,9 +1,9 @@
-"""What a person does from the pages: the same operations as the command line's, behind a form.
+"""What a person does from the pages: the command line's operations, behind forms.
 
-Who sends a form is known to Airflow, may trigger the DAG in question, and has the form from a page
-of ours; then the operation runs in that person's name, and the audit has it. Whatever comes of it,
-an action leads back to the page with its buttons, which tells it: an address of an action is never
-looked at. Where nothing was done, the dialog is open again there, filled in as it was sent.
+An operation runs only if Airflow knows the sender, the sender may trigger the DAG in question, and
+the form comes from one of our pages. It runs in the sender's name, and the audit records it. Every
+action leads back to the page with its buttons, which shows the result; nobody views the address of
+an action. If nothing was done, the dialog is open again on that page, filled in as it was sent.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ router = APIRouter()
 
 
 class ActionForm(BaseModel):
-    """What every form of these pages sends."""
+    """The fields of every form of these pages."""
 
     reason: str = ""
     token: str = ""
     dialog: str = ""
-    """The dialog that the form is in."""
+    """The dialog with the form."""
 
     def typed(self) -> dict[str, object]:
         """What a person filled in."""
@@ -55,7 +55,7 @@ class ActionForm(BaseModel):
 
 
 class ModeForm(ActionForm):
-    """What the tenant is to be."""
+    """The wanted mode."""
 
     mode: Mode
 
@@ -78,7 +78,7 @@ def change_mode(visit: Visiting, tenant_id: str, form: Annotated[ModeForm, Form(
 
 
 class RollbackForm(ActionForm):
-    """Which model is put back in force; empty: the one before."""
+    """The model to put back in force; empty: the previous one."""
 
     to_version: str = ""
 
@@ -138,7 +138,7 @@ def backfill(visit: Visiting, tenant_id: str, form: Annotated[BackfillForm, Form
 
 
 def _check_there_is_something(connection: Connection, request: BackfillRequest) -> None:
-    """Refuse what would run nothing at all, such as days of a mistyped year."""
+    """Refuse a request that would run nothing at all, such as days in a mistyped year."""
     from recfleet.operations import look_ahead
 
     ahead = look_ahead(connection, request)
@@ -151,12 +151,12 @@ def _check_there_is_something(connection: Connection, request: BackfillRequest) 
 @router.get("/tenants/{tenant_id}/rollback")
 @router.get("/tenants/{tenant_id}/backfill")
 def leave_action(visit: Visiting, tenant_id: str) -> Response:
-    """Lead from the address of an action, such as one that was refused, to its page."""
+    """Lead from the address of an action, such as a refused one, to its page."""
     return back_to(visit, _page_of(tenant_id))
 
 
 class AnswerForm(ActionForm):
-    """An answer to some of what waits for a person."""
+    """An answer to some of the waiting requests."""
 
     requests: list[int] = []
     answer: Literal["approve", "reject"]
@@ -167,7 +167,7 @@ _ANSWERED = {"approve": "approved", "reject": "rejected"}
 
 @router.post("/approvals")
 def answer(visit: Visiting, form: Annotated[AnswerForm, Form()]) -> Response:
-    """Approve or reject what is ticked."""
+    """Approve or reject the ticked requests."""
     allow(visit, APPROVALS, form.token)
     answer_all = approve if form.answer == "approve" else reject
     try:
@@ -188,11 +188,11 @@ def answer(visit: Visiting, form: Annotated[AnswerForm, Form()]) -> Response:
 
 
 def allow(visit: Visit, dag_id: str, token: str) -> None:
-    """Refuse who may not trigger that DAG, and what no form of ours sent.
+    """Refuse people who may not trigger that DAG, and requests that come from no form of ours.
 
     Raises:
         RefusedError: Airflow does not let this person trigger it.
-        ForgedError: the request is not from a form of this person's.
+        ForgedError: the request does not come from this person's form.
     """
     if not visit.visitor.may_trigger(dag_id):
         raise RefusedError(
@@ -209,7 +209,7 @@ def _act(
     form: ActionForm,
     do: Callable[[Connection, Tenant], Notice],
 ) -> Response:
-    """Do it, and lead to the tenant with what was done, or with why nothing was."""
+    """Carry out an action, and lead to the tenant's page with the result or the refusal."""
     allow(visit, dag_id, form.token)
     path = _page_of(tenant_id)
     try:
@@ -246,12 +246,12 @@ def _check_reason(form: ActionForm) -> None:
 
 
 def _ask_again(visit: Visit, path: str, form: ActionForm, problem: str) -> RedirectResponse:
-    """Lead back to the page, with its dialog open again and the reason of the refusal."""
+    """Lead back to the page, with its dialog open again and the reason for the refusal."""
     return back_to(visit, path, Notice(problem=problem, dialog=form.dialog, typed=form.typed()))
 
 
 def back_to(visit: Visit, path: str, notice: Notice | None = None) -> RedirectResponse:
-    """Lead back to a page, which tells what was done; reloading it does nothing again."""
+    """Lead back to a page, which shows the notice; reloading it does not repeat the action."""
     query = ""
     if notice is not None:
         signed = visit.tokens.sign(visit.visitor.name, notice.as_dict())

@@ -1,6 +1,6 @@
-"""What the pages need of Airflow: who looks, what that person may do, and how to start a run.
+"""What the pages need from Airflow: who visits, what that person may do, how to start a run.
 
-The pages themselves know no Airflow; the plugin hands them this.
+The pages do not import Airflow; the plugin provides this.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 PREFIX = "/recfleet"
-"""Where the pages are below Airflow's own address."""
+"""The path of the pages below Airflow's own address."""
 
 NIGHTLY = "nightly_fleet"
 MODE = "tenant_mode"
@@ -21,15 +21,15 @@ ROLLBACK = "tenant_rollback"
 BACKFILL = "tenant_backfill"
 APPROVALS = "fleet_approvals"
 DAGS = (NIGHTLY, MODE, ROLLBACK, APPROVALS, BACKFILL)
-"""Reading needs the permission to read the first; each action that to trigger one of them."""
+"""Reading needs the permission to read the first DAG; each action needs that to trigger one."""
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """A person who is logged in to Airflow."""
+    """A person logged in to Airflow."""
 
     name: str
-    """As Airflow knows them; it goes into the audit."""
+    """The name in Airflow, which goes into the audit."""
     may_read: bool
     """Whether Airflow lets them read the nights' DAG."""
     may_trigger: Callable[[str], bool]
@@ -41,17 +41,17 @@ class Airflow(Protocol):
 
     @property
     def secret(self) -> str:
-        """Known to Airflow's servers alone."""
+        """A secret that only Airflow's servers know."""
 
     async def visitor(self, request: Request) -> Visitor | None:
-        """Who sent the request; None: nobody who is logged in."""
+        """The person who sent the request; None: that person is not logged in."""
 
     def login_address(self, back_to: str) -> str:
-        """Where to log in, and be led to an address afterwards."""
+        """Address of the login page, which leads to the given address afterwards."""
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], by: Visitor) -> str:
         """Start a run of a DAG in that person's name; returns its run id.
 
         Raises:
-            RecfleetError: Airflow does not take it, with what it says.
+            RecfleetError: Airflow refuses; quotes its answer.
         """

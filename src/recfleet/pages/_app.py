@@ -26,7 +26,7 @@ _WITH_ADDRESSES = (_fleet, _tenant, _nights, _night, _data_docs, _approvals, _ac
 
 
 def make_app(airflow: Airflow) -> FastAPI:
-    """The app, over what the plugin knows of Airflow."""
+    """Make the app, with the plugin's access to Airflow."""
     app = FastAPI(title="recfleet", openapi_url=None, docs_url=None, redoc_url=None)
     app.state.airflow = airflow
     app.state.tokens = Tokens(airflow.secret)
@@ -40,5 +40,5 @@ def make_app(airflow: Airflow) -> FastAPI:
 
 
 def _home(request: Request) -> RedirectResponse:
-    """The page to begin with."""
+    """The first page."""
     return RedirectResponse(f"{request.scope.get('root_path', '')}/fleet", 302)

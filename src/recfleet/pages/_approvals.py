@@ -1,4 +1,4 @@
-"""The Approvals page: what waits for a person, with its numbers, and what was decided."""
+"""The Approvals page: waiting requests with their numbers, and past answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ select approval_request.*, roster.name, tenant_night.reason,
 
 @router.get("/approvals")
 def approvals_page(visit: Visiting) -> HTMLResponse:
-    """What waits for a person, and what was decided."""
+    """Waiting requests, and past answers."""
     return visit.page(
         "approvals.html",
         waiting=_read_waiting(visit.connection),
@@ -37,7 +37,7 @@ def approvals_page(visit: Visiting) -> HTMLResponse:
 
 
 def _read_waiting(connection: Connection) -> list[Row]:
-    """What waits, the soonest to expire first."""
+    """Waiting requests, the next to expire first."""
     return read_rows(
         connection,
         f"{_COLUMNS} where is_open order by expires_at, tenant_id limit %(rows)s",
@@ -46,7 +46,7 @@ def _read_waiting(connection: Connection) -> list[Row]:
 
 
 def count_waiting(connection: Connection) -> int:
-    """How many wait."""
+    """How many requests wait."""
     [row] = read_rows(
         connection,
         "select count(*) as waiting from approval_request where is_open",
@@ -55,7 +55,7 @@ def count_waiting(connection: Connection) -> int:
 
 
 def _read_decided(connection: Connection) -> list[Row]:
-    """What was decided last, by whom and why."""
+    """The latest answers, by whom and why."""
     return read_rows(
         connection,
         f"{_COLUMNS} where approval_request.status <> 'waiting' "

@@ -1,4 +1,4 @@
-"""What is drawn: plain lists, which the page hands to the chart library."""
+"""The charts' data: plain lists, which the page hands to the chart library."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _chart(x: Sequence[float], unit: str, series: Mapping[str, tuple[str, Sequen
 
 
 def fleet_charts(nights: Sequence[Row]) -> dict[str, Chart]:
-    """How the fleet did over the nights; a value is null where a night did not write it down."""
+    """How the fleet did over the nights; a value is null if the night did not record it."""
     x = [night["as_of"].timestamp() for night in nights]
 
     def outcomes(name: str) -> list[int]:
@@ -77,9 +77,9 @@ def tenant_charts(
     """A tenant's contenders over its nights, with what was done to it, and its data.
 
     Args:
-        nights: the newest first.
-        history: of the audit.
-        volume: of each week, the earliest first.
+        nights: newest first.
+        history: the tenant's entries in the audit.
+        volume: a row for each week, earliest first.
     """
     judged = _judged(nights)
     x = [night["as_of"].timestamp() for night in judged]
@@ -98,7 +98,7 @@ def tenant_charts(
     charts = {"rmse": contenders("rmse"), "ndcg": contenders("ndcg")}
     marks = [mark for entry in reversed(history) if (mark := _mark(entry)) is not None]
     for chart in charts.values():
-        # What was done before the first of these nights is in the history.
+        # The page's history has what was done before the first of these nights.
         chart["marks"] = [mark for mark in marks if x and mark["x"] >= x[0]]
     charts["volume"] = _chart(
         [row["until"].timestamp() for row in volume],
@@ -112,9 +112,9 @@ def tenant_charts(
 
 
 def _judged(nights: Sequence[Row]) -> list[Row]:
-    """The nights that judged somebody, by their as-of times; of those as of one time the newest.
+    """The nights with a judgment, by as-of; of several with one as-of, the newest.
 
-    Trials are left out: what might have been is no point of what was.
+    Trials are left out, because the chart shows what happened, not what might have.
     """
     found = {
         night["as_of"]: night
@@ -125,9 +125,9 @@ def _judged(nights: Sequence[Row]) -> list[Row]:
 
 
 def _mark(entry: Row) -> dict[str, Any] | None:
-    """An entry of the audit as a line in the chart, at the time that the nights are placed by.
+    """An entry of the audit as a line in the chart, on the same time axis as the nights.
 
-    Where there is no room for all names, changes of champion keep theirs.
+    If there is no room for all names, changes of champion keep theirs.
     """
     is_champion = entry["kind"] in _MARKS
     if is_champion:

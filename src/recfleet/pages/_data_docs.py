@@ -1,4 +1,4 @@
-"""Great Expectations' own pages, with the ways back around them."""
+"""Great Expectations' own pages, with links back around them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def data_docs_page(
 ) -> HTMLResponse:
     """Great Expectations' own page on a night's data, or on a tenant that failed in it.
 
-    Bare, it is the library's page alone; else it is in a frame, with the ways back around it.
+    With ``bare``, only the library's page; otherwise that page in a frame, with links back.
     """
     page = read_docs(visit.connection, night_id, tenant_id)
     if page is None:

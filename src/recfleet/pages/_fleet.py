@@ -1,4 +1,4 @@
-"""The Fleet page: last night, who needs a person, the nights before."""
+"""The Fleet page: last night, the tenants that need a person, the nights before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ router = APIRouter()
 
 @router.get("/fleet")
 def fleet_page(visit: Visiting) -> HTMLResponse:
-    """Last night, who needs a person, all tenants."""
+    """Last night, the tenants that need a person, all tenants."""
     wanted = Wanted.of(visit.request.query_params)
     tenants = read_table(visit.connection, wanted)
     over_time = _over_time(visit.connection)
@@ -35,10 +35,10 @@ def fleet_page(visit: Visiting) -> HTMLResponse:
 
 
 def _last_night(connection: Connection) -> Row | None:
-    """The newest night of the whole fleet, with its outcomes so far while it runs.
+    """The newest night of the whole fleet; while it runs, with its outcomes so far.
 
-    One of a few named tenants stands in only where there was no other; the newest of those
-    that came after is in ``later``.
+    If there is none, the newest night of named tenants stands in. ``later`` has the newest night of
+    named tenants after it.
     """
     night = read_row(
         connection,
@@ -54,7 +54,7 @@ def _last_night(connection: Connection) -> Row | None:
 
 
 def _later(connection: Connection, night_id: int) -> Row | None:
-    """The newest night of named tenants after that night, with how many they were."""
+    """The newest night of named tenants after that night, with the number of its tenants."""
     return read_row(
         connection,
         "select night_id, as_of, status, left_out, (select count(*) from tenant_night "
@@ -66,7 +66,7 @@ def _later(connection: Connection, night_id: int) -> Row | None:
 
 
 def _over_time(connection: Connection, nights: int = 60) -> list[Row]:
-    """What the last nights of the whole fleet summed up to, the earliest first."""
+    """The sums of the last nights of the whole fleet, earliest first."""
     return read_rows(
         connection,
         "select * from (select night_id, as_of, summary -> 'outcomes' as outcomes, "

@@ -1,8 +1,8 @@
-"""Requests that another site makes a person's browser send are refused.
+"""Refuse requests that another site makes a person's browser send.
 
-Three locks, each enough by itself in a browser of today: Airflow's cookie is ``SameSite=Lax``; the
-browser says where a request comes from, and only this origin may; and every form carries a token
-that was made for its person and for a day's work.
+There are three protections, each enough by itself in a modern browser: Airflow's cookie is
+``SameSite=Lax``; the browser says where a request comes from, and only this origin is accepted; and
+every form carries a token for its person, valid for a day's work.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Tokens:
         return token
 
     def sign(self, name: str, notice: Mapping[str, Any]) -> str:
-        """What a page is to show that person, which only these pages can have written."""
+        """Sign a notice to that person, to prove that these pages have written it."""
         signed: str = self._notices.dumps([name, dict(notice)])
         return signed
 
     def read(self, name: str, signed: str) -> dict[str, Any]:
-        """What was signed for that person a moment ago; else nothing."""
+        """The notice, if it was signed for that person a moment ago; otherwise empty."""
         try:
             owner, notice = self._notices.loads(signed, max_age=_SECONDS_TO_SHOW)
         except BadSignature:
@@ -52,10 +52,10 @@ class Tokens:
         return dict(notice) if owner == name else {}
 
     def check(self, request: Request, name: str, token: str) -> None:
-        """Refuse what does not come from a form that was made for that person.
+        """Refuse a request unless it comes from a form made for that person.
 
         Raises:
-            ForgedError: the browser says that another site sent it, or the token is not theirs.
+            ForgedError: the browser names another site as the sender, or the token is not theirs.
         """
         if not _same_origin(request):
             raise ForgedError("This request came from another site. Nothing was changed.")

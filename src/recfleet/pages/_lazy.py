@@ -1,7 +1,7 @@
-"""The app, made when it is first asked for.
+"""The app, created at the first request.
 
-Every process of Airflow reads the plugins, and only its API server has pages: what they import must
-not cost every task.
+Every process of Airflow reads the plugins, but only its API server has pages. Tasks must not pay
+for the pages' imports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LazyApp:
-    """An ASGI app that makes itself at the first request."""
+    """An ASGI app that is created at the first request."""
 
     def __init__(self, airflow: Callable[[], Airflow]) -> None:
         self._airflow = airflow

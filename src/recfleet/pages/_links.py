@@ -1,4 +1,4 @@
-"""Where the rest of a story is: Airflow's runs and logs, MLflow's models and runs."""
+"""Links to the rest of a story: Airflow's runs and logs, MLflow's models and runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recfleet.registry import model_page, version_page
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses outside of these pages."""
+    """Addresses outside these pages."""
 
     airflow: str
     """Path of Airflow's own pages, without a slash at the end."""
@@ -19,11 +19,11 @@ class Links:
     """Address of MLflow's pages."""
 
     def run(self, kind: str | None, run_id: str | None) -> str | None:
-        """An Airflow run; None for a night that is none."""
+        """An Airflow run; None for a night without one."""
         return airflow_page(self.airflow, kind, run_id)
 
     def task(self, kind: str | None, run_id: str | None, stage: str, place: int) -> str | None:
-        """A shard's task of a night of the fleet, with its log."""
+        """A shard's task in a night of the fleet, with its log."""
         run = self.run(kind, run_id)
         if run is None or kind != "fleet":
             return run
@@ -31,7 +31,7 @@ class Links:
         return f"{run}/tasks/{task}/mapped/{place}"
 
     def required_actions(self) -> str:
-        """What Airflow asks people."""
+        """Airflow's questions to people."""
         return f"{self.airflow}/required_actions"
 
     def model(self, tenant_id: str) -> str:
@@ -39,7 +39,7 @@ class Links:
         return model_page(self.mlflow, tenant_id)
 
     def version(self, tenant_id: str, version: int) -> str:
-        """One version of it."""
+        """One version of a tenant's model."""
         return version_page(self.mlflow, tenant_id, version)
 
     def model_run(self, run_id: str) -> str:

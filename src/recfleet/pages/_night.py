@@ -14,7 +14,7 @@ from recfleet.quality import has_docs
 
 _TENANT_ROWS = 50
 _UNDER_WAY = "under way"
-"""The outcome of those that have none yet."""
+"""Stands for the outcome of tenants that have none yet."""
 _SLOWEST = 20
 _FAILED = 200
 _STAGES = ("validate", "train_and_judge", "publish")
@@ -27,7 +27,7 @@ def night_page(visit: Visiting, night_id: int) -> HTMLResponse:
     """One night."""
     connection, query = visit.connection, visit.request.query_params
     outcomes = read_outcomes(connection, night_id)
-    # One that is not there is left out, as on the Fleet.
+    # An unknown outcome is ignored, as on the Fleet page.
     wanted = query.get("outcome", "")
     wanted = wanted if wanted in outcomes else ""
     found = outcomes[wanted] if wanted else sum(outcomes.values())
@@ -53,7 +53,7 @@ def _read_night(connection: Connection, night_id: int) -> Row:
     """One night.
 
     Raises:
-        NotFoundError: there is none of that number.
+        NotFoundError: no night has that number.
     """
     found = read_row(
         connection,
@@ -66,7 +66,7 @@ def _read_night(connection: Connection, night_id: int) -> Row:
 
 
 def read_outcomes(connection: Connection, night_id: int) -> dict[str, int]:
-    """Outcome -> tenants, the most first; while the night runs, those under way too."""
+    """Outcome -> tenants, most frequent first; while the night runs, also those under way."""
     found = read_rows(
         connection,
         "select coalesce(outcome, %(under_way)s) as outcome, count(*) as tenants from tenant_night "
@@ -82,8 +82,8 @@ def _read_tenants(connection: Connection, night_id: int, outcome: str, page: int
     Args:
         connection: an open connection.
         night_id: the night's number.
-        outcome: only those; empty: all.
-        page: from 1, of so many as ``_TENANT_ROWS``.
+        outcome: only tenants with it; empty: all.
+        page: from 1; a page has ``_TENANT_ROWS`` tenants.
     """
     return read_rows(
         connection,
@@ -102,7 +102,7 @@ def _read_tenants(connection: Connection, night_id: int, outcome: str, page: int
 
 
 def _read_shards(connection: Connection, night_id: int) -> list[Row]:
-    """Every attempt of every shard's tasks, with when it ran from the night's first task on.
+    """Every attempt of every shard's tasks, with its place in the night's time.
 
     ``start`` and ``end`` are shares of the time from the first task's start to the last one's end.
     """
@@ -126,10 +126,10 @@ def _read_shards(connection: Connection, night_id: int) -> list[Row]:
 
 
 def _read_slowest(connection: Connection, night_id: int) -> list[Row]:
-    """The tenants that took longest, by the sum of their own parts, the longest first.
+    """The slowest tenants, by the sum of their own parts, slowest first.
 
-    The totals of the stages hold what was done for many at once, imports among it, and say how long
-    a tenant took only where its process was ended before it had told the parts.
+    A stage's total includes work for many tenants at once, such as imports. It counts only if the
+    tenant's process was ended before it reported the parts.
     """
     return read_rows(
         connection,
@@ -160,7 +160,7 @@ def _read_slowest(connection: Connection, night_id: int) -> list[Row]:
 
 
 def _read_failed(connection: Connection, night_id: int) -> list[Row]:
-    """The tenants that failed or were quarantined, with the reason."""
+    """The failed and quarantined tenants, with their reasons."""
     return read_rows(
         connection,
         "select tenant_id, name, shard, outcome, reason from tenant_night "
@@ -172,9 +172,9 @@ def _read_failed(connection: Connection, night_id: int) -> list[Row]:
 
 
 def _read_costs(connection: Connection, night_id: int) -> list[Row]:
-    """What each part of the work cost: a tenant in the mean, and all together; the dearest first.
+    """What each part of the work cost: the mean per tenant and the sum, most expensive first.
 
-    The totals of the stages hold the parts, and are left out.
+    The stages' totals include the parts, so they are left out.
     """
     return read_rows(
         connection,

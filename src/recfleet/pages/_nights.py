@@ -1,4 +1,4 @@
-"""The Nights page: which nights there were."""
+"""The Nights page: a list of nights."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ router = APIRouter()
 
 @router.get("/nights")
 def nights_page(visit: Visiting, before: int | None = None) -> HTMLResponse:
-    """The newest nights, or those before a number."""
+    """The newest nights, or those before a night's number."""
     found = _read_recent(visit.connection, before)
     return visit.page("nights.html", nights=found, before=before, page_rows=_ROWS)
 
 
-# The nights of a backfill are opened and closed together: each took what its own shards took.
+# The nights of a backfill are opened and closed together, so each one's time is that of its shards.
 TIMED = """
 select night.*, began, extract(epoch from ended - began) as seconds
   from night_overview as night cross join lateral (
@@ -28,11 +28,11 @@ select night.*, began, extract(epoch from ended - began) as seconds
            coalesce(max(shard_task.finished_at), night.finished_at) as ended
       from shard_task where kind = 'backfill' and shard_task.night_id = night.night_id) as own
 """
-"""SQL: nights with when each began and how many seconds it took."""
+"""SQL: nights, with the beginning of each and the seconds it took."""
 
 
 def _read_recent(connection: Connection, before: int | None = None) -> list[Row]:
-    """The newest nights of every kind, or those before a number, the newest first."""
+    """The newest nights of every kind, or those before a night's number, newest first."""
     return read_rows(
         connection,
         "select night_id, run_id, kind, is_trial, as_of, status, began, "  # noqa: S608

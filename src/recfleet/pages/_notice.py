@@ -1,4 +1,4 @@
-"""The notice after an action: a page shows once what was done, or why nothing was."""
+"""The notice after an action: a page shows once what was done, or why nothing was done."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Notice:
-    """It goes with the address that an action leads back to, signed, and is forgotten there."""
+    """A result, signed into the address to which an action leads back, and shown there once."""
 
     said: str = ""
     """What was done."""
@@ -18,14 +18,14 @@ class Notice:
     problem: str = ""
     """Why something was not done."""
     dialog: str = ""
-    """The dialog that is open again, for a correction."""
+    """The dialog to open again, for a correction."""
     typed: Mapping[str, Any] = field(default_factory=dict)
-    """What was typed into it, by the field's name."""
+    """Field of that dialog -> what was typed into it."""
 
     def again(self, dialog: str) -> Mapping[str, Any]:
-        """What was typed into that dialog; nothing into every other."""
+        """What was typed into that dialog; empty for every other dialog."""
         return self.typed if dialog == self.dialog else {}
 
     def as_dict(self) -> dict[str, Any]:
-        """For an address: without what is empty."""
+        """The notice for an address, without empty fields."""
         return {name: value for name, value in asdict(self).items() if value}

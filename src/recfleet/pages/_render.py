@@ -1,4 +1,4 @@
-"""Templates to pages: what every template knows, and where the files for browsers are."""
+"""Render templates to pages, and serve the files for browsers."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
-"""The folder of the files for browsers."""
+"""The folder with the files for browsers."""
 
 
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,  # whatever the file is called: text from tenants is never markup
+        autoescape=True,  # whatever the file's name: text from tenants is never markup
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -40,7 +40,7 @@ def _environment() -> Environment:
 
 @cache
 def static_path() -> str:
-    """Where the files for browsers are; changes with them, so that they may be kept for good."""
+    """Path of the files for browsers; it changes with them, so browsers may keep them for ever."""
     digest = hashlib.sha256()
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():
@@ -49,7 +49,7 @@ def static_path() -> str:
 
 
 def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
-    """A template with what every page knows."""
+    """Render a template with the values that every page has."""
     root: str = request.scope.get("root_path", "")
     text = (
         _environment()
@@ -65,7 +65,7 @@ def render(request: Request, template: str, *, status: int = 200, **context: Any
 
 
 def links_of(request: Request) -> Links:
-    """Addresses beside these pages; without settings, none of MLflow."""
+    """Addresses outside these pages; without settings, those of MLflow are missing."""
     root: str = request.scope.get("root_path", "")
     try:
         mlflow = link_settings().mlflow_url

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 router = APIRouter()
 
 _NIGHTS = 120
-"""So many are in the chart, and so many trials in the table besides."""
+"""Nights in the chart, and also trials in the table."""
 _WEEKS = 52
 
 
@@ -67,7 +67,7 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
 def _customer_list(
     visit: Visit, standing: Standing, customer: str
 ) -> tuple[list[Recommended] | None, str]:
-    """The customer's live list, or why there is none; None when nobody was asked for."""
+    """The customer's live list, or why there is none; None if no customer was asked for."""
     if not customer:
         return None, ""
     try:
@@ -80,7 +80,8 @@ def _customer_list(
 def _read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
     """Champion and previous, each with the night that put it in force, and its Airflow run.
 
-    An earlier model that was gone back to is in force from then on, not since it was made.
+    After a rollback, the restored model counts as in force since the rollback, not since it was
+    made.
     """
     found = read_rows(
         connection,
@@ -101,9 +102,9 @@ def _read_models(connection: Connection, tenant_id: str) -> dict[str, Row]:
 
 
 def _read_versions(connection: Connection, tenant_id: str) -> list[Row]:
-    """The versions that were put in force once, the newest first, with how each was judged then.
+    """All versions ever put in force, newest first, with how each was judged then.
 
-    ``left_at`` is when it was rolled back from, the last time; None: never.
+    ``left_at`` is the time when a rollback last replaced the version; None: never.
     """
     return read_rows(
         connection,
@@ -123,7 +124,7 @@ def _read_versions(connection: Connection, tenant_id: str) -> list[Row]:
 
 
 def _read_live(connection: Connection, tenant_id: str) -> Row | None:
-    """The live release, with the shard that published it and that shard's place in Airflow."""
+    """The live release, with the shard that published it and the shard's place in Airflow."""
     return read_row(
         connection,
         """
@@ -139,9 +140,9 @@ def _read_live(connection: Connection, tenant_id: str) -> Row | None:
 
 
 def _read_nights(connection: Connection, tenant_id: str) -> list[Row]:
-    """The newest nights of the tenant, the newest first, with every contender's numbers.
+    """The tenant's newest nights, newest first, with every contender's numbers.
 
-    Trials are counted apart, so that a long backfill crowds no real night out.
+    Trials have a limit of their own, so that a long backfill does not crowd out real nights.
     """
     return read_rows(
         connection,
@@ -164,11 +165,11 @@ def _read_nights(connection: Connection, tenant_id: str) -> list[Row]:
 
 
 def _read_history(connection: Connection, tenant_id: str) -> list[Row]:
-    """What was changed or decided, and by whom, the newest first.
+    """What was changed or decided, and by whom, newest first.
 
-    ``at`` is when on the nights' own clock, which need not be the wall's: of what no night did, as
-    long after the as-of time of the fleet's night before as it was after that night's beginning,
-    and not after the next night's.
+    ``at`` is the time on the nights' own clock, which may differ from the wall clock. For something
+    done outside a night, it is the as-of of the fleet's night before plus the time since that
+    night's beginning, but at most the next night's as-of.
     """
     rows = read_rows(
         connection,
@@ -195,10 +196,10 @@ def _read_history(connection: Connection, tenant_id: str) -> list[Row]:
 
 
 def _read_volume(connection: Connection, tenant_id: str) -> list[Row]:
-    """Purchase lines and customers of each seven days of the last year, the earliest first.
+    """Purchase lines and customers for each seven days of the last year, earliest first.
 
-    They end with the last night where that is later than the last purchase: a week in which nothing
-    was bought is one.
+    The weeks end with the last purchase or, if that is later, the last night, so that weeks without
+    a purchase show.
     """
     [row] = read_rows(
         connection,
@@ -209,9 +210,9 @@ def _read_volume(connection: Connection, tenant_id: str) -> list[Row]:
 
 
 def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
-    """The results of the last night that judged the tenant's data, the failing ones first.
+    """The results of the last night that checked the tenant's data, the failing ones first.
 
-    Trials are left out: they looked at the data of back then.
+    Trials are left out, because they check the data of the past.
     """
     return read_rows(
         connection,
@@ -230,7 +231,7 @@ def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
 
 
 def _read_policy(connection: Connection, tenant_id: str) -> tuple[list[Row], str | None]:
-    """The policy in force with where each value is from, and what is wrong with it, if anything is.
+    """The policy in force with each value's source, and what is wrong with it, if anything.
 
     Raises:
         ConfigurationError: the fleet's policy cannot be used.

@@ -1,4 +1,4 @@
-"""The table of tenants on the Fleet page, and the address that says what of it is shown."""
+"""The table of tenants on the Fleet page, and the address that selects its rows."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from recfleet.tenants import Mode
 
 _PAGE_ROWS = 50
 _NEEDY_ROWS = 10
-"""So many of those that need a person are on the page before the table is asked for all."""
+"""The page shows this many of the tenants that need a person; a link leads to all of them."""
 
 
 class Wanted(Selection):
-    """What of the table is looked at, as an address says it."""
+    """The part of the table that an address asks for."""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Wanted:
-        """From an address; what it says that cannot be is left out."""
+        """Read an address; impossible values are ignored."""
         keys = {"any", *(attention.key for attention in ATTENTION)}
         return cls(
             search=query.get("q", "").replace("\x00", "").strip()[:200],
@@ -37,7 +37,7 @@ class Wanted(Selection):
         return bool(self.search or self.mode or self.outcome or self.attention)
 
     def address(self, **changes: object) -> str:
-        """The query of the address of this view, with some of it changed."""
+        """The query of this view's address, with some changes."""
         fields: dict[str, object] = {
             "q": self.search,
             "mode": self.mode,
@@ -53,12 +53,12 @@ class Wanted(Selection):
 
 
 def read_table(connection: Connection, wanted: Wanted) -> Standings:
-    """The tenants that are wanted, the first of those that need a person, and the fleet's sums."""
+    """The wanted tenants, the first tenants that need a person, and the fleet's sums."""
     return read_standings(connection, wanted, page_rows=_PAGE_ROWS, needy_rows=_NEEDY_ROWS)
 
 
 def page_number(text: str) -> int:
-    """The page that an address asks for, from 1."""
+    """The number of the page that an address asks for, from 1."""
     return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 8 else 1
 
 

@@ -1,4 +1,4 @@
-"""What is said when something is in the way of a page."""
+"""What people see instead of a page when something is in the way."""
 
 from __future__ import annotations
 

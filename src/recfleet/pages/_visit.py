@@ -1,4 +1,4 @@
-"""A visit to a page: who comes, over which connection, and what that person is shown."""
+"""A visit to a page: the visitor, the connection, and the page to show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from recfleet.pages._render import render
 from recfleet.web import RefusedError, open_database
 
 PURPOSE = "recfleet pages"
-"""What Postgres shows of the pages' connections."""
+"""The name of the pages' connections in Postgres."""
 
 
 class NotLoggedInError(RecfleetError):
@@ -43,7 +43,7 @@ class Visit:
         self.root: str = request.scope.get("root_path", "")
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
-        """The page, in words and markup."""
+        """Render the page for this visit."""
         may = self.visitor.may_trigger
         signed = self.request.query_params.get("notice", "")
         return render(
@@ -58,20 +58,20 @@ class Visit:
                 "backfill": may(BACKFILL),
             },
             token=self.tokens.make(self.visitor.name),
-            # Of what was done just now, when an action led here.
+            # The result of an action that has just led here.
             notice=Notice(**self.tokens.read(self.visitor.name, signed)),
             **context,
         )
 
 
 def airflow_of(request: Request) -> Airflow:
-    """What the plugin gave the app."""
+    """The access to Airflow that the plugin gave the app."""
     airflow: Airflow = request.app.state.airflow
     return airflow
 
 
 async def _reader(request: Request) -> Visitor:
-    """Who comes: somebody who may read.
+    """The visitor, who may read.
 
     Raises:
         NotLoggedInError: nobody is logged in.
@@ -89,10 +89,10 @@ async def _reader(request: Request) -> Visitor:
 
 
 def _visit(request: Request, visitor: Annotated[Visitor, Depends(_reader)]) -> Iterator[Visit]:
-    """Open a visit, whose connection reads only; it is closed with the request."""
+    """Open a visit with a read-only connection, which is closed with the request."""
     with open_database(purpose=PURPOSE, readonly=True) as connection:
         yield Visit(request, visitor, connection)
 
 
 Visiting = Annotated[Visit, Depends(_visit)]
-"""The argument of an address that only readers may open."""
+"""The argument of a page that only readers may open."""

@@ -1,4 +1,4 @@
-"""Numbers, times and outcomes as people read them."""
+"""Numbers, times and outcomes in words for people."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TONES = {
 
 
 def tone(word: object) -> str:
-    """The colour of an outcome, a mode or a kind, by its meaning."""
+    """The colour for an outcome, a mode or a kind, by its meaning."""
     return _TONES.get(str(word), "plain")
 
 
@@ -87,7 +87,7 @@ def duration(seconds: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """``35 ms``, or seconds when there are many; a dash for nothing."""
+    """``35 ms``, or seconds for large values; a dash for nothing."""
     if value is None or value >= 10_000:
         return duration(None if value is None else value / 1000)
     return f"{value:,.0f} ms" if value >= 10 else f"{value:.1f} ms"
@@ -99,12 +99,12 @@ def day(value: date | None) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """``28 Dec 2025, 06:00``, in UTC as everything is; a dash for nothing."""
+    """``28 Dec 2025, 06:00``, in UTC like all times; a dash for nothing."""
     return "–" if value is None else f"{day(value)}, {value:%H:%M}"
 
 
 def instant(text: str | None) -> datetime | None:
-    """The time that a text says as JSON has it; None for nothing."""
+    """The time that a text from JSON holds; None for nothing."""
     return None if text is None else datetime.fromisoformat(text)
 
 
@@ -114,7 +114,7 @@ def some(count: int, one: str, many: str | None = None) -> str:
 
 
 def setting(value: object) -> str:
-    """A policy's value."""
+    """A policy's value as text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple | set | frozenset):
@@ -123,33 +123,33 @@ def setting(value: object) -> str:
 
 
 def observed(value: float | None, expected: str | None, unit: Unit | None = None) -> str:
-    """A result's number, as what is expected of it is written; a dash for nothing."""
+    """A result's number, written like the expected value; a dash for nothing."""
     return "–" if value is None else observed_in_words(value, expected or "", unit)
 
 
 def change(entry: Mapping[str, Any]) -> str:
-    """What an entry of the audit changed, from what to what; nothing where the versions say it."""
+    """Old and new value in an entry of the audit; empty if the versions say it already."""
     return facts_in_words(entry["facts"], longest=3)
 
 
 def by_name(tenant_id: str, name: str, text: str) -> str:
-    """What an operation tells of a tenant, which begins with its id, with its name instead."""
-    # An id may be how another word begins.
+    """An operation's sentence about a tenant, with the tenant's name in place of its leading id."""
+    # Another word may begin with the id.
     return re.sub(rf"^{re.escape(tenant_id)}(?![\w-])", lambda _: name, text)
 
 
 def marked(text: str) -> Markup:
-    """A text of ours, with what is to be typed or is called so, between backticks, as code."""
+    """A text of ours, with the parts between backticks as code."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def sentence(text: str | None) -> str:
-    """With a capital letter to begin with, and a full stop; nothing for nothing."""
+    """The text with a capital letter at the beginning, and a full stop; empty for nothing."""
     told = (text or "").rstrip()
     return told[:1].upper() + told[1:] + ("." if told and told[-1] not in ".!?…" else "")
 
 
-# What a reason begins with that its outcome says already.
+# Beginnings of reasons that repeat the outcome.
 _SAID = {
     "too thin": "too thin to train: ",
     "rolled back": "rollback ",
@@ -160,7 +160,7 @@ _SAID = {
 
 
 def told_of(reason: str | None, outcome: str | None) -> str:
-    """A reason that stands after its outcome, which it does not repeat."""
+    """A reason to stand after its outcome, without repeating the outcome."""
     told = (reason or "").removeprefix(f"{outcome}: ")
     return sentence(told.removeprefix(_SAID.get(outcome or "", "")))
 

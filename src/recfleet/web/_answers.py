@@ -1,4 +1,4 @@
-"""What is answered when something is in the way: a status, a title and a sentence."""
+"""Answers to errors: a status, a title and a sentence for each."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, before a page or a JSON document is made of it."""
+    """An answer, before it becomes a page or a JSON document."""
 
     status: int
-    """HTTP's."""
+    """The HTTP status."""
     title: str
     text: str = ""
-    """In sentences; empty: what the error itself says."""
+    """Sentences for people; empty: the error's own text."""
 
 
 _OLD_SCHEMA = Answer(
@@ -41,7 +41,7 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     RefusedError: Answer(403, "Not allowed"),
     ConfigurationError: Answer(503, "recfleet is not set up here"),
     RecfleetError: Answer(422, "That cannot be done"),
-    # What the driver says names the machine, and is not for callers.
+    # The driver's message names the machine, which callers must not see.
     psycopg2.OperationalError: Answer(
         503,
         "recfleet's database does not answer",
@@ -51,7 +51,7 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     psycopg2.errors.UndefinedTable: _OLD_SCHEMA,
     psycopg2.errors.UndefinedColumn: _OLD_SCHEMA,
 }
-"""Error -> the answer to it, and to its kinds that are not named themselves."""
+"""Error -> the answer to it and to its subclasses without an answer of their own."""
 
 
 def answer_errors(
@@ -63,8 +63,8 @@ def answer_errors(
 
     Args:
         app: the app.
-        say: makes a response of an answer: a page, or a JSON document.
-        answers: those to give.
+        say: makes a response from an answer: a page, or a JSON document.
+        answers: the answer to each error.
     """
     for kind, answer in answers.items():
         app.add_exception_handler(kind, partial(_answer, answer, say))

@@ -1,4 +1,4 @@
-"""Connections for one request: whoever waits for the answer does not wait for ever."""
+"""Connections for one request, with time limits, so that nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def open_database(*, purpose: str, readonly: bool) -> Iterator[Connection]:
 
     Args:
         purpose: what Postgres shows as the connection's ``application_name``.
-        readonly: it can change nothing, and each of its statements may take 20 seconds. One that
-            writes has no such limit: an operation ends, or is undone, by its own rules.
+        readonly: the connection can change nothing, and each statement may take 20 seconds. A
+            writing connection has no such limit: an operation ends, or is undone, by its own rules.
 
     Raises:
-        psycopg2.OperationalError: nobody answers within 5 seconds.
+        psycopg2.OperationalError: Postgres does not answer within 5 seconds.
     """
     address = make_dsn(database_settings().database_url, connect_timeout=_SECONDS_TO_CONNECT)
     connection = connect(address, purpose=purpose)

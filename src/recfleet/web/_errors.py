@@ -6,4 +6,4 @@ from recfleet.errors import RecfleetError
 
 
 class RefusedError(RecfleetError):
-    """The caller is known, and may not do that."""
+    """The caller is known but may not do this."""

@@ -17,7 +17,7 @@ _KEEP_NOTHING = "no-store"
 
 
 def content_policy(*allowed: str) -> str:
-    """A content policy that allows nothing but what is named.
+    """A content policy that allows only the named sources.
 
     Args:
         allowed: directives with their sources: ``"img-src 'self' data:"``.
@@ -27,17 +27,17 @@ def content_policy(*allowed: str) -> str:
 
 @dataclass(frozen=True)
 class Headers:
-    """A middleware that adds to each answer what it does not say itself."""
+    """A middleware that adds the headers that an answer does not set itself."""
 
     policy: str
     """The content policy."""
     files: str | None = None
-    """The path below the app's own of files whose address changes with them: those may be kept.
-    Nothing else may: what one person saw is not for the next one at the same machine."""
+    """A path below the app's own, with files whose address changes with their content; browsers may
+    keep these. They may keep nothing else: the next person at the machine must not see it."""
 
     async def __call__(self, request: Request, call_next: Next) -> Response:
         """Answer the request, with headers."""
-        may_keep = self._is_file(request)  # of the request as it came: a mount changes its paths
+        may_keep = self._is_file(request)  # before the call: a mount changes its paths
         response = await call_next(request)
         for name, value in {"Content-Security-Policy": self.policy, **_ALWAYS}.items():
             response.headers.setdefault(name, value)

@@ -1,4 +1,4 @@
-// Charts by uPlot, from the numbers that the page brings; colours are those of the page's theme.
+// Draw the page's numbers as uPlot charts, in the colours of the page's theme.
 
 const percent = (value) => `${(100 * value).toFixed(Math.abs(value) < 0.1 ? 1 : 0)}%`;
 const READABLE = {
@@ -94,13 +94,13 @@ function newestUnlessPointedAt(plot) {
   }
 }
 
-// One night alone stands in the middle; the first and the last do not stand on the edge.
+// A single night is in the middle; the first and last of several keep off the edges.
 function around(low, high) {
   const room = Math.max(DAY / 2, 0.04 * (high - low));
   return [low - room, high + room];
 }
 
-// Room below too, but none below zero where nothing is.
+// Leave room below too, but not below zero unless there are values.
 function withRoom(low, high, unit) {
   const span = high - low || Math.abs(high) / 10 || 1;
   const [least, most] = [low - 0.08 * span, high + 0.1 * span];
@@ -108,12 +108,12 @@ function withRoom(low, high, unit) {
   return [low >= 0 && least < 0.04 * span ? 0 : least, most];
 }
 
-// No share is above all or below none; where it hardly changes, that is to be seen.
+// A share stays between 0 and 1; if it hardly changes, the chart still shows the change.
 function withinAll(least, most) {
   return [Math.max(0, Math.min(least, most - 0.05)), most > 1 ? 1.002 : most];
 }
 
-// Dates stand under nights, the last one always; of those that are closer than so many seconds, one.
+// Dates are under nights, always under the last; nights closer than this many seconds share one.
 function someOf(times, seconds) {
   const kept = [];
   for (const time of times.toReversed()) {
@@ -130,9 +130,9 @@ function whole(seconds) {
   return new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
 }
 
-// In which row above the lines each mark's name is written, so that none lies on another: changes of
-// champion first and of these the newest, and where all rows are taken, the mark is a line without a
-// name.
+// The row above the lines for each mark's name, so that names do not overlap. Changes of champion
+// choose first, the newest of them before others. If all rows are taken, the mark is a line without
+// a name.
 export function laidOut(marks, [low, high], width, font) {
   const context = document.createElement("canvas").getContext("2d");
   context.font = font;
@@ -151,7 +151,7 @@ export function laidOut(marks, [low, high], width, font) {
   });
 }
 
-// What was done to the tenant: a line where it happened, with its name above.
+// What was done to the tenant: a line at its time, with its name above.
 function mark(plot, marks, font) {
   const { ctx, bbox } = plot;
   const pixels = window.devicePixelRatio || 1;
@@ -173,7 +173,7 @@ function mark(plot, marks, font) {
   for (const one of placed.filter(({ row }) => row >= 0)) {
     const width = ctx.measureText(one.label).width;
     const left = one.isLate ? one.at - width - 4 * pixels : one.at + 4 * pixels;
-    // A line of another mark does not run through the name.
+    // Keep other marks' lines out of the name.
     ctx.fillStyle = colour("raised");
     ctx.fillRect(left - pixels, top(one.row), width + 2 * pixels, (ROW - 1) * pixels);
     ctx.fillStyle = colour(one.colour);

@@ -1,4 +1,4 @@
-// Questions before something is changed: a button opens its dialog, which asks for a reason.
+// Questions before a change: a button opens its dialog, which asks for a reason.
 
 export function openDialogs() {
   document.addEventListener("click", (event) => {
@@ -19,8 +19,8 @@ export function openDialogs() {
     open(dialog);
     document.querySelector(`[data-shown-in="${dialog.id}"]`)?.remove(); // The dialog shows it.
   }
-  // One answer is enough: a second click must not send it again. The button itself belongs to what
-  // is sent, so it is out of use only afterwards.
+  // One answer is enough: a second click must not send it again. The form sends the button's value
+  // too, so the button is disabled only afterwards.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post") return;
@@ -30,7 +30,7 @@ export function openDialogs() {
       for (const button of form.querySelectorAll("button")) button.disabled = true;
     });
   });
-  // Coming back to a page that was kept as it was left.
+  // The browser may restore the page as the person left it.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form")) {
       form.removeAttribute("aria-busy");
@@ -51,12 +51,12 @@ function open(dialog) {
   dialog.querySelector("textarea, select, input:not([type=hidden])")?.focus();
 }
 
-// What a closed dialog asks for is out of use, where its form is around more than the dialog.
+// Disable the fields of a closed dialog if its form contains more than the dialog.
 function use(dialog) {
   for (const fields of dialog.querySelectorAll("fieldset")) fields.disabled = !dialog.open;
 }
 
-// What an action led here with is shown once: neither a reload nor a copied address shows it again.
+// An action's notice is shown once: a reload or a copied address does not show it again.
 function forgetNotice() {
   const here = new URL(window.location.href);
   if (!here.searchParams.has("notice")) return;
@@ -68,7 +68,7 @@ function boxes(name) {
   return [...document.querySelectorAll(`input[type=checkbox][name="${name}"]`)];
 }
 
-// How many are ticked; without any there is nothing to answer.
+// How many boxes are ticked; without any there is nothing to answer.
 function count() {
   for (const place of document.querySelectorAll("[data-counts]")) {
     const ticked = boxes(place.dataset.counts).filter((box) => box.checked).length;

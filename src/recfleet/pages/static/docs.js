@@ -1,5 +1,5 @@
-// Great Expectations' page in its frame, where no script runs: as long as it is, light or dark as the
-// page around, and with links that lead all of it.
+// Great Expectations' page in its frame, where no script runs: give the frame the page's height, the
+// theme of the page around, and links that replace the whole page.
 
 export function showDocs() {
   const frame = document.querySelector("iframe.docs");

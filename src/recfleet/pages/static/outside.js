@@ -1,7 +1,7 @@
-// Ways out of these pages. The Airflow UI shows them in a frame that may not lead its own window
-// elsewhere; the page around may, and is asked to. On their own, links are links.
+// Links out of these pages. The Airflow UI shows them in a frame that may not navigate its window; the
+// page around may, so the links ask it to. Without a frame, links are plain links.
 
-// The page around, when it is one of the same origin.
+// The page around, if it has the same origin.
 function pageAround() {
   try {
     return window.parent === window ? null : window.parent.document;
@@ -29,8 +29,8 @@ export function leadOutside() {
   });
 }
 
-// The entry of the navigation that this frame belongs to. The UI changes its own address when it is
-// pressed, and leaves the frame where people went within it; it is to lead to the first page.
+// The navigation's entry for this frame. Pressed, the UI changes its own address and leaves the frame
+// where it is; the entry should lead to the first page.
 export function leadHome() {
   const around = pageAround();
   if (around === null) return;

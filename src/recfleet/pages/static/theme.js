@@ -1,9 +1,9 @@
-// Light or dark as the Airflow UI around this page is; on its own, as the UI was last set in this
-// browser. Runs before anything is drawn.
+// Light or dark like the Airflow UI around this page; without a frame, like the UI's last setting in
+// this browser. Runs before anything is drawn.
 (function () {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-  // The page around, when it is one of the same origin.
+  // The page around, if it has the same origin.
   function around() {
     try {
       return window.parent === window ? null : window.parent.document.documentElement;
