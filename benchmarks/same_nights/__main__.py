@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, metavar="TENANTS", help="time nights instead")
     parser.add_argument("--nights", type=int, default=4, help="to be timed, besides the first")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and end what was started
     if options.retail and not options.retail.is_file():
         parser.error(f"there is no file {options.retail}")
     homes = [options.home and options.home / name for name in ("old", "new")]

@@ -57,7 +57,9 @@ WORDS: dict[str, frozenset[str]] = {
 }
 """Table or view -> its columns that hold sentences."""
 
-WORD_KEYS = frozenset({"reason", "detail", "sentence", "shows", "expected", "why"})
+WORD_KEYS = frozenset(
+    {"reason", "detail", "sentence", "shows", "expected", "why", "mlflow.note.content"}
+)
 """Keys of JSON, and of MLflow's tags, that hold the same."""
 
 _MLFLOW = {
@@ -80,7 +82,7 @@ _MLFLOW = {
 _TO_THE_TENANT = frozenset({"interaction"})
 """Large tables, and the same before any night: a row is compared for each tenant."""
 _KEYS = ("night_id", "tenant_id", "release_id", "customer_id", "role", "expectation", "audit_id",
-         "version", "name", "key", "rank", "stage", "shard")  # fmt: skip
+         "run_uuid", "version", "name", "key", "rank", "stage", "shard")  # fmt: skip
 """Columns by which a person finds a row."""
 _RUN = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _SHORTEST = 32
@@ -195,7 +197,7 @@ def compare(old: Side, new: Side, *, but_words: bool) -> Comparison:
         for table, text in _MLFLOW.items():
             pair = (one_mlflow, other_mlflow)
             _hold(comparison, f"mlflow.{table}", pair, names, text, but_words=but_words)
-        _hold_rows(comparison, "files of models", _files(old, names[0]), _files(new, names[1]))
+        hold_rows(comparison, "files of models", _files(old, names[0]), _files(new, names[1]))
     return comparison
 
 
@@ -256,7 +258,7 @@ def _hold(
             [_without(row, gone) for row in rows if row.get("key") not in WORD_KEYS]
             for rows in (old, new)
         )
-    _hold_rows(comparison, table, old, new)
+    hold_rows(comparison, table, old, new)
 
 
 def _without(value: Any, keys: frozenset[str]) -> Any:
@@ -267,7 +269,7 @@ def _without(value: Any, keys: frozenset[str]) -> Any:
     return value
 
 
-def _hold_rows(comparison: Comparison, table: str, old: Sequence[Row], new: Sequence[Row]) -> None:
+def hold_rows(comparison: Comparison, table: str, old: Sequence[Row], new: Sequence[Row]) -> None:
     """Note the rows, as JSON to the last digit, that only one side has."""
     comparison.rows[table] = len(old)
     lines = [Counter(map(_line, rows)) for rows in (old, new)]
@@ -291,12 +293,12 @@ def _line(row: Row) -> str:
 
 def _by_key(lines: Iterator[str]) -> dict[str, Row]:
     found: dict[str, Row] = {}
+    seen: Counter[str] = Counter()
     for line in sorted(lines):
         row = json.loads(line)
         key = ", ".join(str(row[name]) for name in _KEYS if name in row) or "one row"
-        while key in found:
-            key += " (another)"
-        found[key] = row
+        seen[key] += 1
+        found[key if seen[key] == 1 else f"{key}, number {seen[key]}"] = row
     return found
 
 

@@ -58,7 +58,11 @@ class Side:
         Raises:
             RuntimeError: it failed; with the end of its log.
         """
-        printed, _ = process.communicate()
+        try:
+            printed, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
         if process.returncode:
             raise RuntimeError(f"{self.name}: {(self.home / 'log').read_text()[-4000:]}")
         return printed
