@@ -1,1 +1,1 @@
-"""What is measured: each benchmark prints its numbers, and docs/ keeps them."""
+"""The benchmarks: each prints its numbers, and docs/ keeps them."""

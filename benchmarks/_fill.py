@@ -1,8 +1,8 @@
-"""Thousands of registered models, each with many runs, in MLflow's tables within minutes.
+"""Fill MLflow's tables with thousands of registered models and their runs, within minutes.
 
 Real nights of one small tenant make a model, versions and runs; their rows are then multiplied in
-Postgres. What is filled in so has the columns, keys and lengths of what nights leave, because it
-comes from them, and ``check_alike`` holds a sample against them.
+Postgres. So the filled rows have the same columns, keys and lengths as those of real nights, and
+``check_alike`` compares a sample with them.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from psycopg2.extras import execute_values
 from recfleet.database import Connection
 
 PATTERN = "als-template"
-"""The registered model, and experiment, whose rows are multiplied."""
+"""The registered model, and its experiment, whose rows are multiplied."""
 _RUN_TABLES = ("runs", "metrics", "latest_metrics", "params", "tags")
 _DAY = 86_400_000
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is filled in."""
+    """How much to fill in."""
 
     models: int = 4000
     runs: int = 100
-    """Of each model."""
+    """Runs of each model."""
     versions: int = 10
-    """Of each model: its newest run, and others at equal distances."""
+    """Versions of each model: its newest run, and others at equal distances."""
 
     @property
     def runs_a_version(self) -> int:
-        """From one run that became a version to the next."""
+        """How many runs there are for each version."""
         return self.runs // self.versions
 
 
 def fill(url: str, tenants: Sequence[str], size: Size, say: Callable[[str], None]) -> None:
-    """Multiply the pattern's rows, a night after the other, as nights would have written them.
+    """Multiply the pattern's rows, one night after the other, as nights would have written them.
 
     Args:
         url: MLflow's database, ``postgresql://…`` of a superuser, with the pattern in it.
         tenants: ids of ``size.models`` tenants.
         size: how much.
-        say: told how far it is.
+        say: called with the progress, in words.
     """
     connection = psycopg2.connect(url, options="-c synchronous_commit=off")
     try:
         with connection, connection.cursor() as cursor:
-            # Foreign keys hold by construction, and indexes are built faster at the end.
+            # Foreign keys hold by construction, and it is faster to build indexes at the end.
             cursor.execute("set session_replication_role = replica")
             _make_tenants(cursor, tenants)
             rebuild = _drop_indexes(cursor)
@@ -149,7 +149,7 @@ def _one_version(cursor: Any, version: int, run: str, when: int, texts: str) -> 
 
 
 def _moved(column: str, run: str | None = None) -> str:
-    """The address in a column with the tenant, and the run, in place of the pattern's."""
+    """SQL: the address in a column, with the tenant and run instead of the pattern's."""
     moved = f"replace({column}, '/{PATTERN}', '/als-' || tenant)"
     if run:
         moved = f"regexp_replace({moved}, '/[0-9a-f]{{32}}/', '/' || {run} || '/')"
@@ -193,7 +193,7 @@ def _multiply(cursor: Any, table: str, changes: Mapping[str, str], more: str = "
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
-    """Drop the keys and indexes of the runs' tables; the statements that make them again."""
+    """Drop the keys and indexes of the runs' tables; returns the statements that restore them."""
     rebuild: list[str] = []
     for kinds in (("f",), ("p", "u", "c")):
         for table in _RUN_TABLES:
@@ -214,13 +214,13 @@ def _drop_indexes(cursor: Any) -> list[str]:
 
 
 def check_alike(connection: Connection, tenant: str) -> int:
-    """Check that a filled tenant's rows have the columns and keys that the pattern's have.
+    """Check that a filled tenant's rows have the same columns and keys as the pattern's.
 
     Returns:
-        The rows that were compared.
+        How many rows were compared.
 
     Raises:
-        AssertionError: a row is missing or too many, or has a column empty that should not be.
+        AssertionError: a row is missing or too many, or lacks a value in a column.
     """
     compared = 0
     with connection.cursor() as cursor:

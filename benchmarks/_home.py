@@ -1,4 +1,4 @@
-"""A folder with servers of its own for a benchmark, and what every benchmark prints."""
+"""A folder with servers of a benchmark's own, and what every benchmark prints."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from recfleet.settings import RegistrySettings, forget_settings, registry_settin
 
 @contextmanager
 def bench_home(place: Path | None) -> Iterator[tuple[Path, PostgresServer]]:
-    """A folder with a Postgres server that runs, with the settings of a machine in use.
+    """A folder with a running Postgres server, with the settings of a machine in use.
 
     Args:
-        place: kept, and gone on with when it is there; None: a folder that is removed afterwards.
+        place: the folder; it is kept, and used again if it exists. None: a folder that is removed
+            afterwards.
     """
     home = place or Path(tempfile.mkdtemp(prefix="recfleet-bench-"))
     home.mkdir(parents=True, exist_ok=True)
@@ -55,14 +56,14 @@ def point_settings(home: Path, server: PostgresServer, more: Mapping[str, str]) 
 
 
 def machine() -> str:
-    """The machine and versions, in a line."""
+    """The machine and versions, in one line."""
     memory = psutil.virtual_memory().total / 2**30
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores, {memory:.0f} GB, Python {platform.python_version()}, embedded Postgres"
 
 
 def spread(seconds: Sequence[float]) -> tuple[float, float, float]:
-    """Median, 95th percentile (the nearest measured one above) and worst."""
+    """Median, 95th percentile (the nearest measured value above it) and worst."""
     ordered = sorted(seconds)
     at = min(len(ordered) - 1, -(-len(ordered) * 95 // 100) - 1)
     return statistics.median(ordered), ordered[at], ordered[-1]

@@ -1,4 +1,4 @@
-"""What is asked of the numbers that a benchmark measures, and whether they hold."""
+"""Demands on a benchmark's numbers, and whether the numbers meet them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Demand:
-    """One number that was asked for, and what was measured."""
+    """A demand on one number, and the measured value."""
 
     name: str
     asked: str
     found: str
     met: bool
-    """Also when there was nothing to measure it on; ``found`` then says so."""
+    """True also if there was nothing to measure; ``found`` then says so."""
 
 
 def at_most(name: str, measured: float, limit: float, unit: str = "") -> Demand:
-    """The demand that a number is the limit or below; a NaN never is."""
+    """Demand a number at or below the limit; NaN misses it."""
     return Demand(name, f"at most {_shown(limit, unit)}", _shown(measured, unit), measured <= limit)
 
 
 def at_least(name: str, measured: float, limit: float, unit: str = "") -> Demand:
-    """The demand that a number is the limit or above; a NaN never is."""
+    """Demand a number at or above the limit; NaN misses it."""
     return Demand(
         name, f"at least {_shown(limit, unit)}", _shown(measured, unit), measured >= limit
     )
 
 
 def none_of(name: str, found: Sequence[object]) -> Demand:
-    """The demand that there is nothing of a kind."""
+    """Demand that nothing of a kind was found."""
     return Demand(name, "none", ", ".join(map(str, found)) or "none", not found)
 
 
@@ -43,10 +43,10 @@ def demand_table(demands: Iterable[Demand]) -> Iterator[str]:
 
 
 def conclude(demands: Iterable[Demand]) -> int:
-    """Print the demands; returns the benchmark's exit code, 1 where one of them is missed.
+    """Print the demands; returns the benchmark's exit code, 1 if one of them is missed.
 
     Raises:
-        ValueError: there is none, so the benchmark would always succeed.
+        ValueError: there are no demands, so the benchmark would always succeed.
     """
     known = list(demands)
     if not known:

@@ -37,8 +37,8 @@ from tests.nights import START, run_night
 _HISTORY = 45
 """Days of purchases before the first night."""
 _SLACK = 1.05
-"""A table grows when its largest size in the last ten nights is above this, times the largest in
-the ten before."""
+"""A table grows if its largest size in the last ten nights exceeds the largest in the ten before by
+more than this factor."""
 TIMES_AT_REST = 3.0
 _BY_DESIGN = {
     "recfleet.interaction": "what tenants bring",
@@ -46,9 +46,9 @@ _BY_DESIGN = {
     "recfleet.night": "a row for each night that the audit names",
 }
 
-# Each customer keeps to one of four ranges of products, and what a range holds changes every few
+# Each customer keeps to one of four ranges of products. The products of a range change every few
 # days, tenant after tenant, so that new models are worth promoting. Every tenth tenant has nothing
-# new after a while: its live lists grow old. Numbers are drawn by hashing what they are of.
+# new after a while, so its live lists grow old. Numbers are drawn by hashing the names of things.
 _DAY = """
 insert into interaction
        (tenant_id, occurred_at, line_hash, customer_id, product_id, quantity, amount)
@@ -75,7 +75,7 @@ select tenant_id,
 
 @dataclass
 class _Sizes:
-    """Bytes by table, and of the artifact store, night after night."""
+    """Bytes of each table, and of the artifact store, night after night."""
 
     tables: dict[str, list[int]] = field(default_factory=dict)
     files: list[int] = field(default_factory=list)
@@ -91,7 +91,7 @@ class _Reads:
 
 
 def main() -> int:
-    """Run the nights and print; the exit code is 1 when a demand is missed."""
+    """Run the nights and print; the exit code is 1 if a demand is missed."""
     options = _options()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with bench_home(options.home) as (home, server):
@@ -198,7 +198,7 @@ def _nobody() -> Iterator[None]:
 
 @contextmanager
 def _reading(reads: _Reads) -> Iterator[None]:
-    """A reader that looks up one tenant's lists after the other in the meantime."""
+    """While the block runs, a reader looks up one tenant's lists after the other."""
     stop = threading.Event()
 
     def read() -> None:
@@ -229,7 +229,7 @@ def _reading(reads: _Reads) -> Iterator[None]:
 
 
 def _vacuum(stack: RegistrySettings) -> None:
-    """What autovacuum does within the minutes after such a day."""
+    """Do what autovacuum would do in the minutes after such a day."""
     for url in (database_settings().database_url, stack.mlflow_store_url):
         with closing(psycopg2.connect(url)) as connection:
             connection.autocommit = True
@@ -271,7 +271,7 @@ def _partitions(connection: Connection) -> int:
 
 
 def _print_sizes(sizes: _Sizes) -> list[str]:
-    """A line for each table that is not tiny; returns those that grow and should not."""
+    """Print a line for each table unless it is tiny; returns tables that grow and should not."""
     rows = {
         **dict(sorted(sizes.tables.items())),
         "artifacts (bytes)": sizes.bytes_of_files,
@@ -295,7 +295,7 @@ def _print_sizes(sizes: _Sizes) -> list[str]:
 
 
 def _print_reads(during: _Reads, at_rest: _Reads) -> Demand:
-    """A line for each reader; the demand on how much longer one waits while lists are dropped."""
+    """Print a line for each reader; returns the demand on the wait while lists are dropped."""
     for name, reads in (("while lists are dropped", during), ("while nothing happens", at_rest)):
         median, high, worst = (value * 1000 for value in spread(reads.seconds))
         print(
@@ -307,7 +307,7 @@ def _print_reads(during: _Reads, at_rest: _Reads) -> Demand:
 
 
 def _check(connection: Connection, stack: RegistrySettings) -> int:
-    """Whatever is live, champion or previous is whole: lists, runs, versions, files."""
+    """Check that whatever is live, champion or previous is whole: lists, runs, versions, files."""
     from recfleet.registry import ArtifactStore, Registry
 
     with connection, connection.cursor() as cursor:

@@ -38,11 +38,11 @@ from tests.nights import START, WEEK, query, run_night, shop
 from tests.stacks import MAIN
 
 LIVE_SECONDS = 2.0
-"""From the start of `recfleet rollback` to the lists, at the median."""
+"""Median seconds from the start of `recfleet rollback` to the live lists."""
 PROMPT_SECONDS = 12.0
-"""Likewise to the prompt: importing MLflow is most of it."""
+"""Median seconds to the prompt; importing MLflow takes most of them."""
 START_SECONDS = 0.5
-"""Of any operation on the whole fleet, besides the milliseconds for each tenant or entry:"""
+"""Limit of any operation on the whole fleet, on top of milliseconds for each tenant or entry."""
 DOCTOR_MS = 2.0
 REPAIR_MS = 30.0
 SWITCH_MS = 1.0
@@ -53,7 +53,7 @@ POLICY = '{"recipe": {"factors": 16}, "minimum_gain": 0, "cooldown_days": 0}'
 
 
 def main() -> int:
-    """Make the tenants and print what was measured; the exit code is 1 when a demand is missed."""
+    """Make the tenants and print what was measured; the exit code is 1 if a demand is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="folder to keep, by default a temporary one")
     parser.add_argument("--tenants", type=int, default=400)
@@ -93,7 +93,7 @@ def _prepared(server: PostgresServer, stack: RegistrySettings, tenants: int) -> 
 
 
 def make_fleet(connection: Connection, tenants: int) -> None:
-    """Tenants whose taste turned between two nights, the second of which promoted for it."""
+    """Make tenants whose taste changed between two nights, so that the second night promoted."""
     names = [f"tenant-{number:04}" for number in range(tenants)]
     for number, name in enumerate(names):
         shop(connection, name, seed=number)
@@ -106,7 +106,7 @@ def make_fleet(connection: Connection, tenants: int) -> None:
 
 
 def measure_doctor(connection: Connection, stack: RegistrySettings) -> list[Demand]:
-    """Look at everything, and mend what is worst: every alias in MLflow is gone."""
+    """Examine everything, and repair the worst damage: every alias in MLflow is gone."""
     [(tenants,)] = query(connection, "select count(*) from tenant")
     looked = [
         _tell(title, partial(examine, connection, stack, quick=quick), DOCTOR_MS * tenants)
@@ -130,7 +130,7 @@ def measure_doctor(connection: Connection, stack: RegistrySettings) -> list[Dema
 
 
 def measure_rollbacks(connection: Connection, commands: int) -> list[Demand]:
-    """Roll tenants back by the command line, with kept lists and with lists made at once."""
+    """Roll tenants back by the command line, with kept lists and with new lists."""
     tenants = [
         tenant_id
         for (tenant_id,) in query(
@@ -240,7 +240,7 @@ def measure_audit(connection: Connection, entries: int) -> Demand:
 
 
 def _tell(what: str, work: Callable[[], object], limit_ms: float) -> Demand:
-    """Print how long it takes; the demand that it takes no longer than the limit and a start."""
+    """Print how long the work takes; returns the demand on it: at most the limit and a start."""
     started = time.perf_counter()
     work()
     seconds = time.perf_counter() - started

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 PROMISED_MS = {4_000: 200, 40_000: 500}
-"""Tenants -> milliseconds in which a page of the table answers."""
+"""Tenants -> milliseconds within which a page of the table answers."""
 
 _TENANTS = """
 insert into tenant (tenant_id, name, mode)
@@ -38,7 +38,7 @@ select 'shop-' || to_char(number, 'FM00000'), 'Shop number ' || number,
   from generate_series(1, %(tenants)s) as number
 """
 
-# Outcomes and numbers are drawn by hashing tenant and night.
+# Hashes of tenant and night give outcomes and numbers.
 _LEDGER = """
 insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, basis, state, verdict,
                     outcome, reason, numbers, challenger, timings)
@@ -109,7 +109,7 @@ _OF_THE_TABLE = 4
 
 
 class _Door:
-    """Lets one reader in."""
+    """Stands in for Airflow and lets one reader in."""
 
     secret = "benchmark"
 
@@ -122,14 +122,14 @@ class _Door:
         return back_to
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], by: Visitor) -> str:
-        """Nothing: a reader may trigger no DAG, so the pages refuse before they come here."""
+        """Never called: a reader may trigger no DAG, so the pages refuse before."""
         raise PermissionError(
             f"{by.name} may only read, and cannot trigger {dag_id} with {dict(conf)}"
         )
 
 
 def main() -> int:
-    """Fill, ask and print; the exit code is 1 when a promise is not kept."""
+    """Fill, ask and print; the exit code is 1 if a demand is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenants", type=int, nargs="+", default=list(PROMISED_MS))
     parser.add_argument("--nights", type=int, default=10, help="that have rows in the ledger")
@@ -140,9 +140,9 @@ def main() -> int:
 
 
 def _measure(tenants: int, options: argparse.Namespace) -> list[Demand]:
-    """Ask for every page; the demands on those of the table.
+    """Ask for every page; returns the demands on the table's pages.
 
-    Other numbers of tenants than those of PROMISED_MS have the limit of the next larger one.
+    A number of tenants that PROMISED_MS lacks has the limit of the next larger one.
     """
     limit = min((ms for size, ms in PROMISED_MS.items() if size >= tenants), default=float("inf"))
     with bench_home(None) as (home, server):
@@ -191,7 +191,7 @@ def _fill(connection: Connection, tenants: int, nights: int) -> int:
 
 
 async def _ask(app: LazyApp, address: str, requests: int) -> tuple[list[float], int]:
-    """Milliseconds of each request but the first, and the bytes of the page."""
+    """Milliseconds of each request except the first, and the bytes of the page."""
     spent = []
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://bench"

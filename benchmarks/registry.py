@@ -36,18 +36,18 @@ from recfleet.registry import ArtifactStore, Registry, add_indexes, upgrade_stor
 from recfleet.settings import RegistrySettings, database_settings
 
 LIMIT = 1.0
-"""Seconds in which an answer is wanted."""
+"""The limit for an answer, in seconds."""
 _WORDS = ("golden", "silver", "misty", "quiet", "crimson", "rapid", "sunny", "noble")
 _TRADES = ("toyshop", "bakery", "bookstore", "florist", "hardware", "garage", "tailor", "winery")
 
 
 def main() -> int:
-    """Fill, ask, print; the exit code is 1 when an answer took longer than the limit."""
+    """Fill, ask, print; the exit code is 1 if an answer took longer than the limit."""
     options = _options()
     size = Size(options.models, options.runs, options.versions)
     with bench_home(options.home) as (home, server):
         stack = _prepare(home, server, size)
-        # What the last one left in Postgres's own cache is nobody's help.
+        # Empty Postgres's own cache, so that earlier work helps nobody.
         server.stop()
         server.start()
         if options.with_indexes:
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
 
 
 def tenant_names(count: int) -> list[str]:
-    """Ids as tenants have them: words and a number, so that many share a part."""
+    """Ids like those of tenants: words and a number, so that many share a part."""
     return [
         f"{_WORDS[number % len(_WORDS)]}-{_TRADES[number // len(_WORDS) % len(_TRADES)]}-"
         f"{number:04}"
@@ -140,7 +140,7 @@ def _counted(stack: RegistrySettings) -> str:
 
 @contextmanager
 def _mlflow_server(home: Path, stack: RegistrySettings, postgres: PostgresServer) -> Iterator[str]:
-    """The MLflow server with the command and the variables that the stack starts it with."""
+    """The MLflow server, with the stack's own command and variables."""
     ports = Ports(airflow=free_port(), mlflow=free_port(), postgres=postgres.port)
     layout = Layout(home)
     layout.make()
@@ -173,7 +173,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class _Asked:
-    """What was asked, and the seconds until it was answered, one for each tenant."""
+    """A request, and the seconds until its answer for each tenant."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -184,7 +184,7 @@ class _Asked:
 def _ask_all(address: str, models: Sequence[str]) -> _Asked:
     asked = _Asked()
     with httpx.Client(base_url=f"{address}/api/2.0/mlflow", timeout=120, trust_env=False) as client:
-        _ask(client, "experiments/search", {"max_results": 1})  # the server's own first time
+        _ask(client, "experiments/search", {"max_results": 1})  # the server's first request is slow
         for name in models:
             _ask_about(client, name, asked)
     return asked
@@ -250,7 +250,7 @@ def _ask(
 
 
 def _print(asked: _Asked) -> list[Demand]:
-    """A line for each thing that was asked; the demands on the slowest answers."""
+    """Print a line for each request; returns the demands on the slowest answers."""
     print(f"{'milliseconds':32}{'median':>9}{'p95':>9}{'worst':>9}")
     demands = []
     for name, seconds in asked.seconds.items():
@@ -261,7 +261,7 @@ def _print(asked: _Asked) -> list[Demand]:
 
 
 def _print_ours(stack: RegistrySettings, size: Size) -> None:
-    """What the nights ask, straight from the database."""
+    """Print the times of the nights' own queries, straight from the database."""
     registry = Registry(stack.mlflow_store_url, ArtifactStore(stack.artifact_root))
     names = tenant_names(size.models)
     before = time.perf_counter()

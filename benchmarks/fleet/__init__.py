@@ -1,1 +1,1 @@
-"""How fast a fleet's night is, beside what it could be at best and what people would do instead."""
+"""How fast a fleet's night is, compared with the best possible and with the usual way."""

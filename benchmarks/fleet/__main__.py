@@ -32,7 +32,7 @@ SEED = 7
 
 
 def main() -> int:
-    """Run what was asked for; the exit code is 1 when a demand is missed."""
+    """Run the chosen benchmark; the exit code is 1 if a demand is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet", description=__doc__)
     parser.add_argument(
         "what", choices=[*BENCHMARKS, "all", "report"], help="which; `all` for all of them"
@@ -51,7 +51,7 @@ def main() -> int:
 
 
 def _demands(home: Path, what: str) -> list[Demand]:
-    """Those on the numbers of what was run just now; of ``report``, on all that were kept."""
+    """The demands on the numbers of this run; for ``report``, on all kept numbers."""
     found = []
     for name in BENCHMARKS if what in {"all", "report"} else [what]:
         path = home / f"{name}.json"
@@ -66,7 +66,7 @@ def _machine() -> str:
 
 
 def _night(tenants: int) -> dict[str, Any]:
-    """The first night and the following beside the bare limit, and one task per tenant."""
+    """The first and the following night, compared with the bare limit and one task per tenant."""
     _seed(tenants, FIRST_NIGHT)
     first = _beside_the_bare_limit(FIRST_NIGHT)
     following = FIRST_NIGHT + timedelta(days=1)
@@ -127,7 +127,7 @@ def _large(tenants: int) -> dict[str, Any]:
 
 
 def _seed(tenants: int, until: datetime) -> None:
-    """Bring the fleet's history up to a day, by the command that a person would use."""
+    """Extend the fleet's history to a day, with the command that a person would use."""
     import subprocess
     import sys
 
@@ -140,7 +140,7 @@ def _seed(tenants: int, until: datetime) -> None:
 
 
 def _switch_on(size: int) -> None:
-    """Only the first so many tenants are on."""
+    """Switch on only this many tenants, the first ones."""
     from contextlib import closing
 
     from recfleet.database import connect, transaction

@@ -1,6 +1,6 @@
-"""What is asked of the numbers of each of the fleet's benchmarks.
+"""Demands on the numbers of each of the fleet's benchmarks.
 
-Ratios within one run where that can be, for machines are noisy.
+Where possible, they are ratios within one run, because machines are noisy.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Kept = dict[str, Any]
 TIMES_THE_BARE_LIMIT = 2.5
 TIMES_FASTER_THAN_ONE_TASK_EACH = 20
 TASK_MB = 500
-"""docs/scaling.md reserves as much for each slot of ordinary tenants."""
+"""docs/scaling.md reserves this much for each slot of ordinary tenants."""
 GIANT_TASK_MB = 2_000
 XCOM_BYTES = 10_000
 UNEVEN_COST = 1.25
-"""How many times the cheapest step's cost a further tenant may cost at the dearest."""
+"""The highest cost of a further tenant at any step, as a multiple of the lowest."""
 MEMORY_GROWTH = 1.25
 
 
@@ -29,7 +29,7 @@ def asked(what: str, kept: Kept) -> list[Demand]:
 
     Args:
         what: ``night``, ``growth`` or ``large``.
-        kept: its numbers, as they are kept.
+        kept: its kept numbers.
     """
     return _ASKED[what](kept)
 

@@ -1,4 +1,4 @@
-"""The bare limit: processes that do nothing but implicit's fit and recommend."""
+"""The bare limit: processes that only run implicit's fit and recommend."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PATIENCE = 1800
 
 
 def bare_limit(tenant_ids: Sequence[str], as_of: datetime, processes: int = 2) -> float:
-    """Seconds from the first fit to the last list, with all matrices in memory before.
+    """Seconds from the first fit to the last list; all matrices are in memory before.
 
     Args:
-        tenant_ids: whom, with the fleet's default recipe.
-        as_of: of the night they are compared with.
-        processes: that share the tenants evenly.
+        tenant_ids: the tenants, all with the fleet's default recipe.
+        as_of: of the night to compare with.
+        processes: how many processes share the tenants evenly.
     """
     context = get_context("spawn")
     barrier, answers = context.Barrier(processes + 1), context.Queue()
@@ -47,7 +47,7 @@ def bare_limit(tenant_ids: Sequence[str], as_of: datetime, processes: int = 2) -
 
 
 def _shares(tenant_ids: Sequence[str], as_of: datetime, processes: int) -> list[list[str]]:
-    """The tenants in shares of about equal cost."""
+    """The tenants, in shares of about equal cost."""
     from recfleet.database import connect
     from recfleet.fleet.shards import estimate_milliseconds, pack
 

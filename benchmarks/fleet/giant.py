@@ -1,4 +1,4 @@
-"""One tenant that is larger than a thousand others."""
+"""One tenant larger than a thousand others."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 def add_giant(
     until: datetime, *, size: int = 5_000_000, customers: int = 200_000, products: int = 20_000
 ) -> dict[str, Any]:
-    """Bring a tenant of this size into the database, with 26 weeks of history.
+    """Load a tenant of this size into the database, with 26 weeks of history.
 
     Returns:
-        Its id, and how many interactions, customers and products it has.
+        Its id, and its numbers of interactions, customers and products.
     """
     from recfleet.database import connect, transaction
     from recfleet.synthetic import World

@@ -1,4 +1,4 @@
-"""Running a night through Airflow, and measuring what it took."""
+"""Run a night through Airflow, and measure what it takes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Measured:
     seconds: float
     """From the trigger to the end of the run."""
     cpu_seconds: float
-    """Of all processes of the stack in that time."""
+    """Processor time of all processes of the stack in that time."""
     peak_mb: float
-    """Resident memory of the largest process of a task."""
+    """Resident memory of a task's largest process."""
     peak_server_mb: float
-    """That of the largest of the services' processes."""
+    """Memory of the services' largest process."""
     task_instances: int
     xcom_bytes: int
     milliseconds: dict[str, float] = field(default_factory=dict)
-    """Part -> milliseconds a tenant of the night, imports and other overhead among them."""
+    """Part -> milliseconds per tenant of the night, with imports and other overhead."""
 
     def plain(self) -> dict[str, Any]:
         """Ready for JSON."""
@@ -46,10 +46,10 @@ class Measured:
 def run_night(
     as_of: datetime, tenants: Sequence[str] | None = None, dag_id: str = "nightly_fleet"
 ) -> Measured:
-    """Trigger a night, wait for its end, and look at what it left.
+    """Trigger a night, wait for its end, and read its numbers.
 
     Raises:
-        RuntimeError: it failed.
+        RuntimeError: the night failed.
     """
     from recfleet.cli._airflow import AirflowClient
     from recfleet.settings import airflow_settings
@@ -109,7 +109,7 @@ def _measured(run_id: str, seconds: float, cpu: float, watch: dict[str, float]) 
 
 
 def parts(cursor: Any, night_id: int, tenants: int) -> dict[str, float]:
-    """Part -> milliseconds a tenant of the night, from the ledger."""
+    """Part -> milliseconds per tenant of the night, from the ledger."""
     cursor.execute(
         "select key, sum(value::numeric)::float8 from ledger, jsonb_each_text(timings) "
         "where night_id = %s and key not like '%%.total' group by key",
@@ -124,7 +124,7 @@ def parts(cursor: Any, night_id: int, tenants: int) -> dict[str, float]:
         )
         kind = "import" if column == "import_seconds" else "overhead"
         spent |= {f"{kind}.{key}": value for key, value in cursor}
-    # What validation prepares is in its tenants' shares and its import already.
+    # Validation's preparation is already in its tenants' shares and in its import.
     shares = sum(value for key, value in spent.items() if key.startswith("validate."))
     imports = spent.get("import.great_expectations", 0.0) + spent.get("import.implicit", 0.0)
     spent["overhead.prepare"] = max(0.0, spent.get("overhead.prepare", 0.0) - shares - imports)
@@ -149,9 +149,10 @@ def _airflow_rows(run_id: str) -> tuple[int, int]:
 
 @contextmanager
 def _watched() -> Iterator[dict[str, float]]:
-    """Look at the services' memory from time to time while the block runs.
+    """Measure the services' memory while the block runs.
 
-    Every five seconds: reading what a process has of its own takes the time of a tenant or two.
+    It measures every five seconds, because reading a process's own memory takes as long as a tenant
+    or two.
     """
     seen = {"peak_mb": 0.0}
     ended = threading.Event()
@@ -163,7 +164,7 @@ def _watched() -> Iterator[dict[str, float]]:
                     memory = process.memory_full_info()
                 except psutil.Error:
                     continue
-                # Postgres's processes share one large piece of memory: it is nobody's own.
+                # Postgres's processes share one large piece of memory, which belongs to none alone.
                 seen["peak_mb"] = max(seen["peak_mb"], memory.uss / 2**20)
 
     thread = threading.Thread(target=look, daemon=True)

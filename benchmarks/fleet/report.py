@@ -1,4 +1,4 @@
-"""The numbers that were kept, as Markdown."""
+"""The kept numbers as Markdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kept = dict[str, Any]
 
 
 def show(home: Path, what: str | None) -> None:
-    """Print one benchmark's numbers, or those of all that were run."""
+    """Print one benchmark's numbers, or those of all benchmarks that have run."""
     for name, write in SECTIONS.items():
         path = home / f"{name}.json"
         if path.exists() and what in (None, name):
@@ -54,7 +54,7 @@ def _night(kept: Kept) -> list[str]:
 
 
 def _where(kept: Kept) -> list[str]:
-    """Where the time goes: milliseconds a tenant."""
+    """Where the time goes, in milliseconds per tenant."""
     first, following = (kept[name]["night"]["milliseconds"] for name in ("first", "following"))
     rows = [
         [part, f"{first.get(part, 0):.2f}", f"{following.get(part, 0):.2f}"]
@@ -65,7 +65,7 @@ def _where(kept: Kept) -> list[str]:
 
 
 def _each(kept: Kept) -> list[str]:
-    """One task a tenant, beside the following night."""
+    """One task per tenant, compared with the following night."""
     rows, costs = [], []
     for title, night in (
         ("one mapped task per tenant", kept["one_task_each"]),

@@ -1,4 +1,4 @@
-"""A stack of the benchmark's own: Postgres, MLflow and Airflow in a folder of their own."""
+"""The benchmark's own stack: Postgres, MLflow and Airflow in a folder of their own."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ HERE = Path(__file__).parent
 
 @contextmanager
 def stack(home: Path, *, workers: int = 2) -> Iterator[None]:
-    """Bring a stack up on free ports, point this process at it, and stop it in the end.
+    """Bring up a stack on free ports, point this process at it, and stop it at the end.
 
     Args:
-        home: its folder; what an earlier benchmark left there is used again.
-        workers: shard tasks at once.
+        home: its folder; data of an earlier benchmark is used again.
+        workers: how many shard tasks run at once.
     """
     from recfleet.local import down, free_port, up
     from recfleet.settings import forget_settings

@@ -1,7 +1,7 @@
-"""``python -m benchmarks.fleet.ways``: the fast ways beside the plain ones, in one run.
+"""``python -m benchmarks.fleet.ways``: compare the fast ways with the plain ones, in one run.
 
-Folding in, and writing runs and promotions to MLflow, each for the same tenants in both ways. The
-ratio is what counts; machines are noisy.
+It folds in, and writes runs and promotions to MLflow, for the same tenants in both ways. The ratio
+is what counts, because machines are noisy.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _server() -> Iterator[PostgresServer]:
 
 
 def _models(server: PostgresServer) -> list[tuple[Any, AlsModel]]:
-    """Tenants as the fleet's, each with its matrix up to the holdout and a model of it."""
+    """Tenants like the fleet's, each with its matrix up to the holdout and a model of it."""
     server.create_database("recfleet")
     migrate(server.url("recfleet"))
     models = []
@@ -64,7 +64,7 @@ def _models(server: PostgresServer) -> list[tuple[Any, AlsModel]]:
         report = seed(connection, World(seed=7), tenants=TENANTS)
         for tenant in report.tenants:
             log = read_log(connection, tenant.traits.tenant_id, AS_OF)
-            recipe = Recipe(iterations=2)  # What is timed does not depend on how well it fits.
+            recipe = Recipe(iterations=2)  # The timing does not depend on how well it fits.
             end = AS_OF - timedelta(days=recipe.holdout_days)
             matrix = log.matrix(recipe.signal, before=end)
             ids = (log.customer_ids, log.product_ids)
@@ -134,7 +134,7 @@ def _challenger(tenant_id: str, model: AlsModel) -> Challenger:
 
 
 def _compare(what: str, plain: Callable[[], None], fast: Callable[[], None], tenants: int) -> None:
-    """Time both in turn, and print the best of each."""
+    """Time both ways in turn, and print the best of each."""
     best = {"plain": float("inf"), "fast": float("inf")}
     for _ in range(ROUNDS):
         for name, run in (("plain", plain), ("fast", fast)):

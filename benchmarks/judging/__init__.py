@@ -1,1 +1,1 @@
-"""Right judgments at scale: the night's own rule on tenants whose truth is known."""
+"""Right judgments at scale: the night's own rule on tenants with known truth."""

@@ -34,7 +34,7 @@ QUICK_COVERAGE_DRAWS = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is asked for; 0 when every demand is met."""
+    """Run the chosen trials; returns 0 if every demand is met."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.judging",
         description=__doc__,
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(plan: Plan, trial: str) -> Iterator[Look]:
-    """A trial over its tenants, with progress."""
+    """Run a trial over its tenants, with progress."""
     began = time.monotonic()
     for size, tenants in plan.tenants[trial].items():
         for place in range(tenants):
@@ -70,11 +70,11 @@ def run(plan: Plan, trial: str) -> Iterator[Look]:
 
 
 def report(looks: Sequence[Look], docs: Path | None, *, draws: int) -> int:
-    """Print tables, and write them with the picture into the docs; 0 when all demands are met.
+    """Print tables, and write them with the picture into the docs; 0 if all demands are met.
 
     Args:
         looks: of all trials.
-        docs: where judging.md is; None: printed only.
+        docs: the folder of judging.md; None: only print.
         draws: for the table of the bound's coverage; 0: that table stays as it is.
     """
     found = demands(looks)
@@ -96,7 +96,7 @@ def _kept(trial: str) -> Path:
 
 
 def coverage_table(found: Iterator[Coverage]) -> Iterator[str]:
-    """How often the truth is below the bound."""
+    """How often the truth lies below the bound."""
     yield "| customers | level | draws | missed | missed by the plain quantile | expected |"
     yield "|---|---|---|---|---|---|"
     for one in found:
@@ -107,7 +107,7 @@ def coverage_table(found: Iterator[Coverage]) -> Iterator[str]:
 
 
 def write_tables(page: Path, sections: dict[str, str]) -> None:
-    """Put each table where the page has its marks."""
+    """Put each table between its marks on the page."""
     text = page.read_text(encoding="utf-8")
     for name, table in sections.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"

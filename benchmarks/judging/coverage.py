@@ -1,4 +1,4 @@
-"""How often the truth is below the bound, for the bound that is used and for a plain quantile."""
+"""How often the truth lies below the bound, for the bound in use and for a plain quantile."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from recfleet.statistics._bootstrap import resampled_means
 
 LEVELS = (0.95, 0.995)
 _RESAMPLES = 10_000
-"""Of the plain quantile: fifty are beyond the stricter level."""
+"""Resamples for the plain quantile: fifty of them lie beyond the stricter level."""
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Draws of so many customers from a population whose gain is known."""
+    """Draws of a number of customers from a population with a known gain."""
 
     customers: int
     level: float
     draws: int
     missed: int
-    """Draws whose bound, from the standard error, is above the true gain."""
+    """Draws with a bound, from the standard error, above the true gain."""
     missed_by_quantile: int
-    """The same by the plain quantile of many resamples."""
+    """The same with the plain quantile of many resamples as the bound."""
 
 
 def coverage(
     draws: int, *, size: int = 70_000, customers: tuple[int, ...] = (25, 50, 200)
 ) -> Iterator[Coverage]:
-    """The population are the holdout customers of a large tenant with an old champion."""
+    """Draw from a population: the holdout customers of a large tenant with an old champion."""
     night = FIRST + 70
     tenant = Tenant.draw(drifting(size, seed=105), 0, night)
     story, holdout = Story("coverage", tenant, 0), tenant.holdout(night)

@@ -1,4 +1,4 @@
-"""Data that is damaged in ways that validation lets pass."""
+"""Damage data in ways that validation does not notice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.judging.tenants import Tenant
 from recfleet.models.log import microseconds
 
 WRONG_SHARE = 0.1
-"""Of the lines, by default, given to customers who did not buy them."""
+"""Default share of the lines that get a wrong customer."""
 MONTH = 30
 """Days."""
 
@@ -18,13 +18,13 @@ MONTH = 30
 def wrong_customers(
     tenant: Tenant, night: int, *, days: int | None, seed: int, share: float = WRONG_SHARE
 ) -> Tenant:
-    """A share of the lines before a night belong to other customers, drawn from all buyers.
+    """Give a share of the lines before a night to other customers, drawn from all buyers.
 
     Args:
-        tenant: a sound one.
-        night: the first that sees the damage.
-        days: how far it reaches back, holdout included; None: over the whole history.
-        seed: of which lines, and whose they become.
+        tenant: a sound tenant.
+        night: the first night that sees the damage.
+        days: how far the damage reaches back, holdout included; None: over the whole history.
+        seed: for drawing the lines and their new customers.
         share: of the lines.
     """
     log = tenant.log
@@ -38,12 +38,12 @@ def wrong_customers(
 
 
 def missing_product(tenant: Tenant, night: int, *, rank: int) -> Tenant:
-    """A popular product has no line in the month before a night, holdout included.
+    """Remove a popular product's lines in the month before a night, holdout included.
 
     Args:
-        tenant: a sound one.
-        night: the first that sees the damage.
-        rank: of the product by its lines in the month, 0 for the most popular.
+        tenant: a sound tenant.
+        night: the first night that sees the damage.
+        rank: the product's rank by its lines in the month, 0 for the most popular.
     """
     log = tenant.log
     first, last = (microseconds(tenant.moment(day)) for day in (night - MONTH, night))

@@ -1,4 +1,4 @@
-"""What the looks show: the demands, and the tables behind the choice of the rule."""
+"""What the looks show: demands, and the tables behind the choice of the rule."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from benchmarks.judging.trials import AS_GOOD, DECLINED, FIRST, NIGHTS
 from recfleet.tenants import Policy
 
 ENOUGH_CUSTOMERS = 150
-"""In the holdout: from so many on, a decline has to be seen at once."""
+"""With at least this many customers in the holdout, a decline has to be seen at once."""
 WITHIN = 5
-"""Nights, that of the decline the first."""
+"""Nights, counted from the night of the decline."""
 GAINS = (-0.02, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.09)
 """Bounds of the classes of true gains."""
 
 LOSSES = (0.01, 0.02, 0.04, 0.2)
-"""Bounds of the classes of bad champions: how much lower previous's RMSE truly is."""
+"""Bounds of the classes of bad champions, by how much lower the RMSE of previous truly is."""
 BAD = 0.02
-"""From which a champion has to be rolled back, within so many nights:"""
+"""From this loss on, a champion has to be rolled back within ``SOON`` nights."""
 SOON = 3
 
 Story = list[Look]
@@ -34,12 +34,12 @@ Story = list[Look]
 def demands(
     looks: Sequence[Look], rule: Rule | None = None, back: Rule | None = None
 ) -> list[Demand]:
-    """Whether rules do what they have to.
+    """The demands on the rules.
 
     Args:
         looks: of all trials.
-        rule: of promotion; by default the night's own.
-        back: of rolling back, likewise.
+        rule: for promotion; by default the night's own.
+        back: for rolling back; by default the night's own.
     """
     rule, back = rule or by_policy(Policy()), back or back_by_policy(Policy())
     nulls = {
@@ -103,19 +103,19 @@ class Tried:
     """What it was trained on."""
     size: int
     customers: int
-    """In the holdout of the first night."""
+    """Customers in the holdout of the first night."""
     loss: float
-    """How much lower previous's true RMSE is; 0 where it was not measured."""
+    """How much lower the true RMSE of previous is; 0 if it was not measured."""
     nights: int | None
-    """Until it was rolled back, from 1; None: it stayed."""
+    """Nights until it was rolled back, from 1; None: it stayed."""
 
     @property
     def is_sound(self) -> bool:
-        """Whether its data was."""
+        """Whether its data was sound."""
         return "wrong" not in self.data
 
     def within(self, nights: int) -> bool:
-        """Whether it was rolled back within so many nights."""
+        """Whether it was rolled back within this many nights."""
         return self.nights is not None and self.nights <= nights
 
 
@@ -135,7 +135,7 @@ def tried(looks: Sequence[Look], back: Rule) -> list[Tried]:
 
 
 def probation(looks: Sequence[Look]) -> Iterator[str]:
-    """Of champions on probation, how many are rolled back, and how soon."""
+    """How many champions on probation are rolled back, and how soon."""
     yield from _head(
         "champion", "holdout customers", "champions", "first night", "within 3", "within 7"
     )
@@ -202,26 +202,26 @@ def backs(looks: Sequence[Look]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Decline:
-    """A champion that has declined, and when it was replaced."""
+    """A champion that has declined, and its replacement."""
 
     size: int
     customers: int
-    """In the holdout of the first night with the decline."""
+    """Customers in the holdout of the first night with the decline."""
     age: int
-    """Of the champion in that night."""
+    """The champion's age in that night."""
     waited: int | None
-    """Nights from that night to the replacement, 0 or less for at once; None: never seen."""
+    """Nights from that night to the replacement, 0 or less for at once; None: never replaced."""
     alone: bool
     """Whether that night's holdout alone would have replaced it."""
 
 
 def declined(looks: Sequence[Look], rule: Rule) -> list[Decline]:
-    """Every tenant whose champion declined, under a rule."""
+    """Every decline of a champion, with its replacement under a rule."""
     found = []
     for story in _tenants(looks, "decline"):
         first = _first_decline(story)
         if first is None or not _is_daily(story, first):
-            continue  # it never declined, or only when nights were no longer looked at daily
+            continue  # it never declined, or only after the daily looks had ended
         replaced = next((look.night for p, look in enumerate(story) if rule(look, story[:p])), None)
         look = story[first]
         waited = None if replaced is None else replaced - look.night
@@ -230,7 +230,7 @@ def declined(looks: Sequence[Look], rule: Rule) -> list[Decline]:
 
 
 def damage_promoted(looks: Sequence[Look], rule: Rule) -> tuple[int, int]:
-    """Challengers of damaged data, and how many of them a rule promotes."""
+    """How many challengers were trained on damaged data, and how many of them a rule promotes."""
     damaged = [look for look in looks if look.trial == "damage" and look.data != "sound"]
     sound = defaultdict(list)
     for look in looks:
@@ -244,10 +244,10 @@ def damage_promoted(looks: Sequence[Look], rule: Rule) -> tuple[int, int]:
 
 
 def changes(looks: Sequence[Look], rule: Rule) -> list[int]:
-    """Of each tenant, the changes of champion in the nights of flapping.
+    """Each tenant's number of changes of champion in the nights of flapping.
 
-    Only what was looked at can be replayed: under another rule than the night's own, a tenant is
-    followed until its second champion comes from a night that nobody looked from.
+    Only existing looks can be replayed. Under another rule than the night's own, a tenant is
+    followed until its champion comes from a night without looks.
     """
     counts = []
     for story in _tenants(looks, "flapping"):
@@ -266,7 +266,7 @@ def changes(looks: Sequence[Look], rule: Rule) -> list[int]:
 
 
 def replaced_within(looks: Sequence[Look], rule: Rule, nights: int) -> float:
-    """Share of sound tenants whose first champion a rule replaces within so many nights."""
+    """Share of sound tenants whose first champion a rule replaces within this many nights."""
     stories = [
         [look for look in story if look.champion == FIRST and look.age <= nights]
         for story in _tenants(looks, "flapping")
@@ -275,7 +275,7 @@ def replaced_within(looks: Sequence[Look], rule: Rule, nights: int) -> float:
 
 
 _NO_WEEK = 365
-"""More nights than a story has: nothing is ever pooled."""
+"""More nights than a story has, so that nothing is ever pooled."""
 RULES: dict[str, Rule] = {
     "former rule: one night, 99% above zero, gain 0.2%": above_zero(0.99, 0.002),
     "one night, 99.9% above zero, gain 0.2%": above_zero(0.999, 0.002),
@@ -324,16 +324,17 @@ class Point:
     """A class of true gains at one size: shares of its nights with a promotion."""
 
     alone: float
-    """By the night's holdout alone."""
+    """Share promoted by the night's holdout alone."""
     nights: int
     together: float
-    """With the nights before, of the nights up to four after the decline: these were looked at
-    daily whatever the rule said, later ones only of champions that it left."""
+    """Share promoted together with the nights before. It covers nights up to four after the
+    decline: these have daily looks whatever the rule says. Later looks exist only for champions
+    that stay."""
     daily: int
 
 
 def curves(looks: Sequence[Look]) -> Iterator[str]:
-    """Share promoted by true gain and holdout size: by one night alone, and with those before."""
+    """Share promoted by true gain and holdout size: by one night alone, and with earlier nights."""
     sizes = sorted({look.size for look in looks if look.trial == "decline"})
     counted = {size: curve(looks, size) for size in sizes}
     labels = [f"{typical_customers(looks, size):.0f}" for size in sizes]
@@ -352,7 +353,7 @@ def _cell(point: Point) -> str:
 
 
 def curve(looks: Sequence[Look], size: int) -> list[Point]:
-    """Of each class of true gains, how often the night's own rule promotes."""
+    """How often the night's own rule promotes, for each class of true gains."""
     rule = by_policy(Policy())
     alone: list[list[bool]] = [[] for _ in GAINS[1:]]
     together: list[list[bool]] = [[] for _ in GAINS[1:]]
@@ -372,7 +373,7 @@ def curve(looks: Sequence[Look], size: int) -> list[Point]:
 
 
 def waiting(looks: Sequence[Look]) -> Iterator[str]:
-    """How long a declined champion stays, in nights from the first with a true gain of 3%."""
+    """How long a declined champion stays, in nights from the first true gain of 3%."""
     yield from _head(
         "holdout customers",
         "tenants",
@@ -421,7 +422,7 @@ def sound(looks: Sequence[Look]) -> Iterator[str]:
 
 
 def damaged(looks: Sequence[Look]) -> Iterator[str]:
-    """Gains of challengers of damaged data, over both champions, and how many are promoted."""
+    """Gains of challengers with damaged data over both champions, and how many are promoted."""
     yield from _head(
         "damage",
         "champion",
@@ -447,7 +448,7 @@ def damaged(looks: Sequence[Look]) -> Iterator[str]:
 
 
 def overlap(looks: Sequence[Look]) -> Iterator[str]:
-    """Correlation of two nights' errors, gain less truth: as measured, and as it is taken."""
+    """Correlation of two nights' errors (gain minus truth): as measured, and as assumed."""
     yield from _head(
         "nights apart",
         "measured",
@@ -480,7 +481,7 @@ TABLES: dict[str, Callable[[Sequence[Look]], Iterator[str]]] = {
 
 
 def typical_customers(looks: Sequence[Look], size: int) -> float:
-    """Median number of holdout customers of declining tenants of a size."""
+    """Median number of holdout customers, over declining tenants of a size."""
     some = [look.customers for look in looks if look.trial == "decline" and look.size == size]
     return float(median(some))
 
@@ -503,12 +504,12 @@ def _in_time(cases: Sequence[Decline], nights: int) -> float:
 
 
 def _first_decline(story: Story) -> int | None:
-    """The place of the first night whose true gain is that of a decline."""
+    """The place of the first night with the true gain of a decline."""
     return next((p for p, look in enumerate(story) if (look.truth or 0) >= DECLINED), None)
 
 
 def _is_daily(story: Story, place: int) -> bool:
-    """Whether every night up to this one was looked at."""
+    """Whether every night up to this one has a look."""
     return story[place].night - story[0].night == place
 
 

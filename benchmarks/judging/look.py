@@ -1,4 +1,4 @@
-"""What the judge sees of one challenger in one night, kept so that any rule can be tried on it."""
+"""What the judge sees of one challenger in one night, kept to try any rule on it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from recfleet.tenants import Policy
 
 @dataclass(frozen=True)
 class Look:
-    """A challenger beside a champion on one night's holdout, and what is true of them."""
+    """A challenger compared with a champion on one night's holdout, and the truth about them."""
 
     trial: str
     """null, decline, damage, flapping or probation."""
     size: int
-    """Of the tenant: interactions in 26 weeks."""
+    """The tenant's size: interactions in 26 weeks."""
     tenant: int
-    """Number among those of its trial and size."""
+    """The tenant's number within its trial and size."""
     data: str
     """How the challenger's data is damaged; sound: not at all."""
     night: int
@@ -32,7 +32,7 @@ class Look:
     champion: int
     """The night that promoted the champion."""
     customers: int
-    """In the holdout."""
+    """Customers in the holdout."""
     gain: float
     gain_error: float
     ndcg: float
@@ -40,7 +40,7 @@ class Look:
     recall: float
     recall_error: float
     skill: float
-    """Of the challenger: share by which its RMSE is below popularity's."""
+    """Share by which the challenger's RMSE is below popularity's."""
     truth: float | None = None
     """The true gain, as served; None: not measured."""
 
@@ -51,7 +51,7 @@ class Look:
 
     @property
     def comparison(self) -> Comparison:
-        """As the judge made it."""
+        """The comparison as the judge made it."""
         return Comparison(
             over="champion",
             gain=Estimate(self.gain, self.gain_error, self.customers),
@@ -61,11 +61,11 @@ class Look:
 
 
 Rule = Callable[[Look, Sequence[Look]], bool]
-"""Whether a look promotes, given the looks of the nights before at the same champion."""
+"""Whether a look promotes, given the earlier nights' looks at the same champion."""
 
 
 def by_policy(policy: Policy) -> Rule:
-    """The night's own rule, under some policy."""
+    """The night's own rule under a policy."""
 
     def promotes(look: Look, earlier: Sequence[Look]) -> bool:
         if look.customers < policy.minimum_holdout_customers or look.skill < 0:
@@ -81,7 +81,7 @@ def by_policy(policy: Policy) -> Rule:
 
 
 def back_by_policy(policy: Policy) -> Rule:
-    """The rule of a probation, under some policy: whether previous takes its place again."""
+    """The rule of a probation under a policy: whether previous becomes champion again."""
 
     def rolls_back(look: Look, earlier: Sequence[Look]) -> bool:
         if look.customers < policy.minimum_holdout_customers:

@@ -11,11 +11,11 @@ from benchmarks.judging.findings import GAINS, curve, typical_customers
 from benchmarks.judging.look import Look
 
 _LEAST = 4
-"""Nights, below which a class of true gains is not drawn."""
+"""A class of true gains is drawn only if it has at least this many nights."""
 
 
 def draw(looks: Sequence[Look], path: Path) -> None:
-    """Share promoted by true gain, a panel for each size: one night alone, and with the week's."""
+    """Draw the share promoted by true gain, a panel per size: one night, and a week's nights."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""One tenant's nights: challengers and champions, what the judge sees of them and what is true."""
+"""One tenant's nights: challengers and champions, what the judge sees of them, and the truth."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from recfleet.models.log import InteractionLog
 
 @dataclass
 class Story:
-    """A tenant whose nights are looked at; nothing is fitted or folded in twice."""
+    """A tenant and the looks at its nights; nothing is fitted or folded in twice."""
 
     trial: str
     tenant: Tenant
     place: int
-    """The tenant's number among those of its trial and size."""
+    """The tenant's number within its trial and size."""
     pasts: Sequence[InteractionLog] = ()
-    """What else might have been bought; the truth is measured over these."""
+    """Other possible purchases; the truth is measured over these."""
     _models: dict[int, AlsModel] = field(default_factory=dict)
     _served: dict[tuple[int, int], Factors] = field(default_factory=dict)
     _holdouts: dict[int, Holdout] = field(default_factory=dict)
     _looks: dict[tuple[int, int], Look] = field(default_factory=dict)
 
     def look(self, night: int, champion: int) -> Look:
-        """A night's challenger beside the champion that an earlier night promoted."""
+        """Compare a night's challenger with the champion that an earlier night promoted."""
         key = (night, champion)
         if key not in self._looks:
             holdout, challenger = self.holdout(night), self._as_served(night, night)
@@ -44,7 +44,7 @@ class Story:
 
     @property
     def looks(self) -> list[Look]:
-        """All so far."""
+        """All looks so far."""
         return list(self._looks.values())
 
     def see(
@@ -58,7 +58,7 @@ class Story:
         data: str = "sound",
         truth: float | None = None,
     ) -> Look:
-        """What the judge makes of two models as served."""
+        """The judge's look at two models as served."""
         mine, others = score(holdout, challenger), score(holdout, other)
         found = compare(mine, others, over="champion", seed=self.seed(night))
         return Look(
@@ -80,11 +80,11 @@ class Story:
         )
 
     def seed(self, night: int) -> int:
-        """As the night makes it: of the tenant and the time."""
+        """The seed as the night makes it, from the tenant and the time."""
         return zlib.crc32(f"{self.tenant.world.seed} {self.tenant.number} {night}".encode())
 
     def model(self, night: int) -> AlsModel:
-        """The challenger of a night."""
+        """A night's challenger."""
         if night not in self._models:
             self._models[night] = self.tenant.train(night, seed=self.seed(night))
         return self._models[night]
@@ -100,7 +100,7 @@ class Story:
         return float(1 - np.sqrt(mine / others))
 
     def holdout(self, night: int) -> Holdout:
-        """The night's."""
+        """A night's holdout."""
         if night not in self._holdouts:
             self._holdouts[night] = self.tenant.holdout(night)
         return self._holdouts[night]
@@ -114,5 +114,5 @@ class Story:
 
 
 def _mean_squared_error(holdout: Holdout, factors: Factors) -> float:
-    """Without the ranking, which is most of a score's cost."""
+    """Mean squared error, without the ranking, which is most of a score's cost."""
     return float(squared_errors(holdout, factors).mean())

@@ -1,4 +1,4 @@
-"""Synthetic tenants in memory, their nights, and what their customers might have bought as well."""
+"""Synthetic tenants in memory, their nights, and other purchases that were as likely."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from recfleet.synthetic._random import Draws
 from recfleet.synthetic._traits import traits
 
 RECIPE = Recipe(factors=32)
-"""The default but for the factors: synthetic tenants gain nothing from more than 16, see
-docs/recipes.md, and are fitted and folded in several times as fast."""
+"""The default with fewer factors: synthetic tenants gain nothing from more than 16, see
+docs/recipes.md, and 16 are several times as fast to fit and fold in."""
 
 _PURCHASES = frozenset(
     {"baskets", "from", "to", "lines", "customer", "errand", "on errand", "topic", "product"}
     | {"quantity", "returned", "returned after"}
 )
-"""What is drawn of purchases; everything else is the market's and stays."""
+"""The drawn part of purchases; everything else belongs to the market and stays."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +53,22 @@ class _OtherMarket(Market):
 
 @dataclass(frozen=True, eq=False)
 class Tenant:
-    """A tenant without trouble, with all that its customers will buy; nights see what was before.
+    """A sound tenant with all purchases, future ones included; each night sees earlier ones only.
 
-    A night is a day's number: its as-of is midnight at that day's beginning.
+    A night is a day's number; its as-of is midnight at that day's beginning.
     """
 
     world: World
     number: int
-    """From 0."""
+    """Counts from 0."""
     days: int
-    """Of history."""
+    """Days of history."""
     log: InteractionLog
-    """Of all days."""
+    """Interactions of all days."""
 
     @classmethod
     def draw(cls, world: World, number: int, days: int) -> Tenant:
-        """Draw a tenant of a world in which everything is sound."""
+        """Draw a tenant from a world in which everything is sound."""
         market = _market(world, number, days)
         return cls(world, number, days, _log(market, draw_lines(market, 0, days)))
 
@@ -87,8 +87,8 @@ class Tenant:
 
         Args:
             night: its number.
-            history: what was bought before, when it has been made already.
-            future: where what was bought in the holdout is taken from, when not from the log.
+            history: purchases before the holdout, if they have been made already.
+            future: purchases in the holdout; by default those of the log.
         """
         start, end = self.moment(night - RECIPE.holdout_days), self.moment(night)
         if history is None:
@@ -101,7 +101,7 @@ class Tenant:
         )
 
     def train(self, night: int, *, seed: int) -> AlsModel:
-        """The challenger of a night."""
+        """A night's challenger."""
         end = self.moment(night - RECIPE.holdout_days)
         return fit(
             self.log.matrix(RECIPE.signal, before=end),
@@ -113,7 +113,7 @@ class Tenant:
         )
 
     def as_served(self, model: AlsModel, holdout: Holdout) -> Factors:
-        """A model folded in from what came before a holdout."""
+        """A model folded in from the purchases before a holdout."""
         return fold_in(model, holdout.history, self.log.product_ids)
 
     def with_log(self, log: InteractionLog) -> Tenant:
@@ -121,7 +121,7 @@ class Tenant:
         return replace(self, log=log)
 
     def other_pasts(self, first: int, count: int) -> list[InteractionLog]:
-        """What else the same customers might have bought on the days from ``first`` on."""
+        """Other possible purchases of the same customers, on the days from ``first`` on."""
         market = _market(self.world, self.number, self.days)
         return [
             _log(other, draw_lines(other, first, self.days))

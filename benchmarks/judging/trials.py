@@ -16,17 +16,17 @@ FIRST = 182
 """The night that makes the first champion: after 26 weeks of history."""
 FORTNIGHT = 14
 NIGHTS = 30
-"""Of flapping, after the first champion's."""
+"""Nights of flapping, after the first champion's."""
 LATEST = 112
-"""Nights after the first champion's that decline is followed for."""
+"""Most nights of a decline, after the first champion's."""
 PROBATION = Policy().probation_nights
-"""Nights that a new champion is followed for, beside the one before it."""
+"""Nights of comparing a new champion with the one before it."""
 AS_GOOD = "as good"
-"""A new champion of the same data as the one before it, and another seed."""
+"""A new champion with the same data as the one before it, and another seed."""
 WRONG_SHARES = (0.3, 0.6, 1.0)
-"""Of the lines that a bad champion was trained on."""
+"""Shares of wrong lines in bad champions' training data."""
 DECLINED = 0.03
-"""True gain from which a champion has to be replaced."""
+"""From this true gain on, a champion has to be replaced."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Plan:
     tenants: Mapping[str, Mapping[int, int]]
     """Trial -> size (interactions in 26 weeks) -> tenants."""
     pasts: int
-    """That the true gain is averaged over; half of them at large sizes, whose holdouts are less
-    noisy."""
+    """The true gain is averaged over this many; over half of them for large sizes, which have less
+    noisy holdouts."""
 
 
 FULL = Plan(
@@ -63,12 +63,12 @@ QUICK = Plan(
 
 
 def steady(size: int, seed: int) -> World:
-    """Tenants of one size whose tastes stay; customers and products come and go."""
+    """Tenants of one size with constant tastes; customers and products come and go."""
     return World(seed=seed, median_size=size, size_sigma=0, thin=0, broken=0, drift=0)
 
 
 def drifting(size: int, seed: int) -> World:
-    """Tenants of one size whose tastes all change, in one of the weeks about the first night."""
+    """Tenants of one size; the tastes of each change in one of the weeks about the first night."""
     return World(
         seed=seed,
         median_size=size,
@@ -89,7 +89,7 @@ def drifting(size: int, seed: int) -> World:
 
 
 def null(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
-    """Challengers of the champion's own data and another seed, on three holdouts a month apart."""
+    """Challengers with the champion's own data, another seed, on three holdouts a month apart."""
     tenant = Tenant.draw(steady(size, seed=101), place, FIRST + 2 * MONTH)
     story = Story("null", tenant, place)
     for night in range(FIRST, FIRST + 2 * MONTH + 1, MONTH):
@@ -102,9 +102,9 @@ def null(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
 
 
 def damage(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
-    """Challengers of damaged data beside sound champions of the same night and a week before.
+    """Challengers with damaged data against sound champions of the same night and a week before.
 
-    The week's other nights are sound, and are seen as evidence.
+    The week's other nights are sound and serve as evidence.
     """
     tenant = Tenant.draw(steady(size, seed=102), place, FIRST + 2 * MONTH)
     story = Story("damage", tenant, place)
@@ -126,7 +126,7 @@ def damage(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
 
 
 def flapping(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG001
-    """Thirty nights in a row without drift, under the rule; the first champion is seen in all."""
+    """Thirty nights in a row without drift, under the rule; all look at the first champion too."""
     tenant = Tenant.draw(steady(size, seed=103), place, FIRST + NIGHTS)
     story = Story("flapping", tenant, place)
     promotes, champion, earlier = by_policy(Policy()), FIRST, list[Look]()
@@ -141,10 +141,10 @@ def flapping(plan: Plan, size: int, place: int) -> Iterator[Look]:  # noqa: ARG0
 
 
 def decline(plan: Plan, size: int, place: int) -> Iterator[Look]:
-    """A champion whose tenant's tastes change, night after night, until well after its decline.
+    """A champion of a tenant with changing tastes, night after night, until well after its decline.
 
-    Every night is looked at until the champion has declined, for four nights more, and until the
-    rule would have replaced it; then every fourth, up to the latest.
+    There is a look every night until the champion has declined, for four more nights, and until the
+    rule would have replaced it; then every fourth night, up to the latest.
     """
     tenant = Tenant.draw(drifting(size, seed=104), place, FIRST + LATEST)
     fewer = max(1, min(plan.pasts // 4, size // 6000))
@@ -163,12 +163,12 @@ def decline(plan: Plan, size: int, place: int) -> Iterator[Look]:
 
 
 def probation(plan: Plan, size: int, place: int) -> Iterator[Look]:
-    """New champions, sound and bad, beside the one before: previous is judged as a challenger is.
+    """New champions, sound and bad, against the one before, which is judged like a challenger.
 
-    The sound ones are of the same data as previous, with another seed, and for every third tenant
-    of data a month newer. The bad ones, for every third tenant too, were trained while purchases
-    went to the wrong customers, over a previous of two weeks before; in the nights that follow the
-    data is whole again. Of the bad ones the truth is measured, in the first night.
+    A sound champion has the same data as previous and another seed; for every third tenant, it has
+    data a month newer. A bad champion, also for every third tenant, was trained while purchases
+    went to the wrong customers, and its previous is two weeks older; in the following nights the
+    data is whole again. The truth about bad champions is measured in the first night.
     """
     tenant = Tenant.draw(steady(size, seed=106), place, FIRST + MONTH + PROBATION)
     is_third = place % 3 == 0

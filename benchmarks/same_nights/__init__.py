@@ -1,1 +1,1 @@
-"""The same nights by two checkouts of recfleet, and whether all that they leave is the same."""
+"""Run the same nights by two checkouts of recfleet, and compare everything that they leave."""

@@ -26,11 +26,11 @@ from benchmarks.same_nights.side import Side, running_side
 _SHOWN = 20
 _FIRST_NIGHT = datetime(2025, 12, 28, tzinfo=UTC)
 LONGER = 1.05
-"""How many times as long as the old one's the new one's nights may take: what noise is."""
+"""The new side's nights may take this many times as long as the old side's, because of noise."""
 
 
 def main() -> int:
-    """Do what was asked for; the exit code."""
+    """Compare or time the two sides; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.same_nights", description=__doc__)
     parser.add_argument("old", type=Path, metavar="OLD", help="a checkout")
     parser.add_argument("new", type=Path, metavar="NEW", help="another one")

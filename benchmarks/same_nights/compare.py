@@ -1,4 +1,4 @@
-"""All that two sides' nights have left, made comparable, and what of it differs."""
+"""Read everything that two sides' nights have left, make it comparable, and find differences."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ UNEQUAL: dict[str, frozenset[str]] = {
 UNEQUAL_KEYS = frozenset(
     {"audit_head", "code_version", "milliseconds_per_tenant", "peak_mb", "seconds", "slowest"}
 )
-"""Keys of JSON, at any depth, that hold the same."""
+"""Keys of JSON, at any depth, that hold such values."""
 
 WORDS: dict[str, frozenset[str]] = {
     "audit": frozenset({"reason"}),
@@ -60,7 +60,7 @@ WORDS: dict[str, frozenset[str]] = {
 WORD_KEYS = frozenset(
     {"reason", "detail", "sentence", "shows", "expected", "why", "mlflow.note.content"}
 )
-"""Keys of JSON, and of MLflow's tags, that hold the same."""
+"""Keys of JSON, and of MLflow's tags, that hold sentences."""
 
 _MLFLOW = {
     "registered_models": "select name, description from registered_models",
@@ -80,19 +80,19 @@ _MLFLOW = {
     "tags": "select run_uuid, key, value from tags",
 }
 _TO_THE_TENANT = frozenset({"interaction"})
-"""Large tables, and the same before any night: a row is compared for each tenant."""
+"""Large tables that no night changes: they are compared by one row for each tenant."""
 _KEYS = ("night_id", "tenant_id", "release_id", "customer_id", "role", "expectation", "audit_id",
          "run_uuid", "version", "name", "key", "rank", "stage", "shard")  # fmt: skip
 """Columns by which a person finds a row."""
 _RUN = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _SHORTEST = 32
-"""No name is given to what is shorter."""
+"""Shorter values get no name."""
 _BY_DAY = re.compile(r"[a-z-]+__\d{4}-\d\d-\d\dT[\d:]+__[0-9a-f]{8}")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that one side has and the other has not, or not so."""
+    """A row that only one side has, or that differs."""
 
     table: str
     sentence: str
@@ -106,17 +106,17 @@ class Comparison:
     """Table -> rows of the old side."""
     differences: list[Difference] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
-    """What became of the old side's tenants' nights."""
+    """Outcome -> tenants' nights of the old side."""
 
 
 class Names:
-    """Names for what is drawn by lot or counted, by what it belongs to."""
+    """Names for random ids and serial numbers, by what they identify."""
 
     def __init__(self, side: Side, connection: Connection) -> None:
-        """Read who is who.
+        """Read the names of one side.
 
         Args:
-            side: whose.
+            side: the side.
             connection: to its database.
         """
         self._artifacts = side.artifacts.as_uri()
@@ -145,7 +145,7 @@ class Names:
         }
 
     def plain(self, value: Any, key: str = "") -> Any:
-        """A value with names in place of what is drawn by lot or counted."""
+        """A value with names instead of random ids and serial numbers."""
         if isinstance(value, Mapping):
             return {str(name): self.plain(inner, str(name)) for name, inner in value.items()}
         if isinstance(value, list | tuple):
@@ -168,12 +168,12 @@ class Names:
 
 
 def compare(old: Side, new: Side, *, but_words: bool) -> Comparison:
-    """Hold everything that two sides have left against each other.
+    """Compare everything that two sides have left.
 
     Args:
         old: a side whose nights are over.
-        new: the other.
-        but_words: leave sentences aside.
+        new: the other side.
+        but_words: ignore sentences.
     """
     comparison = Comparison()
     with (
@@ -212,7 +212,7 @@ def _note_columns(
 
 
 def _columns(connection: Connection) -> dict[str, frozenset[str]]:
-    """Table or view -> its columns; a partition is part of its table."""
+    """Table or view -> its columns; a partition counts as part of its table."""
     found: dict[str, set[str]] = {}
     for row in _read(
         connection,
@@ -308,7 +308,7 @@ def _short(value: object) -> str:
 
 
 def _files(side: Side, names: Names) -> list[Row]:
-    """The models' files, each with a hash of what is in it."""
+    """The models' files, each with a hash of its content."""
     plain: Callable[[str], Any] = names.plain
     rows = []
     for path in sorted(side.artifacts.rglob("*")):

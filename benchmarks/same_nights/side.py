@@ -22,7 +22,7 @@ _STORY = Path(__file__).with_name("story.py")
 
 @dataclass(frozen=True)
 class Side:
-    """A checkout and where its nights are written."""
+    """A checkout, and the place where its nights are written."""
 
     name: str
     """``old`` or ``new``."""
@@ -37,11 +37,11 @@ class Side:
 
     @property
     def done(self) -> Path:
-        """A file that is there once its story is over."""
+        """A file that exists once the story is over."""
         return self.home / "done"
 
     def begin(self, what: str, **words: str) -> subprocess.Popen[str]:
-        """Begin with something that ``story`` can do; what it says goes to this side's log."""
+        """Start something that ``story`` can do; its messages go to this side's log."""
         with (self.home / "log").open("a") as log:
             return subprocess.Popen(
                 [str(self._python()), str(_STORY), json.dumps({"what": what, **words})],
@@ -53,10 +53,10 @@ class Side:
             )
 
     def end(self, process: subprocess.Popen[str]) -> str:
-        """Wait for it; returns what it printed.
+        """Wait for a process; returns what it printed.
 
         Raises:
-            RuntimeError: it failed; with the end of its log.
+            RuntimeError: the process failed; quotes the end of its log.
         """
         try:
             printed, _ = process.communicate()
@@ -100,12 +100,12 @@ class Side:
 
 @contextmanager
 def running_side(name: str, checkout: Path, home: Path | None) -> Iterator[Side]:
-    """A side whose Postgres runs.
+    """A side with a running Postgres.
 
     Args:
         name: ``old`` or ``new``.
-        checkout: whose code it runs.
-        home: its folder, kept; None: one that is removed afterwards.
+        checkout: the code that it runs.
+        home: its folder, which is kept; None: a folder that is removed afterwards.
 
     Raises:
         FileNotFoundError: the path is no checkout of recfleet.

@@ -1,8 +1,8 @@
 """What one side does: nights of a fleet in which everything happens, by the code of one checkout.
 
-Run as a file by an interpreter that imports ``recfleet`` of that checkout, be it an older one. It
-knows the names of what a night's tasks call, and looks for the modules that define them, because
-modules move from one version to the next.
+An interpreter that imports ``recfleet`` from that checkout, which may be an older one, runs this
+file. The file knows the names of the functions that a night's tasks call, and looks for the modules
+that define them, because modules move from one version to the next.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ import structlog
 
 WEEK = timedelta(weeks=1)
 LAST = datetime(2025, 12, 28, tzinfo=UTC)
-"""Of the four weekly nights; the demo's fleet is made for them."""
+"""The last of the four weekly nights; the demo's fleet is made for them."""
 RETAIL_NIGHTS = ("2011-11-25", "2011-12-02", "2011-12-10")
 _SHOPS = 8
 REPAIRED = "shop-7"
-"""Whose late file was wrong, so that the night goes back to the model before."""
+"""The shop with a wrong late file, so that the night rolls back to the previous model."""
 _SOLD = range(-20, 6)
-"""Weeks before and after LAST in which the shops sell."""
+"""The shops sell in these weeks before and after LAST."""
 
 
 def find(*names: str) -> Any:
-    """The checkout's function of the first of these names that it has.
+    """The checkout's function with the first of these names that exists.
 
     Args:
-        names: what it is and was called, wherever below ``recfleet`` it is defined.
+        names: its present and earlier names; it may be defined anywhere below ``recfleet``.
 
     Raises:
         LookupError: none of the names is defined in exactly one module.
@@ -60,7 +60,7 @@ def find(*names: str) -> Any:
 
 
 def prepare() -> None:
-    """Bring the tables of both databases to where this version needs them."""
+    """Bring the tables of both databases to this version's state."""
     from recfleet.database import migrate
     from recfleet.registry import upgrade_store
 
@@ -99,7 +99,7 @@ def command(*words: str) -> None:
     """The command ``recfleet``, as a person calls it.
 
     Raises:
-        AssertionError: it did not do well.
+        AssertionError: the command failed.
     """
     from recfleet.cli import main
 
@@ -115,10 +115,10 @@ def command(*words: str) -> None:
 
 
 def story(retail: str | None) -> None:
-    """All of it.
+    """Run the whole story.
 
     Args:
-        retail: the UCI Online Retail file, whose tenants have three nights besides.
+        retail: the UCI Online Retail file; its tenants have three nights as well.
     """
     prepare()
     _seed()
@@ -169,13 +169,13 @@ def _sell(
     turned: bool = False,
     lines: int = 1,
 ) -> None:
-    """Have the shops' customers each buy, almost only, from one of four ranges of products.
+    """Make each of the shops' customers buy almost only from one of four ranges of products.
 
     Args:
         connection: to commit on.
-        weeks: in which, from LAST.
-        shops: only these.
-        turned: whether the ranges are made of other products than they would be.
+        weeks: the weeks, counted from LAST.
+        shops: only these; empty: all.
+        turned: whether the ranges have other products than usual.
         lines: of each customer in a week.
     """
     from recfleet.database import copy_rows
@@ -203,7 +203,7 @@ def _sell(
 
 
 def _sell_late(weeks: range, **what: Any) -> None:
-    """A file that comes late: what else was bought in these weeks."""
+    """Load a late file: further purchases in these weeks."""
     from recfleet.database import connect
 
     with closing(connect()) as connection:
@@ -211,7 +211,7 @@ def _sell_late(weeks: range, **what: Any) -> None:
 
 
 def _repair_feed() -> None:
-    """The late file of one shop was another's: its lines are gone."""
+    """Delete the lines of one shop's late file, which belonged to another shop."""
     from recfleet.database import connect
 
     with closing(connect()) as connection, connection, connection.cursor() as cursor:
@@ -271,7 +271,7 @@ def _retail(path: str) -> None:
 
 
 def seed_fleet(tenants: int, until: datetime) -> None:
-    """The fleet that docs/benchmarks.md measures, with its history before a day."""
+    """Seed the fleet that docs/benchmarks.md measures, with its history before a day."""
     from recfleet.synthetic import World, seed
 
     prepare()
@@ -279,7 +279,7 @@ def seed_fleet(tenants: int, until: datetime) -> None:
 
 
 def timed_night(run_id: str, as_of: datetime) -> None:
-    """A night of the whole fleet; prints its seconds, and those of its processor, as JSON."""
+    """Run a night of the whole fleet; prints its seconds and its processor seconds as JSON."""
     started, before = time.perf_counter(), _processor()
     night(run_id, as_of)
     spent = {"seconds": time.perf_counter() - started, "processor": _processor() - before}
@@ -310,7 +310,7 @@ def _say(what: str) -> None:
 
 
 def do(words: Mapping[str, str]) -> None:
-    """Do what is named ``what``: ``story``, ``seed`` or ``night``."""
+    """Do what ``what`` names: ``story``, ``seed`` or ``night``."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     if words["what"] == "story":
         story(words.get("retail"))

@@ -1,4 +1,4 @@
-"""What people would do instead: one mapped task for each tenant, with the same work in it."""
+"""The usual way: one mapped task for each tenant, with the same work in it."""
 
 from __future__ import annotations
 

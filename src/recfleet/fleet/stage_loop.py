@@ -213,7 +213,7 @@ def _run_batch(
         except Exception as error:
             if _is_infrastructure(error) and works:
                 onlooker.ends(works)
-                _end(stage, desk, works, prepared)  # Nobody needs to repeat what is done.
+                _end(stage, desk, works, prepared)  # Finished work is not done again.
             raise
     onlooker.ends(works)
     return _end(stage, desk, works, prepared)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from recfleet.database import Connection
 from recfleet.record.nights import Night
 
-# A promotion takes milliseconds, so nobody is at work any more on one that began this long ago.
+# A promotion takes milliseconds, so one that began this long ago is abandoned.
 _ABANDONED = "1 hour"
 
 
