@@ -100,7 +100,7 @@ function around(low, high) {
   return [low - room, high + room];
 }
 
-// Leave room below too, but not below zero unless there are values.
+// Leave room below too, but not below zero if no value is there.
 function withRoom(low, high, unit) {
   const span = high - low || Math.abs(high) / 10 || 1;
   const [least, most] = [low - 0.08 * span, high + 0.1 * span];

@@ -1,5 +1,5 @@
-// Great Expectations' page in its frame, where no script runs: give the frame the page's height, the
-// theme of the page around, and links that replace the whole page.
+// Great Expectations' page in its frame, where no script runs: give the frame the page's height and
+// the theme of the page around, and let its links replace the whole page.
 
 export function showDocs() {
   const frame = document.querySelector("iframe.docs");

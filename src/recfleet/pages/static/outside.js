@@ -1,5 +1,5 @@
-// Links out of these pages. The Airflow UI shows them in a frame that may not navigate its window; the
-// page around may, so the links ask it to. Without a frame, links are plain links.
+// Links out of these pages. The Airflow UI shows them in a frame that may not navigate its window;
+// the page around may, so the links ask it to. Without a frame, links are plain links.
 
 // The page around, if it has the same origin.
 function pageAround() {
@@ -29,8 +29,8 @@ export function leadOutside() {
   });
 }
 
-// The navigation's entry for this frame. Pressed, the UI changes its own address and leaves the frame
-// where it is; the entry should lead to the first page.
+// The navigation's entry for this frame. When somebody clicks it, the UI changes its own address but
+// leaves the frame where it is; the entry should lead to the first page.
 export function leadHome() {
   const around = pageAround();
   if (around === null) return;

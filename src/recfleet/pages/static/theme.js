@@ -1,5 +1,5 @@
-// Light or dark like the Airflow UI around this page; without a frame, like the UI's last setting in
-// this browser. Runs before anything is drawn.
+// Light or dark like the Airflow UI around this page; without a frame, as last set for the UI in this
+// browser. Runs before anything is drawn.
 (function () {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
