@@ -26,9 +26,9 @@ class Lines:
     day: Ints
     """(n,) days since the world's first."""
     second: Ints
-    """(n,) of the day, in UTC."""
+    """(n,) second of the day, in UTC."""
     number: Ints
-    """(n,) from 0 within the day."""
+    """(n,) number within the day, from 0."""
     customer: Ints
     """(n,) as the market numbers them."""
     product: Ints
@@ -47,12 +47,11 @@ class Lines:
 
 
 def draw_lines(market: Market, first: int, until: int) -> Lines:
-    """Everything bought or returned on the days from ``first`` up to, without, ``until``.
+    """Everything bought or returned from day ``first`` until the day before ``until``.
 
-    A day's lines are the same whatever days are drawn with it. ``market`` must reach to
-    ``until``.
+    A day's lines do not depend on the other days drawn with it. ``market`` must reach to ``until``.
     """
-    # What is returned on the first day was bought before it.
+    # Returns on the first day were bought before it.
     bought = _purchases(market, max(first - _RETURN_DAYS, 0), until)
     returned = _returns(market, bought)
     lines = Lines(
@@ -67,7 +66,7 @@ def draw_lines(market: Market, first: int, until: int) -> Lines:
 
 
 def expected_lines(market: Market, first: int, until: int) -> Floats:
-    """(days,) lines to be expected of each day, returns aside."""
+    """(days,) expected lines of each day, without returns."""
     days = np.arange(first, until)
     weekday = _WEEKDAYS[(days + market.world.first_day.weekday()) % 7]
     expected = market.traits.size / (7 * WEEKS) * weekday * market.year_volume(days // 7)
@@ -113,14 +112,14 @@ def _purchases(market: Market, first: int, until: int) -> Lines:
         quantity=quantity,
         amount=np.round(quantity * market.prices[product], 2),
     )
-    # One line a product in a basket.
+    # A basket has one line per product.
     _, once = np.unique(line * weights.shape[2] + product, return_index=True)
     once.sort()
     return lines.take(once)
 
 
 def _baskets(market: Market, first: int, until: int) -> tuple[Ints, Ints, Ints]:
-    """Day, number within the day and second of the day of each basket, in order of time."""
+    """Each basket's day, number within the day and second of the day, in order of time."""
     days = np.arange(first, until)
     expected = expected_lines(market, first, until) / market.world.basket_lines
     baskets = np.floor(expected + market.draws.uniform("baskets", days)).astype(np.int64)
@@ -143,7 +142,7 @@ def _basket_lines(market: Market, day: Ints, basket: Ints) -> Ints:
 
 
 def _returns(market: Market, bought: Lines) -> Lines:
-    """What comes back of these purchases, some days later at the same time of day."""
+    """The returns of these purchases, some days later at the same time of day."""
     chance = market.draws.uniform("returned", bought.day, bought.number)
     which = np.flatnonzero(chance < market.world.returned)
     back = bought.take(which)

@@ -1,4 +1,4 @@
-"""The fleet of ``make demo``: small, and everything that can happen to a tenant happens in it."""
+"""The fleet of ``make demo``: small, with everything that can happen to a tenant."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from recfleet.synthetic.world import UNTIL, World
 
 DEMO_TENANTS = 24
 DEMO_UNTIL = UNTIL
-"""Its three nights are as of this day and one and two weeks before."""
+"""Its three nights are as of this day, and one and two weeks before."""
 
 
 def demo_world() -> World:
     """The demo's world.
 
-    Nights as of two weeks, one week and no weeks before the end see: sound data everywhere, then
-    one half of the broken tenants broken, then all of them. The drifting tenants' tastes change
-    altogether ten weeks before the end. The first night's models have seen six weeks of the new
-    ones, enough to beat popularity, and are surely outdone by those of the third night in half of
-    these tenants. Of all seeds this one has every trouble once, and three broken tenants in each of
-    the two weeks.
+    The first night, two weeks before the end, sees sound data everywhere; the second sees half of
+    the broken tenants broken, and the third all of them. The drifting tenants' tastes change
+    completely ten weeks before the end. The first night's models have seen six weeks of the new
+    tastes, enough to beat popularity; for half of these tenants, the third night's models surely
+    beat them. The seed was chosen because it gives every trouble once, and three broken tenants in
+    each of the two weeks.
     """
     return World(
         seed=56,

@@ -1,4 +1,4 @@
-"""A broken day as the tenant delivers it: raw text, with what is wrong with it."""
+"""A broken day as the tenant delivers it: raw text with its faults."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _NO_TIMES = np.array(["yesterday", "31 Feb", "00/00/0000 00:00", "noon"], dtype=
 
 
 def clean_broken_day(market: Market, day: int, lines: Lines) -> Cleaned:
-    """What comes of a broken day's lines when they are read like any file.
+    """A broken day's lines after reading them like any file.
 
     Args:
-        market: of a tenant with a trouble other than a fall in volume.
-        day: since the world's first.
-        lines: all of that day, as they truly were.
+        market: market of a tenant with a trouble other than a fall in volume.
+        day: days since the world's first.
+        lines: all true lines of that day.
     """
     midnight = datetime.combine(market.world.date_of(day), time(), UTC)
     columns = _broken(market, day, lines, _written(day, midnight, lines), midnight)

@@ -1,4 +1,4 @@
-"""What synthetic fleet a database holds, as its ingests tell."""
+"""The synthetic fleet that a database holds, according to its ingests."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def find_fleet(connection: Connection) -> Fleet | None:
 
 
 def begin_seeding(connection: Connection, world: World, first: int, last: int, until: date) -> int:
-    """Note that tenants are being seeded; seen by others when their interactions are.
+    """Record that tenants are being seeded; others see the record together with the interactions.
 
     Args:
         connection: an open connection; the caller commits.
-        world: the fleet's.
+        world: the fleet's world.
         first: number of the first tenant, from 0.
-        last: number after that of the last tenant.
+        last: one more than the number of the last tenant.
         until: the day before which their history ends.
 
     Returns:
@@ -76,15 +76,15 @@ def begin_seeding(connection: Connection, world: World, first: int, last: int, u
 
 
 def end_seeding(connection: Connection, ingest_id: int, added: int) -> None:
-    """Note what came of it; the caller commits."""
+    """Record the result; the caller commits."""
     end_ingest(connection, ingest_id, lines=added, added=added, known=0, unusable={})
 
 
 def check_same_world(fleet: Fleet, world: World) -> None:
-    """Check that a world is that of the fleet that is there.
+    """Check that a world is the existing fleet's.
 
     Raises:
-        BadInputError: it is another; names what differs.
+        BadInputError: it is another world; the text names the differences.
     """
     there, asked = fleet.world.model_dump(), world.model_dump()
     differs = [name for name in there if there[name] != asked[name]]

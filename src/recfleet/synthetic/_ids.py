@@ -1,4 +1,4 @@
-"""Customers' and products' ids: of equal length, so that rows of bytes are of equal length."""
+"""Customers' and products' ids, of equal length, so that rows of bytes have equal length."""
 
 from __future__ import annotations
 

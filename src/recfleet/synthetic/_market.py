@@ -12,7 +12,7 @@ from recfleet.synthetic._random import Draws, Floats, Ints
 from recfleet.synthetic._traits import Traits
 from recfleet.synthetic.world import World
 
-# A few that stay for ever, so that there is always somebody to buy and something to be bought.
+# A few stay for ever, so that there is always a customer and a product.
 _STAYING = 4
 
 
@@ -20,14 +20,14 @@ _STAYING = 4
 class Market:
     """Who can buy what in the weeks before ``weeks``, and how much they like it.
 
-    Customers and products are numbered by when they come. What is drawn of one depends on its
-    number alone, so a market that reaches further has the same ones, and more.
+    Customers and products are numbered in the order of their arrival. Their properties depend only
+    on the number, so a market that reaches further has the same ones, and more.
     """
 
     world: World
     traits: Traits
     weeks: int
-    """Customers and products that come in a later week are not in it."""
+    """The market's end: it has no customers and products of later weeks."""
 
     draws: Draws = field(init=False)
 
@@ -80,7 +80,7 @@ class Market:
         return np.concatenate([lasting * (1 - fashions.sum(axis=2, keepdims=True)), fashions], 2)
 
     def _fashions(self, drawn: Ints) -> Floats:
-        """(E, C, F) of each customer's share for new ranges, what each range's topics have.
+        """(E, C, F) how each customer's share for new ranges is divided among the ranges' topics.
 
         Args:
             drawn: (E, C) the era in which each customer's present tastes were drawn.
@@ -124,7 +124,7 @@ class Market:
 
     @cached_property
     def prices(self) -> Floats:
-        """(P,) of one piece."""
+        """(P,) price of one piece."""
         products = np.arange(len(self.product_weeks[0]))
         prices: Floats = np.exp(2.2 + 0.8 * self.draws.normal("price", products))
         return np.maximum(prices.round(2), 0.05)
@@ -148,7 +148,7 @@ class Market:
         return popularity[:, None, :] * self.affinity
 
     def _popularity(self) -> Floats:
-        """(E, P) in each era, the season aside."""
+        """(E, P) popularity in each era, without the season."""
         products = len(self.product_weeks[0])
         drawn = self._drawn_in("product changes", products, self.world.drift_products)
         quantile = self.draws.uniform("popularity", drawn, np.arange(products))
@@ -156,7 +156,7 @@ class Market:
         return popularity
 
     def _season(self, weeks: Ints) -> Floats:
-        """(W, P) what the time of the year makes of each product's popularity."""
+        """(W, P) factor of the season on each product's popularity."""
         products = np.arange(len(self.product_weeks[0]))
         has_season = self.draws.uniform("has season", products) < self.world.seasonal_products
         peak = self.draws.uniform("season", products) * 52
@@ -165,7 +165,7 @@ class Market:
         return season
 
     def year_volume(self, weeks: Ints) -> Floats:
-        """(W,) what the time of the year makes of the tenant's volume, 1 in the mean."""
+        """(W,) factor of the season on the tenant's volume, 1 in the mean."""
         peak = self.draws.uniform("year", 0) * 52
         wave = np.cos(2 * np.pi * (self._week_of_year(weeks) - peak) / 52)
         return 1 + self.world.year_swing * wave
@@ -179,9 +179,9 @@ class Market:
         """(n,) the weeks in which each one comes, rising: some at first, then a steady stream.
 
         Args:
-            at_first: those there in the first week.
+            at_first: how many are there in the first week.
             rate: new ones each week.
-            ranges: (weeks,) those that come besides in each week.
+            ranges: (weeks,) further new ones in each week.
         """
         coming = np.diff(np.floor(rate * np.arange(max(self.weeks, 1) + 1))).astype(np.int64)
         coming[0] = at_first

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what they are for, and on nothing drawn before them."""
+"""Random numbers that depend on their purpose, and not on earlier draws."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Draws:
     """The random numbers of one tenant.
 
     Every number is a function of the world's seed, the tenant, a purpose and one or two counters.
-    So a day's lines can be drawn alone, in any order and on any machine, and are the same.
+    So a day's lines are the same when they are drawn alone, in any order and on any machine.
     """
 
     seed: int
@@ -74,15 +74,15 @@ class Picker:
         cumulative = np.cumsum(weights, axis=1)
         total = cumulative[:, -1:].copy()
         cumulative /= np.where(total > 0, total, 1.0)
-        # In steps that a row's number can be added to without rounding: what is picked from a row
-        # must not depend on where the row stands.
+        # In steps to which a row's number can be added without rounding, so that a pick does not
+        # depend on the row's position.
         np.floor(cumulative * _STEPS, out=cumulative)
         cumulative /= _STEPS
         cumulative += np.arange(rows)[:, None]
         self._flat = cumulative.ravel()
 
     def pick(self, row: Ints, uniform: Floats) -> Ints:
-        """Positions in 0..n, one for each row that is named; never one of weight zero."""
+        """Positions in 0..n, one for each named row; never a position of weight zero."""
         target = row + np.floor(uniform * _STEPS) / _STEPS
         position: Ints = np.searchsorted(self._flat, target, side="right") - row * self._width
         return position

@@ -21,33 +21,33 @@ from recfleet.synthetic.world import UNTIL, WEEKS, World
 from recfleet.tenants import add_tenants
 
 Progress = Callable[[int, int], None]
-"""Called with the interactions written so far, about, and those to be written in all, about."""
+"""Called with the approximate numbers of interactions written so far, and to write in all."""
 
 _LOCK = 7_310_579_204_416
 _LINES_OF_A_JOB = 150_000
 _TENANTS_OF_A_JOB = 250
-# Starting processes costs more than writing this many lines.
+# Starting processes takes longer than writing this many lines.
 _LINES_WORTH_A_PROCESS = 250_000
 
 
 @dataclass(frozen=True)
 class SeededTenant:
-    """What was added of one tenant."""
+    """The rows added for one tenant."""
 
     traits: Traits
     interactions: int
     unusable: dict[str, int]
-    """Lines by the reason for which they could not be used."""
+    """Unusable lines by reason."""
 
 
 @dataclass(frozen=True)
 class SeedReport:
-    """What a seeding did."""
+    """The result of a seeding."""
 
     world: World
     until: date
     tenants: tuple[SeededTenant, ...]
-    """Every tenant that was asked for, by its number; zeros where nothing was added."""
+    """Every requested tenant, by number; zeros where nothing was added."""
     seconds: float
 
     @property
@@ -65,7 +65,7 @@ class SeedReport:
 
     @property
     def nothing_new(self) -> bool:
-        """Whether everything was there already."""
+        """Whether everything was already there."""
         return not self.interactions and not self.unusable
 
 
@@ -79,7 +79,7 @@ class _Job:
     since: date
     until: date
     lines: float
-    """Expected, about."""
+    """Approximate expected number of interactions."""
 
 
 def seed(
@@ -91,20 +91,20 @@ def seed(
     workers: int = 2,
     progress: Progress | None = None,
 ) -> SeedReport:
-    """Bring the first tenants of a world into the database, with their history before a day.
+    """Write the first tenants of a world to the database, with their history before a day.
 
-    What is there already stays as it is: tenants and days that are missing are added, and after a
-    seeding that was interrupted another one goes on where it stopped. The result depends on the
-    world, the tenants and ``until`` alone, not on the steps in which it was reached.
+    Existing rows stay; missing tenants and days are added. After an interruption, another seeding
+    continues where the first stopped. The result depends only on the world, the tenants and
+    ``until``, not on the steps.
 
     Args:
-        database: its address, or an open connection; with an address, a large seeding is done by
-            several processes. Commits by itself.
-        world: what the fleet is like.
+        database: its address, or an open connection, on which it commits. With an address, several
+        processes share a large seeding.
+        world: the parameters of the fleet.
         tenants: how many.
-        until: the first day that is not in it.
-        workers: processes at most.
-        progress: told from time to time how far it is.
+        until: the day before which the history ends.
+        workers: most processes.
+        progress: called from time to time with the progress.
 
     Raises:
         BadInputError: the database holds tenants of another world, the day is not after the
@@ -216,7 +216,7 @@ def _results(
         for job in jobs:
             yield job, _do(connection, job)
         return
-    # Largest first, so that none is left over at the end.
+    # The largest first, so that the processes end at about the same time.
     jobs = sorted(jobs, key=lambda job: -job.lines)
     # Spawned: a fork would share this process's connection.
     with ProcessPoolExecutor(min(workers, worth), mp_context=get_context("spawn")) as pool:
@@ -241,7 +241,7 @@ def _do(connection: Connection, job: _Job) -> list[Written]:
     fleet = [traits(world, number) for number in range(job.first, job.last)]
     with transaction(connection):
         with connection.cursor() as cursor:
-            # Lost with the machine at worst, and then added by the next seeding.
+            # At worst rows are lost when the machine dies; the next seeding adds them again.
             cursor.execute("set local synchronous_commit = off")
         ingest_id = begin_seeding(connection, world, job.first, job.last, job.until)
         add_tenants(connection, {tenant.tenant_id: tenant.name for tenant in fleet})
@@ -256,4 +256,4 @@ def _do(connection: Connection, job: _Job) -> list[Written]:
 
 
 def _silent(done: int, total: int) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""

@@ -1,4 +1,4 @@
-"""What kind of tenant each number of a world is."""
+"""The kind of tenant that each number of a world stands for."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Traits:
     """One synthetic tenant, before any of its days is drawn: the truth about it."""
 
     number: int
-    """From 0."""
+    """The tenant's number, from 0."""
     tenant_id: str
     name: str
     trade: str
     size: float
     """Interactions expected in 26 weeks without trouble."""
     customers: int
-    """At one time."""
+    """Customers at one time."""
     products: int
-    """On sale at one time."""
+    """Products on sale at one time."""
     topics: int
     """Dimensions of taste."""
     thin: bool
@@ -58,8 +58,8 @@ class Traits:
 def traits(world: World, number: int) -> Traits:
     """The tenant of that number.
 
-    Which tenants are thin, broken or drifting follows a golden-ratio sequence: among the first N
-    of any N their shares are the world's, but for one or two tenants.
+    A golden-ratio sequence decides which tenants are thin, broken or drifting: among the first N
+    tenants, for any N, their shares match the world's up to one or two tenants.
     """
     draws = Draws(world.seed, number)
     place = (Draws(world.seed, 0).uniform("kinds", 0)[0] + (number + 1) * _GOLDEN_RATIO) % 1.0
@@ -95,7 +95,7 @@ def traits(world: World, number: int) -> Traits:
 
 
 def _size(world: World, draws: Draws, *, thin: bool) -> float:
-    """Log-normal over the whole fleet; the thin tenants have its lower end."""
+    """The size: log-normal over the whole fleet; thin tenants are its lower end."""
     quantile = draws.uniform("size", 0)[0]
     share = world.thin
     quantile = quantile * share if thin else share + quantile * (1 - share)

@@ -1,4 +1,4 @@
-"""What is known of a synthetic tenant and can only be guessed of a real one."""
+"""The truth about a synthetic tenant, which for a real tenant can only be estimated."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ class Truth:
     on_sale: NDArray[np.bool_]
     """(P,) whether the product is not discontinued."""
     probability: Floats
-    """(C, P) that the customer's next line is of the product: rows sum to 1, 0 when not on sale.
+    """(C, P) probability that the customer's next line is of the product: rows sum to 1; 0 off
+    sale.
 
-    Where the customer no longer buys: what it would be.
+    For a customer who no longer buys, as if the customer did.
     """
 
 
 def tenant_truth(world: World, number: int, day: date) -> Truth:
     """The true preferences of the tenant of that number on that day.
 
-    Probability of product p for customer c is Σ_k taste_ck · shelf_kp, where taste is what share
-    of the customer's lines is of topic k, and shelf how the topic's lines fall on its products in
-    that week's popularity and season.
+    The probability of product p for customer c is Σ_k taste_ck · shelf_kp. taste_ck is the share of
+    topic k in the customer's lines; shelf_kp is the product's share of the topic's lines, by that
+    week's popularity and season.
     """
     week = world.day_of(day) // 7
     market = Market(world, traits(world, number), week + 1)

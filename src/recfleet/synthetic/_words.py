@@ -9,8 +9,8 @@ COLOURS = (
     "lilac", "olive", "pearl", "ruby", "scarlet", "silver", "teal", "violet", "white", "yellow",
 )  # fmt: skip
 
-# A trade and its families of goods. A product's family follows its main topic of taste, so that
-# one customer's list reads as one person's taste.
+# A trade and its families of goods. A product's family follows its main topic of taste, so that a
+# customer's list reads like one person's taste.
 TRADES: dict[str, tuple[str, ...]] = {
     "bakery": (
         "rye loaf",
@@ -170,7 +170,7 @@ def product_categories(trade: str, topics: Iterable[int]) -> list[str]:
 
     Args:
         trade: one of `TRADES`.
-        topics: of each product its main topic of taste.
+        topics: main topic of taste of each product.
     """
     families = TRADES[trade]
     return [families[topic % len(families)] for topic in topics]
@@ -181,8 +181,8 @@ def product_names(trade: str, topics: Iterable[int], qualities: Iterable[int]) -
 
     Args:
         trade: one of `TRADES`.
-        topics: of each product its main topic of taste.
-        qualities: of each product any number.
+        topics: main topic of taste of each product.
+        qualities: any number for each product.
     """
     families = TRADES[trade]
     return [

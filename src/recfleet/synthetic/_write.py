@@ -33,12 +33,12 @@ _BYTES_AT_ONCE = 8_000_000
 
 @dataclass(frozen=True)
 class Written:
-    """What was added of one tenant."""
+    """The rows added for one tenant."""
 
     number: int
     interactions: int
     unusable: dict[str, int]
-    """Lines by the reason for which they could not be used."""
+    """Unusable lines by reason."""
 
 
 class Writer:
@@ -54,7 +54,7 @@ class Writer:
         self._names: dict[str, str] = {}
 
     def write_days(self, world: World, traits: Traits, first: int, until: int) -> Written:
-        """Add a tenant's days from ``first`` up to, without, ``until``."""
+        """Add a tenant's days from ``first`` until the day before ``until``."""
         market = Market(world, traits, -(-until // 7))
         self._write_products(market, first, until)
         interactions, unusable = 0, Counter[str]()
@@ -75,10 +75,10 @@ class Writer:
         return Written(traits.number, interactions, dict(unusable))
 
     def finish(self) -> int:
-        """Send what has not been sent.
+        """Send the rows that are left.
 
         Returns:
-            How many interactions came in as broken days, under an ingest of their own.
+            How many interactions came from broken days, which have an ingest of their own.
         """
         self._send(b"", at_once=True)
         copy_products(self._connection, self._products)
@@ -86,7 +86,7 @@ class Writer:
         return self._load_broken_days()
 
     def _send(self, rows: bytes, *, at_once: bool = False) -> None:
-        """COPY rows of interactions when enough have come together."""
+        """COPY rows of interactions when there are enough."""
         self._rows.append(rows)
         size = sum(map(len, self._rows))
         if not size or (size < _BYTES_AT_ONCE and not at_once):
@@ -95,7 +95,7 @@ class Writer:
         self._rows.clear()
 
     def _load_broken_days(self) -> int:
-        """Bring the broken days into the tables, like any file."""
+        """Load the broken days into the tables, like any file."""
         if not self._broken:
             return 0
         source = f"broken days of synthetic tenants, with ingest {self._ingest_id}"
@@ -106,7 +106,7 @@ class Writer:
         return loader.finish(self._names).added
 
     def _write_products(self, market: Market, first: int, until: int) -> None:
-        """Add the products that come in these days, and note which are discontinued in them."""
+        """Add the products that are new in these days, and mark those discontinued in them."""
         comes, gone = (7 * weeks for weeks in market.product_weeks)
         tenant_id = market.traits.tenant_id
         new = np.flatnonzero((first <= comes) & (comes < until))

@@ -1,4 +1,4 @@
-"""What a synthetic fleet is like: every number it is drawn from, in one place."""
+"""The parameters of a synthetic fleet, all in one place."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Trouble = Literal[
 TROUBLES: tuple[Trouble, ...] = get_args(Trouble)
 
 FIRST_DAY = date(2025, 6, 29)
-"""Where history begins unless it is said otherwise."""
+"""First day of the history, by default."""
 
 UNTIL = date(2025, 12, 28)
-"""The day before which history ends unless it is said otherwise: 26 weeks later."""
+"""The day before which the history ends, by default: 26 weeks later."""
 
 WEEKS = 26
 """Weeks of history that a tenant's size is counted over."""
