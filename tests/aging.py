@@ -1,4 +1,4 @@
-"""Days that pass at once: everything that nights have written becomes older."""
+"""Letting days pass at once: everything that nights have written becomes older."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MLFLOW = {
 
 
 def days_pass(connection: Connection, stack: RegistrySettings, days: float = 1) -> None:
-    """Set the times of all rows, and of all files on disk, back by so many days."""
+    """Move the times of all rows, and of all files on disk, back by this many days."""
     with connection, connection.cursor() as cursor:
         for table, columns in _RECFLEET.items():
             changes = ", ".join(

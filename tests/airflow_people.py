@@ -1,4 +1,4 @@
-"""Airflow as people reach it: its REST API, as its UI uses it, and its command line."""
+"""Airflow as people use it: through the REST API behind its UI, and its command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _numbers = count(1)
 
 
 def wait_for(what: str, look: Callable[[], Found | None], patience: float = PATIENCE) -> Found:
-    """What a look finds, once it finds something."""
+    """Call until there is a result, and return it."""
     end = time.monotonic() + patience
     while not (found := look()):
         assert time.monotonic() < end, f"there is no {what} after {patience:g} s"
@@ -32,13 +32,13 @@ def wait_for(what: str, look: Callable[[], Found | None], patience: float = PATI
 
 @dataclass
 class Airflow:
-    """A stack's Airflow, for a person who is logged in."""
+    """A stack's Airflow, for a logged-in person."""
 
     stack: Stack
     api: httpx.Client
 
     def question(self) -> dict[str, Any] | None:
-        """The question that waits for an answer, as the UI's list of required actions has it."""
+        """The question that waits for an answer, from the UI's list of required actions."""
         path = "/api/v2/dags/fleet_approvals/dagRuns/~/hitlDetails"
         found = self.api.get(path, params={"response_received": False}).raise_for_status().json()
         waiting = [
@@ -65,7 +65,7 @@ class Airflow:
         return wait_for("end", end)
 
     def trigger(self, *runs: tuple[str, Mapping[str, Any]]) -> None:
-        """Trigger DAGs with their conf by Airflow's command line; they all have to do well."""
+        """Trigger DAGs with their conf through Airflow's command line; all must succeed."""
         names = [(dag, f"by_hand_{next(_numbers)}", json.dumps(conf)) for dag, conf in runs]
         trigger = [sys.executable, "-m", "airflow", "dags", "trigger"]
         commands = [
@@ -86,7 +86,7 @@ class Airflow:
             assert self.wait_for_end(dag, run) == "success", (dag, run)
 
     def wait_for_end(self, dag: str, run: str) -> str:
-        """How a run ended, once it has."""
+        """Wait for a run's end; returns its state."""
         return wait_for(f"end of {dag}", lambda: self._end(dag, run), 2 * PATIENCE)
 
     def _end(self, dag: str, run: str) -> str | None:
@@ -96,7 +96,7 @@ class Airflow:
 
 @contextmanager
 def logged_in(stack: Stack) -> Iterator[Airflow]:
-    """A stack's Airflow, logged in to as a person does."""
+    """A stack's Airflow, after a person's login."""
     with httpx.Client(base_url=stack.address, timeout=60, trust_env=False) as client:
         login = {"username": "admin", "password": stack.setting("AIRFLOW_PASSWORD")}
         token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]

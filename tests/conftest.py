@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for every test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
 
-# Before numpy is imported anywhere: one thread each, or fits on few cores fight and forks hang.
+# Before any import of numpy: one thread each, or fits fight over few cores and forks hang.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 _STORIES = frozenset({"tests/pages/test_browser.py"})
-"""Files whose tests share one running stack, and are for one worker in their order."""
+"""Files whose tests share one running stack; one worker runs them, in their order."""
 _TEMPLATE = "recfleet_template"
 _MLFLOW_TEMPLATE = "mlflow_template"
 _numbers = count(1)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Hand the tests out one by one, but a story as a whole, and first."""
+    """Distribute tests one by one, but each story as a whole, and stories first."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Stories(LoadScopeScheduling):  # type: ignore[misc] # it has no types
@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One throwaway server for this process, stopped at the end and with it."""
+    """One throwaway server for this process; it stops at the end, or with the process."""
     folder = Path(tempfile.mkdtemp(prefix="recfleet-postgres-"))
     server = PostgresServer(folder / "data", free_port(), durable=False)
     try:
@@ -71,7 +71,7 @@ def _template(postgres_server: PostgresServer) -> str:
 
 @pytest.fixture
 def database_url(postgres_server: PostgresServer, _template: str) -> Iterator[str]:
-    """Address of a fresh, migrated database of this test's own."""
+    """Address of a fresh, migrated database for this test."""
     name = f"test_{next(_numbers)}"
     postgres_server.create_database(name, template=_template)
     yield postgres_server.url(name)
@@ -80,7 +80,7 @@ def database_url(postgres_server: PostgresServer, _template: str) -> Iterator[st
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[Connection]:
-    """A connection to this test's database; what is not committed is lost with it."""
+    """A connection to this test's database; uncommitted changes are lost with it."""
     connection = connect(database_url)
     yield connection
     connection.close()
@@ -88,12 +88,12 @@ def connection(database_url: str) -> Iterator[Connection]:
 
 @pytest.fixture(scope="session")
 def mlflow_template(postgres_server: PostgresServer) -> str:
-    """An MLflow database with tables and nothing in them, that others are copied from."""
+    """An MLflow database with empty tables, as a template for others."""
     from recfleet.registry import upgrade_store
 
     postgres_server.create_database(_MLFLOW_TEMPLATE)
     upgrade_store(postgres_server.url(_MLFLOW_TEMPLATE))
-    gc.collect()  # MLflow leaves its connection open, and a template may have none.
+    gc.collect()  # MLflow leaves its connection open, and a template may have no connections.
     return _MLFLOW_TEMPLATE
 
 
@@ -105,7 +105,7 @@ def stack(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RegistrySettings]:
-    """The registry's settings in a process that this test's own stack is named to."""
+    """The registry's settings, in a process whose environment names this test's stack."""
     mlflow = f"mlflow_{database_url.rsplit('_', 1)[-1]}"
     postgres_server.create_database(mlflow, template=mlflow_template)
     values = {

@@ -1,4 +1,4 @@
-"""The audit refuses changes, and what was changed all the same is found."""
+"""The audit refuses changes, and verification finds changes that were made anyway."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def five(connection: Connection) -> Connection:
 
 
 def _tamper(connection: Connection, *statements: str) -> None:
-    """Change the audit as the owner of the database could, against its refusal."""
+    """Change the audit as the owner of the database could, past its refusal."""
     with connection.cursor() as cursor:
         cursor.execute("alter table audit disable trigger append_only")
         for statement in statements:
@@ -149,7 +149,7 @@ def test_missing_entries_are_found(five: Connection) -> None:
 def test_an_end_that_was_cut_off_is_found_by_a_noted_head(five: Connection) -> None:
     head = str(read_head(five))
     _tamper(five, "delete from audit where audit_id >= 4")
-    assert _faults(five) == []  # Nothing within the database can tell.
+    assert _faults(five) == []  # Nothing within the database shows it.
     assert _faults(five, head) == [
         "The audit ends with entry 3, but entry 5 was noted as its head: the entries at its end "
         "are missing."
@@ -172,7 +172,7 @@ def test_entries_that_changed_places_are_found(five: Connection) -> None:
 
 
 def _forge(connection: Connection, number: int) -> None:
-    """Change one entry and give it the hash that its new text has."""
+    """Change one entry, and its hash to the new text's."""
     change = f"update audit set reason = 'forged' where audit_id = {number}"
     [(text,)] = query(
         connection,

@@ -25,7 +25,7 @@ def test_everything_is_measured_and_nothing_is_left_wrong(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("RECFLEET_BRAKE_SHARE", "1")
-    monkeypatch.setenv("RECFLEET_REVIVE_DAYS", "7")  # which measuring changes
+    monkeypatch.setenv("RECFLEET_REVIVE_DAYS", "7")  # measuring changes it
     forget_settings()
     make_fleet(connection, 3)
     measure_doctor(connection, stack)

@@ -1,1 +1,1 @@
-"""Nights among processes that are killed at random moments, and what must hold afterwards."""
+"""Nights whose processes are killed at random moments, and what must hold afterwards."""

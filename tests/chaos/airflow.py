@@ -37,8 +37,8 @@ from tests.chaos.report import Killings, reading
 from tests.chaos.world import Occasion, occasions
 
 _SOONER = {
-    # What Airflow waits for before it believes that a scheduler or a task is dead: by default half
-    # a minute and more, of which a hundred kills would make hours.
+    # How long Airflow waits before it believes that a scheduler or a task is dead: by default more
+    # than half a minute, which a hundred kills would turn into hours.
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
@@ -58,7 +58,7 @@ _PAUSES, _WEIGHTS = [(0.3, 4.0), (5.0, 15.0)], [0.7, 0.3]
 
 @contextmanager
 def stack() -> Iterator[Layout]:
-    """A whole stack in a folder of its own, which is taken away afterwards."""
+    """A whole stack in a temporary folder."""
     home = new_folder()
     before = dict(os.environ)
     compose = environment.compose
@@ -89,10 +89,10 @@ def torment(layout: Layout, *, kills: dict[str, int], seed: int, minutes: float)
     """Run nights and kill, until there were so many kills of each kind or the time is up.
 
     Args:
-        layout: of the stack.
+        layout: the stack's layout.
         kills: kind (``stage``, ``scheduler``, ``postgres``) -> how often.
-        seed: of the moments.
-        minutes: at most; the night that is under way is ended in peace.
+        seed: seed of the random moments.
+        minutes: time limit; the current night then ends without kills.
     """
     report = Killings("with Airflow", seed)
     began = time.monotonic()
@@ -189,7 +189,7 @@ class _Tormentor:
             kinds.remove("stage")
         if not kinds:
             return
-        # As often as there are left of each, so that all kinds go on until the end.
+        # In proportion to the kills left of each kind, so that all kinds last until the end.
         kind = self._random.choices(kinds, [self._left[kind] for kind in kinds])[0]
         during = sorted(set(tasks.values()))
         what = during[0] if during else "between tasks"
@@ -205,7 +205,7 @@ class _Tormentor:
             self._report.kills[kind, what] += 1
 
     def _tasks(self) -> dict[int, str]:
-        """The tasks of stages that run: pid -> stage."""
+        """The running tasks of stages: pid -> stage."""
         with suppress(psycopg2.Error):
             running = {
                 str(task_id): name.rpartition(".")[2]
@@ -225,7 +225,7 @@ class _Tormentor:
         return {}
 
     def _kill_stage(self, pid: int) -> bool:
-        """Kill the task, or the process in which it has its tenants worked on: both are listed."""
+        """Kill the task, or its worker process: both are listed."""
         with suppress(psutil.Error):
             psutil.Process(pid).send_signal(signal.SIGKILL)
             return True
@@ -238,7 +238,7 @@ class _Tormentor:
             return False
         process.kill()
         process.wait(10)
-        # Its workers, and what they were doing, outlive it for a while.
+        # Its workers and their tasks outlive it for a while.
         time.sleep(self._random.uniform(0, 2))
         return True
 
@@ -254,10 +254,10 @@ class _Tormentor:
         return True
 
     def _revive(self) -> None:
-        """Start again what does not run, as a service manager would: without asking how it is.
+        """Restart what does not run, like a service manager: without waiting for an answer.
 
-        `recfleet up` would do, and wait until all answer; then nothing would ever be killed that
-        is just being started.
+        `recfleet up` would wait until all services answer; then no service would ever be killed
+        while it starts.
         """
         state = State.read(self._layout)
         for service in services(self._layout, Ports.choose(self._variables, {})):

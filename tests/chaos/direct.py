@@ -28,7 +28,7 @@ _STAGES = ("validate", "train_and_judge", "publish")
 _VARIABLES = ("DATABASE_URL", "MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL")
 _MOST_ATTEMPTS = 40
 _KILL_SHARE = 0.6
-"""How likely a kill is, each time that tasks have been started or one has ended."""
+"""Probability of a kill, each time that tasks have started or one has ended."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Place:
 
 
 def new_folder() -> Path:
-    """A folder that is taken away by whoever asked for it; in memory where that can be.
+    """A temporary folder, in memory where possible; the caller deletes it.
 
-    Processes are killed here, not machines: what was written is there afterwards, whether or not it
-    had reached a disk, and after each kill Postgres forces all of its files to the disk.
+    Only processes are killed here, not machines, so written data survives even if it had not
+    reached the disk; and after each kill Postgres would force all its files to the disk.
     """
     memory = "/dev/shm"
     return Path(
@@ -55,7 +55,7 @@ def new_folder() -> Path:
 
 @contextmanager
 def place() -> Iterator[Place]:
-    """Make it, point this process's settings at it, and take it away afterwards."""
+    """Make the place, point this process's settings at it, and delete it afterwards."""
     folder = new_folder()
     server = PostgresServer(folder / "postgres", free_port())
     before = {name: os.environ.get(name) for name in _names()}
@@ -98,11 +98,11 @@ def torment(
     """Run nights and kill, until there were so many kills of each kind or the time is up.
 
     Args:
-        place: where.
+        place: the Postgres and the folder.
         kills: kind (``stage``, ``postgres``) -> how often.
-        seed: of the moments.
-        minutes: at most; the night that is under way is ended in peace.
-        nights: at least, be all killed before.
+        seed: seed of the random moments.
+        minutes: time limit; the current night then ends without kills.
+        nights: fewest nights, even if all kills are done earlier.
     """
     report = Killings("without Airflow", seed)
     tasks.load_libraries()
@@ -125,7 +125,7 @@ def torment(
 
 
 class _Conductor:
-    """Runs tasks side by side, kills at random moments, and repeats what did not end well."""
+    """Runs tasks side by side, kills at random moments, and repeats tasks that did not end well."""
 
     def __init__(
         self, place: Place, kills: dict[str, int], seed: int, report: Killings, until: float
@@ -136,7 +136,7 @@ class _Conductor:
         self._report = report
         self._until = until
         self._lasted: defaultdict[str, float] = defaultdict(lambda: 0.5)
-        """Task -> seconds that it took when it came to its end."""
+        """Task -> seconds that it took, for tasks that ended."""
 
     @property
     def has_more(self) -> bool:
@@ -200,7 +200,7 @@ class _Conductor:
         self._report.kills[kind, one.task.name] += 1
 
     def _kill_stage(self, one: tasks.Running) -> bool:
-        """Kill a task, or the process in which it has its tenants worked on."""
+        """Kill a task, or its worker process."""
         with suppress(psutil.Error):
             task = psutil.Process(one.pid)
             victims = [task, *task.children()]

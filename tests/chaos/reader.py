@@ -1,7 +1,7 @@
 """Another process that keeps reading the live lists of random tenants.
 
-``python -m tests.chaos.reader DATABASE_URL FILE`` reads until SIGTERM and then writes to FILE, as
-JSON, how often it read and what was wrong.
+``python -m tests.chaos.reader DATABASE_URL FILE`` reads until SIGTERM, and then writes the number
+of reads and all errors to FILE, as JSON.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import psycopg2
 
 from recfleet.database import Connection, connect
 
-# One statement, so one moment: the lists of some of a tenant's customers, with what their release
-# says of them and with the champion on record.
+# One statement sees one moment: lists of some of a tenant's customers, their release's data about
+# them, and the champion on record.
 _SOME = """
 select live.customer_id, live.rank, live.product_id, live.score, live.source,
        live.release_id, live.model_version, release.model_version, release.customers,
@@ -41,17 +41,17 @@ select customer_id, rank, product_id, score, source, release_id, model_version
 
 
 LEAST_READS = 100
-"""On a machine where others are busy too, the nights may be over sooner."""
+"""Fewest reads: on a busy machine the nights may be over sooner."""
 
 
 @dataclass
 class Report:
-    """What a reader saw."""
+    """A reader's observations."""
 
     reads: int = 0
     lists: int = 0
     cut: int = 0
-    """Reads that lost their connection, or found nobody to connect to."""
+    """Reads that lost their connection, or could not connect."""
     switches: int = 0
     """How often a tenant had another release than the last time."""
     wrong: list[str] = field(default_factory=list)
@@ -129,7 +129,7 @@ class Reader:
         self.report.lists += len(lists)
 
     def _check_list(self, who: str, entries: list[tuple[Any, ...]]) -> None:
-        """Check one list: of (rank, product, score, source)."""
+        """Check one list of (rank, product, score, source)."""
         ranks = [entry[0] for entry in entries]
         scores = [entry[2] for entry in entries]
         products = {entry[1] for entry in entries}
@@ -154,7 +154,7 @@ def _column(connection: Connection, text: str) -> list[Any]:
 
 
 def main() -> None:
-    """Read until told to stop, but so often at least."""
+    """Read until SIGTERM, but at least a fixed number of times."""
     url, place = sys.argv[1:]
     going = [True]
     signal.signal(signal.SIGTERM, lambda *_: going.clear())

@@ -1,4 +1,4 @@
-"""What came of it, in words."""
+"""The result of a chaos run, in words."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CHECKOUT = Path(__file__).parents[2]
 
 @dataclass
 class Killings:
-    """What was killed, how often, and what was seen meanwhile."""
+    """What was killed how often, and the observations meanwhile."""
 
     how: str
     """With Airflow or without."""
     seed: int
     kills: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(kind, stage or what else was going on) -> times."""
+    """(kind, stage or other activity) -> times."""
     restarts: Counter[str] = field(default_factory=Counter)
-    """Services that were found dead and started again -> times."""
+    """Dead services that were restarted -> times."""
     nights: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Killings:
         return sum(count for (each, _), count in self.kills.items() if each == kind)
 
     def text(self) -> str:
-        """All of it, a line for each thing."""
+        """The whole report, one line for each fact."""
         lines = [f"{self.how}, seed {self.seed}, {self.seconds / 60:.1f} minutes"]
         for kind in sorted({kind for kind, _ in self.kills}):
             among = ", ".join(
@@ -70,7 +70,7 @@ class Killings:
 
 @contextmanager
 def reading(url: str, folder: Path, into: Killings) -> Iterator[None]:
-    """Keep a reader at work in another process during the block."""
+    """Run a reader in another process during the block."""
     place = folder / "reader.json"
     reader = subprocess.Popen(
         [sys.executable, "-m", "tests.chaos.reader", url, str(place)],

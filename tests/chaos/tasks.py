@@ -1,7 +1,7 @@
-"""Nights without Airflow: every task a process that is forked, and repeated until it ends well.
+"""Nights without Airflow: every task is a forked process, repeated until it ends well.
 
-As Airflow would do it, but in milliseconds: this process has imported the heavy libraries, so that
-a task that is killed costs its work and nothing else.
+Airflow would do the same, but here a task starts in milliseconds: this process has already imported
+the heavy libraries, so killing a task costs only its work.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from recfleet.record import TenantNight
 from tests.chaos.world import Occasion
 
 WELL, TROUBLE, WRONG = 0, 3, 4
-"""How a task ends: done; a service was away, try again; something that may not happen."""
+"""How a task ends: done; a service was away, so try again; or a failure that must not happen."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Task:
 
     name: str
     work: Callable[[int], None]
-    """Told which attempt it is."""
+    """The work; its argument is the number of the attempt."""
 
 
 @dataclass
 class Running:
-    """A task that runs."""
+    """A running task."""
 
     task: Task
     pid: int
@@ -67,7 +67,7 @@ def load_libraries() -> None:
 
 
 def phases(run_id: str, occasion: Occasion, work: Path) -> Iterator[list[Task]]:
-    """A night's tasks; those of one phase run side by side."""
+    """A night's tasks; the tasks of one phase run side by side."""
     conf = {"as_of": occasion.as_of.isoformat(), "tenants": list(occasion.tenants)}
     yield [Task("plan", lambda _: _plan(run_id, occasion, conf))]
     shards = plan_night(run_id, None, occasion.as_of, conf)  # as it was planned
@@ -79,7 +79,7 @@ def phases(run_id: str, occasion: Occasion, work: Path) -> Iterator[list[Task]]:
 
 
 def _ignore(_: object) -> None:
-    """What a task returns is no matter here."""
+    """Ignore what a task returns."""
 
 
 def _plan(run_id: str, occasion: Occasion, conf: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ def _stage_task(name: str, run_id: str, shard: int, work: Path) -> Task:
 
 
 def _noting(stage: Stage[Any, Any], work: Path) -> Stage[Any, Any]:
-    """A stage that notes whom it begins to work on."""
+    """A stage that records each tenant when it begins to work on it."""
 
     def noting(desk: Desk, row: TenantNight, prepared: Any, watch: Stopwatch) -> Any:
         line = f"{desk.night.night_id} {stage.takes} {row.tenant_id} {time.time()}\n"
@@ -115,10 +115,10 @@ def start(task: Task, attempt: int, log: Path) -> Running:
 
 
 def _have_own_locks() -> None:
-    """Part with tqdm's lock, which processes that are forked share once it has been used.
+    """Replace tqdm's lock, which forked processes share once it has been used.
 
-    One that is killed with the lock in its hand would leave all others waiting. A task of Airflow's
-    never shares it: nothing has used tqdm before its process, and its children, are forked.
+    A process killed while it holds the lock would leave all others waiting. Airflow's tasks never
+    share it: nothing has used tqdm before they and their children are forked.
     """
     lock = threading.RLock()
     for bar in (tqdm.tqdm, tqdm.auto.tqdm):
@@ -133,7 +133,7 @@ def _be_task(task: Task, attempt: int, log: Path) -> None:
             signal.signal(number, signal.SIG_DFL)
         _have_own_locks()
         with _output_to(log):
-            # So long as Postgres is just starting, it shall have the processor.
+            # While Postgres starts, leave the processor to it.
             time.sleep(min(0.1 * (attempt - 1), 0.5))
             try:
                 task.work(attempt)
@@ -146,7 +146,7 @@ def _be_task(task: Task, attempt: int, log: Path) -> None:
 
 
 def _is_trouble(error: Exception) -> bool:
-    """Whether Airflow would be right to try again."""
+    """Whether another attempt of Airflow could help."""
     away = (InfrastructureError, psycopg2.OperationalError, psycopg2.InterfaceError)
     return isinstance(error, away) or getattr(error, "errno", None) == errno.ENOSPC
 

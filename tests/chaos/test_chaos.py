@@ -1,4 +1,4 @@
-"""A short form of what ``make chaos`` does for most of an hour."""
+"""A short form of ``make chaos``, which takes most of an hour."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.mlflow, pytest.mark.slow]
 
 KILLS = {"stage": 8, "postgres": 4}
 PATIENCE = 15.0
-"""Minutes after which it gives up, so that a machine on which nothing moves fails and says so."""
+"""Minutes after which the test gives up, so that it fails on a machine that hangs."""
 
 
 @pytest.mark.timeout(60 * (PATIENCE + 5))

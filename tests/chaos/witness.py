@@ -1,4 +1,4 @@
-"""What must hold when the killing is over, whatever was killed."""
+"""What must hold after the kills, whatever was killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recfleet.database import Connection, connect
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings, database_settings
 
-# Every change of a tenant's state, as it is committed: what was rolled back leaves no trace.
+# Every committed change of a tenant's state; rolled-back changes leave no trace.
 _INSTALL = """
 create schema chaos;
 create table chaos.step (
@@ -90,8 +90,8 @@ _CHECKS = {
     "a tenant's step was made twice": """
         select night_id, tenant_id, was, count(*) from chaos.step
          group by night_id, tenant_id, was having count(*) > 1""",
-    # A task that came to its end says how many tenants it worked on; they must be exactly those
-    # whose step was made since it began.
+    # A task that ended records its number of tenants; they must be exactly the tenants whose step
+    # was committed since the task began.
     "an attempt worked on tenants that were done": """
         select night_id, stage, shard, attempt, tenants, made from shard_run
           cross join lateral (
@@ -106,7 +106,7 @@ _CHECKS = {
 
 
 def install(url: str) -> None:
-    """Have the database note every change of state from now on."""
+    """Make the database record every change of state from now on."""
     with closing(psycopg2.connect(url)) as connection:
         with connection.cursor() as cursor:
             cursor.execute(_INSTALL)
@@ -117,8 +117,8 @@ def violations(settings: RegistrySettings, work: Path | None = None) -> list[str
     """Everything that does not hold, in words; empty when all is well.
 
     Args:
-        settings: of the stack that was tormented; nobody is at work on it any more.
-        work: where ``tests.chaos.tasks`` noted what it began to work on.
+        settings: settings of the stack, whose processes have ended.
+        work: where ``tests.chaos.tasks`` recorded the tenants that it began to work on.
     """
     with closing(connect(database_settings().database_url)) as connection:
         found = [
@@ -132,7 +132,7 @@ def violations(settings: RegistrySettings, work: Path | None = None) -> list[str
 
 
 def failures() -> Counter[str]:
-    """Why tenants failed, and how many did."""
+    """Reasons of failed tenants, with their numbers."""
     with closing(connect(database_settings().database_url)) as connection:
         return Counter(
             reason
@@ -141,7 +141,7 @@ def failures() -> Counter[str]:
 
 
 def nights() -> Counter[str]:
-    """What came of the tenants' nights, and of the nights."""
+    """Outcomes of the tenants' nights, and of the nights."""
     with closing(connect(database_settings().database_url)) as connection:
         rows = _rows(connection, "select outcome, count(*) from ledger group by 1")
         rows += _rows(connection, "select 'nights ' || status, count(*) from night group by 1")
@@ -204,7 +204,7 @@ def _runs_are_not_one(connection: Connection, settings: RegistrySettings) -> Ite
     for key in judged:
         if runs.pop(key, 0) != 1:
             yield f"MLflow has not one run of {key}"
-    # A tenant that failed while it was judged may have its run and not its step.
+    # A tenant that failed during judging may have its run but not its step.
     failed = set(
         _rows(
             connection,
@@ -218,7 +218,7 @@ def _runs_are_not_one(connection: Connection, settings: RegistrySettings) -> Ite
 
 
 def _done_again(connection: Connection, work: Path) -> Iterator[str]:
-    """Work that was begun on a tenant after its step had been committed."""
+    """Work on a tenant that began after its step had been committed."""
     done = {
         (str(night_id), was, tenant_id): happened_at
         for night_id, was, tenant_id, happened_at in _rows(

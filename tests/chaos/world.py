@@ -1,4 +1,4 @@
-"""The tenants of the nights: a few at a time, whose customers change their taste every night."""
+"""The nights' tenants: a few at a time; their customers' tastes change every night."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.nights import START, WEEK, shop
 TENANTS = 6
 """Tenants of a night."""
 _NIGHTS = 4
-"""Nights that the same tenants have; then others come, so that no night grows dear."""
+"""Nights of the same tenants; then others come, so that no night becomes expensive."""
 _FIRST, _NEXT = 12, 8
-"""Weeks of purchases before a tenant's first night, and between that and its next ones."""
+"""Weeks of purchases before a tenant's first night, and between its nights."""
 
 
 @dataclass(frozen=True)
 class Occasion:
-    """One night to be run."""
+    """One night to run."""
 
     number: int
     as_of: datetime
@@ -28,10 +28,10 @@ class Occasion:
 
 
 def occasions() -> Iterator[Occasion]:
-    """Night after night, each with what its tenants' customers bought before it.
+    """Night after night, each with its tenants' purchases before it.
 
-    In every night all tenants have something new; after their first one, what they bought for
-    weeks is of ranges of products that their champion knows nothing of.
+    In every night all tenants have new data. After the first night, weeks of purchases are of
+    ranges of products that the champion does not know.
     """
     number = 0
     while True:

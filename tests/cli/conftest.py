@@ -1,4 +1,4 @@
-"""The command line over a stack of a test's own."""
+"""The command line over a test's own stack."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_verify_says_the_head_and_remembers_one(fleet: None, connection: Connect
     connection.rollback()
     assert f"1 entry, head {head}. The audit is complete" in _run("audit", "verify")
     assert "It contains the head you noted" in _run("audit", "verify", "--head", head)
-    # The night has it too, for whoever reads Airflow's logs.
+    # The night has it too, for readers of Airflow's logs.
     assert query(connection, "select summary ->> 'audit_head' from night") == [(head,)]
     with connection.cursor() as cursor:
         cursor.execute("alter table audit disable trigger append_only")
@@ -192,7 +192,7 @@ def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Co
 def test_a_trace_outlives_run_and_ledger(
     fleet: None, connection: Connection, stack: RegistrySettings
 ) -> None:
-    """What housekeeping takes away one day is not needed to say where a list came from."""
+    """A list's origin can be told without the rows that housekeeping deletes one day."""
     import psycopg2
 
     with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 """One bad morning, from beginning to end, over real purchases and the real scheduler.
 
-A feed broke overnight: find it, stop it, roll back, backfill, thaw; as the README tells it.
+A feed broke overnight: find it, stop it, roll back, backfill, thaw; as in the README.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ pytestmark = STORY
 
 TENANT = "united-kingdom"
 BROKE = "2011-12-02"
-"""From this day on hardly a line came."""
-# A challenger that is better by anything is promoted, so that there is something to roll back.
+"""From this day on hardly any lines came."""
+# Any better challenger is promoted, so that there is something to roll back.
 EAGER = ("minimum_gain=0", "cooldown_days=0", "confidence=0.51", "probation_nights=0")
 
 
 @pytest.fixture
 def feeds(tmp_path: Path) -> tuple[Path, Path]:
-    """The file as it came from the broken feed, and as it came once that was mended."""
+    """The file from the broken feed, and the file after the feed was repaired."""
     whole = three_countries()
     late = (whole["Country"] == "United Kingdom") & (whole["InvoiceDate"] >= BROKE)
     paths = tmp_path / "broken.csv", tmp_path / "mended.csv"
@@ -76,7 +76,7 @@ def test_one_bad_morning(recfleet: Stack, feeds: tuple[Path, Path]) -> None:
     recfleet("backfill", TENANT, *days, "--reason", "the feed was mended", "--wait")
     assert _version(recfleet, customer) == 1
 
-    # Thaw; what is promoted now waits for a person.
+    # Thaw; promotions now wait for a person.
     recfleet("tenant", "set-mode", TENANT, "on", "--reason", "the feed was mended")
     recfleet("tenant", "set", TENANT, "approval=every", "confidence=0.9", "--reason", "look first")
     last = ("--from", "2011-12-09", "--to", "2011-12-09", "--promote", "--wait")
@@ -92,7 +92,7 @@ def test_one_bad_morning(recfleet: Stack, feeds: tuple[Path, Path]) -> None:
 
 
 def _a_customer(path: Path) -> str:
-    """Somebody who bought often before the first night."""
+    """A customer who bought often before the first night."""
     lines = pd.read_csv(path, dtype=str)
     early = lines[(lines["Country"] == "United Kingdom") & (lines["InvoiceDate"] < "2011-08")]
     return str(early["CustomerID"].dropna().mode()[0]).removesuffix(".0")

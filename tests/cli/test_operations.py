@@ -1,8 +1,8 @@
-"""What people and the night do to each other, over real purchases and the real scheduler.
+"""People's work beside the night, over real purchases and the real scheduler.
 
-The brake holds a night, people answer it in Airflow, one of them errs, the next night puts that
-right; tenants are switched, rolled back and backfilled by Airflow's command line, as the documents
-have it, twice at once beside a night of the fleet; and what nobody answers expires.
+The brake holds a night, people answer it in Airflow, one of them is wrong, and the next night
+corrects that. Tenants are switched, rolled back and backfilled through Airflow's command line, as
+the documents say, twice at once beside a night of the fleet. Unanswered requests expire.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ pytestmark = STORY
 
 BRITAIN = "united-kingdom"
 MINUTES_TO_ANSWER = 2
-# The fleet's policy asks for more than a hundred customers can show.
+# The fleet's policy demands more certainty than a hundred customers can give.
 SMALL = ("minimum_holdout_customers=15", "recipe.holdout_days=28")
 WISHED = "as its owner wishes"
 
@@ -92,7 +92,7 @@ def _the_brake_is_answered_in_airflow(recfleet: Stack, airflow: Airflow) -> None
 
 
 def _a_mistake_is_rolled_back_by_the_night(recfleet: Stack, airflow: Airflow) -> None:
-    """An old model put in force and a poor recipe: tonight's challenger is no way out."""
+    """An old model is in force and the recipe is poor, so tonight's challenger does not help."""
     recfleet("promote", BRITAIN, "--version", "1", "--reason", "I liked it better")
     assert _champions(recfleet)[BRITAIN] == 1
     product = _most_listed(recfleet)
@@ -157,7 +157,7 @@ def _tenants_are_switched_rolled_back_and_backfilled(recfleet: Stack, airflow: A
 
 
 def _backfills_wait_for_each_other_and_not_for_the_fleet(recfleet: Stack, airflow: Airflow) -> None:
-    """Two people ask for days at once, for one of them both, while a night runs."""
+    """Two people ask for backfills at once, one day in common, while a night runs."""
     one = ("tenant_backfill", {"tenants": ["germany"], "from": "2011-11-20", "to": "2011-11-21"})
     other = ("tenant_backfill", {"tenants": ["germany"], "from": "2011-11-21", "to": "2011-11-22"})
     night = ("nightly_fleet", {"as_of": "2011-12-10", "tenants": [BRITAIN, "germany"]})
@@ -235,7 +235,7 @@ def _champions(recfleet: Stack) -> dict[str, int]:
 
 
 def _live(recfleet: Stack, tenant: str) -> tuple[int | None, str]:
-    """Version and date of what an application reads."""
+    """Version and date of the lists that an application reads."""
     [(version, as_of)] = recfleet.query(
         "select distinct model_version, as_of::date::text from live_recommendation "
         "where tenant_id = %s",
@@ -263,5 +263,5 @@ def _most_listed(recfleet: Stack) -> str:
 
 
 def _told(recfleet: Stack, tenant: str) -> list[tuple[str, str]]:
-    """What the audit tells of a tenant, in order, and who did it."""
+    """A tenant's entries in the audit, in order, with their actors."""
     return [(entry["kind"], entry["actor"]) for entry in recfleet.json("audit", tenant)]

@@ -10,7 +10,7 @@ from tests.stacks import Stack
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
-# In a process of its own, as a person would: by the server, not by its database.
+# In a separate process, as a person would: through the server, not its database.
 PREDICT = """
 import json, mlflow, pandas
 model = mlflow.pyfunc.load_model("models:/als-{tenant}@champion")

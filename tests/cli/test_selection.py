@@ -1,4 +1,4 @@
-"""Which tenants a command line means, and when it asks."""
+"""Which tenants a command line selects, and when it asks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Airflow with a metadata database of its own; its code runs in processes of their own.
+"""Airflow with its own metadata database; its code runs in separate processes.
 
-Airflow reads its configuration once, when it is imported: another process is the only place where a
-test's settings hold.
+Airflow reads its configuration once, at its import, so a test's settings only hold in another
+process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RunPython = Callable[..., str]
 def airflow_environment(
     postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """What a process needs besides in order to be this test's Airflow; its database is migrated."""
+    """Further variables that make a process this test's Airflow; its database is migrated."""
     home = tmp_path_factory.mktemp("airflow")
     postgres_server.create_database("airflow")
     url = postgres_server.url("airflow").replace("postgresql://", "postgresql+psycopg2://", 1)
@@ -48,7 +48,7 @@ def airflow_environment(
 
 @pytest.fixture
 def run_python(airflow_environment: Mapping[str, str]) -> RunPython:
-    """Run a piece of Python beside Airflow; returns what it printed on its last line."""
+    """Run a piece of Python beside Airflow; returns the last line that it printed."""
 
     def run(code: str, **variables: str) -> str:
         done = subprocess.run(

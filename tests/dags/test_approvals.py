@@ -1,4 +1,4 @@
-"""Asking people in Airflow: a night by the real scheduler, answered as the UI does it."""
+"""Asking people in Airflow: a night by the real scheduler, answered like in the UI."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: Airflow) -> None:
     assert all(f"| {row['tenant']} |" in question["body"] for row in waiting)
     assert question["defaults"] == ["Reject all"]
 
-    # One is answered on the command line meanwhile: it is no longer asked about.
+    # One is answered on the command line meanwhile, so the question leaves it out.
     first, second, *others = (row["tenant"] for row in waiting)
     stack("approvals", "reject", "--tenant", first, "--reason", "too early")
     ended = airflow.answer(
@@ -74,7 +74,7 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: Airflow) -> None:
 
 
 def _an_answer_that_comes_too_late(stack: Stack, airflow: Airflow, tenant: str) -> None:
-    """Nothing waits any more of what the question is about: the answer changes nothing."""
+    """Nothing in the question is still waiting, so the answer changes nothing."""
     stack.query(
         "update approval set status = 'waiting', decided_at = null, decided_by = null, "
         "decision_reason = null where tenant_id = %s",

@@ -72,7 +72,7 @@ def test_the_last_night_promotes_where_that_is_asked_for(
     conf = _conf(
         **{"from": (FIRST - DAY).isoformat(), "to": FIRST.isoformat()}, promote=True, actor="ann"
     )
-    # The command line's own user may say for whom it asks.
+    # The command line's own user may say on whose behalf it asks.
     user = {"RECFLEET_AIRFLOW_USERNAME": "dag_test"}
     run = json.loads(run_python(RUN, CONF=conf, DAG="tenant_backfill", **user))
 

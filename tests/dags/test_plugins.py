@@ -39,5 +39,5 @@ def test_the_navigation_leads_to_the_fleet_and_to_mlflow(run_python: RunPython) 
 
 def test_airflow_goes_on_without_recfleets_settings(run_python: RunPython, tmp_path: Path) -> None:
     printed = run_python(VIEWS, RECFLEET_HOME=str(tmp_path))
-    # The pages say themselves what is missing.
+    # The pages themselves say what is missing.
     assert json.loads(printed) == [{}, [["Fleet", "/recfleet/fleet"]]]

@@ -93,7 +93,7 @@ def test_approvals_ask_once_and_then_carry_out(run_python: RunPython) -> None:
     }
     assert dag["documented"]
     assert dag["params"] == ["night"]
-    # One night's question, unanswered, must not keep the next night's from being asked.
+    # An unanswered question of one night must not block the next night's question.
     assert dag["max_active_runs"] > 3
 
 

@@ -38,13 +38,13 @@ NASTY = [
     "%s %(x)s",
     "\x01\x0b\x1b[31m\x7f\x85\u2028",
 ]
-# All that Postgres can keep: no NUL, no half of a surrogate pair.
+# All text that Postgres can keep: without NUL and lone surrogates.
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 
 
 @pytest.fixture
 def sample(connection: Connection) -> Connection:
-    """A connection with a table of its own."""
+    """A connection with a table for this test."""
     with connection.cursor() as cursor:
         cursor.execute(
             "create temporary table sample (number bigint, word text, words text[], "
@@ -55,7 +55,7 @@ def sample(connection: Connection) -> Connection:
 
 
 def written(connection: Connection, column: str, values: list[Any]) -> list[Any]:
-    """What is in the column after COPY of these values; nothing stays."""
+    """The column's content after COPY of these values; it is rolled back."""
     count = copy_rows(connection, "sample", ["number", column], list(enumerate(values)))
     assert count == len(values)
     with connection.cursor() as cursor:

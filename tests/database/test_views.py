@@ -1,4 +1,4 @@
-"""What the views for reading add to the tables."""
+"""The columns that views for reading add to the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A night on a real ledger, for stages that are made up."""
+"""A night on a real ledger, for made-up stages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TENANTS = ("apple", "berry", "cherry")
 
 @pytest.fixture
 def night(connection: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Night:
-    """A night of three tenants, all in shard 0, the first the dearest."""
+    """A night of three tenants, all in shard 0; the first costs the most."""
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
     for name in ("MLFLOW_STORE_URL", "MLFLOW_URL", "ARTIFACT_ROOT", "AIRFLOW_URL"):
         monkeypatch.setenv(f"RECFLEET_{name}", "unused")

@@ -1,4 +1,4 @@
-"""What a shard's task costs is added up apart from its work, and written when it has ended."""
+"""The cost of a shard's task is added up apart from its work, and written at its end."""
 
 from __future__ import annotations
 

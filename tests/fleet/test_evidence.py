@@ -1,4 +1,4 @@
-"""Earlier nights over the same champion are evidence, those over another champion are not."""
+"""Earlier nights over the same champion are evidence; nights over another champion are not."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def write_champion(connection: Connection, night_id: int | None) -> None:
 
 
 def standing(connection: Connection, policy: Policy = POLICY) -> Standing:
-    """Of the champion of one tenant among two, the other of which has none."""
+    """The standing of one tenant's champion, among two tenants; the other has no champion."""
     rows = [
         TenantNight(tenant_id, "on", policy, None, None, None, None, None)
         for tenant_id in ("steady", "without")
@@ -156,13 +156,13 @@ def test_a_week_of_nights_is_pooled_and_a_repeated_night_finds_the_same(
 def test_the_week_of_another_champion_does_not_promote(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    """The same nights in the ledger promote when they are of this champion, and only then."""
+    """The same nights in the ledger promote only if they are of this champion."""
     shop(connection, "steady")
     run_night("first", AS_OF - 7 * DAY)
     for day in (2, 3, 4, 5, 6):
         write_night(connection, day, 0.3, against=9)
     with connection.cursor() as cursor:
-        # Tonight's own gain shall not hold it back: it may be anything above nothing.
+        # Tonight's own gain must not hold it back: any gain above zero is enough.
         cursor.execute(
             "update tenant set policy = "
             """'{"minimum_gain": 0.0, "cooldown_days": 0, "confidence": 0.9999999}'"""
@@ -206,7 +206,7 @@ def test_a_champion_that_no_night_made_counts_from_when_it_was_made(
 
 
 def test_what_was_found_before_a_rollback_is_no_evidence(connection: Connection) -> None:
-    """The champion was judged before, gave way to another, and is back since four days."""
+    """The champion was judged, then replaced by another, and has been back for four days."""
     write_night(connection, 6, 0.05)
     write_night(connection, 4, 0.04, against=8)
     write_night(connection, 2, 0.01)

@@ -1,4 +1,4 @@
-"""Housekeeping takes away what is past retention, and never what is in force."""
+"""Housekeeping deletes what is past retention, and never what is in force."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIVE_LISTS = (
 
 @pytest.fixture
 def short(stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch) -> RegistrySettings:
-    """A retention of three days of everything, and of no version but champion and previous."""
+    """A retention of three days for everything, and only of the champion and previous versions."""
     for name in ("LISTS_DAYS", "RUN_DAYS", "LEDGER_DAYS", "QUALITY_DAYS"):
         monkeypatch.setenv(f"RECFLEET_KEEP_{name}", "3")
     monkeypatch.setenv("RECFLEET_KEEP_VERSIONS", "0")
@@ -43,7 +43,7 @@ def short(stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch) -> RegistryS
 
 
 def query(connection: Connection, text: str) -> list[tuple[Any, ...]]:
-    """All rows of a query, without a transaction that stays open and is in housekeeping's way."""
+    """All rows of a query, without an open transaction that would block housekeeping."""
     rows = nights.query(connection, text)
     connection.rollback()
     return rows
@@ -104,7 +104,7 @@ def test_what_is_in_force_stays_however_old_it_is(
 
     assert query(connection, LIVE_LISTS) == lists
     assert _partitions(connection) == ["recommendation_kept_1"]
-    # The champions, and for going back to it the newest release of the previous one.
+    # The champions' releases, and for a rollback the previous model's newest release.
     assert query(connection, "select tenant_id, model_version from release order by 1, 2") == [
         ("quiet", 1),
         ("turning", 2),
@@ -281,7 +281,7 @@ def test_a_long_transaction_reads_what_it_began_with(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts that follow one another at once, and few of them."""
+    """Few attempts, without pauses."""
     monkeypatch.setattr("recfleet.releases._old_lists._ATTEMPTS", 2)
     monkeypatch.setattr("recfleet.releases._old_lists._PAUSE", 0.01)
     monkeypatch.setattr("recfleet.releases._old_lists._SECONDS_FOR_READERS", 0.2)
@@ -315,7 +315,7 @@ def test_readers_in_the_way_put_it_off(
 def test_a_release_that_becomes_live_meanwhile_stays(
     connection: Connection, short: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody goes back to lists of an old night while what is wanted of it is being copied."""
+    """A person returns to lists of an old night while housekeeping copies them."""
     from recfleet.releases import _old_lists, switch_live
 
     shop(connection, "quiet", customers=40)
@@ -519,7 +519,7 @@ def _rows(connection: Connection, stack: RegistrySettings) -> dict[str, int]:
 
 
 def _bound(connection: Connection, *, tenants: int, nights: int) -> dict[str, int]:
-    """Rows of the nights that are kept, and of two releases and two models of each tenant."""
+    """Rows of the kept nights, and of two releases and two models of each tenant."""
     most = tenants * (nights + 2)
     [(expectations,)] = query(connection, "select count(distinct expectation) from quality_result")
     return {

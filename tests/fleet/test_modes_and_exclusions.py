@@ -62,7 +62,7 @@ def _policy(connection: Connection, *assignments: str) -> None:
 
 @pytest.fixture
 def turned(connection: Connection, stack: RegistrySettings) -> None:
-    """A tenant with a champion, and purchases since then that a new model knows better."""
+    """A tenant with a champion, and later purchases that a new model predicts better."""
     shop(connection, "alpha")
     run_night("one", AS_OF)
     shop(connection, "alpha", weeks=range(12, 20), shuffled=True)
@@ -173,7 +173,7 @@ def test_a_night_honours_what_a_policy_excludes(
     )
     run_night("two", AS_OF)
 
-    # Nothing is new but the policy; judging is over all customers as before.
+    # Only the policy is new; judging uses all customers as before.
     assert outcomes(connection, "two") == {"alpha": "kept"}
     assert query(connection, "select version, run_id from champion") == [(model, trained)]
     judged = query(connection, "select numbers #> '{holdout}' from ledger order by night_id")

@@ -232,7 +232,7 @@ def test_a_conf_that_cannot_be_used_writes_nothing(
 def test_a_night_that_died_is_finished_by_the_next_attempt(
     connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Dies between moving MLflow's aliases and switching in Postgres: no second version, no run."""
+    """It dies after moving MLflow's aliases, before the switch: no second version or run."""
     shop(connection, "steady")
     shards = plan_night("night", None, START + 12 * WEEK, {})
     for stage in ("validate", "train_and_judge"):

@@ -1,4 +1,4 @@
-"""What the night does fast, in batches and by short cuts is what the plain way comes to."""
+"""The night's batches and short cuts give the same results as the plain way."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TENANTS = 16
 
 
 def _folded(model: AlsModel, log: InteractionLog, until: datetime | None) -> Factors:
-    """Everybody folded in, one Cholesky decomposition each."""
+    """All customers folded in, one Cholesky decomposition each."""
     matrix = log.matrix(model.recipe.signal, before=until)
     place = {product: index for index, product in enumerate(model.product_ids)}
     products = np.zeros((matrix.shape[1], model.product_factors.shape[1]), dtype=np.float32)

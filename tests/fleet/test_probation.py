@@ -1,4 +1,4 @@
-"""Nights that hold a new champion against the one before it, and go back to that."""
+"""Nights that judge a new champion against the one before it, and roll back."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def _execute(connection: Connection, text: str, *parameters: object) -> None:
 
 
 def _misled(connection: Connection, **policy: object) -> None:
-    """A tenant whose champion, version 2, is of weeks that were wrong and are right again.
+    """A tenant whose champion, version 2, was trained on wrong weeks that are over.
 
-    Version 1, the one before it, is of right weeks. Challengers after that are held back by the
-    cooldown, unless the policy says otherwise.
+    Version 1, the one before it, was trained on right weeks. The cooldown holds later challengers
+    back, unless the policy says otherwise.
     """
     shop(connection, "shop")
     held_back = {"cooldown_days": 60, "cooldown_gain": 0.9}
@@ -66,7 +66,7 @@ def _misled(connection: Connection, **policy: object) -> None:
 
 
 def _judged(connection: Connection, run_id: str) -> tuple[str, str, str, dict[str, Any]]:
-    """Outcome, verdict, reason and numbers of the one tenant's night."""
+    """Outcome, verdict, reason and numbers of the only tenant's night."""
     [row] = query(
         connection,
         "select outcome, verdict, reason, numbers from ledger join night using (night_id) "
@@ -318,7 +318,7 @@ def _write_night(
     is_trial: bool = False,
     policy: Policy | None = None,
 ) -> int:
-    """A night of the ledger that judged a champion, and previous beside it."""
+    """A night of the ledger that judged a champion and the previous model."""
     numbers: dict[str, Any] = {"against": against, "contenders": {"champion": {}}}
     if gain is not None:
         numbers["probation"] = {"version": 1, "value": gain, "standard_error": 0.02}

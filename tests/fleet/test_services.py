@@ -1,4 +1,4 @@
-"""Services that go away in the middle of a night, and disks that are full: the real ones."""
+"""Real services that go away in the middle of a night, and real disks that are full."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 FIRST = START + 12 * WEEK
 SHOPS = ("one", "three", "two")
 PATIENCE = 240
-"""Seconds after which a lock is given up: the test fails then, and says why."""
+"""Seconds after which a lock is released; the test then fails and says why."""
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def _states(connection: Connection) -> list[str]:
 
 
 def _ends_well(connection: Connection, stack: RegistrySettings, run_id: str, *names: str) -> None:
-    """Another attempt goes on from where the last one stopped, and nothing is lost or doubled."""
+    """Another attempt continues where the last one stopped; nothing is lost or done twice."""
     _stages(run_id, *names, attempt=2)
     if "publish" not in names:
         decide_night(run_id)
@@ -96,16 +96,16 @@ def _ends_well(connection: Connection, stack: RegistrySettings, run_id: str, *na
 def _met(
     url: str, of: str, query_like: str, then: Callable[[Connection, int], object]
 ) -> Iterator[None]:
-    """Do something once a stage's query of that form waits for a lock, and only then go on.
+    """Wait until a stage's query of this form waits for a lock, and then do something.
 
     An autovacuum of the same table may wait as well, and is left alone.
 
     Args:
-        url: of the database in which it is waited for.
+        url: address of the database with the lock.
         of: the stage's ``application_name``, for LIKE.
         query_like: the query, for ILIKE.
-        then: told a connection to that server, in which each statement is committed, and the
-            process id of the stage's backend.
+        then: called with a connection to that server, on which each statement is committed, and
+            the process id of the stage's backend.
     """
     over = threading.Event()
     met: list[int] = []
@@ -137,7 +137,7 @@ def _met(
 
 @contextmanager
 def _held(url: str, lock: str) -> Iterator[None]:
-    """Hold a lock that the stage will wait for; not for ever, should nobody meet it there."""
+    """Hold a lock that the stage will wait for; release it after a time limit."""
     path = f"-c search_path=recfleet,public -c idle_in_transaction_session_timeout={PATIENCE}s"
     with closing(psycopg2.connect(url, options=path, application_name="holder")) as holder:
         with holder.cursor() as cursor:
@@ -204,7 +204,7 @@ def test_a_connection_lost_while_a_tenant_is_read(
 
 
 def _away(server: PostgresServer, database: str) -> None:
-    """Let nobody into MLflow's database, and out with who is in it."""
+    """Close MLflow's database to everybody, and disconnect its clients."""
     with closing(psycopg2.connect(server.url())) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -270,7 +270,7 @@ def test_what_mlflow_could_not_take_tonight_is_done_the_next_night(
     with pytest.raises(InfrastructureError):
         _stages("night", "publish")
 
-    # MLflow was asked before any promotion was begun: there is none to take back.
+    # MLflow failed before any promotion had begun, so there is none to undo.
     assert query(connection, "select count(*) from ledger where intent is not null") == [(0,)]
     assert close_night("night").failed
     assert query(connection, "select status, summary ->> 'sentence' from night") == [
@@ -291,7 +291,7 @@ def test_what_mlflow_could_not_take_tonight_is_done_the_next_night(
 
 @contextmanager
 def _small_disk(folder: Path, kilobytes: int) -> Iterator[Callable[[int], None]]:
-    """Make a folder a disk of its own; yields what leaves it so many more kilobytes."""
+    """Make a folder a separate disk; yields a function that leaves it this many free kilobytes."""
     folder.mkdir(parents=True, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=777", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
@@ -358,7 +358,7 @@ def test_postgres_disk_is_full(
 def _in_a_small_space(
     connection: Connection, stack: RegistrySettings, leave: Callable[[int], None]
 ) -> None:
-    """The night's lists go to a disk on which there is no room for them."""
+    """The night's lists go to a disk without room for them."""
     plan_night("night", None, FIRST, {})
     with connection.cursor() as cursor:
         cursor.execute("alter table recommendation_night_1 set tablespace small")

@@ -1,4 +1,4 @@
-"""A shard's stage in a process of its own: what one tenant can do to it."""
+"""A shard's stage in a separate process, and the harm that one tenant can do to it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _give_budget(connection: Connection, tenant_id: str, seconds: float) -> None
 
 
 def _note(folder: Path, tenant_id: str) -> None:
-    """Write down, for another process to read, that a tenant was worked on."""
+    """Record, for another process, that a tenant was worked on."""
     with (folder / "work").open("a") as file:
         file.write(f"{tenant_id}\n")
 

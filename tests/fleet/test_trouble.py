@@ -53,7 +53,7 @@ def _execute(connection: Connection, text: str, *parameters: object) -> None:
 
 
 def _turned(connection: Connection) -> None:
-    """A tenant with a first model, whose ranges of products have become others since."""
+    """A tenant with a first model, and with other ranges of products since then."""
     shop(connection, "shop")
     run_night("first", FIRST)
     shop(connection, "shop", weeks=range(12, 20), shuffled=True)
