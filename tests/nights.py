@@ -1,4 +1,4 @@
-"""Small tenants with tastes, and whole nights without Airflow, for the tests of this folder."""
+"""Small tenants with tastes, and whole nights without Airflow, for tests."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def shop(
     seed: int = 0,
     shuffled: bool = False,
 ) -> None:
-    """Write a tenant whose customers each buy, almost only, from one of a few ranges of products.
+    """Write a tenant whose customers each buy mostly from one of a few ranges of products.
 
     Args:
-        connection: to commit on.
-        tenant_id: whose.
-        customers: how many, each buying two products a week.
+        connection: an open connection, on which it commits.
+        tenant_id: the tenant.
+        customers: how many; each buys two products a week.
         products: how many.
-        weeks: in which they buy, from START.
-        tastes: ranges of products; each customer keeps to one.
-        seed: of the draws.
-        shuffled: whether the ranges are made of other products than they would be; a model of
-            the one kind of weeks knows nothing of the other.
+        weeks: weeks of purchases, from START.
+        tastes: number of ranges; each customer keeps to one.
+        seed: seed of the draws.
+        shuffled: whether the ranges are made of other products than by default; a model of the one
+            kind of weeks knows nothing about the other.
     """
     add_tenants(connection, {tenant_id: tenant_id.title()})
     random = np.random.default_rng([seed, 7])
@@ -110,7 +110,7 @@ def outcomes(connection: Connection, run_id: str) -> dict[str, str]:
 
 
 def query(connection: Connection, text: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """All rows of a query, of what is committed now."""
+    """All rows of a query, over what is committed now."""
     connection.rollback()
     with connection.cursor() as cursor:
         cursor.execute(text, parameters)

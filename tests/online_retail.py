@@ -1,4 +1,4 @@
-"""UCI Online Retail as logs of tenants, for tests and studies that need real purchases."""
+"""UCI Online Retail as tenants' logs, for tests and studies that need real purchases."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ STORY = [
         reason="takes minutes and the UCI Online Retail file: make operations RETAIL=PATH",
     ),
 ]
-"""Marks of a story over these purchases, through a whole stack."""
+"""Marks of a test that tells a story over these purchases, through a whole stack."""
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 def online_retail_path() -> Path:
-    """Where the file is looked for: the variable, or data that is shared beside the checkout."""
+    """The file's place: from the variable, or the shared data beside the checkout."""
     beside = _CHECKOUT.parent / "shared/data/online-retail/online_retail.csv.gz"
     return Path(os.environ.get(VARIABLE, beside))
 
 
 def three_countries() -> pd.DataFrame:
-    """The file's lines as they are, of countries that can be trained: Germany, France, half of the
-    United Kingdom's customers."""
+    """The file's raw lines for countries that can be trained: Germany, France, half of the United
+    Kingdom's customers."""
     raw = pd.read_csv(online_retail_path(), dtype=str)
     british = raw["Country"] == "United Kingdom"
     half = british & (raw["CustomerID"].fillna("").str[-3].isin(list("02468")))
@@ -54,7 +54,7 @@ class OnlineRetail:
         """Read the file in its original columns."""
         columns = ["StockCode", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
         raw = pd.read_csv(path, dtype=str, usecols=columns)
-        # Codes of letters alone are postage, fees and corrections.
+        # Codes with only letters are postage, fees and corrections.
         raw = raw[raw["CustomerID"].notna() & raw["StockCode"].str.match(r"\d{5}")]
         quantity = raw["Quantity"].astype(float)
         lines = pd.DataFrame(
@@ -75,7 +75,7 @@ class OnlineRetail:
         Args:
             country: as the file writes it.
             as_of: nothing later is in the log.
-            returns: whether returns and cancellations are in it, to be netted out.
+            returns: whether it has returns and cancellations, to be subtracted.
         """
         lines = self.lines
         keep = (lines["country"] == country) & (lines["time"] <= pd.Timestamp(as_of))

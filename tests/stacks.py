@@ -1,4 +1,4 @@
-"""A whole stack of a test's own, and the command line over it, as a person calls it."""
+"""A test's own whole stack, and the command line over it, as a person calls it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ MAIN = "from recfleet.cli import main; main()"
 
 @dataclass
 class Stack:
-    """Services that run; called, it is the command ``recfleet`` in a process of its own."""
+    """Running services; calling it runs the command ``recfleet`` in a separate process."""
 
     environment: dict[str, str]
     variables: dict[str, str] = field(default_factory=dict)
-    """Of its ``stack.env``."""
+    """Variables of its ``stack.env``."""
 
     def __call__(self, *words: str, code: str = MAIN) -> str:
-        """Run the command, expecting that it does well; returns what it printed."""
+        """Run the command, which must succeed; returns what it printed."""
         done = self.run(*words, code=code)
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
     def run(self, *words: str, code: str = MAIN) -> subprocess.CompletedProcess[str]:
-        """Run the command, whatever comes of it."""
+        """Run the command, with any result."""
         done = subprocess.run(
             [sys.executable, "-c", code, *words],
             env=self.environment,
@@ -51,18 +51,18 @@ class Stack:
         return done
 
     def json(self, *words: str) -> Any:
-        """What the command finds."""
+        """The command's output as JSON."""
         return json.loads(self(*words, "--json"))
 
     def refused(self, *words: str) -> str:
-        """What is said to who asks for what cannot be: a sentence and exit code 2."""
+        """Run a command that must be refused with exit code 2; returns its sentence."""
         done = self.run(*words)
         assert done.returncode == 2, words
         assert "Traceback" not in done.stderr
         return done.stderr
 
     def night(self, as_of: str) -> dict[str, dict[str, Any]]:
-        """Run a night; tenant -> its row."""
+        """Run a night; returns tenant -> its row."""
         self("night", "run", "--as-of", as_of, "--wait")
         return {row["tenant"]: row for row in self.json("night", "show")["tenants"]}
 
@@ -72,16 +72,16 @@ class Stack:
 
     @property
     def address(self) -> str:
-        """Of Airflow's pages."""
+        """Address of Airflow's pages."""
         return self.setting("AIRFLOW_URL")
 
     def password(self, name: str) -> str:
-        """Of one of Airflow's people."""
+        """Password of one of Airflow's users."""
         path = Path(self.variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
         return str(json.loads(path.read_text())[name])
 
     def query(self, text: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Rows of a query of recfleet's database; what it changes is committed."""
+        """Rows of a query of recfleet's database; its changes are committed."""
         with (
             closing(
                 psycopg2.connect(self.setting("DATABASE_URL"), options="-c search_path=recfleet")
@@ -110,12 +110,12 @@ class Stack:
 
 @contextmanager
 def running_stack(**settings: str) -> Iterator[Stack]:
-    """Services of one's own on free ports, with which they end.
+    """Run a test's own services on free ports; they end with the block.
 
     Args:
-        **settings: those of recfleet's that are to be others, such as ``APPROVAL_HOURS``.
+        **settings: recfleet's settings with other values, such as ``APPROVAL_HOURS``.
     """
-    # Not below pytest's folder, which another user, such as Postgres's, may not pass.
+    # Not below pytest's folder, which is closed to other users, such as Postgres's.
     home = Path(tempfile.mkdtemp(prefix="recfleet-stack-"))
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("RECFLEET_")

@@ -1,6 +1,6 @@
-"""Which tables and views the SQL in a Python file names.
+"""The tables and views that the SQL in a Python file names.
 
-SQL is text between Python's quotes, so it is found by what it looks like. The patterns know the
+SQL is text between Python's quotes, so it is recognised by its look. The patterns know the
 forms that this project writes; ``tests/test_tables_named.py`` has each of them.
 """
 
@@ -17,7 +17,7 @@ _STATEMENT = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"--[^\n]*")
-# A name that a point follows is of a column: `is distinct from champion.version`.
+# A name before a point belongs to a column: `is distinct from champion.version`.
 _NAME = r"(?:recfleet\.)?(\w+)\b(?!\.)"
 _PLACE = re.compile(
     rf"\b(?:from|join|into|update|copy|using|truncate|table)\s+(?:only\s+)?{_NAME}", re.IGNORECASE
@@ -30,7 +30,7 @@ _TAKES_A_TABLE = {"copy_rows", "Identifier"}
 
 
 def tables_named(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and name of whatever a file's SQL reads or writes, of tables or not, in no order."""
+    """Line and name of everything that a file's SQL reads or writes, tables or not, in no order."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for line, text in _texts(tree):
         for place, name in names_in(text):
@@ -43,7 +43,8 @@ def tables_named(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def names_in(text: str) -> Iterator[tuple[int, str]]:
-    """Place and name of what a text reads or writes, if it is SQL; queries within it left out."""
+    """Place and name of what a text reads or writes, if it is SQL; names of inner queries
+    excluded."""
     text = _COMMENT.sub(lambda found: " " * len(found[0]), text)
     if not _STATEMENT.search(text):
         return
@@ -54,7 +55,7 @@ def names_in(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _in_place(text: str) -> Iterator[re.Match[str]]:
-    """Where a statement wants a table, and what follows after commas."""
+    """The names where a statement expects a table, and those that follow after commas."""
     for found in _PLACE.finditer(text):
         name: re.Match[str] | None = found
         while name is not None:
@@ -63,7 +64,7 @@ def _in_place(text: str) -> Iterator[re.Match[str]]:
 
 
 def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Line and text of every string but docstrings; what an f-string puts in is one word."""
+    """Line and text of every string except docstrings; an f-string's value counts as one word."""
     parts: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):

@@ -1,4 +1,4 @@
-"""docker-compose.yaml, .env.example and the Dockerfile agree with the code and with one another."""
+"""docker-compose.yaml, .env.example and the Dockerfile agree with the code and with each other."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ INIT = (CHECKOUT / "deploy" / "init.sh").read_text(encoding="utf-8")
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
 OF_THE_IMAGE = sorted(name for name, service in SERVICES.items() if "build" in service)
-# The MLflow server is MLflow alone.
+# The MLflow server runs only MLflow.
 RUNNING_RECFLEET = sorted(set(OF_THE_IMAGE) - {"mlflow"})
 LONG_LIVED = sorted(set(SERVICES) - {"init", "cli"})
 
-# What Compose knows of a service and this file uses; a slip of the pen is not among it.
+# Compose's keys of a service that this file uses; a misspelt key is not among them.
 SERVICE_KEYS = {
     "build", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image", "init",
     "logging", "ports", "profiles", "restart", "shm_size", "stop_grace_period", "tmpfs", "volumes",
@@ -51,7 +51,7 @@ def _without_comments(text: str) -> str:
 
 
 def _handed_on() -> set[str]:
-    """Variables without a value of their own: Compose hands its own environment's on."""
+    """Variables without a value, for which Compose passes on its own environment's."""
     return {
         name
         for service in SERVICES.values()
@@ -78,7 +78,7 @@ def _image_environment() -> dict[str, str]:
 
 
 def _recfleet_reads() -> set[str]:
-    """Every variable of recfleet's own: the settings, and what else the code names."""
+    """Every variable of recfleet: the settings, and others that the code names."""
     sources = [
         path.read_text(encoding="utf-8")
         for folder in ("src", "dags", "plugins")
@@ -435,7 +435,7 @@ def test_passwords_file_is_where_the_script_may_write() -> None:
 
 # --- The stack on one machine ---------------------------------------------------------------------
 
-# What only one of the two stacks sets, and why.
+# Variables that only one of the two stacks sets, and why.
 ONLY_LOCAL = {
     "AIRFLOW_CONFIG": "AIRFLOW_HOME is the image's own, and nobody else's configuration is in it",
     "AIRFLOW__API__HOST": "a container listens to the others, and publishes on loopback",

@@ -1,4 +1,4 @@
-"""The scripts of ``deploy/`` do what docker-compose.yaml counts on."""
+"""The scripts of ``deploy/`` do what docker-compose.yaml relies on."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_root_that_is_no_bucket_is_refused() -> None:
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server as the image's: its superuser is postgres, and nobody is called recfleet."""
+    """A server like the image's: its superuser is postgres, and it has no user recfleet."""
     folder = tmp_path_factory.mktemp("compose")
     server = PostgresServer(folder / "data", free_port(), durable=False)
     try:

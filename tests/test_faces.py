@@ -1,4 +1,4 @@
-"""A face whose names are imported when they are first asked for."""
+"""A face that imports a name when it is first asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The house: which room may know which, whose each table is, and by which door libraries come in.
+"""The house: who may know whom, which room owns each table, and where libraries are imported.
 
 When a test here fails, either an import is in the wrong room, or the house has changed: then
 change the table, ``docs/architecture.md`` and the code in one commit, and say why.
@@ -27,12 +27,12 @@ from tests.tables_named import names_in, tables_named
 CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
 
-# Everybody may know these: they know nobody (settings knows errors).
+# Every room may know these; they know no room (settings knows errors).
 COMMON = {"errors", "faces", "recipe", "settings", "stored"}
 
 # Room -> the rooms that it may know.
 ARROWS: dict[str, set[str]] = {
-    # What a night is made of: these know one another only where their work needs it.
+    # The parts of a night: they know each other only where their work needs it.
     "database": set(),
     "audit": {"database", "judging"},  # an entry has the judge's numbers
     "statistics": set(),
@@ -44,19 +44,19 @@ ARROWS: dict[str, set[str]] = {
     "judging": {"models", "statistics", "tenants"},
     "registry": {"database", "models", "tenants"},
     "record": {"audit", "database", "judging", "tenants"},
-    # A release is of a night, and live with the champion: its views say of which.
+    # A release belongs to a night, and is live with the champion: its views join both.
     "releases": {"audit", "database", "interactions", "models", "record", "tenants"},
     # The night itself.
     "fleet": {
         "audit", "database", "interactions", "judging", "models", "quality", "record", "registry",
         "releases", "tenants",
     },
-    # What a person does by day, over nights and rooms.
+    # A person's work by day, above nights and rooms.
     "operations": {
         "audit", "database", "fleet", "judging", "models", "record", "registry", "releases",
         "tenants",
     },
-    # What every face over HTTP shares.
+    # Shared by every face over HTTP.
     "web": {"database"},
     # The pages inside the Airflow UI.
     "pages": {
@@ -98,10 +98,10 @@ VIEWS: dict[str, set[str]] = {
     },
 }  # fmt: skip
 
-# File -> tables and views that it names and should not: this list only shrinks.
+# File -> tables and views that it should not name: this list only shrinks.
 LEFT_OVER: dict[str, set[str]] = {}
 
-# What takes long to import -> the rooms that may import it, inside functions only.
+# Libraries that import slowly -> the rooms that may import them, only inside functions.
 HEAVY: dict[str, set[str]] = {
     "airflow": set(),
     "great_expectations": {"quality"},
@@ -110,7 +110,7 @@ HEAVY: dict[str, set[str]] = {
     "pandas": {"quality", "registry"},
 }
 
-# Imported in this order into one process, they leave nothing of these behind.
+# Importing these files in this order into one process must import none of those libraries.
 LIGHT = {"airflow", "great_expectations", "implicit", "mlflow", "pandas", "sklearn"}
 LIGHTER = LIGHT | {"numpy", "pyarrow", "scipy"}
 # Rooms whose names are imported when they are first asked for.
@@ -238,7 +238,7 @@ def test_what_is_private_to_a_room_stays_there() -> None:
 
 
 def test_nobody_asks_for_a_family_of_models() -> None:
-    """Whoever knows the contract alone need not change when a family comes."""
+    """Rooms that know only the contract need no change for a new family."""
     wrong = [
         f"{path.relative_to(CHECKOUT)}:{found.line} imports {found.module}"
         for folder in (SOURCE, CHECKOUT / "dags", CHECKOUT / "plugins")
@@ -271,7 +271,7 @@ def test_every_table_has_a_room() -> None:
 
 
 def test_only_its_room_names_a_table() -> None:
-    """Who is not the owner calls one of the owner's functions, or reads one of its views."""
+    """Other rooms call one of the owner's functions, or read one of its views."""
     wrong: dict[str, set[str]] = {}
     for path, line, name in _named_in_sql():
         if _may_name(_room_of(path), name):
@@ -318,7 +318,7 @@ def _room_of(path: Path) -> str:
 
 
 def _read_by_sql() -> Iterator[tuple[str, str]]:
-    """Room, and the room whose view it reads, or whose table its view reads."""
+    """A room, and the room whose view it reads, or whose table its view reads."""
     for path, _, name in _named_in_sql():
         if name in OWNER_OF_VIEW and _room_of(path) in ARROWS:
             yield _room_of(path), OWNER_OF_VIEW[name]
@@ -327,7 +327,7 @@ def _read_by_sql() -> Iterator[tuple[str, str]]:
 
 
 def _read_by_views() -> Iterator[tuple[str, str, str]]:
-    """View, its room, and a table that it is made from, as the migrations left it."""
+    """A view, its room, and a table that it reads, after all migrations."""
     for statement in _migrations():
         view = re.search(r"create view recfleet\.(\w+) as\b", statement)
         if view and view[1] in OWNER_OF_VIEW:
@@ -337,7 +337,7 @@ def _read_by_views() -> Iterator[tuple[str, str, str]]:
 
 
 def _migrations() -> list[str]:
-    """The statements of the migrations, in their order; those in quotes fall apart."""
+    """The statements of the migrations, in order; statements in quotes fall apart."""
     files = [*MIGRATIONS.rglob("0*.py"), *MIGRATIONS.rglob("0*.sql")]
     texts = [path.read_text(encoding="utf-8") for path in sorted(files)]
     return [statement for text in texts for statement in text.split(";")]
@@ -401,7 +401,7 @@ def test_faces_are_light() -> None:
 @pytest.mark.airflow
 def test_dag_files_are_light(tmp_path: Path) -> None:
     paths = sorted((CHECKOUT / "dags").glob("*.py"))
-    # What Airflow itself brings is not the files' doing.
+    # Airflow's own imports do not count against the files.
     statements = ["from airflow.sdk import DAG, Param, dag, task, task_group"]
     statements += [f"import runpy; runpy.run_path({str(path)!r})" for path in paths]
 
@@ -451,7 +451,7 @@ def test_a_file_is_read_at_one_sitting() -> None:
 def test_a_folder_is_seen_at_one_glance() -> None:
     """24 names are what an editor's tree shows of one folder without scrolling.
 
-    With more, nobody knows where to look first: what belongs together wants a folder of its own.
+    With more, nobody knows where to look first: modules that belong together need their own folder.
     """
     modules = Counter(
         str(path.parent.relative_to(CHECKOUT)) for path in _python() if path.name != "__init__.py"
@@ -476,7 +476,7 @@ def test_a_room_is_known_within_a_day() -> None:
 def test_a_face_is_seen_at_one_glance(room: str) -> None:
     """80 names are two columns of forty, and a face is for people who do not know the room yet.
 
-    The record has by far the most: whoever may not name its tables calls it instead.
+    The record has by far the most, because rooms that may not name its tables call it instead.
     """
     assert len(getattr(import_module(f"recfleet.{room}"), "__all__", [])) <= NAMES_OF_A_FACE
 
@@ -484,8 +484,8 @@ def test_a_face_is_seen_at_one_glance(room: str) -> None:
 def test_a_function_is_seen_whole() -> None:
     """65 lines after the docstring are one screen, and only a long statement of SQL needs so many.
 
-    Of a hundred functions 95 stay below 30 lines: then a long one is an exception that one notices,
-    and not the way in which things are written here.
+    95 of a hundred functions stay below 30 lines, so that a long one is a visible exception and not
+    the custom here.
     """
     lengths = {
         f"{path.relative_to(CHECKOUT)}:{node.lineno} {node.name}": _lines_of_body(node)
@@ -510,7 +510,7 @@ def _lines(path: Path) -> int:
 
 
 def _lines_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Without signature and docstring: that these say much is wanted."""
+    """Lines without signature and docstring, which may be long."""
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 

@@ -29,7 +29,7 @@ from tests.tables_named import names_in, tables_named
         ("create table put_in (like recfleet.recommendation)", {"put_in", "recommendation"}),
         ("select 'recfleet.night'::regclass", {"night"}),
         ("select a -- from ledger\n  from night", {"night"}),
-        # What looks like it, and is none.
+        # Text that looks like SQL and is none.
         ("select 1 where a is distinct from champion.version", set()),
         ("select extract(epoch from night.started_at)", set()),
         ("insert into put_in select 1 on conflict (x) do update set y = 1", {"put_in", "set"}),

@@ -40,7 +40,7 @@ def write_csv(path: Path, rows: Sequence[Row], header: Sequence[str] = HEADER) -
 
 
 def interactions(connection: Connection) -> list[tuple[object, ...]]:
-    """Every interaction, in an order of its own: tenant, time, customer, product, quantity…"""
+    """Every interaction, in a fixed order: tenant, time, customer, product, quantity…"""
     return rows(
         connection,
         "select tenant_id, occurred_at, customer_id, product_id, quantity, amount, repetition "

@@ -1,4 +1,4 @@
-"""What a tenant sells."""
+"""The products that a tenant sells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Usable lines and unusable ones."""
+"""Usable and unusable lines."""
 
 from __future__ import annotations
 

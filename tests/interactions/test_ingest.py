@@ -1,4 +1,4 @@
-"""Files into the tables."""
+"""Loading files into the tables."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_every_kind_of_file_says_the_same(connection: Connection, tmp_path: Path
         book.active.append(row)
     book.create_sheet("More")
     book.save(tmp_path / "d.xlsx")
-    # A time format is about text; these times are times.
+    # A time format is for text; these cells are real times.
     mapping = MAPPING.model_copy(update={"time_format": "%d/%m/%Y", "decimal": ","})
     report = ingest(connection, tmp_path / "d.xlsx", mapping, now=NOW)
     assert (report.added, report.known) == (0, 3)
@@ -283,7 +283,7 @@ def test_a_product_has_the_newest_category(connection: Connection, tmp_path: Pat
     assert load_category("a.csv", line(" Office ", 5), line("Toys", 4), line("", 6)) == "Office"
     assert load_category("b.csv", line("Toys", 1)) == "Office"
     assert load_category("c.csv", line("Gifts", 7)) == "Gifts"
-    # The same purchases again: nothing is added, and the category is known all the same.
+    # The same purchases again: nothing is added, but the category is now known.
     assert load_category("d.csv", line("Pens", 7)) == "Pens"
     assert len(interactions(connection)) == 5
 

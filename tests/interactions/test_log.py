@@ -149,7 +149,7 @@ def test_the_fingerprint_is_the_same_everywhere() -> None:
 
 @given(some_lines, st.integers(0, 20))
 def test_a_part_is_what_would_be_read_alone(lines: list[Line], hour: int) -> None:
-    """Whatever came later, or before, does not change its fingerprint."""
+    """Later or earlier lines do not change its fingerprint."""
     split = START + timedelta(hours=hour)
     whole = log_of(lines)
     for part, alone in (

@@ -1,4 +1,4 @@
-"""The whole UCI Online Retail file, where it is to be found."""
+"""The whole UCI Online Retail file, if it is there."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_whole_file(connection: Connection) -> None:
     log = read_log(connection, "united-kingdom", at("2011-12-10"))
     assert len(log) == by_id["united-kingdom"].added
     matrix = log.matrix("log_lines")
-    # As counted apart from all this, with a few lines of pandas.
+    # Counted independently, with a few lines of pandas.
     assert matrix.shape == (3_943, 3_653)
     assert matrix.nnz == 236_535
     assert matrix.sum() == pytest.approx(199_871.78, rel=1e-5)

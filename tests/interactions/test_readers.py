@@ -1,4 +1,4 @@
-"""Files of every kind, and files that are none."""
+"""Files of every supported kind, and of unsupported ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADER = ("c", "p", "w")
 
 
 def cells(batches: list[Batch]) -> list[tuple[str | None, ...]]:
-    """All rows' cells; a broken line as itself alone."""
+    """All rows' cells; for a broken line only its text."""
     return [tuple(line.values()) for batch in batches for line in batch.lines(range(len(batch)))]
 
 

@@ -1,4 +1,4 @@
-"""Times and numbers out of text, against plain twins."""
+"""Parsing times and numbers, against plain twins."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ DAY = datetime(2010, 12, 1, tzinfo=UTC)
     ],
 )
 def test_times(text: str | None, time: datetime | None) -> None:
-    # Beside a plain one, so that the batch is not all of one kind.
+    # Beside a plain one, so that the batch has two kinds.
     read = parse_times(pa.array(["2010-12-01", text, None], pa.string())).to_pylist()
     assert read == [DAY, time, None]
 

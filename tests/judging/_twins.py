@@ -49,7 +49,7 @@ def some_factors(generator: np.random.Generator, holdout: Holdout, factors: int 
 
 
 def pairs(holdout: Holdout, scores: NDArray[np.float64]) -> list[tuple[list[float], list[float]]]:
-    """Of each judged customer, the scores of its truths and those of the others."""
+    """Each judged customer's scores of its truths, and of the other candidates."""
     bought, truth = holdout.history.toarray() > 0, holdout.truth.toarray()
     sold = np.asarray(bought.any(axis=0))
     return [
@@ -72,7 +72,7 @@ def error(truth: list[float], others: list[float], offset: float, slope: float) 
 
 
 def calibration(judged: list[tuple[list[float], list[float]]]) -> tuple[float, float]:
-    """Weighted least squares on one row a pair, with the slope held at zero or above."""
+    """Weighted least squares with one row per pair, and a slope of at least zero."""
     rows, targets, weights = [], [], []
     for truth, others in judged:
         rows += [[1.0, s] for s in truth + others]

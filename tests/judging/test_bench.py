@@ -1,4 +1,4 @@
-"""The benchmark of the judge: a short form of it, and that it measures what it says."""
+"""A short form of the judge's benchmark, and a check that it measures what it says."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_nights_rule_meets_every_demand_and_a_lax_one_does_not(looks: list[L
         "probation, bad": True,
     }
     lax = {demand.name for demand in demands(looks, above_zero(0.6, 0.0)) if not demand.met}
-    assert lax == {"null", "damage"}  # only the first change of flapping was looked at
+    assert lax == {"null", "damage"}  # only the first change of flapping was checked
     never = {demand.name for demand in demands(looks, above_zero(0.995, 0.5)) if not demand.met}
     assert never == {"decline, first night", "decline, five nights"}
     always = demands(looks, back=lambda look, _: look.customers > 0)

@@ -1,4 +1,4 @@
-"""Nights that saw the same champion are pooled, as the little that they are."""
+"""Nights over the same champion are pooled, with the small weight of overlapping days."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_same_holdout_again_says_nothing_new() -> None:
 
 
 def test_the_mean_is_its_plain_twin() -> None:
-    """Each day has noise of its own; a night's gain is the mean of its holdout's days."""
+    """Each day has its own noise; a night's gain is the mean over its holdout's days."""
     generator = np.random.default_rng(0)
     days = generator.normal(0.02, 0.01, size=(40_000, 20))
     gains = np.stack([days[:, back : back + 14].mean(axis=1) for back in range(7)], axis=1)
@@ -64,7 +64,7 @@ def test_a_shorter_holdout_makes_nights_more_independent() -> None:
 
 
 def contenders(gain: float) -> dict[str, Score | None]:
-    """A challenger that is better by about the gain, on 40 customers who differ."""
+    """A challenger that is better by about the gain, on 40 different customers."""
     swing = np.random.default_rng(1).permutation(np.linspace(-1, 1, 40)) * 0.02
     rails = np.full(40, 0.3)
     challenger = Score(0.2 + swing, rails, rails)

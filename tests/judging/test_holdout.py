@@ -88,7 +88,7 @@ def test_who_is_judged_and_who_is_left_out() -> None:
         history=[[1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 1, 0], [1, 0, 0]],
         future=[[0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 0, 0]],
     )
-    # 1 bought again what it had; 2 is new; 3 bought what nobody had before; 4 bought nothing.
+    # 1 bought the same again; 2 is new; 3 bought a product that is new; 4 bought nothing.
     assert holdout.customers.tolist() == [0]
     assert holdout.left_out == {
         "customers_without_history": 1,

@@ -23,7 +23,7 @@ SECOND = Probation(version=4, night=2)
 
 
 def contenders(**others: Score | None) -> dict[str, Score | None]:
-    """A challenger that is worse than the champion, unless another is given."""
+    """A challenger that is worse than the champion, unless the test gives another."""
     usual = {"challenger": scored(0.23), "champion": scored(0.22), "popularity": scored(0.25)}
     return {**usual, **others}
 
@@ -122,7 +122,8 @@ def test_of_two_that_are_better_than_the_champion_the_better_one_is_taken() -> N
 
 
 def test_a_challenger_that_is_not_promoted_does_not_keep_a_bad_champion() -> None:
-    """It is better than previous, but not surely better than the champion by the cooldown's."""
+    """It is better than previous, but not surely better than the champion by the cooldown's
+    gain."""
     scores = contenders(challenger=scored(0.2160), previous=scored(0.2165))
     assert verdict(scores).kind == "rollback"
     assert verdict(scores, days=20).kind == "promote"

@@ -134,7 +134,7 @@ def test_who_would_not_be_served_by_the_model_has_no_hit() -> None:
         known_customers=np.array([True, False]),
         known_products=np.ones(2, dtype=bool),
     )
-    # Product 0 was never sold before: there is nothing to predict. Let somebody have bought it.
+    # Product 0 was never sold before, so nothing could predict it. Let a customer have bought it.
     assert len(holdout.customers) == 0
     holdout = holdout_of(history=[[0, 1], [0, 1], [1, 0]], future=[[1, 0], [1, 0], [0, 0]])
     factors = dataclasses.replace(

@@ -19,7 +19,7 @@ POLICY = Policy()
 
 
 def holdout(customers: int = CUSTOMERS) -> Holdout:
-    """So many judged customers; what they bought does not matter here."""
+    """A holdout with this many judged customers; their purchases do not matter here."""
     return holdout_of(
         history=[[1, 0]] * customers + [[0, 1]], future=[[0, 1]] * customers + [[0, 0]]
     )
@@ -33,7 +33,7 @@ def scored(
     customers: int = CUSTOMERS,
     seed: int = 0,
 ) -> Score:
-    """Squared errors about a mean, and the same NDCG and recall for everybody."""
+    """Squared errors around a mean, and the same NDCG and recall for all customers."""
     generator = np.random.default_rng(seed)
     swing = noise * (generator.permutation(np.linspace(-1, 1, customers)))
     return Score(
@@ -72,7 +72,7 @@ def test_a_better_challenger_is_promoted() -> None:
 
 
 def test_a_gain_below_the_minimum_does_not_promote() -> None:
-    """However sure it is: nothing here varies, so the bound is the gain itself."""
+    """Even if it is certain: nothing varies here, so the bound is the gain itself."""
     scores = {
         "challenger": scored(0.248),
         "champion": scored(0.25),
@@ -221,14 +221,14 @@ def test_every_contender_has_intervals() -> None:
         for metric, bounds in metrics.items():
             assert bounds["low"] <= contenders[name][metric] <= bounds["high"]
         assert metrics["rmse"]["low"] < metrics["rmse"]["high"]
-    # They double no metric in MLflow.
+    # They repeat no metric in MLflow.
     assert not [name for name in flatten(Numbers.model_validate(numbers)) if "interval" in name]
 
 
 @given(st.integers(2, 300), st.integers(0, 2**32 - 1))
 @settings(max_examples=25)
 def test_a_standard_error_is_what_resampling_finds(customers: int, seed: int) -> None:
-    """The analytic one, against the plain bootstrap it stands in for."""
+    """The analytic error, against the plain bootstrap that it replaces."""
     generator = np.random.default_rng(seed)
     seen = Score(
         squared_error=0.2 + 0.05 * generator.random(customers),
@@ -296,11 +296,11 @@ def pair(both: NDArray[np.float64]) -> tuple[Score, Score]:
 def test_the_bound_is_the_plain_quantile_of_many_resamples(
     customers: int, on_average: float
 ) -> None:
-    """The plain twin: resample 20,000 times, and read the quantile off; in standard errors.
+    """The plain twin resamples 20,000 times and reads off the quantile; in standard errors.
 
-    Student's t and a bound that is as far above as below stand in for the quantile: with forty
-    customers that is a fifth of a standard error at the far end, more or less by chance of the
-    customers. Hence many samples, always the same ones.
+    Student's t, with symmetric bounds, replaces the quantile. With forty customers the difference
+    is up to a fifth of a standard error, more or less by chance of the customers. Hence many
+    samples, always the same ones.
     """
     levels = np.array([0.9, 0.95, 0.99, 0.995])
     off = []
@@ -319,7 +319,7 @@ def test_the_bound_is_the_plain_quantile_of_many_resamples(
 
 @pytest.mark.parametrize("customers", [25, 200])
 def test_chance_passes_a_bound_no_more_often_than_its_level_says(customers: int) -> None:
-    """Challengers that are as good as their champion, at a level that can be counted."""
+    """Challengers as good as their champion, at a level low enough to count passes."""
     passed = 0
     for seed in range(600):
         both = errors(np.random.default_rng(seed), customers)

@@ -12,10 +12,10 @@ import pytest
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of this test's own.
+    """A folder for this test.
 
-    Not ``tmp_path``: as root, Postgres runs as another user, and every session of pytest closes
-    the folder that those of all sessions are in to other users.
+    Not ``tmp_path``: for root, Postgres runs as another user, and every run of pytest closes the
+    parent folder of all runs to other users.
     """
     folder = Path(tempfile.mkdtemp(prefix="recfleet-local-"))
     yield folder

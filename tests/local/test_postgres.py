@@ -1,4 +1,4 @@
-"""The embedded server: it starts, stops, and is told apart from what only looks like it."""
+"""The embedded server starts, stops, and is not confused with anything that looks like it."""
 
 from __future__ import annotations
 

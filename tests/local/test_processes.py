@@ -1,4 +1,4 @@
-"""Stopping hits what was started, and never anybody else."""
+"""Stopping ends only the processes that were started."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_process_is_found_by_its_identity(bystander: subprocess.Popen[bytes]) 
 def test_an_ended_process_is_not_found(bystander: subprocess.Popen[bytes]) -> None:
     identity = _identity(bystander.pid)
     bystander.kill()
-    # Before it is waited for it is a zombie, and afterwards it is gone.
+    # It is a zombie until its parent waits for it, and gone afterwards.
     os.waitid(os.P_PID, bystander.pid, os.WEXITED | os.WNOWAIT)
     assert identity.process() is None
     assert Identity.of(bystander.pid) is None

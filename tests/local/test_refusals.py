@@ -1,4 +1,4 @@
-"""What ``up`` refuses, it refuses before anything is started."""
+"""``up`` refuses bad input before it starts anything."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def _pids() -> dict[str, int | None]:
 
 
 def _inside(layout: Layout) -> list[psutil.Process]:
-    """Every process that works in the stack's folder, whoever its parent is."""
+    """Every process whose working folder is in the stack's, whatever its parent."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -202,5 +202,5 @@ def _something_was_kept(layout: Layout) -> None:
 
 
 def _last_line(text: str) -> str:
-    """What comes after the warnings that Airflow prints first."""
+    """The last line, after the warnings that Airflow prints first."""
     return text.strip().splitlines()[-1]

@@ -23,9 +23,9 @@ def ids(prefix: str, count: int) -> NDArray[np.object_]:
 def taste_log(
     seed: int = 0, *, customers: int = 60, products: int = 40, lines: int = 1_500
 ) -> InteractionLog:
-    """Every customer likes one of four kinds of products, and buys of it seven times in ten.
+    """Every customer likes one of four kinds of products, and buys from it seven times in ten.
 
-    One customer and one product are in the log by a return alone: nothing is known of them.
+    One customer and one product are in the log only with a return, so nothing is known of them.
     """
     rng = np.random.default_rng(seed)
     customer = rng.integers(0, customers - 1, lines)

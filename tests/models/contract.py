@@ -1,8 +1,8 @@
-"""The suite that every family of models passes, and every scorer.
+"""The suite that every family of models and every scorer passes.
 
-A family's test module derives a class from ``ScorerContract``, and from ``ModelContract`` where it
-writes models, and says how one is made; nothing else. Each class states the quality that the family
-reaches on a tenant of known tastes, so that a fault in it cannot hide.
+A family's test module derives a class from ``ScorerContract``, or from ``ModelContract`` if it
+writes models, and only says how to make one. Each class states the quality that the family reaches
+on a tenant of known tastes, so that a fault in it cannot hide.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def table_of(scorer: Scorer, customers: int, products: int) -> NDArray[np.float3
 
 
 class PlainScorer(Scorer):
-    """A scorer that has a table and what the contract gives to everybody, a row at a time."""
+    """A scorer with a table, and with the contract's default methods, one row at a time."""
 
     def __init__(self, table: NDArray[np.float32], like: Scorer) -> None:
         self.table = table
@@ -54,14 +54,14 @@ class PlainScorer(Scorer):
 
 
 class ScorerContract(ABC):
-    """What judging and releases count on."""
+    """What judging and releases rely on."""
 
     least_ndcg: ClassVar[float]
     """NDCG@10 of products new to the customer, on the last fortnight of 300 customers."""
 
     @abstractmethod
     def scorer(self, log: InteractionLog, before: datetime | None = None) -> Scorer:
-        """Scores by what was bought before that time; by default by all of the log."""
+        """The scorer from purchases before that time; by default from the whole log."""
 
     def test_customers_and_products_are_the_logs(self) -> None:
         log = taste_log()
@@ -133,11 +133,11 @@ class ScorerContract(ABC):
 
 
 class ModelContract(ScorerContract):
-    """What the night counts on besides: to train, to write, to read again."""
+    """What the night relies on as well: training, writing, and reading again."""
 
     @abstractmethod
     def trainer(self, recipe: Recipe) -> Trainer:
-        """The family's."""
+        """The family's trainer."""
 
     def model(self, log: InteractionLog, before: datetime = BEFORE, seed: int = 1) -> Model:
         return self.trainer(RECIPE).train(log, before=before, seed=seed)

@@ -1,4 +1,4 @@
-"""What waits for a person, from decide to the answer, on real Postgres and real MLflow."""
+"""Requests that wait for a person, from decide to the answer, on real Postgres and MLflow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _policy(connection: Connection, approval: str) -> None:
 
 
 def _turn(connection: Connection, *tenants: str) -> None:
-    """One night with a first model each, and then data that a new model knows much better."""
+    """One night with first models, and then data that a new model predicts much better."""
     for seed, tenant_id in enumerate(tenants):
         shop(connection, tenant_id, seed=seed)
     run_night("first", FIRST)
@@ -52,7 +52,7 @@ def _turn(connection: Connection, *tenants: str) -> None:
 
 @pytest.fixture
 def held(connection: Connection, stack: RegistrySettings) -> Connection:
-    """A tenant whose policy asks for a person, with version 2 waiting."""
+    """A tenant whose policy asks for a person; version 2 is waiting."""
     _turn(connection, "shop")
     _policy(connection, "every")
     run_night("second", SECOND)
@@ -179,7 +179,7 @@ def test_a_newer_challenger_that_waits_overtakes(held: Connection, stack: Regist
     ]
     assert "was overtaken" in approve(held, [1], **WHO).refused[1]
     assert approve(held, [2], **WHO).done == [2]
-    # As of the tenant's own time, which is the night's that judged it.
+    # As of the tenant's own time: the as-of of the night that judged it.
     assert query(held, "select as_of from live_release join release using (release_id)") == [
         (START + 24 * WEEK,)
     ]
@@ -235,7 +235,7 @@ def test_the_brake_asks_and_the_answer_may_be_some(
     assert [line.split(" | ")[:3] for line in question.body.splitlines()[4:7]] == [
         [f"| {tenant_id}", "promotion", "1 → 2"] for tenant_id in ("apple", "berry", "cherry")
     ]
-    # Answered on the command line meanwhile.
+    # It was answered on the command line meanwhile.
     reject(connection, [1], **WHO)
 
     for _ in range(2):

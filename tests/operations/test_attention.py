@@ -1,4 +1,4 @@
-"""Why a tenant needs a person, in words; the pages' tests have the rules in earnest."""
+"""Why a tenant needs a person, in words; the pages' tests check the rules themselves."""
 
 from __future__ import annotations
 

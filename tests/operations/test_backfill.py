@@ -25,9 +25,9 @@ DAY = timedelta(days=1)
 FIRST = START + 12 * WEEK - timedelta(hours=1)
 """As-of of the first night of the fleet."""
 TURNED = START + 20 * WEEK
-"""As-of of the night in which the other taste has long shown."""
+"""As-of of a night long after the tastes changed."""
 
-# Everything that a backfill must leave as it is.
+# Everything that a backfill must not change.
 IN_FORCE = (
     "select * from champion order by tenant_id, role",
     "select * from live_release order by tenant_id",
@@ -46,7 +46,7 @@ def _in_force(connection: Connection) -> list[list[tuple[Any, ...]]]:
 
 
 def _judged(connection: Connection, run_id: str) -> list[tuple[Any, ...]]:
-    """What a night saw and said of each tenant."""
+    """A night's data and verdict for each tenant."""
     return query(
         connection,
         "select ledger.tenant_id, verdict, numbers, "
@@ -66,7 +66,7 @@ def _execute(connection: Connection, text: str, *parameters: object) -> None:
 
 @pytest.fixture
 def turned(connection: Connection, stack: RegistrySettings) -> None:
-    """A tenant with two champions, one after the other, and one that is too thin."""
+    """A tenant with two champions, one after the other, and a tenant that is too thin."""
     shop(connection, "shop")
     shop(connection, "thin", customers=5)
     run_night("first", FIRST)
@@ -79,7 +79,8 @@ def turned(connection: Connection, stack: RegistrySettings) -> None:
 def test_a_night_of_the_past_finds_what_it_found(
     connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
-    """Each date's champion, evidence and data, though another champion is in force by now."""
+    """Each date has its own champion, evidence and data, though another champion is in force
+    now."""
     assert outcomes(connection, "turned") == {"shop": "promoted", "thin": "unchanged"}
     before = _in_force(connection)
     aliases = _registry(stack).aliases("shop")
@@ -91,7 +92,7 @@ def test_a_night_of_the_past_finds_what_it_found(
             _judged(connection, f"again {name}__as-of-{as_of:%Y-%m-%dT%H:%M}"),
             [row for row in _judged(connection, name) if row[0] == "shop"],
         )
-        # A trial's challenger is a version of its own.
+        # A trial's challenger is a separate version.
         assert (*again[:5], *again[6:]) == (*then[:5], *then[6:])
         promoted = then[1] == "promote"
         assert (again[5] == then[5]) is not promoted
@@ -108,7 +109,7 @@ def test_a_night_of_the_past_finds_what_it_found(
         dry_run=True,
     )
     assert "version 3 (a backfill's trial) would be in force" in foreseen[0].sentence
-    # The audit tells what it was made from, as of every other.
+    # The audit records what it was made from, as for every other version.
     change_all(connection, "promote", ["shop"], promotion_of(3), actor="ann", reason="in earnest")
     told = where_it_came_from(read_entries(connection, "shop")[-1])
     assert [line.split()[0] for line in told[:3]] == ["trained", "judged", "recipe"]
@@ -117,7 +118,7 @@ def test_a_night_of_the_past_finds_what_it_found(
 def test_a_night_that_rolled_back_says_so_again(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    """The previous model is that date's as well, though none is on record after a rollback."""
+    """The previous model is that date's too, though none is on record after a rollback."""
     shop(connection, "shop")
     run_night("first", FIRST)
     shop(connection, "shop", weeks=range(12, 20), shuffled=True)
@@ -176,7 +177,7 @@ def test_a_range_of_nights(connection: Connection, stack: RegistrySettings, turn
 def test_the_fleets_nights_do_not_see_trials(
     connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
-    """A night finds the same with and without trials before it; they are no evidence."""
+    """A night's verdict is the same with and without trials before it: they are no evidence."""
     _execute(connection, """update tenant set policy = '{"pooled_nights": 3}'""")
     run_backfill("trials", ["shop"], TURNED - 3 * DAY, TURNED + 2 * DAY)
     run_night("with", TURNED + 3 * DAY, {"tenants": ["shop"]})
@@ -186,7 +187,7 @@ def test_the_fleets_nights_do_not_see_trials(
     [(_, _, counted, *_)] = _judged(connection, as_if)
     [(_, _, alone, *_)] = _judged(connection, "with")
     assert counted["gain"]["value"] == alone["gain"]["value"]
-    assert counted != alone  # The test can tell: had they counted, it would have shown.
+    assert counted != alone  # If trials had counted, the numbers would differ here.
 
 
 def test_asking_again_does_nothing_that_is_done(
@@ -230,7 +231,7 @@ def test_the_last_night_may_promote(connection: Connection, stack: RegistrySetti
     assert what_changed(asked) == "backfill: 2026-05-23 09:00 to 2026-05-25 09:00"
     assert where_it_came_from(asked) == ["Airflow run range"]
     assert ", Airflow run range, MLflow run" in where_it_came_from(promoted)[-1]
-    # It was not the scheduler's idea.
+    # A person asked for it, not the scheduler.
     assert query(
         connection,
         "select kind, actor from audit where to_version is not null order by audit_id",
@@ -298,7 +299,7 @@ def test_before_there_was_anything(connection: Connection, stack: RegistrySettin
     early = START - WEEK
     assert run_backfill("early", ["shop"], early, early).outcomes == {"no data": 1}
     assert run_backfill("again", ["shop"], early, early).nights == 0
-    # Nights were opened all the same, once, and somebody asked for them.
+    # The nights were opened anyway, once, and the audit has the person who asked for them.
     assert query(
         connection, "select tenant_id, actor, facts -> 'nights', facts ->> 'run_id' from audit"
     ) == [("shop", "tester", 1, "early")]
@@ -307,7 +308,7 @@ def test_before_there_was_anything(connection: Connection, stack: RegistrySettin
 def test_everybody_in_the_nights_is_in_the_audit(
     connection: Connection, stack: RegistrySettings, turned: None
 ) -> None:
-    """Also whom they leave as it is: the night that may promote is opened whatever there is."""
+    """Including unchanged tenants: a night that may promote is always opened."""
     asked = (
         "select tenant_id, facts -> 'nights' from audit where facts ->> 'run_id' = %s order by 1"
     )
@@ -318,7 +319,7 @@ def test_everybody_in_the_nights_is_in_the_audit(
 def test_a_replay_that_was_killed_goes_on(
     connection: Connection, stack: RegistrySettings, turned: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between the version in MLflow and the release: no second version, no second run."""
+    """It dies between the version in MLflow and the release: no second version or run."""
     conf = {"tenants": ["shop"], "from": "2026-03-31", "to": "2026-05-25", "step": 55}
     [shard] = plan_backfill("killed", conf, triggered_by=None)
     registry = _registry(stack)

@@ -1,4 +1,4 @@
-"""Backfills beside tonight's fleet, and what housekeeping makes of what they leave."""
+"""Backfills beside tonight's fleet, and housekeeping after them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _registry(stack: RegistrySettings) -> Registry:
 def test_a_promoting_backfill_and_the_fleet_at_once(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    """Whoever comes first: tonight's lists are live, and both stores name one champion."""
+    """In either order, tonight's lists are live, and both stores have the same champion."""
     shop(connection, "shop")
     run_night("first", FIRST)
     shop(connection, "shop", weeks=range(12, 21), shuffled=True)
@@ -65,7 +65,7 @@ def test_a_promoting_backfill_and_the_fleet_at_once(
         "select as_of, champion.version from live_release join release using (release_id) "
         "join champion on champion.tenant_id = 'shop' and role = 'champion'",
     )
-    # A night that finds another champion than it has judged against leaves what is live.
+    # A night that finds another champion than the one it judged against leaves the live lists.
     stayed = outcomes(connection, "tonight")["shop"] == "unchanged"
     assert as_of == (TURNED if stayed else TURNED + DAY)
     assert version > 1
@@ -76,7 +76,7 @@ def test_a_promoting_backfill_and_the_fleet_at_once(
 def test_what_housekeeping_takes_away(
     connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Versions that were only made for a trial's lists go with them, and crowd out no other."""
+    """Versions that were only made for a trial's lists go with them, and displace no others."""
     monkeypatch.setenv("RECFLEET_KEEP_VERSIONS", "2")
     forget_settings()
     shop(connection, "shop")

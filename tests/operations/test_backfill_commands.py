@@ -1,4 +1,4 @@
-"""``recfleet backfill`` up to the moment in which Airflow is asked."""
+"""``recfleet backfill`` up to its request to Airflow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     assert re.search(r"thin +│ +3 │ +0 │", said)
     assert [row["to run"] for row in json.loads(_run(*words, "--dry-run", "--json"))] == [14, 15]
     assert query(connection, "select count(*) from night") == [(2,)]
-    # What is done is not asked of Airflow, which is not there.
+    # Airflow, which is not there, is not asked for what is already done.
     once = ("--from", "2026-03-30", "--to", "2026-03-30")
     said = _run("backfill", "alpha", *once, "--wait")
     assert said.startswith(
@@ -58,7 +58,7 @@ def test_what_would_be_done(connection: Connection, fleet: None) -> None:
     assert re.search(r"alpha +│ 2026-03-30 00:00 │ promote │ backfilled", said)
     assert json.loads(_run("backfill", "alpha", *once, "--json")) == {"run_id": None}
     assert "Would run nothing of the night as of" in _run("backfill", "alpha", *once, "--dry-run")
-    # Nor is what there is nothing of, and a last night that would find nothing new.
+    # Nor for dates without data, nor for a last night that would find nothing new.
     long_ago = ("--from", "2001-01-01", "--to", "2001-01-02")
     for idle in (long_ago, (*once, "--promote")):
         assert _run("backfill", "alpha", *idle).startswith("Nothing to run: ")

@@ -1,4 +1,4 @@
-"""What a backfill may be asked to be."""
+"""Valid and invalid requests for backfills."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _registry(stack: RegistrySettings) -> Registry:
 
 
 def _state(connection: Connection) -> list[list[tuple[object, ...]]]:
-    """What a refusal leaves as it was."""
+    """The state that a refusal must not change."""
     tables = ("champion", "live_release", "audit", "night", "ledger", "approval")
     return [query(connection, f"select * from {table} order by 1, 2") for table in tables]
 
@@ -69,7 +69,7 @@ def test_rolling_back_switches_to_the_kept_lists(
     assert query(turned, STORY)[-1] == ("rollback", 2, 1, "ann", "the new lists look wrong")
     tags = _registry(stack).get_version("turning", 2).tags
     assert (tags["verdict"], tags["decided_by"]) == ("rolled back", "ann")
-    # The person's night is on record as of the time that the tenant's lists had come to.
+    # The person's night is on record as of the time of the tenant's lists.
     assert query(
         turned,
         "select kind, as_of, status, outcome, ledger.reason, intent from night "
@@ -89,7 +89,7 @@ def test_without_kept_lists_they_are_made_at_once(
     changed = roll_back(turned, "turning", to_version=1, **WHO)
 
     assert not changed.is_kept
-    # As of the tenant's own time, and not of the kept lists': it goes back in the model alone.
+    # As of the tenant's own time, not the kept lists': only the model goes back.
     assert query(turned, LIVE) == [(1, SECOND, 3, 120)]
     assert query(turned, ON_RECORD) == [("champion", 1)]
 
@@ -121,7 +121,7 @@ def test_the_next_night_judges_against_the_old_model(
         "where run_id = 'third'",
     )
     assert against == "1"
-    # On the same data the challenger that was promoted before is better again, by far.
+    # On the same data the challenger that was promoted before is far better again.
     assert outcome == "promoted"
     assert query(turned, ON_RECORD) == [("champion", 3), ("previous", 1)]
 
@@ -258,7 +258,8 @@ def test_one_that_died_before_mlflow_followed_is_finished_not_undone(
 def test_without_mlflow_nothing_is_changed_but_what_is_live_stays_live(
     turned: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MLflow may be away when its aliases are to follow: the change stands, and is told of."""
+    """MLflow may be away when its aliases should follow: the change stands, and the command says
+    so."""
 
     def away(*_: object) -> None:
         raise InfrastructureError("MLflow's database does not answer.")
@@ -287,7 +288,7 @@ def test_of_several_each_ones_trouble_is_its_own(turned: Connection) -> None:
         ("single", "failed"),
         ("turning", "done"),
     ]
-    # One that broke off is asked for again.
+    # A change that was interrupted is requested again.
     again, _ = change_all(turned, "rollback", ["single", "turning"], rollback_to(None), **WHO)
     assert [result.status for result in again] == ["failed", "unchanged"]
     assert again[1].sentence.startswith("turning: It went back to version 1 already, at ")

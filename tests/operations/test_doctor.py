@@ -1,4 +1,4 @@
-"""The doctor finds each kind of disagreement, mends it, and takes nothing else for one."""
+"""The doctor finds and mends each kind of disagreement, and reports nothing else."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _numbers = count(1)
 
 @dataclass(frozen=True)
 class _Kept:
-    """A fleet as two nights have left it, to be copied for each test."""
+    """A fleet after two nights, copied for each test."""
 
     settings: RegistrySettings
     artifacts: Path
@@ -76,14 +76,14 @@ def kept(
             shop(connection, "berry", seed=1)
             shop(connection, "thin", customers=5)
             run_night("one", AS_OF)
-            # Their tastes turn over: what was learned is of no use any more.
+            # Their tastes change completely, so that the old models are useless.
             shop(connection, "alpha", weeks=range(12, 24), shuffled=True)
             run_night("two", START + 24 * WEEK, {"tenants": ["alpha"]})
         shutil.copytree(folder / "artifacts", folder / "kept")
         with closing(psycopg2.connect(postgres_server.url("postgres"))) as maintenance:
             maintenance.autocommit = True
             with maintenance.cursor() as cursor:
-                # MLflow keeps its connections, and nobody may be connected to what is copied.
+                # MLflow keeps its connections, but a database that is copied may have none.
                 cursor.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
                     "where datname like 'doctor%'"
@@ -98,7 +98,7 @@ def kept(
 def stack(
     kept: _Kept, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[RegistrySettings]:
-    """A copy of it that the test may spoil."""
+    """A copy of the fleet that the test may damage."""
     number = next(_numbers)
     copies = {name: f"{name}_{number}" for name in ("doctor", "doctor_mlflow")}
     for name, copy in copies.items():
@@ -128,7 +128,7 @@ def database_url(stack: RegistrySettings) -> str:
 
 
 def _goes_on(connection: Connection, tenant_id: str, week: int, *, shuffled: bool = False) -> None:
-    """A week more of a tenant's purchases."""
+    """Another week of a tenant's purchases."""
     shop(connection, tenant_id, weeks=range(week, week + 1), shuffled=shuffled, seed=week)
 
 
@@ -140,7 +140,7 @@ def _found(connection: Connection, stack: RegistrySettings) -> list[Finding]:
 def _change(connection: Connection, *statements: str) -> None:
     connection.rollback()
     with connection.cursor() as cursor:
-        cursor.execute("set session_replication_role = replica")  # As if no trigger were there.
+        cursor.execute("set session_replication_role = replica")  # As if there were no trigger.
         for statement in statements:
             cursor.execute(statement)
         cursor.execute("set session_replication_role = default")
@@ -155,7 +155,7 @@ def _change_mlflow(stack: RegistrySettings, *statements: str) -> None:
 
 
 def _mend(connection: Connection, stack: RegistrySettings, findings: list[Finding]) -> None:
-    """Repair, and see that everything agrees and is in the audit."""
+    """Repair, and check that everything agrees and is in the audit."""
     done = repair(connection, stack, findings, actor="mara")
     assert [item.trouble for item in done] == [None] * len(findings)
     assert _found(connection, stack) == []
@@ -231,7 +231,7 @@ def test_a_version_that_a_person_deleted(fleet: Connection, stack: RegistrySetti
     back = _models(stack).get_version("alpha", 2)
     assert (back.run_id, back.model_uri, back.tags["tenant"]) == (run_id, model_uri, "alpha")
     assert MlflowClient(url, url).get_model_version_by_alias("als-berry", "champion").version
-    # The next night numbers on from there.
+    # The next night continues the numbers from there.
     shop(fleet, "alpha", weeks=range(24, 36), seed=3)
     run_night("three", START + 36 * WEEK, {"tenants": ["alpha"]})
     assert _found(fleet, stack) == []
@@ -271,12 +271,12 @@ def test_a_champions_files_are_gone_or_damaged(fleet: Connection, stack: Registr
     assert "are gone" in berry.what
     assert berry.advice is not None
     assert "`recfleet night run --tenant berry` trains a new model" in berry.advice
-    # What cannot be repaired is left alone, and said again.
+    # What cannot be repaired stays, and is reported again.
     result = CliRunner().invoke(app, ["doctor", "--repair"], catch_exceptions=False)
     assert result.exit_code == 1
     assert "2 things still disagree among 3 tenants" in result.output
     assert repair(fleet, stack, [alpha, berry], actor="mara") == []
-    # A night helps, as it says.
+    # A night helps, as the report says.
     _goes_on(fleet, "berry", 12)
     run_night("help", AS_OF + WEEK, {"tenants": ["berry"]})
     alpha, berry = _found(fleet, stack)
@@ -363,7 +363,7 @@ def test_what_is_live_may_not_be(
 def test_lists_of_a_model_that_is_gone_are_gone_back_to(
     fleet: Connection, stack: RegistrySettings
 ) -> None:
-    """Where nothing can be published, what is kept of the champion's is live again."""
+    """If nothing can be published, the champion's kept lists are live again."""
     [(kept,)] = query(fleet, "select release_id from live_release where tenant_id = 'berry'")
     _goes_on(fleet, "berry", 12)
     run_night("again", AS_OF + WEEK, {"tenants": ["berry"]})
@@ -410,7 +410,7 @@ def test_the_record_was_changed_behind_the_audits_back(
     assert [item.trouble for item in done] == [None]
     assert _found(fleet, stack) == []
     fleet.rollback()
-    # The changed entry itself cannot be mended, nor hidden.
+    # The changed entry itself can be neither mended nor hidden.
     assert [fault.entry for fault in verify(fleet).faults] == [2]
 
 
@@ -440,7 +440,7 @@ def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: RegistrySett
     [finding] = _found(fleet, stack)
     assert finding.tenant_id is None
     assert "(stuck) has been running since" in finding.what
-    # Nothing but the report, though closing a night writes to the log.
+    # Only the report, though closing a night writes to the log.
     mended = CliRunner().invoke(app, ["doctor", "--repair", "--json"], catch_exceptions=False)
     assert json.loads(mended.stdout)["left"] == []
     assert query(fleet, "select status from night where run_id = 'stuck'") == [("failed",)]
@@ -490,7 +490,7 @@ def test_tenants_left_under_way_in_a_night_that_ended(
 def dead_promotion(
     fleet: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """A night that died after MLflow's aliases had moved and before anything was on record."""
+    """A night that died after MLflow's aliases had moved, before anything was on record."""
     as_of = START + 25 * WEEK
     shop(fleet, "cherry", seed=4, weeks=range(12, 25))
     shards = plan_night("dead", None, as_of, {"tenants": ["cherry"]})
@@ -511,7 +511,7 @@ def dead_promotion(
 def test_a_promotion_that_is_under_way_is_no_disagreement(
     fleet: Connection, stack: RegistrySettings, dead_promotion: str
 ) -> None:
-    """Nobody can tell yet whether its process is dead."""
+    """It is not known yet whether its process is dead."""
     assert _found(fleet, stack) == []
 
 
@@ -532,7 +532,7 @@ def test_a_promotion_that_died(
 
 
 def _ask(connection: Connection, *, against: int, expires: str, version: int = 1) -> None:
-    """Let a version of berry's wait for a person, of the last night's challenger."""
+    """Make the last night's challenger a version of berry's that waits for a person."""
     _change(
         connection,
         "insert into approval (tenant_id, night_id, change, version, run_id, against, held_by, "
@@ -571,7 +571,7 @@ def test_a_request_against_a_champion_that_was(fleet: Connection, stack: Registr
 
 
 def test_a_version_that_waits_is_gone(fleet: Connection, stack: RegistrySettings) -> None:
-    """It comes back from what its night knows, with the files that are still there."""
+    """It is restored from its night's record, with the files that are still there."""
     _ask(fleet, against=1, expires="1 day", version=2)
     [finding] = found = _found(fleet, stack)
     assert finding.what == "version 2, which awaits approval, is not in MLflow"
@@ -587,7 +587,7 @@ def test_a_version_that_waits_is_gone(fleet: Connection, stack: RegistrySettings
 def test_a_change_in_the_moment_of_looking_is_no_disagreement(
     fleet: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was seen without the tenant's lock is looked at again with it."""
+    """A finding without the tenant's lock is checked again with it."""
     seen: list[object] = []
 
     def stale_at_first(url: str, tenant_ids: Collection[str] | None) -> dict[str, Surveyed]:

@@ -1,8 +1,8 @@
 """Whatever people and nights do, in whatever order and however they die, the doctor finds nothing.
 
-A night is not one step here: it is begun, goes on stage by stage while people switch, promote, roll
-back, approve and backfill in between, and may die in the middle of publishing. After every single
-step the doctor looks at everything, and the audit is verified.
+A night is not one step here: it begins and goes on stage by stage, while people switch, promote,
+roll back, approve and backfill in between, and it may die in the middle of publishing. After every
+step the doctor checks everything, and the audit is verified.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 EXAMPLES = int(os.environ.get("RECFLEET_INTERLEAVINGS", "4"))
-"""How many stories are told; `make interleavings` tells many, and other ones each time."""
+"""Number of stories; `make interleavings` runs many, and different ones each time."""
 WHO: dict[str, Any] = {"actor": "mara", "reason": "as the story goes"}
 STEPS = ("validate", "train_and_judge", "decide", "publish", "close")
 DEATHS = (
@@ -66,13 +66,13 @@ DEATHS = (
     "recfleet.operations.champion_changes.crown",
     "recfleet.operations.champion_changes.switch_live",
 )
-"""Where a process may die: before it has done what is called there."""
+"""Calls before which a process may die."""
 
 _numbers = count(1)
 
 
 class _DiedError(BaseException):
-    """A process that is killed catches nothing."""
+    """The death of a process; it derives from BaseException, because nothing catches a kill."""
 
 
 @dataclass
@@ -80,12 +80,12 @@ class _Night:
     run_id: str
     shards: list[int]
     done: int = 0
-    """Of STEPS."""
+    """Number of STEPS that are done."""
     attempt: int = field(default=1)
 
 
 class Stories(RuleBasedStateMachine):
-    """Two tenants of each story's own, in one database that all stories share."""
+    """Each story has two tenants of its own, in one database that all stories share."""
 
     connection: Connection
     stack: RegistrySettings
@@ -97,7 +97,7 @@ class Stories(RuleBasedStateMachine):
 
     @initialize(nights=st.sampled_from([2, 2, 2, 1, 0]))
     def begin(self, nights: int) -> None:
-        """Both have bought for some weeks, and mostly there were nights."""
+        """Both tenants have some weeks of purchases and, mostly, some nights."""
         number = next(_numbers)
         self.names = {name: f"{name}{number}" for name in ("a", "b")}
         self.week = 0
@@ -111,7 +111,7 @@ class Stories(RuleBasedStateMachine):
 
     @rule(weeks=st.integers(1, 4), shuffled=st.booleans())
     def sell(self, weeks: int, shuffled: bool) -> None:
-        """Customers buy on; perhaps what they like is something else now."""
+        """Customers go on buying, perhaps with other tastes."""
         for name in self.names.values():
             shop(
                 self.connection,
@@ -126,7 +126,7 @@ class Stories(RuleBasedStateMachine):
 
     @rule()
     def tastes_turn_over(self) -> None:
-        """What was learned is of no use any more, and a whole night finds out."""
+        """The old models become useless, and a whole night notices."""
         self.is_shuffled = not self.is_shuffled
         self.sell(8, shuffled=self.is_shuffled)
         night = self._plan()
@@ -140,14 +140,14 @@ class Stories(RuleBasedStateMachine):
 
     @rule(night=consumes(nights), steps=st.integers(1, 5), target=nights)
     def go_on_with_a_night(self, night: _Night, steps: int) -> Any:
-        """Do its next steps, and forget it when it is over."""
+        """Do its next steps, and drop it when it is over."""
         for _ in range(min(steps, len(STEPS) - night.done)):
             self._step(night)
         return multiple() if night.done == len(STEPS) else night
 
     @rule(night=consumes(nights), death=st.sampled_from(DEATHS[:4]), target=nights)
     def a_night_dies(self, night: _Night, death: str) -> _Night:
-        """Its process is killed in one of its steps; another attempt may come."""
+        """Its process is killed in one of its steps; another attempt may follow."""
         with self._dying(death):
             while night.done < len(STEPS):
                 self._step(night)
@@ -195,7 +195,7 @@ class Stories(RuleBasedStateMachine):
     @precondition(lambda self: self.week >= 10)
     @rule(names=some_tenants, weeks=st.integers(0, 1), is_promoting=st.booleans())
     def backfill(self, names: list[str], weeks: int, is_promoting: bool) -> None:
-        """Go through some of the last weeks again."""
+        """Backfill some of the last weeks."""
         last = (self._as_of() - timedelta(days=1)).date()
         first = last - timedelta(weeks=weeks)
         run_id = f"backfill-{next(_numbers)}"
@@ -207,7 +207,7 @@ class Stories(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
-        """Nobody comes back to what was left; the doctor mends it, and finds nothing then."""
+        """Nobody finishes what was left; the doctor mends it, and then finds nothing."""
         days_pass(self.connection, self.stack, 0.3)
         self.connection.rollback()
         found = examine(self.connection, self.stack).findings
@@ -226,7 +226,7 @@ class Stories(RuleBasedStateMachine):
         self.connection.rollback()
 
     def teardown(self) -> None:
-        """The end of every story: what was left is mended."""
+        """Every story ends with mending what was left."""
         if hasattr(self, "names"):
             self.time_passes()
             self.the_doctor_finds_nothing()
@@ -257,7 +257,7 @@ class Stories(RuleBasedStateMachine):
         night.done += 1
 
     def _try(self, act: Callable[[], object]) -> None:
-        """What cannot be done is refused in a sentence, and changes nothing."""
+        """Try it: an impossible request is refused in a sentence, and changes nothing."""
         try:
             act()
         except RecfleetError:
@@ -265,7 +265,7 @@ class Stories(RuleBasedStateMachine):
 
     @contextmanager
     def _dying(self, where: str | None) -> Iterator[None]:
-        """Die at that place, if it is come to."""
+        """Die at that place, if it is reached."""
         if where is None:
             yield
             return

@@ -107,7 +107,7 @@ def test_lists_that_are_too_old_give_way_to_popularity_until_the_next_night(
         (None,),
     ]
 
-    # Nothing is new, and still the next night makes the model's lists again.
+    # There is no new data, but the next night makes the model's lists again.
     run_night("two", AS_OF + timedelta(hours=1))
     assert outcomes(connection, "two") == {"alpha": "kept"}
     assert query(connection, LIVE, "alpha")[0][:2] == ("model", 1)

@@ -1,4 +1,4 @@
-"""Changing tenants' policies: what is understood, what is refused, what is written down."""
+"""Changing tenants' policies: what is accepted, what is refused, and what is recorded."""
 
 from __future__ import annotations
 

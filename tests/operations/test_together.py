@@ -1,4 +1,4 @@
-"""Whatever nights and people do to a tenant, in whatever order and at once, the doctor accepts."""
+"""The doctor accepts whatever nights and people do to a tenant, in any order and at once."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ ACTIONS: dict[str, Callable[[Connection], object]] = {
 
 
 def _do(action: str) -> None:
-    """Do it on a connection of its own; what cannot be is refused with a sentence."""
+    """Do it on a separate connection; an impossible request is refused with a sentence."""
     with closing(connect()) as connection, suppress(RecfleetError):
         ACTIONS[action](connection)
 
 
 @pytest.fixture
 def world(connection: Connection, stack: RegistrySettings) -> RegistrySettings:
-    """A tenant whose tastes have turned since its first model; all examples go on with it."""
+    """A tenant whose tastes have changed since its first model; all examples share it."""
     shop(connection, TENANT, customers=60)
     run_night("first", START + 12 * WEEK)
     shop(connection, TENANT, customers=60, weeks=range(12, 20), shuffled=True)

@@ -1,4 +1,4 @@
-"""A real browser, and a real stack with real nights for it to look at."""
+"""A real browser, for a real stack with real nights."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page
 
 PATIENCE_MS = 120_000
-"""How long a page may take on a machine where others are busy too."""
+"""How long a page may take on a busy machine."""
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def find_chromium() -> str | None:
-    """Chromium's executable: ``RECFLEET_CHROMIUM``, or what is on the path."""
+    """Chromium's executable: from ``RECFLEET_CHROMIUM``, or on the path."""
     named = os.environ.get("RECFLEET_CHROMIUM")
     return named or next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium; skips, and says how to have one, where there is none."""
+    """A headless Chromium; without one, it skips the test and says how to get one."""
     from playwright.sync_api import sync_playwright
 
     executable = find_chromium()
@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 
 
 def log_in(context: BrowserContext, stack: Stack, name: str) -> Page:
-    """Log a person in at Airflow's own page; returns the page that follows."""
+    """Log a person in on Airflow's own page; returns the page that follows."""
     page = context.new_page()
     page.goto(stack.address)
     page.locator("input[name=username]").fill(name)
@@ -59,7 +59,7 @@ def log_in(context: BrowserContext, stack: Stack, name: str) -> Page:
 
 
 def open_fleet(page: Page) -> FrameLocator:
-    """Go to the Fleet from the navigation; returns the frame that it is in."""
+    """Open the Fleet page from the navigation; returns its frame."""
     page.get_by_role("link", name="Fleet").click()
     frame = page.frame_locator("iframe")
     frame.get_by_role("heading", name="Fleet", exact=True).wait_for()

@@ -1,7 +1,7 @@
-"""The pages over a real database, and people at their door.
+"""The pages over a real database, with people who ask for them.
 
-Who is at the door is said by a header here; that Airflow's own login stands there in earnest, and
-that its permissions hold, is tested in a browser (``test_browser.py``).
+Here a header names the person. ``test_browser.py`` tests in a browser that Airflow's own login
+protects the pages, and that its permissions hold.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class Door:
         self.refuses = False
 
     async def visitor(self, request: Request) -> Visitor | None:
-        """By name: ``admin`` may trigger all DAGs, ``modes`` one, ``nobody`` not even read."""
+        """A visitor by name: ``admin`` may trigger all DAGs, ``modes`` one; ``nobody`` may not
+        read."""
         name = request.headers.get("x-person")
         if name is None:
             return None
@@ -52,7 +53,7 @@ class Door:
         return f"/auth/login?next={back_to}"
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], by: Visitor) -> str:
-        """Keep what was asked for."""
+        """Record the request."""
         if self.refuses:
             raise BadInputError(f"Airflow did not start {dag_id}: it is paused")
         self.started.append((dag_id, conf, by.name))
@@ -61,12 +62,12 @@ class Door:
 
 @pytest.fixture
 def door() -> Door:
-    """The door of this test."""
+    """This test's door."""
     return Door()
 
 
 class Browser:
-    """A browser of a person, or of nobody who is logged in; follows no redirect."""
+    """A browser, of a person or without a login; it does not follow redirects."""
 
     def __init__(self, app: LazyApp, person: str | None) -> None:
         self._app = app
@@ -74,7 +75,7 @@ class Browser:
 
     def get(self, address: str, params: Mapping[str, str] | None = None) -> httpx.Response:
         """Open a page."""
-        # An empty mapping would take away what the address itself asks.
+        # An empty mapping would remove the query of the address itself.
         return asyncio.run(self._send("GET", address, params=params or None))
 
     def post(
@@ -126,13 +127,13 @@ def shop(connection: Connection) -> str:
 
 @pytest.fixture
 def visit(app: LazyApp) -> Visit:
-    """A browser of whom one names."""
+    """Makes a browser for a named person."""
     return lambda person="admin": Browser(app, person)
 
 
 @pytest.fixture
 def screen(app: LazyApp) -> Iterator[Page]:
-    """A real browser's page, of who may do everything, and whose addresses are the pages'."""
+    """A real browser's page, for a person with all permissions; its addresses are the pages'."""
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run)

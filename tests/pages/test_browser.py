@@ -37,7 +37,7 @@ EAGER = (
     "approval=every", "confidence=0.51", "pooled_confidence=0.51", "minimum_gain=0",
     "cooldown_days=0", "cooldown_gain=0",
 )  # fmt: skip
-"""A policy under which many a challenger is promoted, if a person approves."""
+"""A policy that promotes many challengers, if a person approves."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def stack(browser: Browser) -> Iterator[Stack]:
         stack("seed", "--tenants", "8", "--seed", "7", "--until", "2025-12-21")
         stack("night", "run", "--as-of", "2025-12-21", "--wait")
         stack("seed", "--until", "2025-12-28")
-        # A feed that lost its prices: everything since then sells for nothing.
+        # A feed that lost its prices: since then every amount is zero.
         stack.query(
             "update interaction set amount = 0 where occurred_at >= '2025-12-21' and tenant_id = "
             "(select tenant_id from champion order by tenant_id limit 1)"
@@ -83,7 +83,7 @@ def _logged_in(browser: Browser, stack: Stack, name: str) -> Iterator[BrowserCon
 
 @pytest.fixture
 def ui(as_admin: BrowserContext, stack: Stack) -> Iterator[Page]:
-    """Airflow's own home page, of who may do everything."""
+    """Airflow's own home page, for a person with all permissions."""
     page = as_admin.new_page()
     page.goto(stack.address)
     yield page
@@ -91,7 +91,7 @@ def ui(as_admin: BrowserContext, stack: Stack) -> Iterator[Page]:
 
 
 def one(stack: Stack, text: str, *parameters: object) -> str:
-    """The first value of a query, which has one."""
+    """The first value of a query that has one."""
     return str(stack.query(text, *parameters)[0][0])
 
 
@@ -100,7 +100,7 @@ def name_of(stack: Stack, tenant_id: str) -> str:
 
 
 def answer(frame: FrameLocator, button: str, reason: str) -> None:
-    """Press a button, give the reason it asks for, and confirm."""
+    """Press a button, give the requested reason, and confirm."""
     frame.get_by_role("button", name=button, exact=True).click()
     dialog = frame.locator("dialog[open]")
     dialog.get_by_label("Reason").fill(reason)
@@ -120,7 +120,7 @@ def lists(stack: Stack, tenant_id: str) -> list[tuple[object, ...]]:
     os.environ.get("RECFLEET_SCREENSHOTS") != "1", reason="RECFLEET_SCREENSHOTS=1 takes them"
 )
 def test_screenshots_for_the_readme(ui: Page, stack: Stack) -> None:
-    """First, while everything is as the nights left it."""
+    """It comes first, while everything is as the nights left it."""
     tenant_id = one(stack, "select tenant_id from approval where status = 'waiting' limit 1")
     ui.set_viewport_size({"width": 1280, "height": 1000})
     IMAGES.mkdir(exist_ok=True)
@@ -173,7 +173,7 @@ def test_a_tenant_is_found_two_clicks_from_the_navigation_and_frozen(
     frame.get_by_text("1 tenant of 8").wait_for()
     frame.locator("table.tenants").get_by_role("link", name=name_of(stack, tenant_id)).click()
     frame.get_by_role("heading", level=1, name=name_of(stack, tenant_id)).wait_for()
-    # The address of the page around leads here, for whoever it is sent to.
+    # The address of the surrounding page leads here, so that it can be sent to others.
     assert ui.url.endswith(f"/recfleet/tenants/{tenant_id}")
 
     answer(frame, "Freeze", "its <b>feed</b> broke")
@@ -190,7 +190,7 @@ def test_a_tenant_is_found_two_clicks_from_the_navigation_and_frozen(
     ) == [("mode", "admin", "its <b>feed</b> broke", "frozen")]
     ui.reload()
     frame.get_by_role("button", name="Thaw").wait_for()
-    # The navigation's entry leads back, from wherever one went within it.
+    # The navigation's entry leads back from any page within it.
     open_fleet(ui)
 
 
@@ -319,7 +319,7 @@ def test_ways_out_lead_to_airflow_and_mlflow(
 
 @pytest.fixture
 def pages(as_admin: BrowserContext, stack: Stack) -> Iterator[tuple[Page, list[str]]]:
-    """A page of its own, and the addresses of recfleet's pages."""
+    """A new page, and the addresses of recfleet's pages."""
     tenants = stack.query("select tenant_id from champion where role = 'champion' limit 1")
     failing = stack.query("select tenant_id from quality_result where not success limit 1")
     named = [f"tenants/{tenant_id}" for (tenant_id,) in [*tenants, *failing]]
@@ -364,14 +364,14 @@ def test_pages_pass_axe_and_fit(
     page.evaluate("localStorage.removeItem('theme')")
     origin = addresses[0].partition("/recfleet")[0]
     assert [address for address in asked if not address.startswith(f"{origin}/recfleet/")] == []
-    # The browser's own line about a page that answers 404 aside.
+    # Without the browser's own line about a page that answers 404.
     assert [text for text in said if "404" not in text] == []
 
 
 def test_the_pages_follow_the_theme_of_the_ui_at_once(ui: Page) -> None:
     frame = open_fleet(ui)
     for theme in ("dark", "light"):
-        # As when somebody chooses it in another tab: the UI hears of it and changes itself.
+        # As if a person chose it in another tab: the UI notices and changes itself.
         ui.evaluate(
             "(theme) => { localStorage.setItem('theme', theme); window.dispatchEvent("
             "new StorageEvent('storage', { key: 'theme', newValue: theme })); }",

@@ -1,4 +1,4 @@
-"""Who sees what, and whose requests are carried out."""
+"""What each person sees, and whose requests are carried out."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_freezing_is_done_in_the_persons_name_and_told_once(
     shown = browser.get(answer.headers["location"]).text
     assert "Corner Shop is frozen" in shown
     assert "its feed broke" in shown
-    # The sentence is signed for who did it, so that no link puts words into the page.
+    # The sentence is signed for the person who acted, so that no link puts words into the page.
     assert "Corner Shop is frozen" not in visit("viewer").get(answer.headers["location"]).text
     told = answer.headers["location"].replace("notice=", "notice=x")
     assert "Corner Shop is frozen" not in browser.get(told).text

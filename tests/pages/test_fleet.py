@@ -1,4 +1,4 @@
-"""Who needs a person, in which order and in which words; and the table of tenants."""
+"""The tenants that need a person, their order and reasons; and the table of tenants."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def fleet(connection: Connection) -> Fleet:
 
 
 def needy(page: str) -> list[tuple[str, str, str]]:
-    """Name, reason's title and reason of those that need a person, in the page's order."""
+    """Name, reason's title and reason of tenants that need a person, in the page's order."""
     found = re.findall(
         r'<a class="who"[^>]*>([^<]*)</a>\s*<span class="badges"><span[^>]*>([^<]*)</span>'
         r".*?<p>([^<]*)</p>",
@@ -171,7 +171,7 @@ def test_the_most_urgent_come_first_each_with_its_reason(fleet: Fleet, visit: Vi
     fleet.outcome(last, "k", "failed", "no memory")
     fleet.outcome(last, "l", "unchanged", "nothing new")
     fleet.live(long_ago, "l")
-    # A trial changes nothing; what a person did by day does.
+    # A trial changes nothing; a person's work by day does.
     fleet.outcome(last, "m", "failed", "no memory")
     fleet.outcome(fleet.night(3, "operator"), "m", "rolled back", "by anna: it is better")
     fleet.live(last, "m")
@@ -228,7 +228,7 @@ def test_what_was_answered_needs_nobody_any_more(fleet: Fleet, visit: Visit) -> 
         assert f"<strong>Not approved.</strong> {reason}.</div>" in alone
         assert 'class="badge warn">awaiting approval' not in alone.partition("Judged")[0]
 
-    # The night's outcomes stay as they were; the tile says that nothing waits of them.
+    # The night's outcomes stay; the tile says that none of them is still waiting.
     assert "none now" not in page
     fleet.run("update approval set expires_at = now() where status = 'waiting'")
     page = visit().get("/fleet").text
@@ -251,7 +251,7 @@ def test_a_night_of_named_tenants_is_not_taken_for_the_fleets(fleet: Fleet, visi
         fleet.outcome(whole, tenant, "kept", skill=0.1)
     for tenant in "bc":
         fleet.live(whole, tenant)
-    # So many nights of named tenants leave the lists of the others as old as they were.
+    # Nights of named tenants do not change the age of other tenants' lists.
     for day in (1, 2, 3):
         named = fleet.night(day, left_out=2)
         fleet.outcome(named, "a", "failed", "no memory")
@@ -275,7 +275,7 @@ def test_a_night_that_judged_nobody_leaves_what_was_said_of_the_champion(
         fleet.outcome(first, tenant, "kept", skill=-0.02)
         fleet.outcome(last, tenant, "unchanged")
     fleet.live(before, "same")
-    # Another champion since then: nothing is known of it yet.
+    # Another champion since then, of which nothing is known yet.
     fleet.live(last, "replaced", 2)
     assert [name for name, *_ in needy(visit().get("/fleet").text)] == ["Same"]
 
@@ -309,7 +309,7 @@ def test_a_change_by_day_leaves_what_a_night_said_of_the_version(
         fleet.live(by_day, tenant, version)
     tell("approved", "awaiting approval", (1, 2), "promotion", by_hand=False)
     tell("approved", "promotion", (1, 2), by_hand=False)
-    # Of what nobody answered in time the night's word is left.
+    # For a request that nobody answered in time, the night's outcome stays.
     tell("promoted", "awaiting approval", (None, 2), "promotion", by_hand=False)
     tell("promoted", "first model", (None, 2), by_hand=True)
     # The night that replaced a version judged it once more.
@@ -357,7 +357,7 @@ def test_the_numbers_below_the_charts_are_those_that_are_drawn(fleet: Fleet, vis
     ]
     assert [row[-2:] for row in shown] == [["12.5%", "0.0%"], ["0.0%", "0.0%"], ["–", "–"]]
     assert shown[0][:2] == ["80%", "3.1%"]
-    # Whom no model serves is judged as well, and is in no share.
+    # A tenant without a model is judged too, but is in no share.
     assert "80%<small>of 5 judged and served by a model; median gain 3.1%</small>" in page
     assert "<span>share of the tenants judged and served by a model</span>" in page
     assert "<span>median of the tenants judged and served by a model</span>" in page
@@ -482,7 +482,7 @@ def test_every_sort_holds_all(fleet: Fleet, visit: Visit, sort: str) -> None:
         "-outcome": ["t0", "t1", "t2", "t3"],
         "skill": ["t0", "t3", "t2", "t1"],
         "-skill": ["t2", "t3", "t0", "t1"],
-        # Nothing is live of one that is off.
+        # A tenant that is off has nothing live.
         "lists": ["t1", "t3", "t0", "t2"],
         "-lists": ["t0", "t1", "t3", "t2"],
     }

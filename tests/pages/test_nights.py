@@ -1,4 +1,4 @@
-"""What the pages say of nights: who was in them, what came of each, what it cost."""
+"""What the pages say about nights: their tenants, outcomes and costs."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def fleet(connection: Connection) -> Fleet:
 
 
 def names(page: str) -> list[str]:
-    """Whom a night's table of tenants names."""
+    """The tenants that a night's table names."""
     found = re.search(r'<section aria-labelledby="tenants">(.*?)</section>', page, re.DOTALL)
     assert found is not None
     return re.findall(r'<th scope="row"><a[^>]*>([^<]*)</a>', found[1])
 
 
 def test_who_took_longest_is_told_by_their_own_parts(fleet: Fleet, visit: Visit) -> None:
-    """What a process imported for all is in the totals, and is no tenant's time."""
+    """A process's imports count in the totals, and in no tenant's time."""
     night = fleet.night(0)
     own = {"validate.profile": 2, "train.fit": 100, "judge.score": 20, "publish.read": 5}
     timings = {
         "quick": {"publish.write": 12, "publish.total": 2748, "train_and_judge.total": 9000},
         "slow": own,
-        # Its process was ended before it had told any part.
+        # Its process ended before it had reported any part.
         "ended": {"train_and_judge.total": 30_000},
     }
     for tenant, parts in timings.items():
         fleet.tenant(tenant)
         fleet.outcome(night, tenant, "kept")
-        # Nobody's parts are known of a stage but its total: that is what it took.
+        # For this stage only the total is known, so that is its time.
         told = parts if tenant == "ended" else {**parts, "validate.total": 1}
         fleet.run("update ledger set timings = %s where tenant_id = %s", json.dumps(told), tenant)
     fleet.run(
@@ -67,7 +67,7 @@ def test_the_legend_leads_to_whom_it_counts(fleet: Fleet, visit: Visit) -> None:
     fleet.outcome(before, "d", "kept")
     fleet.outcome(night, "a", "kept")
     fleet.outcome(night, "b", "kept")
-    # Another night since then says otherwise of b.
+    # A later night has another outcome for b.
     fleet.outcome(fleet.night(1, "operator"), "b", "rolled back")
     fleet.outcome(night, "c", "kept")
     fleet.run("update ledger set outcome = null where tenant_id = 'c'")
@@ -105,7 +105,7 @@ def test_a_night_by_day_says_whose_it_was(fleet: Fleet, visit: Visit) -> None:
     assert ">By anna: it is better.<" in page
     assert "<p>Rollback by anna.</p>" in page
     assert ">Rollback by anna.<" in visit().get("/nights").text
-    # It is opened and closed in one go, whatever was done in it.
+    # It is opened and closed at once, whatever was done in it.
     assert "0.0 s" not in page + visit().get("/nights").text
     assert "Done by a person by day, without Airflow." in page
     assert "Slowest tenants" not in page
@@ -148,7 +148,7 @@ def test_first_models_are_no_promotions(fleet: Fleet, visit: Visit) -> None:
     drawn = {one["label"]: one["values"] for one in chart(page, "outcomes")["series"]}
     assert drawn["promoted"] == [2]
     assert drawn["first model"] == [3]
-    # A share of all tenants and a gain of some percent are no two lines of one axis.
+    # A share of all tenants and a gain of some percent do not belong on one axis.
     assert [one["values"] for one in chart(page, "better")["series"]] == [[1]]
 
 

@@ -1,4 +1,4 @@
-"""What the pages' own scripts do, in a real browser; Airflow is played (``conftest.py``)."""
+"""The pages' own scripts, in a real browser; Airflow is simulated (``conftest.py``)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_refused_action_is_asked_again_and_told_once(shop: str, screen: Page) 
     dialog.get_by_label("Reason").fill("a late file")
     dialog.get_by_role("button", name="Backfill").click()
     dialog.get_by_text("the other way round").wait_for()
-    # Told once, in the dialog; modal, and at an address that can be opened again.
+    # Shown once, in the dialog, which is modal and has an address that can be opened again.
     assert screen.get_by_role("alert").count() == 0
     assert dialog.evaluate("(dialog) => dialog.matches(':modal')")
     assert screen.url.endswith(f"/tenants/{shop}")
@@ -133,7 +133,7 @@ def test_a_name_without_spaces_fits_a_phone(connection: Connection, screen: Page
         screen.goto(path)
         width = screen.evaluate("document.documentElement.scrollWidth")
         assert width == 390, path
-    # The table beside the name is in sight as well.
+    # The table beside the name is visible too.
     named = screen.locator("table.tenants tbody th").bounding_box()
     assert named is not None
     assert named["width"] < 200
@@ -162,7 +162,7 @@ async ([marks, width]) => {
 def test_changes_of_champion_keep_their_names_where_modes_lose_theirs(
     shop: str, screen: Page
 ) -> None:
-    """More was done on one day than there are rows for names."""
+    """One day has more changes than there are rows for names."""
     modes = ["frozen", "thawed", "switched off", "switched on"]
     labels = ["first model v1", "promoted v2", *modes, "rolled back to v1"]
     marks = [

@@ -1,4 +1,4 @@
-"""What the Tenant page draws and says of a tenant's nights, its data and its history."""
+"""What the Tenant page draws and says about a tenant's nights, data and history."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def fleet(connection: Connection) -> Fleet:
 
 
 def chart(page: str, name: str) -> dict[str, Any]:
-    """What a page hands to the chart library."""
+    """The data that a page passes to the chart library."""
     found = re.search(rf'id="chart-{name}">([^<]*)<', page)
     assert found is not None
     drawn: dict[str, Any] = json.loads(found[1])
@@ -49,7 +49,7 @@ def judged(fleet: Fleet, night: int, rmse: float, outcome: str = "kept") -> None
 
 
 def expectation(fleet: Fleet, night: int, name: str, *, success: bool) -> None:
-    """Its data was looked at in a night."""
+    """Its data was checked in a night."""
     fleet.run(
         "insert into quality_result values (%s, 'a', %s, 'critical', %s, 0.5, 'at most 5%%', null)",
         night,
@@ -99,7 +99,7 @@ def test_a_long_backfill_crowds_no_real_night_out(fleet: Fleet, visit: Visit) ->
 
 
 def test_marks_stand_where_the_nights_stand(fleet: Fleet, visit: Visit) -> None:
-    """Nights of back then, run now: what a person did between them is drawn between them."""
+    """Nights of the past, run now: a person's changes between them are drawn between them."""
     fleet.tenant("a", mode="frozen")
     nights = [fleet.night(day) for day in (0, 1, 2, 3)]
     for place, night in enumerate(nights):
@@ -143,9 +143,9 @@ def test_marks_stand_where_the_nights_stand(fleet: Fleet, visit: Visit) -> None:
 
 
 def test_purchases_are_drawn_in_whole_weeks(fleet: Fleet, visit: Visit) -> None:
-    """Neither a first nor a last week that is only half told looks like a collapse."""
+    """A first or last week with only some days does not look like a collapse."""
     fleet.tenant("a")
-    # Two a day for twenty-five days, and none in the third of the last three weeks.
+    # Two purchases a day for twenty-five days, and none in the last of the three weeks.
     fleet.run(
         "insert into interaction select 'a', %s - n * interval '12 hours', n, 'c' || n %% 3, 'p', "
         "1, 1 from generate_series(0, 49) as n where n / 14 <> 1",
@@ -157,7 +157,7 @@ def test_purchases_are_drawn_in_whole_weeks(fleet: Fleet, visit: Visit) -> None:
     assert drawn["x"] == [(START - weeks * WEEK).timestamp() for weeks in (2, 1, 0)]
     assert "Seven days to" in page
 
-    # A night since then found nothing new: that is a week without purchases.
+    # A later night found no new data, so there was a week without purchases.
     fleet.outcome(fleet.night(7), "a", "kept")
     assert chart(visit().get("/tenants/a").text, "volume")["series"][0]["values"][-2:] == [14, 0]
 
@@ -270,7 +270,7 @@ def test_what_is_off_is_told_by_its_name(fleet: Fleet, visit: Visit) -> None:
 
 
 def test_a_model_is_in_force_from_the_night_that_put_it_there(fleet: Fleet, visit: Visit) -> None:
-    """Nothing else is true of a champion that a person went back to."""
+    """This also holds for a champion that a person went back to."""
     fleet.tenant("a")
     promoting, by_day = fleet.night(0), fleet.night(1, "operator")
     for role, version, night in (("previous", 1, promoting), ("champion", 2, by_day)):
@@ -315,7 +315,7 @@ def test_lines_that_are_the_cause_are_not_counted_where_there_may_be_more(
 
 
 def test_an_empty_chart_says_what_it_waits_for(fleet: Fleet, visit: Visit) -> None:
-    """Nights of a thin tenant did run; what they did not do is judge."""
+    """A thin tenant's nights did run, but they did not judge."""
     fleet.tenant("a")
     fleet.outcome(fleet.night(0), "a", "too thin", "too thin to train: before the holdout it has 0")
     page = visit().get("/tenants/a").text

@@ -72,7 +72,7 @@ class Shop:
         return self
 
     def write(self, connection: Connection) -> Shop:
-        """Put the lines into the tables; the caller commits."""
+        """Write the lines to the tables; the caller commits."""
         copy_rows(
             connection,
             "interaction",

@@ -1,4 +1,4 @@
-"""Data Docs: what they show, of whom, and that nothing in them is anybody else's."""
+"""Data Docs: what they show about which tenant, and that they show no other tenant's data."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_summary_has_names_and_says_a_thing_once(connection: Connection, nig
     Shop.steady("broken").add_unusable(90, "no customer").write(connection)
     with transaction(connection), connection.cursor() as cursor:
         cursor.execute("insert into tenant (tenant_id, name) values ('broken', 'Broken & Sons')")
-    # The same number is past two limits.
+    # The same number violates two limits.
     suite = load_suites(SUITES).tenants
     for name in ("customers-missing", "customers-missing-warning"):
         column = suite.expectations[name].column

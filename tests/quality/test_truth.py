@@ -1,4 +1,4 @@
-"""Synthetic fleets, of which it is known who is broken since when."""
+"""Synthetic fleets, whose broken tenants and dates are known."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def taken_back(number: int) -> Change:
 
 
 def repeated(number: int) -> Change:
-    """One more of the first lines of each of the last 7 days."""
+    """The first lines of each of the last 7 days, once more."""
 
     def change(shop: Shop) -> None:
         for place in range(number):
@@ -59,7 +59,7 @@ def repeated_on_one_day(lines: int, repetitions: int) -> Change:
 
 
 def with_visits(number: int) -> Change:
-    """So many visits in the last 7 days, where 35 are usual."""
+    """This many visits in the last 7 days; 35 are usual."""
 
     def change(shop: Shop) -> None:
         shop.usable = shop.usable[7 * LINES_A_DAY :]
@@ -419,7 +419,7 @@ def test_the_time_is_told_by_part(everybody: Validation) -> None:
 
 
 class TestOtherSuites:
-    """Files that people changed."""
+    """Suites from files that people have changed."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:

@@ -47,7 +47,7 @@ def test_days_are_called_days() -> None:
     assert days == ["at most 1 day", "at most 28 days"]
     assert _words.observed_in_words(0.275, days[0]) == "0.275 days"
     assert _words.observed_in_words(28.0004, days[1]) == "28.0004 days"
-    # What is only expected to be known does not say of what unit it is.
+    # An expectation that a value is known does not tell the value's unit.
     assert _words.observed_in_words(0.275, "known", "days") == "0.275 days"
 
 

@@ -1,1 +1,1 @@
-"""Nights, the ledger, champions, approvals: what the tables hold and what is read of them."""
+"""Nights, the ledger, champions, approvals: the tables and reading them."""

@@ -1,4 +1,4 @@
-"""JSON of the tables, as older releases wrote it, is the same after it was read and written."""
+"""The tables' JSON, as older versions wrote it, is the same after reading and writing."""
 
 from __future__ import annotations
 
@@ -169,6 +169,6 @@ def test_what_is_no_intent(stored: dict[str, Any]) -> None:
 
 
 def _same(made: Stored, expected: dict[str, Any], *, without: str = "") -> bool:
-    """Whether it is the same JSON, whole numbers as whole numbers; in whatever order."""
+    """Whether it is the same JSON, in any order; whole numbers must stay whole."""
     wanted = {key: value for key, value in expected.items() if key != without}
     return json.dumps(made.plain(), sort_keys=True) == json.dumps(wanted, sort_keys=True)

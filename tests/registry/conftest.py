@@ -1,4 +1,4 @@
-"""A registry on a database of MLflow's own, artifact stores of both kinds, and a small model."""
+"""A registry on MLflow's own database, artifact stores of both kinds, and a small model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def store_url(postgres_server: PostgresServer, mlflow_template: str) -> Iterator[str]:
-    """Address of an MLflow database of this file's own."""
+    """Address of an MLflow database for this file."""
     name = f"registry_{next(_numbers)}"
     postgres_server.create_database(name, template=mlflow_template)
     yield postgres_server.url(name)
@@ -38,19 +38,19 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
 
 @pytest.fixture(scope="module")
 def registry(store_url: str, artifacts: ArtifactStore) -> Registry:
-    """A registry that this file's tests share; each has a tenant of its own."""
+    """A registry that this file's tests share; each test has its own tenant."""
     return Registry(store_url, artifacts)
 
 
 @pytest.fixture
 def another_process(store_url: str, artifacts: ArtifactStore) -> Registry:
-    """A registry that knows nothing of what the first one did, as a retried task's does."""
+    """A registry without memory of the first one, as in a retried task."""
     return Registry(store_url, artifacts)
 
 
 @pytest.fixture
 def tenant() -> str:
-    """A tenant that no other test knows."""
+    """A tenant that no other test uses."""
     return f"tenant-{next(_numbers)}"
 
 
@@ -83,7 +83,7 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def store(request: pytest.FixtureRequest) -> ArtifactStore:
     """An artifact store of either kind."""
     if request.param == "file":
-        # Short, as MLflow has room for few characters, and in need of quoting in an address.
+        # Short, because MLflow has room for few characters; it needs quoting in an address.
         factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
         return ArtifactStore(factory.mktemp("m f").as_uri())
     return ArtifactStore(f"s3://{BUCKET}/fleet", request.getfixturevalue("s3"))

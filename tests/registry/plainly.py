@@ -1,4 +1,4 @@
-"""MLflow's own client, one tenant after the other: the twin of what is written in batches."""
+"""MLflow's own client, one tenant after the other: the plain twin of writing in batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from recfleet.registry._texts import cut, experiment_tags, model_note, numbers, 
 
 
 class Plainly:
-    """Logs and promotes as MLflow's guide does."""
+    """Logs and promotes as in MLflow's guide."""
 
     def __init__(self, store_url: str, artifacts: ArtifactStore) -> None:
         load_library()
@@ -56,7 +56,7 @@ class Plainly:
 
         name = model_name(promotion.tenant_id)
         note = model_note(promotion.tenant_id)
-        with contextlib.suppress(MlflowException):  # that it is there already
+        with contextlib.suppress(MlflowException):  # it exists already
             self._client.create_registered_model(name, note["tags"], note["description"])
         made = self._client.create_model_version(
             name,

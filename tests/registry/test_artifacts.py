@@ -1,4 +1,4 @@
-"""Folders in the artifact store: on a disk and in an S3-compatible object store alike."""
+"""Folders in the artifact store, on a disk and in an S3-compatible object store."""
 
 from __future__ import annotations
 

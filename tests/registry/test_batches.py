@@ -1,4 +1,4 @@
-"""What is written for a batch of tenants is what MLflow writes for each, to every column."""
+"""Writing a batch of tenants gives the same rows, in every column, as MLflow for each tenant."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _TIMES = {
 
 
 def _rows(store_url: str, tenant_id: str, run_id: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Table -> a tenant's rows, with its name, its ids and the times made alike."""
+    """Table -> a tenant's rows, with equal names, ids and times."""
     rows: dict[str, list[tuple[Any, ...]]] = {}
     with closing(psycopg2.connect(store_url)) as connection, connection.cursor() as cursor:
         for table, condition in _OF_A_TENANT.items():

@@ -1,4 +1,4 @@
-"""A registered model is loaded and used as any MLflow model is."""
+"""A registered model is loaded and used like any MLflow model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 
 def _promote(registry: Registry, tenant: str, model: AlsModel) -> str:
-    """Promote a model; the folder it is in."""
+    """Promote a model; returns its folder."""
     run = log(registry, tenant, model)
     version = register(registry, tenant, run)
     registry.set_champion(tenant, version=version, previous=None)
@@ -33,7 +33,7 @@ def _promote(registry: Registry, tenant: str, model: AlsModel) -> str:
 
 @pytest.fixture(autouse=True, scope="module")
 def _people(store_url: str) -> Iterator[None]:
-    """MLflow set up as a person at a notebook does."""
+    """MLflow, set up as in a person's notebook."""
     load_library()
     import mlflow
 

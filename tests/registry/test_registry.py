@@ -240,7 +240,7 @@ def test_what_came_of_a_version_is_told_first_and_once(
     assert found.description == told
     assert found.tags == {"tenant": tenant, "verdict": "approved", "reason": told}
 
-    # Of nothing nothing is made up, and what is too long for MLflow is cut.
+    # Nothing is invented for missing values, and text too long for MLflow is cut.
     other = log(registry, tenant, model, night="other")
     register(registry, tenant, other, description="x" * 5000)
     registry.mark_version(tenant, 2, {}, told="Rejected.")

@@ -1,4 +1,4 @@
-"""Taking runs, versions and files away for good."""
+"""Deleting runs, versions and files for good."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _log(registry: Registry, tenant: str, model: AlsModel, night: str = "night")
 
 
 def _mentions(store_url: str, text: str) -> dict[str, int]:
-    """Table -> rows in which any column is this text."""
+    """Table -> number of rows with this text in any column."""
     found = {}
     with closing(psycopg2.connect(store_url)) as connection, connection.cursor() as cursor:
         cursor.execute(

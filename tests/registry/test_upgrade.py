@@ -1,4 +1,4 @@
-"""MLflow's tables are made once, by whoever comes first."""
+"""MLflow's tables are made once, by the first process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One challenger logged, one run made a version: what most tests of the registry start from."""
+"""Logging one challenger and making one run a version: the start of most registry tests."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PASSED = [Check("finite scores", True, "all of them")]
 
 
 def log_of(lines: Sequence[tuple[str, str, float]]) -> InteractionLog:
-    """A log of (customer, product, quantity), each of them worth its quantity."""
+    """A log of (customer, product, quantity); each amount equals its quantity."""
     customers = sorted({customer for customer, _, _ in lines})
     products = sorted({product for _, product, _ in lines})
     return InteractionLog(
@@ -44,7 +44,7 @@ def objects(texts: Sequence[str]) -> NDArray[np.object_]:
 def random_log(
     rng: np.random.Generator, customers: int, products: int, share: float
 ) -> InteractionLog:
-    """Every customer and product is in it; some customers only returned what they had."""
+    """A log with every customer and product; some customers only have returns."""
     lines = [
         (f"c{customer:02}", f"p{product:02}", 1.0)
         for customer, product in np.argwhere(rng.random((customers, products)) < share)
@@ -55,7 +55,7 @@ def random_log(
 
 
 def random_factors(rng: np.random.Generator, log: InteractionLog, new: float = 0.0) -> Factors:
-    """Whole numbers, so that scores are exact and often equal; customers with a purchase known."""
+    """Factors of whole numbers, so that scores are exact and often equal; buyers are known."""
     known_customers = np.diff(log.matrix("binary").indptr) > 0
     known_products = rng.random(len(log.product_ids)) >= new
     return Factors(
@@ -76,7 +76,7 @@ def lists_of(
     *,
     from_model: frozenset[str] | None = None,
 ) -> Lists:
-    """Lists written out: customer -> (product, score), and the popular ones."""
+    """Lists from customer -> (product, score), and the popular list."""
     products = sorted({product for places in [*lists.values(), popular] for product, _ in places})
     places = [place for customer in lists for place in lists[customer]]
     return Lists(

@@ -103,7 +103,7 @@ def _not_finite(world: World) -> tuple[Lists, list[str]]:
     scores = world.lists.scores.copy()
     scores[place] = world.rng.choice([np.nan, np.inf, -np.inf])
     first, last = world.lists.starts[index : index + 2]
-    # Infinities where they fall.
+    # Infinities at random places.
     if np.isposinf(scores[place]):
         scores[first : place + 1] = np.inf
         place = first
@@ -298,7 +298,7 @@ def test_nothing_to_offer_at_all() -> None:
 
 
 def test_coverage_counts_those_to_whom_something_is_left_to_offer() -> None:
-    # All but c and d have everything; d, who has none of it, has no list.
+    # All but c and d have bought everything; d has bought nothing and has no list.
     everything = [(customer, product, 1.0) for customer in "abef" for product in "pq"]
     log = log_of([*everything, ("c", "p", 1.0), ("d", "p", -1.0)])
     active = np.ones(2, dtype=bool)

@@ -1,4 +1,4 @@
-"""Looking a list up: what is found, why nothing is, and how little is read for it."""
+"""Looking up a list: what is found, why nothing is found, and how little is read."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_why_nothing_is_served(connection: Connection, published: dict[str, int]
 
 @pytest.fixture
 def many_nights(connection: Connection) -> int:
-    """Six nights of three tenants, the fourth of acme live: its number."""
+    """Six nights of three tenants; acme's fourth is live. Returns its number."""
     lists = random_lists(np.random.default_rng(1), customers=400, length=20, products=200)
     nights = [add_night(connection, ("acme", "beta", "gamma")) for _ in range(6)]
     for night_id in nights:
@@ -161,7 +161,7 @@ def test_only_the_live_nights_partition_is_read_and_by_its_index(
         for node in _nodes(plan[0]["Plan"])
         if node["Actual Loops"] and node.get("Relation Name", "").startswith("recommendation")
     }
-    # A quarter of a partition is worth a bitmap of its index.
+    # For a quarter of a partition, Postgres uses a bitmap of its index.
     kinds = {"Index Scan", "Bitmap Heap Scan"} if query == "whole tenant" else {"Index Scan"}
     assert len(read) == 1
     [(relation, kind)] = read

@@ -18,7 +18,7 @@ from recfleet.releases import check_lists, make_lists
 from recfleet.releases._make import exclude_customers, lists_from_scorer
 from tests.releases._worlds import as_dict, log_of, random_factors, random_log
 
-# d bought nothing that counts; p4 is nobody's.
+# d bought nothing that counts; nobody bought p4.
 LINES = [
     ("a", "p0", 1.0),
     ("a", "p1", 1.0),
@@ -144,7 +144,7 @@ def test_no_customer_at_all() -> None:
 def twin(
     log: InteractionLog, factors: Factors | None, active: np.ndarray, recipe: Recipe
 ) -> dict[str, object]:
-    """One customer after the other, nothing clever."""
+    """One customer after the other, without optimisations."""
     matrix = log.matrix("binary").toarray()
     popularity = product_popularity(log.matrix("binary"))
     result: dict[str, object] = {}
@@ -188,7 +188,7 @@ def test_equals_its_plain_twin(
     recipe: Recipe,
     cells: int,
 ) -> None:
-    """Shares: of pairs bought, of products not active, of products new (without: no model)."""
+    """Shares of bought pairs, of inactive products, and of new products (None: no model)."""
     bought, inactive, new = shares
     rng = np.random.default_rng(seed)
     log = random_log(rng, *size, bought)

@@ -1,4 +1,4 @@
-"""Staging and switching on real Postgres: nobody ever sees half of anything."""
+"""Staging and switching on real Postgres: readers never see half of a change."""
 
 from __future__ import annotations
 
@@ -300,7 +300,7 @@ def test_no_commit_leaves_live_lists_of_a_model_that_is_not_the_champion(
     with transaction(connection):
         make_champion(connection, 2)
         switch_live(connection, {"acme": two})
-    with transaction(connection):  # popularity is nobody's model
+    with transaction(connection):  # popularity is not a model
         switch_live(connection, {"acme": stage(connection, night_id, SMALL)})
         make_champion(connection, 3)
     assert {row[4] for row in live(connection)} == {None}
@@ -309,7 +309,8 @@ def test_no_commit_leaves_live_lists_of_a_model_that_is_not_the_champion(
 def test_two_transactions_cannot_pull_champion_and_release_apart(
     connection: Connection, database_url: str
 ) -> None:
-    """Each alone would be right: one goes to version 2, the other back to 1 and its lists."""
+    """Each alone would be valid: one goes to version 2, the other back to version 1 and its
+    lists."""
     night_id = add_night(connection)
     one, two = (stage(connection, night_id, SMALL, version=version) for version in (1, 2))
     make_champion(connection, 1)
@@ -319,7 +320,7 @@ def test_two_transactions_cannot_pull_champion_and_release_apart(
         make_champion(connection, 2)
         switch_live(other, {"acme": one})
         refused = []
-        with other.cursor() as cursor:  # both look before either has committed
+        with other.cursor() as cursor:  # both read before either has committed
             cursor.execute("set constraints all immediate")
         waiting = threading.Thread(target=lambda: refused.append(_commit(connection)))
         waiting.start()
@@ -367,7 +368,7 @@ def test_the_newest_whole_release_of_a_version_is_found(connection: Connection) 
 def test_a_reader_sees_the_old_release_or_the_new_one(
     connection: Connection, database_url: str
 ) -> None:
-    """Champion and release change places again and again while another connection reads."""
+    """Champion and release change repeatedly while another connection reads."""
     night_id = add_night(connection)
     lists = random_lists(np.random.default_rng(2), customers=60, length=5, products=40)
     releases = {version: stage(connection, night_id, lists, version=version) for version in (1, 2)}
@@ -457,7 +458,7 @@ def test_a_process_killed_at_any_moment_leaves_whole_releases(
     connection: Connection, database_url: str
 ) -> None:
     night_id = add_night(connection)
-    # Forked by a process without threads that has imported all there is to import.
+    # Forked by a process without threads that has already imported everything.
     processes = get_context("forkserver")
     processes.set_forkserver_preload([__name__])
     rng = np.random.default_rng()
@@ -467,7 +468,7 @@ def test_a_process_killed_at_any_moment_leaves_whole_releases(
         process = processes.Process(target=_publish_for_ever, args=(database_url, night_id, ready))
         process.start()
         assert ready.wait(300)
-        # Longer from one to the next, so that on any machine something comes to be published.
+        # The pauses grow, so that on any machine something is published.
         time.sleep(rng.uniform(0, 0.1 * (killed + 1)))
         process.kill()
         process.join()
@@ -488,7 +489,7 @@ def test_a_process_killed_at_any_moment_leaves_whole_releases(
 
 
 def _until_alone(connection: Connection) -> None:
-    """A killed client's backend ends when it notices."""
+    """Wait for a killed client's backend to end."""
     while rows(
         connection,
         "select 1 from pg_stat_activity where datname = current_database() "
@@ -505,7 +506,7 @@ def test_a_partition_is_made_once(connection: Connection) -> None:
     assert rows(
         connection, "select count(*) from pg_inherits where inhparent = 'recommendation'::regclass"
     ) == [(1,)]
-    # A table that was made and not attached is taken up.
+    # A table that was made but not attached is used.
     with connection.cursor() as cursor:
         cursor.execute(
             f"alter table recommendation detach partition recommendation_night_{night_id}"

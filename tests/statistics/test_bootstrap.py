@@ -28,7 +28,7 @@ def test_resamples_are_means_of_customers_drawn_with_replacement(
     assert means.shape == (37, 3)
     assert (means <= values.max(axis=0) + 1e-12).all()
     assert (means >= values.min(axis=0) - 1e-12).all()
-    # The same draws for every column: any sum of columns has the sum of their means.
+    # Every column has the same draws, so a sum of columns has the sum of their means.
     total = resampled_means(values.sum(axis=1, keepdims=True), resamples=37, seed=seed)
     if chunk == 10**6:
         assert total[:, 0] == pytest.approx(means.sum(axis=1))

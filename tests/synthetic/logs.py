@@ -37,7 +37,7 @@ def make_log(world: World, tenant: Traits, until: date) -> InteractionLog:
 
 
 def of_size(size: float, **changes: object) -> World:
-    """A world in which every tenant has one size and nothing is wrong, but for the changes."""
+    """A world of equal, sound tenants, except for the given changes."""
     plain: dict[str, object] = {
         "seed": 11,
         "median_size": size,

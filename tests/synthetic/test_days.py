@@ -1,4 +1,4 @@
-"""What is bought and returned on which day."""
+"""Purchases and returns by day."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_basket_is_one_customers_and_has_no_product_twice() -> None:
     lines = lines_of(world, fleet_truth(world, 1)[0])
     basket = np.column_stack([lines.day, lines.second, lines.customer])
     baskets = len(np.unique(basket, axis=0))
-    # 2.5 drawn, less the few that would have been of a product already in the basket
+    # 2.5 drawn, less the few of a product that is already in the basket
     assert 2.2 < len(lines) / baskets < 2.5
 
 

@@ -1,4 +1,4 @@
-"""The demo's fleet has what its three nights promise."""
+"""The demo's fleet keeps the promises of its three nights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers that depend on what they are for alone, and picks that follow their weights."""
+"""Numbers that depend only on their purpose, and picks that follow their weights."""
 
 from __future__ import annotations
 

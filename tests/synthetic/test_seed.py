@@ -1,4 +1,4 @@
-"""A fleet in the tables: what is there, what is added to it, and what of it is broken."""
+"""A fleet in the tables: its rows, what is added later, and what is broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.synthetic.logs import make_log, midnight, of_size
 
 pytestmark = pytest.mark.postgres
 
-# Of all that can happen to a tenant something; small, so that it is soon there.
+# A bit of everything that can happen to a tenant; small, so that seeding is quick.
 WORLD = World(
     seed=16,
     median_size=600,
@@ -42,7 +42,7 @@ EARLIER = date(2025, 12, 23)
 
 
 def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row that a seeding makes, in order; not when, in which steps and under which number."""
+    """Every row that a seeding makes, in order, without its time, step and number."""
     queries = {
         "tenant": "select tenant_id, name, mode, policy::text from tenant",
         "product": "select * from product",

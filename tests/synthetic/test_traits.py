@@ -1,4 +1,4 @@
-"""How many tenants are of which kind, and how large."""
+"""The numbers of tenants by kind, and their sizes."""
 
 from __future__ import annotations
 

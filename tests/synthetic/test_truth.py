@@ -1,4 +1,4 @@
-"""The stated tastes are those that customers buy by, and a model can learn them."""
+"""Customers buy by the stated tastes, and a model can learn them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_model_clearly_beats_popularity_but_not_absurdly(size: int, tenants: i
 
 def test_an_old_model_is_clearly_worse_where_tastes_drift() -> None:
     def left(drift: float) -> float:
-        """What is left of NDCG@10 in a model nine weeks after the change that it has not seen."""
+        """Share of NDCG@10 that a model keeps nine weeks after a change that it has not seen."""
         world = of_size(8000, drift=drift, drift_from_week=26, drift_within_weeks=1)
         shares = []
         for tenant in fleet_truth(world, 3):
@@ -104,7 +104,7 @@ def test_what_is_bought_follows_the_truth() -> None:
     # Poisson: each product's deviation in units of the expected one, squared, is 1 in the mean.
     likely = expected > 1
     assert np.mean((bought - expected)[likely] ** 2 / expected[likely]) == pytest.approx(1, abs=0.2)
-    # And given the customer: the mean probability of what was bought is that of the truth.
+    # And for each customer: the mean probability of the purchases equals the truth's.
     chosen = truth.probability[log.customer[week], log.product[week]].mean()
     assert chosen == pytest.approx(
         (buyers @ (truth.probability**2).sum(axis=1)) / buyers.sum(), rel=0.1

@@ -1,4 +1,4 @@
-"""The fleet's policy file, and what a tenant's own differences make of it."""
+"""The fleet's policy file, and tenants' own values on top of it."""
 
 from __future__ import annotations
 

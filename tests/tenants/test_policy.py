@@ -1,4 +1,4 @@
-"""What a tenant may ask to be done differently."""
+"""What a tenant may set differently."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def test_every_number_has_an_upper_bound() -> None:
 
 
 def test_the_largest_numbers_can_be_computed_with() -> None:
-    """Of days: dates; of alpha: single precision, of a fit without any penalty."""
+    """Days are counted with dates; alpha is used in single precision, in a fit without a
+    penalty."""
     start = datetime(2011, 12, 10, tzinfo=UTC)
     assert start - timedelta(days=AS_GOOD_AS_EVER) > datetime(1900, 1, 1, tzinfo=UTC)
     bought = np.random.default_rng(0).poisson(1, (60, 40)).astype(np.float32) * 1000

@@ -1,4 +1,4 @@
-"""A small app over what the faces share."""
+"""A small app over the shared room of the faces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Get = Callable[[FastAPI, str], httpx.Response]
 
 @pytest.fixture
 def get() -> Get:
-    """Asks an app for an address."""
+    """Request an address of an app."""
 
     async def ask(app: FastAPI, address: str) -> httpx.Response:
         transport = httpx.ASGITransport(app)

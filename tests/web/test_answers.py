@@ -1,4 +1,4 @@
-"""Each kind of error has its answer, whichever face gives it."""
+"""Each kind of error has its answer, the same on every face."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def say(_: Request, answer: Answer) -> Response:
 
 
 def failing(error: Exception) -> FastAPI:
-    """An app whose only address meets that error."""
+    """An app whose only address raises that error."""
     app = FastAPI()
 
     @app.get("/")

@@ -1,4 +1,4 @@
-"""Connections for one request end with it, and in time."""
+"""A request's connections end with it, and within their time limit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def at_hand(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The settings name this test's database."""
+    """Settings that name this test's database."""
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
     forget_settings()
     yield

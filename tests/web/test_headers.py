@@ -1,4 +1,4 @@
-"""What browsers are told of each answer."""
+"""The headers of every answer, for browsers."""
 
 from __future__ import annotations
 

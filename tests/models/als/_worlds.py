@@ -1,4 +1,4 @@
-"""Small tenants to test the mathematics on."""
+"""Small tenants for testing the mathematics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def text_ids(prefix: str, count: int) -> NDArray[np.object_]:
 
 
 def purchases(customers: int, products: int, *, share: float = 0.2, seed: int = 0) -> csr_matrix:
-    """Purchases at random, with tastes: even customers like the first half of the products."""
+    """Random purchases with tastes: even customers like the first half of the products."""
     generator = np.random.default_rng(seed)
     liked = (np.arange(customers)[:, None] % 2) == (np.arange(products)[None, :] >= products / 2)
     chance = np.where(liked, share * 1.7, share * 0.3)

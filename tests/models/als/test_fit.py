@@ -12,7 +12,7 @@ from tests.models.als._worlds import START, fitted, purchases, text_ids
 
 
 def objective(model: AlsModel, matrix: csr_matrix) -> float:
-    """The error that least squares minimise, written out over every pair."""
+    """The error that least squares minimises, written out over every pair."""
     weights = model.recipe.alpha * matrix.toarray().astype(np.float64)
     scores = model.customer_factors.astype(float) @ model.product_factors.astype(float).T
     bought = weights > 0
@@ -112,6 +112,6 @@ def test_chance_is_the_largest_singular_value_of_shuffled_purchases(
     generator.shuffle(dense)
     shuffled = dense.reshape(customers, products)
     chance = scaled_penalty(Recipe(alpha=1, regularization=1), csr_matrix(shuffled))
-    # The mean is a direction of its own, and no chance: popularity.
+    # The mean is a direction of its own and not chance: it is popularity.
     largest = np.linalg.norm(shuffled - shuffled.mean(), 2)
     assert chance == pytest.approx(largest, rel=0.12)

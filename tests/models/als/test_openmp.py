@@ -1,4 +1,4 @@
-"""implicit's OpenMP runtime, on a machine that has none of its own."""
+"""implicit's OpenMP runtime, on a machine without one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print(*{line.split(maxsplit=5)[5].strip() for line in lines})
 
 
 def test_implicit_runs_with_the_copy_of_scikit_learns_wheel() -> None:
-    """The copy, loaded first, is what implicit is linked to; the system's is never opened."""
+    """The copy is loaded first and implicit links to it; the system's is never opened."""
     done = subprocess.run(
         [sys.executable, "-c", BUNDLED_FIRST], capture_output=True, text=True, check=True
     )
