@@ -13,7 +13,7 @@ from recfleet.record.nights import Night
 
 
 def fail_unfinished(connection: Connection, night: Night) -> None:
-    """Mark tenants as failed whose shard never finished; the caller commits."""
+    """Mark the tenants of unfinished shards as failed; the caller commits."""
     with connection.cursor() as cursor:
         cursor.execute(
             "update ledger set outcome = 'failed', "
