@@ -87,8 +87,8 @@ VIEWS: dict[str, set[str]] = {
     "tenants": {"roster"},
     "interactions": {"catalogue"},
     "record": {
-        "approval_request", "in_force", "model_on_record", "night_overview", "shard_task",
-        "tenant_night",
+        "approval_request", "counted_night", "in_force", "model_on_record", "night_overview",
+        "shard_task", "tenant_night",
     },
     "audit": {"history", "promotion"},
     "quality": {"quality_finding"},

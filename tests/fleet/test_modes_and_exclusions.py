@@ -185,7 +185,7 @@ def test_a_night_honours_what_a_policy_excludes(
         ) == [(0,)]
         assert query(connection, f"select count(*) from {view}")[0][0] > 0
     for customer in ("c0001", "never-bought"):
-        with pytest.raises(NotServedError, match="excluded"):
+        with pytest.raises(NotServedError, match="excludes"):
             look_up(connection, "alpha", customer)
     assert len(look_up(connection, "alpha", "c0002")) == 20
     assert query(

@@ -138,9 +138,7 @@ def _plan_tenants(
     tenants: Sequence[Tenant],
     named: Sequence[str] | None,
 ) -> list[Planned]:
-    found = survey(
-        connection, tenants, night.as_of, is_trial=night.is_trial, is_named=named is not None
-    )
+    found = survey(connection, tenants, night.as_of, is_named=named is not None)
     costs = {item.tenant.tenant_id: item.estimated_ms for item in found if item.idle is None}
     placed = place(costs)
     return [item.planned(placed.get(item.tenant.tenant_id, 0)) for item in found]
@@ -157,8 +155,8 @@ def survey(
     tenants: Sequence[Tenant],
     as_of: datetime,
     *,
-    is_trial: bool,
     is_named: bool,
+    heeds_live: bool = True,
 ) -> list[Prospect]:
     """What a night as of that time has to do for each tenant; writes nothing.
 
@@ -166,12 +164,12 @@ def survey(
         connection: an open connection.
         tenants: the tenants of the night.
         as_of: the night sees no later data.
-        is_trial: whether the night is a trial; then live releases are ignored.
         is_named: whether the request names these tenants; then they run even with nothing new.
+        heeds_live: whether live releases can leave nothing to do; False for a trial.
     """
     tenant_ids = [tenant.tenant_id for tenant in tenants]
     known = _read_data(connection, tenants, as_of)
-    live = {} if is_trial else _read_live(connection, tenant_ids)
+    live = _read_live(connection, tenant_ids) if heeds_live else {}
     found = []
     for tenant in tenants:
         data = known.get(tenant.tenant_id, _Data())

@@ -143,8 +143,8 @@ def fleet_tenants(connection: Connection) -> list[Row]:
           from roster
           left join live using (tenant_id)
           left join lateral (
-            select outcome, reason, as_of from tenant_night
-             where tenant_night.tenant_id = roster.tenant_id and not is_trial
+            select outcome, reason, as_of from counted_night
+             where counted_night.tenant_id = roster.tenant_id
              order by as_of desc, night_id desc limit 1
           ) as last on true
          order by roster.tenant_id
@@ -169,8 +169,8 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
         "nights": _rows(
             connection,
             "select night_id as night, as_of, outcome, rmse_challenger, rmse_champion, "
-            "rmse_popularity, rmse_previous, reason from tenant_night "
-            "where tenant_id = %s and not is_trial order by night_id desc limit 30",
+            "rmse_popularity, rmse_previous, reason from counted_night "
+            "where tenant_id = %s order by night_id desc limit 30",
             (tenant_id,),
         ),
         "promotions": _rows(
@@ -183,8 +183,8 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
             connection,
             "select night_id as night, expectation, severity, observed, expected, sample "
             "from quality_finding where tenant_id = %(tenant)s and not success and night_id = "
-            "(select max(night_id) from quality_finding join night_overview using (night_id) "
-            "where tenant_id = %(tenant)s and not is_trial) "
+            "(select max(night_id) from quality_finding "
+            "join counted_night using (night_id, tenant_id) where tenant_id = %(tenant)s) "
             "order by severity, expectation",
             {"tenant": tenant_id},
         ),

@@ -92,7 +92,7 @@ def _look_at(
     is_last: bool,
 ) -> BackfillNight:
     is_trial = not (request.promote and is_last)
-    found = survey(connection, tenants, as_of, is_trial=is_trial, is_named=request.force)
+    found = survey(connection, tenants, as_of, is_named=request.force, heeds_live=not is_trial)
     if is_trial:
         found = _as_trials(connection, found, as_of, is_forced=request.force)
     else:

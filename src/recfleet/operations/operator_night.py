@@ -60,7 +60,7 @@ def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce((select as_of from live where tenant_id = %(tenant)s), "
-            "(select max(as_of) from tenant_night where tenant_id = %(tenant)s and not is_trial))",
+            "(select max(as_of) from counted_night where tenant_id = %(tenant)s))",
             {"tenant": tenant_id},
         )
         [(as_of,)] = cursor.fetchall()

@@ -203,7 +203,7 @@ def _read_volume(connection: Connection, tenant_id: str) -> list[Row]:
     """
     [row] = read_rows(
         connection,
-        "select max(as_of) as last from tenant_night where tenant_id = %(tenant)s and not is_trial",
+        "select max(as_of) as last from counted_night where tenant_id = %(tenant)s",
         {"tenant": tenant_id},
     )
     return count_weekly(connection, tenant_id, weeks=_WEEKS, until=row["last"])
@@ -221,8 +221,8 @@ def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
                has_docs
           from quality_finding join night_overview using (night_id)
          where tenant_id = %(tenant)s and night_id = (
-           select max(night_id) from quality_finding join night_overview using (night_id)
-            where tenant_id = %(tenant)s and not is_trial)
+           select max(night_id) from quality_finding join counted_night using (night_id, tenant_id)
+            where tenant_id = %(tenant)s)
          order by success, array_position(array['critical', 'warning', 'info'], severity),
                   expectation
         """,

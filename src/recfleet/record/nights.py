@@ -23,6 +23,16 @@ class Night:
     is_trial: bool = False
     """Whether it changes neither champions nor live releases."""
 
+    @property
+    def label(self) -> str:
+        """What MLflow's pages put before the names of its runs; empty for the fleet's nights."""
+        return self.kind if self.is_trial else ""
+
+    @property
+    def kind_in_words(self) -> str:
+        """The kind, and whether it is a trial."""
+        return f"{self.kind}, a trial" if self.is_trial else self.kind
+
 
 def open_night(
     connection: Connection,

@@ -79,7 +79,15 @@ def _register(desk: Desk, models: Registry, new: list[Work[Publication]]) -> dic
     Returns:
         Tenant id -> the challenger's version.
     """
-    promotions = [promotion(desk, work) for work in new]
+    promotions = [
+        promotion(
+            desk,
+            work,
+            verdict="promote" if work.made.crowned else "awaiting approval",
+            in_force=work.made.crowned,
+        )
+        for work in new
+    ]
     versions = carry_out_promotions(desk.connection, desk.night, models, promotions)
     return {work.row.tenant_id: version for work, version in zip(new, versions, strict=True)}
 
@@ -100,13 +108,17 @@ def _rollback(made: Publication) -> RollBack:
     return RollBack(version=made.winner.version, from_version=made.champion.version)
 
 
-def promotion(desk: Desk, work: Work[Publication]) -> Promotion:
-    """A challenger as MLflow registers it; a trial does not put it in force."""
+def promotion(desk: Desk, work: Work[Publication], *, verdict: str, in_force: bool) -> Promotion:
+    """A challenger as MLflow registers it.
+
+    Args:
+        desk: the night's.
+        work: a publication with a challenger to register.
+        verdict: what the version's tag says.
+        in_force: whether the aliases move to the version.
+    """
     row, model = work.row, _challenger(work.made)
     reason = row.reason or ""
-    verdict = "promote" if work.made.crowned else "awaiting approval"
-    if desk.night.is_trial:
-        verdict = "promote, in a trial"
     assert row.challenger is not None  # noqa: S101 - registered models were trained tonight
     tags = describe(desk, row, row.challenger, verdict, reason)
     return Promotion(
@@ -116,7 +128,7 @@ def promotion(desk: Desk, work: Work[Publication]) -> Promotion:
         tags=tags | number_tags(row.numbers),
         description=reason,
         previous=work.made.champion.version if work.made.champion else None,
-        in_force=work.made.crowned and not desk.night.is_trial,
+        in_force=in_force,
     )
 
 

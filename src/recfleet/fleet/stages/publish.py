@@ -13,22 +13,19 @@ and crowns nobody.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from recfleet import registry
 from recfleet.fleet.lists import read_purchases
 from recfleet.fleet.stage_loop import Desk, Stage, Work
-from recfleet.fleet.stages.promotion import change_in_mlflow
+from recfleet.fleet.stages.effect import Effect, effect_of
 from recfleet.fleet.stages.publication import Publication, Publisher
-from recfleet.fleet.stages.staging import put_in_force
-from recfleet.fleet.stages.trial import register_tried, stage_trial
-from recfleet.fleet.stages.unpublished import nothing_to_offer, overtaken, switched
+from recfleet.fleet.stages.unpublished import nothing_to_offer
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
-from recfleet.record import Champion, Step, TenantNight, champions_of, previous_of, who_crowns
+from recfleet.record import Champion, Step, TenantNight, champions_of, previous_of
 from recfleet.registry import ArtifactStore, Registry, open_artifacts, open_registry
 from recfleet.settings import registry_settings
-from recfleet.tenants import get_modes
 
 BATCH_SIZE = 32
 """How many tenants' releases are written and put live in one transaction."""
@@ -43,8 +40,7 @@ class _Tools:
     """Their previous models, likewise."""
     live: Mapping[str, datetime]
     """As-of times of the tenants' live releases, likewise."""
-    actor: str
-    """Who changes champions, for the audit."""
+    effect: Effect
     _registry: Registry | None = field(default=None, repr=False)
 
     def registry(self, desk: Desk) -> Registry:
@@ -66,20 +62,16 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
         champions=champions_of(desk.connection, desk.night, tenant_ids),
         previous=previous_of(desk.connection, desk.night, tenant_ids),
         live=live_as_of(desk.connection, tenant_ids),
-        actor=who_crowns(desk.connection, desk.night, tenant_ids),
+        effect=effect_of(desk, tenant_ids),
     )
 
 
 def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | Publication:
-    late = overtaken(desk.night, tools.live.get(row.tenant_id))
-    if late and not desk.night.is_trial:
-        return late
     champion = tools.champions.get(row.tenant_id)
-    if not desk.night.is_trial:
-        mode = get_modes(desk.connection, [row.tenant_id]).get(row.tenant_id, row.mode)
-        if mode == "off":
-            return switched(mode)
-        row = _frozen(row, champion) if mode == "frozen" and row.mode != "frozen" else row
+    admitted = tools.effect.admit(desk, row, champion, tools.live.get(row.tenant_id))
+    if isinstance(admitted, Step):
+        return admitted
+    row = admitted
     with watch.part("publish.read"):
         interactions, active = read_purchases(
             desk.connection, row.tenant_id, desk.night.as_of, row.policy
@@ -98,21 +90,11 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     return publisher.change(tools.previous.get(row.tenant_id))
 
 
-def _frozen(row: TenantNight, champion: Champion | None) -> TenantNight:
-    """The row of a tenant frozen after the night was planned: its champion does not change."""
-    verdict = "keep" if champion else "reject"
-    what = "no first model is put in force" if champion is None else "the champion stays"
-    reason = f"frozen since the night was planned: {what}"
-    return replace(row, mode="frozen", verdict=verdict, reason=reason)
-
-
 def _finish(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> list[Step]:
     """Change MLflow; then stage, crown and switch in the same transaction as the steps."""
-    is_trial = desk.night.is_trial
-    change = register_tried if is_trial else change_in_mlflow
-    ready = change(desk, works, lambda: tools.registry(desk))
+    ready = tools.effect.change_in_mlflow(desk, works, lambda: tools.registry(desk))
     with shared_part([work.watch for work in works], "publish.write"):
-        return stage_trial(desk, ready) if is_trial else put_in_force(desk, ready, tools.actor)
+        return tools.effect.end(desk, ready)
 
 
 PUBLISH: Stage[_Tools, Publication] = Stage(

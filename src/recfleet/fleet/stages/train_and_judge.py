@@ -204,7 +204,7 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]
             [_challenger(desk, work.row, work.made) for work in works],
             night=desk.night.run_id,
             as_of=desk.night.as_of,
-            label=desk.night.kind if desk.night.is_trial else "",
+            label=desk.night.label,
             look_for_earlier=desk.retried,
         )
     return [
@@ -248,7 +248,7 @@ def describe(
         "data_fingerprint": challenger.fingerprint or "",
         "code_version": code_version(),
         "airflow_run": airflow_run(desk.night.run_id),
-        "night_kind": f"{desk.night.kind}, a trial" if desk.night.is_trial else desk.night.kind,
+        "night_kind": desk.night.kind_in_words,
     }
 
 

@@ -33,7 +33,9 @@ def register_tried(
         return works
     registry = models()  # The import does not count as a tenant's time.
     with shared_part([work.watch for work in new], "publish.mlflow"):
-        numbers = registry.promote([promotion(desk, work) for work in new])
+        numbers = registry.promote(
+            [promotion(desk, work, verdict="promote, in a trial", in_force=False) for work in new]
+        )
     versions = {work.row.tenant_id: number for work, number in zip(new, numbers, strict=True)}
     return with_versions(works, versions)
 

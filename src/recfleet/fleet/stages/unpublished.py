@@ -1,10 +1,11 @@
-"""Steps of tenants for which a night publishes nothing, with the reasons."""
+"""What becomes of tenants for which a night publishes nothing, or not what was judged; and why."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from recfleet.record import Night, Step, TenantNight
+from recfleet.record import Champion, Night, Step, TenantNight
 from recfleet.tenants import Mode, Policy
 
 
@@ -28,6 +29,14 @@ def switched(mode: Mode) -> Step:
         return Step("unchanged", {"outcome": "unchanged", "reason": reason})
     reason = "frozen while its champion was about to change: the live lists stay"
     return Step("unchanged", {"outcome": "frozen", "reason": reason})
+
+
+def frozen_meanwhile(row: TenantNight, champion: Champion | None) -> TenantNight:
+    """The row of a tenant frozen after the night was planned: its champion does not change."""
+    verdict = "keep" if champion else "reject"
+    what = "no first model is put in force" if champion is None else "the champion stays"
+    reason = f"frozen since the night was planned: {what}"
+    return replace(row, mode="frozen", verdict=verdict, reason=reason)
 
 
 def published_meanwhile() -> Step:

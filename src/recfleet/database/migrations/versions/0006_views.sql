@@ -95,6 +95,10 @@ select ledger.tenant_id,
   from recfleet.ledger
   left join recfleet.night on night.night_id = ledger.night_id;
 
+-- The same without trials: what a night of the past found when it was run again does not count.
+create view recfleet.counted_night as
+select * from recfleet.tenant_night where not is_trial;
+
 -- One attempt of a shard's task.
 create view recfleet.shard_task as
 select night_id,
