@@ -222,8 +222,9 @@ def measure_audit(connection: Connection, entries: int) -> Demand:
                         f"tenant-{number % 50:04}",
                         "bench",
                         "to measure",
+                        # As the fleet again: the policies on record agree.
                         facts=PolicyFacts(
-                            changes={"minimum_gain": FieldChange(former=0, new=number)}
+                            changes={"minimum_gain": FieldChange(former=number, new=0, own=False)}
                         ),
                     )
                     for number in range(more)

@@ -14,6 +14,7 @@ from recfleet.audit import (
     Entry,
     ModeFacts,
     PolicyFacts,
+    RepairFacts,
     append_entries,
     parse_head,
     read_entries,
@@ -23,6 +24,7 @@ from recfleet.database import Connection, connect
 from recfleet.errors import BadInputError
 from recfleet.judging import Numbers
 from recfleet.operations.audit import verify
+from recfleet.operations.policies import parse_changes, set_policies
 from tests.nights import query
 
 pytestmark = pytest.mark.postgres
@@ -137,6 +139,46 @@ def test_nobody_chooses_number_or_hash(five: Connection) -> None:
 def test_a_changed_entry_is_found(five: Connection, change: str, number: int) -> None:
     _tamper(five, f"update audit set {change} where audit_id = {number}")
     assert f"Entry {number} was changed: its hash is not of what it says." in _faults(five)
+
+
+def _keep_telling(connection: Connection, function: str) -> None:
+    """Change an entry, and let the database's function tell the text that it had."""
+    [(old,)] = query(connection, "select audit_text(audit) from audit where audit_id = 2")
+    connection.rollback()
+    _tamper(
+        connection,
+        "create table old_text as select audit_id, audit_text(audit) as text from audit",
+        "create or replace function audit_text(entry audit) returns text language sql stable "
+        f"as $$ {function} $$",
+        "update audit set reason = 'another' where audit_id = 2",
+    )
+    assert query(connection, "select audit_text(audit) from audit where audit_id = 2") == [(old,)]
+
+
+def test_what_the_databases_functions_tell_does_not_count(five: Connection) -> None:
+    head = str(read_head(five))
+    _keep_telling(five, "select text from old_text where old_text.audit_id = entry.audit_id")
+    assert _faults(five, head) == ["Entry 2 was changed: its hash is not of what it says."]
+
+
+def test_a_view_in_the_tables_place_is_found(five: Connection) -> None:
+    _tamper(five)
+    with five.cursor() as cursor:
+        cursor.execute("alter table audit rename to kept")
+        cursor.execute("create view audit as select * from kept")
+    five.commit()
+    [fault] = _faults(five)
+    assert fault.startswith("The audit is not a plain table")
+
+
+def test_a_column_of_another_type_is_found(five: Connection) -> None:
+    with five.cursor() as cursor:
+        cursor.execute("create table plain as select * from audit")
+        cursor.execute("alter table plain alter numbers type text")
+        cursor.execute("alter table audit rename to kept")
+        cursor.execute("alter table plain rename to audit")
+    five.commit()
+    assert len(_faults(five)) == 5
 
 
 def test_missing_entries_are_found(five: Connection) -> None:
@@ -299,3 +341,54 @@ def test_the_records_must_agree_with_the_audit(five: Connection) -> None:
         "alpha: entry 10 of the audit made it on, but on record it is off.",
         "dora: it is frozen on record, but no entry of the audit made it so.",
     ]
+
+
+def _set_policy(connection: Connection, tenant_id: str, policy: str) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("update tenant set policy = %s where tenant_id = %s", (policy, tenant_id))
+    connection.commit()
+    return _faults(connection)
+
+
+def test_policies_must_agree_with_the_audit(five: Connection) -> None:
+    with five.cursor() as cursor:
+        cursor.execute(
+            "insert into tenant (tenant_id, name) values ('alpha', 'Alpha'), ('berry', 'Berry')"
+        )
+    five.commit()
+    for change in (["approval=every", "recipe.factors=16"], ["approval=first"], ["approval="]):
+        set_policies(five, ["alpha"], parse_changes(change), actor="mara", reason="asked for")
+        assert _faults(five) == []
+    assert _set_policy(five, "berry", '{"minimum_gain": 0}') == [
+        "berry: its policy has minimum_gain 0 on record, but no entry of the audit made it so."
+    ]
+    assert _set_policy(five, "berry", "{}") == []
+    assert _set_policy(five, "alpha", '{"approval": "none", "recipe": {"factors": 16}}') == [
+        "alpha: its policy has approval as the fleet after entry 8 of the audit, but approval none "
+        "on record."
+    ]
+    assert _set_policy(five, "alpha", '{"recipe": {"factors": 8}}') == [
+        "alpha: its policy has recipe.factors 16 after entry 8 of the audit, but recipe.factors 8 "
+        "on record."
+    ]
+    assert _set_policy(five, "alpha", "{}") == [
+        "alpha: its policy has recipe.factors 16 after entry 8 of the audit, but recipe.factors as "
+        "the fleet on record."
+    ]
+
+
+def test_a_repair_goes_on_from_the_policy_on_record(five: Connection) -> None:
+    with five.cursor() as cursor:
+        cursor.execute(
+            "insert into tenant (tenant_id, name, policy) values "
+            """('alpha', 'Alpha', '{"approval": "every", "recipe": {"factors": 8}}')"""
+        )
+    found = {"approval": "every", "recipe.factors": 8}
+    append_entries(
+        five,
+        [Entry("repair", "alpha", "mara", "x", facts=RepairFacts(check="policies", policy=found))],
+    )
+    five.commit()
+    assert _faults(five) == []
+    set_policies(five, ["alpha"], parse_changes(["approval="]), actor="mara", reason="asked for")
+    assert _faults(five) == []

@@ -432,6 +432,26 @@ def test_a_mode_that_was_changed_behind_the_audits_back(
     assert "made it frozen, but on record it is on" in _found(fleet, stack)[0].what
 
 
+def test_a_policy_that_was_changed_behind_the_audits_back(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
+    own = '{"approval": "every"}'
+    _change(fleet, f"update tenant set policy = '{own}' where tenant_id = 'berry'")
+    [finding] = found = _found(fleet, stack)
+    what = "its policy has approval every on record, but no entry of the audit made it so"
+    assert finding.what == what
+    fleet.rollback()
+    assert [fault.what for fault in verify(fleet).faults] == [f"berry: {what}."]
+    _mend(fleet, stack, found)
+    assert what_changed(read_entries(fleet, "berry")[-1]) == "repair: policy approval every"
+    _change(fleet, "update tenant set policy = '{}' where tenant_id = 'berry'")
+    [finding] = found = _found(fleet, stack)
+    assert "has approval every after entry" in finding.what
+    assert [item.trouble for item in repair(fleet, stack, found, actor="mara")] == [None]
+    assert _found(fleet, stack) == []
+    assert what_changed(read_entries(fleet, "berry")[-1]) == "repair: policy as the fleet"
+
+
 def test_a_night_that_nobody_goes_on_with(fleet: Connection, stack: RegistrySettings) -> None:
     _goes_on(fleet, "alpha", 24, shuffled=True)
     plan_night("stuck", None, START + 25 * WEEK, {})

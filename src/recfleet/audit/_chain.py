@@ -1,27 +1,30 @@
 """Whether the audit is complete and unchanged.
 
-The database refuses to change an entry, but its owner can remove that protection. Even the owner
-cannot change an entry without breaking the chain, because each entry's hash covers its content and
-the hash of the entry before. A head noted earlier in another place exposes people who forge every
-hash to the end, or cut off the end.
+The database refuses to change an entry, but whoever owns the database can take that refusal away.
+What they cannot do is change an entry and leave the chain in order: each entry's hash covers all
+that it says and the hash of the entry before. Whoever forges every hash to the end, or cuts the end
+off, is found out by a head that was noted earlier somewhere else. Nothing is asked of the database
+but the table's columns: its functions and views are the owner's to replace.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from recfleet.audit._canonical import COLUMNS, canonical_text, send_plainly
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 
 _PAGE = 5_000
 _HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{16,64})")
-_ENTRIES = """
-select audit_id, previous_hash, hash, audit_text(audit)
-  from audit
- order by audit_id
+_ENTRIES = f"select hash, {COLUMNS} from audit order by audit_id"  # noqa: S608
+_PLAIN = """
+select relkind = 'r' and not relhasrules and not relrowsecurity
+  from pg_catalog.pg_class where oid = 'audit'::pg_catalog.regclass
 """
 
 
@@ -93,13 +96,15 @@ def check_chain(
         noted: an earlier head, which must still be in the chain.
         told: called after every page with the number of entries read so far.
     """
-    faults: list[Fault] = []
+    faults: list[Fault] = list(_stands_between(connection))
     entries, head, is_there = 0, None, False
     with connection.cursor(name="audit") as cursor:
         cursor.itersize = _PAGE
+        send_plainly(cursor)
         cursor.execute(_ENTRIES)
-        for number, previous_hash, stored, text in cursor:
-            faults += _faults_of(head, number, previous_hash, stored, text)
+        for stored, *columns in cursor:
+            number = columns[0]
+            faults += _faults_of(head, columns, stored)
             if noted is not None and noted.number == number:
                 is_there = True
                 faults += _differs(noted, stored)
@@ -112,17 +117,35 @@ def check_chain(
     return Chain(entries, head, tuple(faults))
 
 
-def _faults_of(
-    former: Head | None, number: int, previous_hash: str, stored: str, text: str
-) -> Iterator[Fault]:
-    """What is wrong with an entry, given the entry before it."""
+def _stands_between(connection: Connection) -> Iterator[Fault]:
+    with connection.cursor() as cursor:
+        cursor.execute(_PLAIN)
+        if cursor.fetchone() != (True,):
+            yield Fault(
+                None,
+                "The audit is not a plain table: a view, a rule or row security decides what its "
+                "readers see.",
+            )
+
+
+def _faults_of(former: Head | None, columns: Sequence[Any], stored: str) -> Iterator[Fault]:
+    """What is wrong with an entry that follows another."""
+    number, previous_hash = columns[0], columns[-1]
     expected = (former.number if former else 0) + 1
     if number != expected:
         yield Fault(number, _gap(expected, number))
     elif previous_hash != (former.hash if former else ""):
         yield Fault(number, _break(former, number))
-    if hashlib.sha256(text.encode()).hexdigest() != stored:
+    if _hash(columns) != stored:
         yield Fault(number, f"Entry {number} was changed: its hash is not of what it says.")
+
+
+def _hash(columns: Sequence[object]) -> str | None:
+    """None: the columns do not hold an entry."""
+    try:
+        return hashlib.sha256(canonical_text(columns).encode()).hexdigest()
+    except ValueError:
+        return None
 
 
 def _gap(expected: int, number: int) -> str:

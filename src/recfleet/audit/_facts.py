@@ -119,7 +119,9 @@ class RepairFacts(Facts):
     champion: int | None = None
     """The version from which the story continues; None and set: there is none on record."""
     mode: str | None = None
-    """The mode from which the story continues."""
+    """The mode that the story goes on from."""
+    policy: dict[str, Any] | None = None
+    """The policy of its own that the story goes on from, by the fields' names, with dots."""
 
 
 _OF_KIND: dict[str, type[Facts]] = {

@@ -52,6 +52,9 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
         case RepairFacts(mode=mode) if mode:
             return f"mode {mode}"
+        case RepairFacts(policy=policy) if policy is not None:
+            own = ", ".join(f"{key} {_short(value, longest)}" for key, value in policy.items())
+            return f"policy {own or 'as the fleet'}"
         case ModeFacts(former=former, new=new) if {"former", "new"} <= facts.model_fields_set:
             return f"{_short(former, longest)} → {_short(new, longest)}"
     return ""

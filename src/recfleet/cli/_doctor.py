@@ -26,6 +26,7 @@ _LABELS = {
     "intents": "changes of champion",
     "audit": "the audit",
     "modes": "the audit",
+    "policies": "the audit",
     "versions": "MLflow's versions",
     "aliases": "MLflow's aliases",
     "files": "models' files",
@@ -59,9 +60,9 @@ def doctor(
     """Check that Postgres, MLflow and the models' files agree.
 
     The doctor checks nights that never ended, unfinished changes of champion, the audit's last word
-    on each champion and mode, MLflow's versions and aliases, the models' files and checksums,
-    requests for approval, and the live lists. It lists what disagrees, tenant by tenant. Nights may
-    run at the same time.
+    on each champion, mode and policy, MLflow's versions and aliases, the models' files and
+    checksums, requests for approval, and the live lists. It lists what disagrees, tenant by tenant.
+    Nights may run at the same time.
 
     With --repair, it repairs what disagrees: the record in Postgres counts, no model is ever
     deleted, and each repair is in the audit. If it cannot repair something, it says what helps.

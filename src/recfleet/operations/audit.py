@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from recfleet.audit import Chain, Fault, Head, OnRecord, check_chain, read_entries
+from recfleet.audit import (
+    Chain,
+    Fault,
+    Head,
+    OnRecord,
+    PolicyFacts,
+    RepairFacts,
+    check_chain,
+    read_entries,
+    read_facts,
+)
 from recfleet.database import Connection, transaction
-from recfleet.tenants import Mode, get_tenant
+from recfleet.operations.policies import shown
+from recfleet.tenants import Mode, get_tenant, own_policies, tenant_names
+from recfleet.tenants.fields import flatten
 
 # The version in a tenant's last entry about its champion, beside the version on record. A repair
 # that continues from the record is such an entry too, even if the record has no champion.
@@ -36,6 +49,27 @@ select tenant_id, last.audit_id, coalesce(last.mode, 'on'), roster.mode
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
  order by tenant_id
 """
+# Every tenant begins with nothing of its own in its policy.
+_POLICIES = """
+select tenant_id, audit_id, kind, facts
+  from history
+ where (kind = 'policy' or (kind = 'repair' and facts ? 'policy'))
+   and tenant_id = any(%(tenants)s)
+ order by audit_id
+"""
+
+
+@dataclass(frozen=True)
+class StrayPolicy:
+    """A tenant's policy that is not the one that the audit ends with."""
+
+    tenant_id: str
+    number: int | None
+    """Of the last entry about it; None: there is none."""
+    told: Mapping[str, Any]
+    """What is the tenant's own by the audit, by the fields' names, with dots."""
+    own: Mapping[str, Any]
+    """Likewise, on record."""
 
 
 def verify(
@@ -68,6 +102,10 @@ def verify(
             Fault(number, f"{tenant_id}: {mode_disagrees(number, told_mode, mode)}.")
             for tenant_id, number, told_mode, mode in stray_modes(connection)
         ]
+        wrong += [
+            Fault(stray.number, f"{stray.tenant_id}: {policy_disagrees(stray)}.")
+            for stray in stray_policies(connection)
+        ]
     return Chain(chain.entries, chain.head, (*chain.faults, *wrong))
 
 
@@ -99,6 +137,41 @@ def stray_modes(
         Tenant id, the entry's number and its mode, and the mode on record.
     """
     return _stray(connection, _MODES, tenant_ids)
+
+
+def stray_policies(
+    connection: Connection, tenant_ids: Collection[str] | None = None
+) -> list[StrayPolicy]:
+    """Tenants whose own policy on record is not the one that the audit ends with.
+
+    Args:
+        connection: an open connection; the caller ends the transaction.
+        tenant_ids: of whom; by default of all.
+    """
+    wanted = list(tenant_names(connection) if tenant_ids is None else tenant_ids)
+    told: dict[str, dict[str, Any]] = {}
+    numbers: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_POLICIES, {"tenants": wanted})
+        for tenant_id, number, kind, stored in cursor:
+            told[tenant_id] = _own_after(told.get(tenant_id, {}), kind, stored)
+            numbers[tenant_id] = number
+    found = [
+        StrayPolicy(tenant_id, numbers.get(tenant_id), told.get(tenant_id, {}), flatten(own))
+        for tenant_id, own in own_policies(connection, wanted).items()
+    ]
+    return [stray for stray in found if stray.told != stray.own]
+
+
+def _own_after(own: Mapping[str, Any], kind: str, stored: Any) -> dict[str, Any]:
+    """What is a tenant's own after an entry, given what was before it."""
+    match read_facts(kind, stored):
+        case RepairFacts(policy=policy) if policy is not None:
+            return policy
+        case PolicyFacts(changes=changes) if changes:
+            kept = {key: change.new for key, change in changes.items() if change.own is not False}
+            return {key: own[key] for key in own if key not in changes} | kept
+    return dict(own)
 
 
 def _stray(
@@ -143,3 +216,25 @@ def mode_disagrees(number: int | None, told: Mode, mode: Mode) -> str:
     if number is None:
         return f"it is {mode} on record, but no entry of the audit made it so"
     return f"entry {number} of the audit made it {told}, but on record it is {mode}"
+
+
+def policy_disagrees(stray: StrayPolicy) -> str:
+    """How the audit and a policy on record disagree, in words."""
+    keys = sorted(
+        key
+        for key in stray.told.keys() | stray.own.keys()
+        if key not in stray.told or key not in stray.own or stray.told[key] != stray.own[key]
+    )
+    on_record = _fields(keys, stray.own)
+    if stray.number is None:
+        return f"its policy has {on_record} on record, but no entry of the audit made it so"
+    return (
+        f"its policy has {_fields(keys, stray.told)} after entry {stray.number} of the audit, "
+        f"but {on_record} on record"
+    )
+
+
+def _fields(keys: Collection[str], own: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {shown(own[key])}" if key in own else f"{key} as the fleet" for key in keys
+    )

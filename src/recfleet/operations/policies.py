@@ -271,13 +271,13 @@ def _facts(
 
 
 def _said(key: str, fact: FieldChange) -> str:
-    """A key's new value in words; see ``_facts``."""
-    was = f" (was {_shown(fact.former)})" if fact.former != fact.new else ""
+    """What a key is from now on, in words; see ``_facts``."""
+    was = f" (was {shown(fact.former)})" if fact.former != fact.new else ""
     if key not in policy_fields():
         return f"{key} no longer{was}"
     if fact.own is False:
-        return f"{key} {_shown(fact.new)}, the fleet's again{was}"
-    return f"{key} {_shown(fact.new)}{was or ', its own now'}"
+        return f"{key} {shown(fact.new)}, the fleet's again{was}"
+    return f"{key} {shown(fact.new)}{was or ', its own now'}"
 
 
 def _why_not(change: Change, after: Mapping[str, Any]) -> str:
@@ -285,7 +285,7 @@ def _why_not(change: Change, after: Mapping[str, Any]) -> str:
     if change.how == "unset":
         return f"{change.key} is not its own"
     if change.how == "set":
-        return f"{change.key} is already {_shown(after[change.key])}"
+        return f"{change.key} is already {shown(after[change.key])}"
     names = sorted(_names(change.value))
     they_are = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
     if change.how == "add":
@@ -337,7 +337,8 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A field's value in words; of a long list only its length."""
     if isinstance(value, list):
         return f"a list of {len(value)}" if len(value) > 3 else f"[{', '.join(map(str, value))}]"
     return str(value).lower() if isinstance(value, bool) else str(value)

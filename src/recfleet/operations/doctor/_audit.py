@@ -1,4 +1,4 @@
-"""Champions and modes on record, compared with the audit."""
+"""Champions, modes and policies on record against the audit, which says how each came to be."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterator
 from recfleet.operations.audit import (
     champion_disagrees,
     mode_disagrees,
+    policy_disagrees,
     stray_champions,
     stray_modes,
+    stray_policies,
 )
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 
@@ -32,9 +34,17 @@ def _find_modes(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Fi
         yield Finding("modes", tenant_id, what, _REPAIR, mode=mode)
 
 
+def _find_policies(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
+    for stray in stray_policies(tools.connection, tenant_ids):
+        yield Finding(
+            "policies", stray.tenant_id, policy_disagrees(stray), _REPAIR, policy=stray.own
+        )
+
+
 def _mend(tools: Tools, finding: Finding) -> None:
     """Do nothing: the repair's own entry in the audit says what is on record."""
 
 
 AUDIT = Check("audit", _find_champions, _mend)
 MODES = Check("modes", _find_modes, _mend)
+POLICIES = Check("policies", _find_policies, _mend)

@@ -10,7 +10,7 @@ from recfleet.audit import Entry, RepairFacts, append_entries
 from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
-from recfleet.operations.doctor._audit import AUDIT, MODES
+from recfleet.operations.doctor._audit import AUDIT, MODES, POLICIES
 from recfleet.operations.doctor._files import FILES
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.operations.doctor._lists import LISTS
@@ -20,8 +20,20 @@ from recfleet.registry import open_artifacts
 from recfleet.settings import RegistrySettings
 from recfleet.tenants import lock_tenants
 
-CHECKS = (NIGHTS, INTENTS, AUDIT, MODES, VERSIONS, ALIASES, FILES, APPROVALS, OVERTAKEN, LISTS)
-"""In the order of repair: an earlier repair may end a disagreement that a later check found."""
+CHECKS = (
+    NIGHTS,
+    INTENTS,
+    AUDIT,
+    MODES,
+    POLICIES,
+    VERSIONS,
+    ALIASES,
+    FILES,
+    APPROVALS,
+    OVERTAKEN,
+    LISTS,
+)
+"""In the order in which they are repaired: what a later one finds may be gone with an earlier."""
 _LOCKED_AT_ONCE = 100
 
 
@@ -165,7 +177,8 @@ def _still(found: Iterable[Finding], finding: Finding) -> bool:
 
 
 def _key(finding: Finding) -> tuple[object, ...]:
-    return (finding.check, finding.tenant_id, finding.night_id, finding.version, finding.mode)
+    of_what = (finding.night_id, finding.version, finding.mode, finding.policy)
+    return (finding.check, finding.tenant_id, *of_what)
 
 
 def _entry(finding: Finding, actor: str) -> Entry:
@@ -175,6 +188,8 @@ def _entry(finding: Finding, actor: str) -> Entry:
         facts = RepairFacts(check=finding.check, champion=finding.version)
     if finding.check == MODES.name:
         facts = RepairFacts(check=finding.check, mode=finding.mode)
+    if finding.check == POLICIES.name:
+        facts = RepairFacts(check=finding.check, policy=dict(finding.policy or {}))
     what = finding.what[:1].upper() + finding.what[1:].removesuffix(".")
     return Entry(
         "repair",

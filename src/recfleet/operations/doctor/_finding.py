@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from recfleet.database import Connection
 from recfleet.registry import ArtifactStore, Registry, open_registry
@@ -34,7 +35,9 @@ class Finding:
     version: int | None = None
     """The version, if it concerns one."""
     mode: Mode | None = None
-    """The tenant's mode on record, if it concerns that."""
+    """The tenant's on record, if it is of that."""
+    policy: Mapping[str, Any] | None = None
+    """What is the tenant's own of its policy on record, if it is of that; flat."""
 
 
 @dataclass
