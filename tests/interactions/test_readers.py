@@ -143,6 +143,8 @@ def test_whatever_is_written_is_read(
         (b"c,p,W\n", "Did you mean 'W'"),
         (b"c,p,w,w\n", "2 columns named 'w'"),
         (b'"c,p,w\n', "no column 'c'|not a CSV header"),
+        (b"c,p,w," + b"x" * 200_000 + b"\n", "more than 131,072 characters"),
+        (b"c,p,w," + b"x," * 60_000 + b"\n1\n", "60,004 columns, and at most 1,024"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel"),
         (b"BZh91AY", "bzip2"),
         (b"\x28\xb5\x2f\xfd1", "zstd"),

@@ -9,6 +9,9 @@ from difflib import get_close_matches
 from recfleet.errors import BadInputError
 from recfleet.interactions.mapping import ColumnMapping
 
+MOST_COLUMNS = 1_024
+"""Of any file; purchases need some twelve."""
+
 
 def named_columns(header: Sequence[str | None], mapping: ColumnMapping) -> list[str]:
     """A file's columns, each under a unique name.
@@ -21,8 +24,14 @@ def named_columns(header: Sequence[str | None], mapping: ColumnMapping) -> list[
         The names in the header's order: stripped, numbered when empty or repeated.
 
     Raises:
-        BadInputError: a wanted column is missing or occurs twice.
+        BadInputError: a wanted column is not there or is there twice, or there are more columns
+            than any table of purchases has.
     """
+    if len(header) > MOST_COLUMNS:
+        raise BadInputError(
+            f"The file has {len(header):,} columns, and at most {MOST_COLUMNS:,} are read: leave "
+            "out those that are not needed."
+        )
     stripped = [(cell or "").strip() for cell in header]
     counts = Counter(stripped)
     for wanted in mapping.columns.values():

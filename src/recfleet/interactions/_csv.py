@@ -21,6 +21,7 @@ from recfleet.interactions._source import Source, open_bytes
 from recfleet.interactions.mapping import ColumnMapping
 
 _DELIMITERS = (",", ";", "\t", "|")
+_LONGEST_HEADER = 1 << 17
 _LONGEST_LINE = 1 << 20
 _MOST_LINES_OF_A_ROW = 100
 _BATCH_ROWS = 30_000
@@ -41,12 +42,17 @@ def read_csv(
         Batches, and the share of the file that has been read.
 
     Raises:
-        BadInputError: a wanted column is missing.
+        BadInputError: a wanted column is not there, or the first line is no header.
     """
     with open_bytes(source.path, gzipped=source.gzipped) as (content, raw):
         text = io.TextIOWrapper(content, encoding=source.encoding, newline="")
         lines = _Lines(iter(partial(text.readline, _LONGEST_LINE), ""))
         first = lines.peek()
+        if len(first) > _LONGEST_HEADER:
+            raise BadInputError(
+                f"The first line of {source.path} is not a CSV header: it has more than "
+                f"{_LONGEST_HEADER:,} characters."
+            )
         between = delimiter or _sniff(first, mapping)
         rows = csv.reader(lines, delimiter=between, strict=True)
         names = named_columns(_header(rows, source), mapping)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
-from xml.etree.ElementTree import ParseError
+from itertools import chain
 
 import pyarrow as pa
 
 from recfleet.errors import BadInputError
 from recfleet.interactions._batch import TIME, Batch
 from recfleet.interactions._columns import named_columns
+from recfleet.interactions._package import Package, Sheet, open_package
+from recfleet.interactions._sheet import Row, read_sheet
 from recfleet.interactions._source import Source
 from recfleet.interactions.mapping import ColumnMapping
 
 _BATCH_ROWS = 10_000
+_BATCH_CELLS = 1_000_000
+_BATCH_CHARACTERS = 8 << 20
+
+Pieces = Iterator[tuple[list[Row], float]]
 
 
 def read_excel(
@@ -38,80 +41,65 @@ def read_excel(
         Batches, and the share of the rows that has been read.
 
     Raises:
-        BadInputError: the sheet or a column is missing, or the file is damaged.
+        BadInputError: no such sheet or column, or the file is damaged or larger than any table.
     """
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        with _workbook(source) as workbook:
-            page = _sheet(workbook, sheet, source)
-            _note_others(workbook, page, note)
-            total = page.max_row or 0
-            # A sheet may claim fewer rows than it has.
-            page.reset_dimensions()
-            rows = (row for row in page.iter_rows(values_only=True) if any(map(_filled, row)))
-            header = next(rows, None)
-            if header is None:
-                raise BadInputError(f"Sheet {page.title!r} of {source.path} is empty.")
+    with open_package(source.path) as package:
+        page = _sheet(package, sheet)
+        _note_others(package, page, note)
+        pieces = read_sheet(package, page)
+        for header, after, share in _header(pieces):
             names = named_columns([_text(cell) for cell in header], mapping)
-            read = 0
-            for batch in _batches(rows, names):
-                read += len(batch)
-                yield batch, min(read / max(total, 1), 1.0)
-    except (InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, OSError) as error:
-        raise BadInputError(
-            f"{source.path} is a damaged or unreadable Excel file: {error}"
-        ) from None
+            yield from _batches(chain([(after, share)], pieces), names)
+            return
+        raise BadInputError(f"Sheet {page.title!r} of {source.path} is empty.")
 
 
-def _note_others(workbook: Any, page: Any, note: Callable[[str], None]) -> None:
-    others = [other.title for other in workbook.worksheets if other is not page]
+def _note_others(package: Package, page: Sheet, note: Callable[[str], None]) -> None:
+    others = [other.title for other in package.sheets if other is not page]
     if others:
         names = ", ".join(map(repr, others))
         note(f"Sheets that were not read: {names}. Choose one with --sheet.")
 
 
-@contextmanager
-def _workbook(source: Source) -> Iterator[Any]:
-    from openpyxl import load_workbook
-
-    with source.path.open("rb") as file:
-        workbook = load_workbook(file, read_only=True, data_only=True)
-        try:
-            yield workbook
-        finally:
-            workbook.close()
-
-
-def _sheet(workbook: Any, sheet: str | None, source: Source) -> Any:
-    pages = {page.title: page for page in workbook.worksheets}
+def _sheet(package: Package, sheet: str | None) -> Sheet:
+    pages = {page.title: page for page in package.sheets}
     if not pages:
-        raise BadInputError(f"{source.path} has no sheet with cells.")
+        raise BadInputError(f"{package.path} has no sheet with cells.")
     if sheet is None:
-        return workbook.worksheets[0]
+        return package.sheets[0]
     if sheet not in pages:
         raise BadInputError(
-            f"{source.path} has no sheet {sheet!r}. It has: {', '.join(map(repr, pages))}."
+            f"{package.path} has no sheet {sheet!r}. It has: {', '.join(map(repr, pages))}."
         )
     return pages[sheet]
 
 
-def _filled(cell: object) -> bool:
-    return cell is not None and cell != ""
+def _header(pieces: Pieces) -> Iterator[tuple[Row, list[Row], float]]:
+    """The first row, those that were read with it, and the share that was read; or nothing."""
+    for rows, share in pieces:
+        if rows:
+            yield rows[0], rows[1:], share
 
 
-def _batches(rows: Iterator[Sequence[object]], names: list[str]) -> Iterator[Batch]:
+def _batches(
+    pieces: Iterable[tuple[list[Row], float]], names: list[str]
+) -> Iterator[tuple[Batch, float]]:
+    most_rows = max(1, min(_BATCH_ROWS, _BATCH_CELLS // len(names)))
     cells: list[Sequence[object]] = []
     broken: list[str | None] = []
-    for row in rows:
-        fits = not any(map(_filled, row[len(names) :]))
-        broken.append(None if fits else "\t".join(_text(cell) or "" for cell in row))
-        cells.append(_fitted(row if fits else (), len(names)))
-        if len(cells) == _BATCH_ROWS:
-            yield _batch(cells, broken, names)
-            cells, broken = [], []
+    characters = 0
+    share = 0.0
+    for rows, share in pieces:
+        for row in rows:
+            fits = len(row) <= len(names)
+            broken.append(None if fits else "\t".join(_text(cell) or "" for cell in row))
+            cells.append(_fitted(row if fits else (), len(names)))
+            characters += sum(len(cell) for cell in row if isinstance(cell, str))
+            if len(cells) == most_rows or characters > _BATCH_CHARACTERS:
+                yield _batch(cells, broken, names), share
+                cells, broken, characters = [], [], 0
     if cells:
-        yield _batch(cells, broken, names)
+        yield _batch(cells, broken, names), share
 
 
 def _fitted(row: Sequence[object], width: int) -> Sequence[object]:
