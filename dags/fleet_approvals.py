@@ -78,7 +78,7 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.operations import carry_out as do
-    from recfleet.operations import tell_answers
+    from recfleet.operations import tell_answers, visible_text
     from recfleet.record import expire_requests
 
     [option] = answered["chosen_options"]
@@ -93,7 +93,7 @@ def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
                 ANSWERS[option],
                 given.get("tenants") or [],
                 actor=user["name"],
-                reason=(given.get("reason") or "").strip() or f"answered in Airflow: {option}",
+                reason=visible_text(given.get("reason") or "") or f"answered in Airflow: {option}",
             )
         except InfrastructureError:
             raise

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         tell_answers,
         tell_answers_of,
     )
-    from recfleet.operations.result import Result
+    from recfleet.operations.result import Result, visible_text
     from recfleet.operations.standing import (
         SORTS,
         Selection,
@@ -129,5 +129,6 @@ __all__ = [
     "tell_story",
     "trace_list",
     "verify",
+    "visible_text",
     "why_left_out",
 ]

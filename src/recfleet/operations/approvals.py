@@ -138,7 +138,7 @@ def reject(
     Raises:
         BadInputError: the actor or the reason is missing.
     """
-    check_who_and_why(actor, reason)
+    actor, reason = check_who_and_why(actor, reason)
     answered = Answered()
     expire_requests(connection)
     for approval_id in dict.fromkeys(approval_ids):
@@ -148,7 +148,7 @@ def reject(
                 with errors_of(tenant_id):
                     _waiting(connection, tenant_id, approval_id)
                 if not dry_run:
-                    _reject(connection, tenant_id, approval_id, actor.strip(), reason.strip())
+                    _reject(connection, tenant_id, approval_id, actor, reason)
             answered.done.append(approval_id)
         except RecfleetError as error:
             answered.refused[approval_id] = str(error)

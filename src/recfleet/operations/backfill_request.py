@@ -17,6 +17,7 @@ from pydantic import (
 
 from recfleet.errors import BadInputError
 from recfleet.fleet import parse_as_of
+from recfleet.operations.result import visible_text
 
 MOST_NIGHTS = 400
 """Most nights of one backfill: more than a year, day by day."""
@@ -88,7 +89,7 @@ class BackfillRequest(BaseModel):
     @field_validator("actor", "reason")
     @classmethod
     def _none_when_blank(cls, text: str | None) -> str | None:
-        return text.strip() or None if text else None
+        return visible_text(text) or None if text else None
 
     @model_validator(mode="after")
     def _is_a_range(self) -> BackfillRequest:

@@ -93,8 +93,7 @@ class ChampionChanges:
         Raises:
             BadInputError: the actor or the reason is missing.
         """
-        check_who_and_why(actor, reason)
-        self.actor, self.reason = actor.strip(), reason.strip()
+        self.actor, self.reason = check_who_and_why(actor, reason)
         self._connection = connection
         self._what = what
         self._settings: RegistrySettings = registry_settings()

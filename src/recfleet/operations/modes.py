@@ -104,7 +104,7 @@ def set_mode(
         InfrastructureError: the artifact store is away; what was done before stays done.
     """
     if not dry_run:
-        check_who_and_why(actor, reason)
+        actor, reason = check_who_and_why(actor, reason)
     check_tenants(connection, tenant_ids)
     ids = sorted(set(tenant_ids))
     results: list[Result] = []

@@ -115,7 +115,7 @@ def set_policies(
         ConfigurationError: the fleet's policy cannot be used.
     """
     if not dry_run:
-        check_who_and_why(actor, reason)
+        actor, reason = check_who_and_why(actor, reason)
     check_tenants(connection, tenant_ids)
     ids = sorted(set(tenant_ids))
     fleet = fleet_policy()
