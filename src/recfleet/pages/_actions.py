@@ -25,6 +25,7 @@ from recfleet.operations import (
     reject,
     roll_back,
     set_mode,
+    visible_text,
 )
 from recfleet.pages._airflow import APPROVALS, BACKFILL, MODE, ROLLBACK
 from recfleet.pages._notice import Notice
@@ -32,7 +33,7 @@ from recfleet.pages._render import links_of
 from recfleet.pages._visit import PURPOSE, Visit, Visiting, airflow_of
 from recfleet.pages._words import by_name, some
 from recfleet.tenants import Mode, get_tenant
-from recfleet.web import RefusedError, open_database
+from recfleet.web import Number, RefusedError, open_database
 
 if TYPE_CHECKING:
     from recfleet.operations import BackfillRequest
@@ -89,7 +90,7 @@ def go_back(visit: Visiting, tenant_id: str, form: Annotated[RollbackForm, Form(
 
     def do(connection: Connection, tenant: Tenant) -> Notice:
         version = form.to_version
-        if version and not (version.isascii() and version.isdigit()):
+        if version and not (version.isascii() and version.isdigit() and len(version) < 10):
             raise BadInputError(f"{version!r} is no version number.")
         changed = roll_back(
             connection,
@@ -158,7 +159,7 @@ def leave_action(visit: Visiting, tenant_id: str) -> Response:
 class AnswerForm(ActionForm):
     """An answer to some of the waiting requests."""
 
-    requests: list[int] = []
+    requests: list[Number] = []
     answer: Literal["approve", "reject"]
 
 
@@ -241,7 +242,7 @@ def _named(tenant: Tenant, sentence: str) -> str:
 
 
 def _check_reason(form: ActionForm) -> None:
-    if not form.reason.strip():
+    if not visible_text(form.reason):
         raise BadInputError("Say why, in a few words; the audit keeps the reason.")
 
 

@@ -19,7 +19,7 @@ from recfleet.pages import (
 from recfleet.pages._airflow import Airflow
 from recfleet.pages._forgery import Tokens
 from recfleet.pages._render import STATIC, static_path
-from recfleet.pages._trouble import answer_trouble
+from recfleet.pages._trouble import answer_trouble, say
 from recfleet.web import Headers
 
 _WITH_ADDRESSES = (_fleet, _tenant, _nights, _night, _data_docs, _approvals, _actions)
@@ -34,7 +34,7 @@ def make_app(airflow: Airflow) -> FastAPI:
     for module in _WITH_ADDRESSES:
         app.include_router(module.router)
     app.mount(static_path(), StaticFiles(directory=STATIC), name="static")
-    app.middleware("http")(Headers(_content_policy.PAGE, files="/static/"))
+    app.middleware("http")(Headers(_content_policy.PAGE, files="/static/", say=say))
     answer_trouble(app)
     return app
 

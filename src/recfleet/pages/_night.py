@@ -11,6 +11,7 @@ from recfleet.pages._nights import TIMED
 from recfleet.pages._tenant_table import page_number
 from recfleet.pages._visit import Visiting
 from recfleet.quality import has_docs
+from recfleet.web import Number
 
 _TENANT_ROWS = 50
 _UNDER_WAY = "under way"
@@ -23,7 +24,7 @@ router = APIRouter()
 
 
 @router.get("/nights/{night_id}")
-def night_page(visit: Visiting, night_id: int) -> HTMLResponse:
+def night_page(visit: Visiting, night_id: Number) -> HTMLResponse:
     """One night."""
     connection, query = visit.connection, visit.request.query_params
     outcomes = read_outcomes(connection, night_id)

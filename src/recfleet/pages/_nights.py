@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from recfleet.database import Connection, Row, read_rows
 from recfleet.pages._visit import Visiting
+from recfleet.web import Number
 
 _ROWS = 50
 
@@ -14,8 +15,8 @@ router = APIRouter()
 
 
 @router.get("/nights")
-def nights_page(visit: Visiting, before: int | None = None) -> HTMLResponse:
-    """The newest nights, or those before a night's number."""
+def nights_page(visit: Visiting, before: Number | None = None) -> HTMLResponse:
+    """The newest nights, or those before a number."""
     found = _read_recent(visit.connection, before)
     return visit.page("nights.html", nights=found, before=before, page_rows=_ROWS)
 

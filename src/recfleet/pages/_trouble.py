@@ -18,12 +18,13 @@ from recfleet.web import ANSWERS, Answer, answer_errors
 
 def answer_trouble(app: FastAPI) -> None:
     """Have the app answer errors with pages."""
-    answer_errors(app, _say, _ANSWERS)
+    answer_errors(app, say, _ANSWERS)
     for error, answer in _OF_REQUESTS.items():
         app.add_exception_handler(error, answer)
 
 
-def _say(request: Request, answer: Answer) -> HTMLResponse:
+def say(request: Request, answer: Answer) -> HTMLResponse:
+    """An answer as a page."""
     return render(
         request, "trouble.html", status=answer.status, title=answer.title, text=answer.text
     )
@@ -31,7 +32,7 @@ def _say(request: Request, answer: Answer) -> HTMLResponse:
 
 def _log_in(request: Request, error: Exception) -> Response:
     if request.method not in ("GET", "HEAD"):
-        return _say(request, Answer(401, "Not logged in", f"{error} Nothing was changed."))
+        return say(request, Answer(401, "Not logged in", f"{error} Nothing was changed."))
     back_to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(airflow_of(request).login_address(back_to), 302)
 
@@ -47,14 +48,14 @@ _NOT_OFFERED = Answer(
 def _unreadable(request: Request, _: Exception) -> Response:
     """An address or a form with an impossible value."""
     is_address = request.method in ("GET", "HEAD")
-    return _say(request, _NO_SUCH_PAGE if is_address else _NOT_OFFERED)
+    return say(request, _NO_SUCH_PAGE if is_address else _NOT_OFFERED)
 
 
 def _http(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     if status == 404:
-        return _say(request, _NO_SUCH_PAGE)
-    return _say(request, Answer(status, "That did not work", str(getattr(error, "detail", ""))))
+        return say(request, _NO_SUCH_PAGE)
+    return say(request, Answer(status, "That did not work", str(getattr(error, "detail", ""))))
 
 
 # Texts for people who look at a page.

@@ -4,11 +4,13 @@ from recfleet.web._answers import ANSWERS, Answer, answer_errors
 from recfleet.web._connections import open_database
 from recfleet.web._errors import RefusedError
 from recfleet.web._headers import Headers, content_policy
+from recfleet.web._values import Number
 
 __all__ = [
     "ANSWERS",
     "Answer",
     "Headers",
+    "Number",
     "RefusedError",
     "answer_errors",
     "content_policy",
