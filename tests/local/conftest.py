@@ -12,10 +12,9 @@ import pytest
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder for this test.
+    """A folder of this test's own, that a test can open to other users.
 
-    Not ``tmp_path``: for root, Postgres runs as another user, and every run of pytest closes the
-    parent folder of all runs to other users.
+    Not ``tmp_path``: every session of pytest closes the folder that those of all sessions are in.
     """
     folder = Path(tempfile.mkdtemp(prefix="recfleet-local-"))
     yield folder

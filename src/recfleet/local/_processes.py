@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from recfleet.local._files import UMASK, open_private
+
 _children: list[subprocess.Popen[bytes]] = []
 """Background processes started here; they may outlive this process, so nothing waits for them."""
 
@@ -30,7 +32,7 @@ def spawn(
         options: more options for ``subprocess.Popen``.
     """
     _children[:] = [child for child in _children if child.poll() is None]
-    with log_path.open("ab") as log:
+    with open_private(log_path, append=True) as log:
         child = subprocess.Popen(  # noqa: S603
             command,
             stdin=subprocess.DEVNULL,
@@ -39,6 +41,7 @@ def spawn(
             start_new_session=True,
             env=dict(env),
             cwd=cwd,
+            umask=UMASK,
             **options,
         )
     _children.append(child)

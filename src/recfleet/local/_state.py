@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 
-from recfleet.local._files import write_private
+from recfleet.local._files import open_private, write_private
 from recfleet.local._layout import Layout
 from recfleet.local._processes import Identity
 
@@ -52,7 +52,7 @@ def locked(layout: Layout, on_wait: Callable[[], None]) -> Iterator[None]:
         layout: the stack's layout.
         on_wait: called once when another process holds the lock.
     """
-    with layout.lock.open("w") as file:
+    with open_private(layout.lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

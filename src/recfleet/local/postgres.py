@@ -18,8 +18,9 @@ import psycopg2
 from psycopg2 import sql
 
 from recfleet.errors import ConfigurationError, RecfleetError
-from recfleet.local._binaries import Owner, binaries
+from recfleet.local._binaries import Owner
 from recfleet.local._files import tail, write_private
+from recfleet.local._folders import check_ours
 from recfleet.local._ports import LOOPBACK, is_taken
 from recfleet.local._processes import end_with_parent, is_alive, spawn, wait_until_gone
 
@@ -91,16 +92,17 @@ class PostgresServer:
             self._password()
             return
         owner = Owner.find()
-        self.data_dir.parent.mkdir(parents=True, exist_ok=True)
-        owner.let_run(binaries())
-        owner.let_through(self.data_dir)
+        self.data_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(self.password_path, secrets.token_hex(24) + "\n")
         with _folder_of(owner, beside=self.data_dir) as work:
             password = work / "password"
             write_private(password, self._password() + "\n")
             owner.take(password)
-            self._initdb(work / "data", password, owner)
-            (work / "data").rename(self.data_dir)
+            data = work / "data"
+            data.mkdir(mode=0o700)
+            owner.take(data)
+            self._initdb(data, owner)
+            data.rename(self.data_dir)
 
     def start(self, timeout: float = 60) -> None:
         """Start it and wait until it answers; initialise it first if need be.
@@ -239,12 +241,13 @@ class PostgresServer:
                 f"{self.password_path}"
             ) from None
 
-    def _initdb(self, target: Path, password: Path, owner: Owner) -> None:
+    def _initdb(self, target: Path, owner: Owner) -> None:
+        """Make a server in ``target``, which is empty; its password is beside it."""
         command = [
-            str(binaries() / "initdb"),
-            f"--pgdata={target}",
+            str(owner.programs() / "initdb"),
+            f"--pgdata={owner.name_of(target)}",
             f"--username={USER}",
-            f"--pwfile={password}",
+            "--pwfile=../password",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--locale=C",
@@ -259,7 +262,7 @@ class PostgresServer:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            cwd="/",
+            cwd=target,
             env=_environment(),
             **owner.spawn_options(),
         )
@@ -268,19 +271,23 @@ class PostgresServer:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         owner = Owner.find()
-        owner.let_run(binaries())
-        owner.let_through(self.data_dir)
-        command = [str(binaries() / "postgres"), "-D", str(self.data_dir)]
+        self._close(owner)
+        command = [str(owner.programs() / "postgres"), "-D", owner.name_of(self.data_dir)]
         for name, value in self._server_settings().items():
             command += ["-c", f"{name}={value}"]
         return spawn(
             command,
             self.log_path,
             env=_environment(),
-            cwd=Path("/"),
+            cwd=self.data_dir,
             preexec_fn=None if self.durable else end_with_parent(signal.SIGQUIT),
             **owner.spawn_options(),
         )
+
+    def _close(self, owner: Owner) -> None:
+        """Close the folder to other users; Postgres would let a group of its own read it."""
+        check_ours(self.data_dir, also=[owner.uid])
+        self.data_dir.chmod(0o700)
 
     def _server_settings(self) -> dict[str, str]:
         memory = psutil.virtual_memory().total // _MEGABYTE

@@ -15,7 +15,10 @@ _PAUSE = 0.002
 
 
 class Disk:
-    """The file system of this machine; paths are absolute."""
+    """The file system of this machine; paths are absolute.
+
+    What is made here is for its owner alone; what was there is left as it is.
+    """
 
     def uri(self, path: str) -> str:
         """Address of a path."""
@@ -26,9 +29,9 @@ class Disk:
         place = Path(path)
         aside = place.parent / f".{place.name}.{uuid.uuid4().hex}"
         try:
-            aside.mkdir(parents=True)
+            _make_private(aside)
             for name, content in files.items():
-                (aside / name).write_bytes(content)
+                _write_private(aside / name, content)
             if not place.exists():
                 aside.rename(place)
             elif _read(place) != files:
@@ -75,6 +78,22 @@ class Disk:
             FileNotFoundError: that folder is missing.
         """
         Path(base).stat()
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, whatever the umask."""
+    with suppress(FileExistsError):
+        try:
+            folder.mkdir(mode=0o700)
+        except FileNotFoundError:
+            _make_private(folder.parent)
+            folder.mkdir(mode=0o700)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(handle, "wb") as file:  # noqa: PTH123
+        file.write(content)
 
 
 def _read(folder: Path) -> dict[str, bytes] | None:
