@@ -10,7 +10,7 @@ from recfleet.pages import _content_policy
 from recfleet.pages._visit import Visiting
 from recfleet.quality import read_docs
 from recfleet.tenants import get_tenant
-from recfleet.web import Number
+from recfleet.web import Number, Text
 
 router = APIRouter()
 
@@ -18,7 +18,7 @@ router = APIRouter()
 @router.get("/nights/{night_id}/data-docs/")
 @router.get("/nights/{night_id}/data-docs/{tenant_id}")
 def data_docs_page(
-    visit: Visiting, night_id: Number, tenant_id: str | None = None, *, bare: bool = False
+    visit: Visiting, night_id: Number, tenant_id: Text | None = None, *, bare: bool = False
 ) -> HTMLResponse:
     """Great Expectations' own page on a night's data, or on a tenant that failed in it.
 
