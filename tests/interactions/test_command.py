@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from recfleet.cli import _ingest as command
 from recfleet.database import connect
 from recfleet.errors import BadInputError, UnknownTenantError
+from recfleet.settings import forget_settings
 from tests.interactions._files import interactions, write_csv
 
 pytestmark = pytest.mark.postgres
@@ -26,15 +28,11 @@ LINES = [
 
 
 @pytest.fixture
-def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
-    monkeypatch.setattr("recfleet.database._connection.settings", lambda: Where(database_url))
-    return Run()
-
-
-class Where:
-    def __init__(self, database_url: str) -> None:
-        self.database_url = database_url
+    forget_settings()
+    yield Run()
+    forget_settings()
 
 
 class Run:
@@ -116,3 +114,44 @@ def test_what_cannot_be(run: Run, tmp_path: Path, words: list[str], match: str) 
 def test_no_file(run: Run, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="There is no file"):
         run("ingest", tmp_path / "nothing.csv", "--preset", "online-retail")
+
+
+MANY = [(f"shop {number}", "c1", "p", "Pen", "2024-01-01", 1, 5.0) for number in range(101)]
+
+
+def test_many_new_tenants_need_a_yes(
+    run: Run, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(write_csv(tmp_path / "f.csv", MANY))
+    words = ["ingest", path, "--tenant-column", "shop", *COLUMNS]
+    with pytest.raises(BadInputError, match=r"would add 101 tenants, such as 'shop 0'.*--yes"):
+        run(*words)
+    with closing(connect(database_url)) as connection:
+        assert interactions(connection) == []
+
+    asked: list[str] = []
+    monkeypatch.setattr(command, "sys", Terminal())
+
+    def say_no(text: str) -> bool:
+        asked.append(text)
+        return False
+
+    monkeypatch.setattr(typer, "confirm", say_no)
+    with pytest.raises(AssertionError, match="Nothing was loaded"):
+        run(*words)
+    assert "Add them?" in asked[0]
+
+    assert "101 lines; 101 added" in run(*words, "--yes")
+    # Known by now, they are no question any more.
+    assert "0 added, 101 known before" in run(*words)
+
+
+class Terminal:
+    """A person's, as far as it is asked."""
+
+    @property
+    def stdin(self) -> Terminal:
+        return self
+
+    def isatty(self) -> bool:
+        return True

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from recfleet.interactions import Progress as FileProgress
 
 _SHOWN_TENANTS = 40
+_MOST_NEW = 100
+"""Tenants that a file adds without a question."""
+_NAMED = 5
 _NEEDED = ("customer_column", "product_column", "time_column")
 
 
@@ -85,12 +90,19 @@ def ingest_command(
         str | None, typer.Option(help="Separator of a CSV file's cells; `tab` for a tab.")
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes", "-y", help=f"Do not ask, even if the file adds more than {_MOST_NEW} tenants."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Load a file of purchases.
 
     Either the whole file is loaded, or nothing; loading the same file again adds nothing. Unusable
-    lines are counted by reason and kept; `recfleet unusable` shows them.
+    lines are counted by reason and kept; `recfleet unusable` shows them. A tenant column makes a
+    tenant of each of its values: before more than 100 new ones, the command asks.
     """
     mapping = _mapping(
         preset,
@@ -113,7 +125,7 @@ def ingest_command(
     from recfleet.database import connect
 
     with closing(connect()) as connection:
-        report = _ingest(connection, file, mapping, _delimiter(delimiter), sheet)
+        report = _ingest(connection, file, mapping, _delimiter(delimiter), sheet, yes=yes)
     if as_json:
         print_json(asdict(report))
     else:
@@ -207,15 +219,51 @@ def _ingest(
     mapping: ColumnMapping,
     delimiter: str | None,
     sheet: str | None,
+    *,
+    yes: bool = False,
 ) -> IngestReport:
     from recfleet.interactions import ingest
 
-    with _progress_bar(path.name) as tell:
-        return ingest(connection, path, mapping, delimiter=delimiter, sheet=sheet, progress=tell)
+    with _progress_bar(path.name) as (bar, tell):
+
+        def check_new(names: Mapping[str, str]) -> None:
+            if len(names) > _MOST_NEW and not yes:
+                bar.stop()
+                _ask_for(path.name, names)
+                bar.start()
+
+        return ingest(
+            connection,
+            path,
+            mapping,
+            delimiter=delimiter,
+            sheet=sheet,
+            progress=tell,
+            check_new=check_new,
+        )
+
+
+def _ask_for(file: str, names: Mapping[str, str]) -> None:
+    """Ask before a file adds many tenants; returns if it may.
+
+    Raises:
+        BadInputError: there is nobody to ask.
+        typer.Exit: the person said no.
+    """
+    first = ", ".join(repr(name) for name in islice(names.values(), _NAMED))
+    what = f"{file} would add {len(names):,} tenants, such as {first}"
+    if not sys.stdin.isatty():
+        raise BadInputError(
+            f"{what}. That is more than {_MOST_NEW}, and there is no terminal to ask on: check "
+            "--tenant-column, or add --yes. Nothing was loaded."
+        )
+    if not typer.confirm(f"{what}. Add them?"):
+        console().print("Nothing was loaded.")
+        raise typer.Exit(1)
 
 
 @contextmanager
-def _progress_bar(name: str) -> Iterator[Callable[[FileProgress], None]]:
+def _progress_bar(name: str) -> Iterator[tuple[Progress, Callable[[FileProgress], None]]]:
     out = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.fields[name]}: {task.description}", markup=False),
@@ -234,7 +282,7 @@ def _progress_bar(name: str) -> Iterator[Callable[[FileProgress], None]]:
                 task, completed=progress.share, description=progress.stage, lines=progress.lines
             )
 
-        yield tell
+        yield bar, tell
 
 
 def _show(report: IngestReport) -> None:

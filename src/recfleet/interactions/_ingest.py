@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +40,7 @@ def ingest(
     delimiter: str | None = None,
     sheet: str | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
+    check_new: Callable[[Mapping[str, str]], None] = lambda _: None,
     now: datetime | None = None,
 ) -> IngestReport:
     """Load a file in one transaction: all of it, or nothing.
@@ -50,11 +51,13 @@ def ingest(
     Args:
         connection: an open connection; its transaction is committed.
         path: CSV, gzipped CSV, Parquet or Excel.
-        mapping: the meaning of the columns.
-        delimiter: the separator of cells in a CSV file; by default the one that finds the columns.
-        sheet: the sheet of an Excel file; by default the first.
-        progress: called with the progress after every batch.
-        now: times more than a day after this are in the future; by default the current time.
+        mapping: which column says what.
+        delimiter: between the cells of a CSV file; by default whichever finds the columns.
+        sheet: of an Excel file; by default the first.
+        progress: told how far it is, after every batch.
+        check_new: given the tenants that the file would add, id -> name, before anything is
+            written; an error that it raises leaves everything as it was.
+        now: times more than a day later are in the future; by default the moment.
 
     Raises:
         BadInputError: the file cannot be read, or does not have those columns.
@@ -67,7 +70,8 @@ def ingest(
         mapping = mapping.model_copy(update={"decimal": "."})
     notes = [*source.notes]
     with transaction(connection):
-        tenants = TenantNames(tenant_names(connection))
+        known = tenant_names(connection)
+        tenants = TenantNames(known)
         loader = Loader(connection, source.path.name, source.fingerprint)
         touched: set[str] = set()
         last: datetime | None = None
@@ -81,6 +85,7 @@ def ingest(
             last = cleaned.last
             lines += len(batch)
             progress(Progress("reading", share, lines))
+        check_new({new: tenants.name_of(new) for new in sorted(touched - known.keys())})
         progress(Progress("writing to the tables", 1.0, lines))
         report = loader.finish({tenant_id: tenants.name_of(tenant_id) for tenant_id in touched})
     progress(Progress("done", 1.0, lines))
