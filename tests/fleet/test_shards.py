@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recfleet.fleet.shards import cut_shards, pack
+from recfleet.database import Connection
+from recfleet.fleet.shards import cut_shards, estimate_milliseconds, pack
+from recfleet.interactions import count_pairs
 
+AS_OF = datetime(2026, 3, 2, tzinfo=UTC)
 COSTS = st.dictionaries(
     st.text("abcdef", min_size=1, max_size=3), st.floats(1, 1000), min_size=1, max_size=7
 )
@@ -66,6 +70,36 @@ def test_a_large_tenant_keeps_nobody_waiting() -> None:
     placed = cut_shards(costs, workers=2, shards_per_worker=4)
     assert (placed.pop("vast"), placed.pop("huge")) == (0, 1)
     assert set(placed.values()) == {2, 3, 4, 5}
+
+
+def test_a_tenant_of_few_lines_and_many_pairs_has_a_shard_of_its_own() -> None:
+    wide = estimate_milliseconds(120_000, 60_000 * 60_000)
+    assert 100_000 < wide < 200_000
+    costs = {f"t{number}": estimate_milliseconds(3_500) for number in range(40)} | {"wide": wide}
+    placed = cut_shards(costs, workers=2, shards_per_worker=4)
+    assert [tenant_id for tenant_id, shard in placed.items() if shard == placed["wide"]] == ["wide"]
+
+
+@pytest.mark.postgres
+def test_pairs_are_counted_where_there_are_many(connection: Connection) -> None:
+    with connection.cursor() as cursor:
+        for tenant_id, customers, products in (("wide", 400, 300), ("tall", 2, 300)):
+            cursor.execute(
+                "insert into interaction (tenant_id, occurred_at, line_hash, customer_id, "
+                "product_id, quantity, amount) select %s, %s::timestamptz, n, 'c' || n %% %s, "
+                "'p' || n %% %s, 1, 1 from generate_series(1, 1200) as n",
+                (tenant_id, AS_OF, customers, products),
+            )
+            cursor.execute(
+                "insert into product (tenant_id, product_id) "
+                "select %s, 'p' || n from generate_series(1, %s) as n",
+                (tenant_id, products),
+            )
+    lines = {"wide": 1_200, "tall": 1_200, "thin": 5}
+
+    assert count_pairs(connection, lines, AS_OF, above=100_000) == {"wide": 120_000}
+    assert count_pairs(connection, lines, AS_OF, above=500_000) == {}
+    assert count_pairs(connection, lines, AS_OF - timedelta(1), above=100_000) == {}
 
 
 def test_however_many_are_large_there_are_few_shards() -> None:

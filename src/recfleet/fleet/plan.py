@@ -13,7 +13,7 @@ import structlog
 from recfleet.database import Connection, connect, transaction
 from recfleet.fleet.policy_audit import audit_fleet_policy
 from recfleet.fleet.request import read_request
-from recfleet.fleet.shards import cut_shards, estimate_milliseconds
+from recfleet.fleet.shards import MANY_PAIRS, cut_shards, estimate_milliseconds
 from recfleet.record import (
     Night,
     Outcome,
@@ -42,7 +42,9 @@ class _Data:
     last: datetime | None = None
     """Time of the last usable line."""
     left_out: str = ""
-    """Which of its products are in an excluded category, as one number; empty: no such category."""
+    """Which of its products are of an excluded category, as one number; empty: no such category."""
+    pairs: int = 0
+    """Its customers times its products, if they are very many."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def survey(
         basis = _basis(tenant, data)
         of_tenant = live.get(tenant.tenant_id)
         idle = _why_idle(tenant, as_of, basis, data, of_tenant, is_named=is_named)
-        found.append(Prospect(tenant, basis, estimate_milliseconds(data.lines), idle))
+        found.append(Prospect(tenant, basis, estimate_milliseconds(data.lines, data.pairs), idle))
     return found
 
 
@@ -233,8 +235,8 @@ def _basis(tenant: Tenant, data: _Data) -> str:
 def _read_data(
     connection: Connection, tenants: Sequence[Tenant], as_of: datetime
 ) -> dict[str, _Data]:
-    """What the database has about each tenant up to as-of; tenants without lines are left out."""
-    from recfleet.interactions import count_known, number_products_of
+    """What there is of each tenant up to as-of; tenants with no line at all are left out."""
+    from recfleet.interactions import count_known, count_pairs, number_products_of
 
     # Products may change their category by day.
     left_out = number_products_of(
@@ -246,9 +248,13 @@ def _read_data(
         ],
     )
     known = count_known(connection, [tenant.tenant_id for tenant in tenants], as_of)
+    lines = {tenant_id: found.lines for tenant_id, found in known.items()}
+    pairs = count_pairs(connection, lines, as_of, above=MANY_PAIRS)
     return {
         tenant_id: _Data(
-            *found, f" left_out={left_out[tenant_id]}" if tenant_id in left_out else ""
+            *found,
+            f" left_out={left_out[tenant_id]}" if tenant_id in left_out else "",
+            pairs.get(tenant_id, 0),
         )
         for tenant_id, found in known.items()
     }

@@ -18,7 +18,13 @@ from recfleet.interactions.catalogue import (
 )
 from recfleet.interactions.clean import NO_TENANT, REASONS, Cleaned, clean
 from recfleet.interactions.ingests import begin_ingest, end_ingest, sources_with_prefix
-from recfleet.interactions.known import Known, count_all, count_known, number_products_of
+from recfleet.interactions.known import (
+    Known,
+    count_all,
+    count_known,
+    count_pairs,
+    number_products_of,
+)
 from recfleet.interactions.latest import read_latest
 from recfleet.interactions.log import read_log
 from recfleet.interactions.mapping import ONLINE_RETAIL, PRESETS, ColumnMapping
@@ -53,6 +59,7 @@ __all__ = [
     "count_all",
     "count_known",
     "count_lately",
+    "count_pairs",
     "count_unusable_weeks",
     "count_usable",
     "count_weekly",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -40,6 +40,39 @@ def count_known(
             {"tenants": list(tenant_ids), "as_of": as_of},
         )
         return {tenant_id: Known(*counts) for tenant_id, *counts in cursor}
+
+
+def count_pairs(
+    connection: Connection, lines: Mapping[str, int], as_of: datetime, *, above: int
+) -> dict[str, int]:
+    """Tenant id -> customers times products up to as-of, of tenants with very many.
+
+    Customers are counted only where lines times products, which are never fewer pairs, are above a
+    number: that reads a tenant's purchases, and the others cost one look at the catalogue's index.
+
+    Args:
+        connection: an open connection.
+        lines: tenant id -> its lines up to as-of.
+        as_of: later lines do not count.
+        above: tenants with fewer pairs than this are left out.
+    """
+    # A tenant has at most as many products as lines.
+    large = {tenant_id: count for tenant_id, count in lines.items() if count * count > above}
+    if not large:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id, products * customers from "
+            "(select tenant_id, lines, (select count(*) from product "
+            "  where product.tenant_id = large.tenant_id) as products "
+            " from unnest(%s::text[], %s::bigint[]) as large (tenant_id, lines) offset 0) as wide "
+            "cross join lateral (select count(*) as customers from "
+            " (select distinct customer_id from interaction "
+            "  where tenant_id = wide.tenant_id and occurred_at <= %s) as buyers) as counted "
+            "where lines * products > %s and products * customers > %s",
+            (list(large), list(large.values()), as_of, above, above),
+        )
+        return dict(cursor.fetchall())
 
 
 def number_products_of(
