@@ -31,25 +31,14 @@ from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.operations.doctor import examine, repair
 from recfleet.operations.modes import set_mode
+from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.registry import upgrade_store
 from recfleet.settings import RegistrySettings, database_settings, forget_settings
 from recfleet.tenants import Mode
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.stacks import MAIN
 
-LIVE_SECONDS = 2.0
-"""Median seconds from the start of `recfleet rollback` to the live lists."""
-PROMPT_SECONDS = 12.0
-"""Median seconds to the prompt; importing MLflow takes most of them."""
-START_SECONDS = 0.5
-"""Limit of any operation on the whole fleet, on top of milliseconds for each tenant or entry."""
-DOCTOR_MS = 2.0
-REPAIR_MS = 30.0
-SWITCH_MS = 1.0
-MAKE_LISTS_MS = 30.0
-VERIFY_MS = 0.02
-
-POLICY = '{"recipe": {"factors": 16}, "minimum_gain": 0, "cooldown_days": 0}'
+POLICY = ("recipe.factors=16", "minimum_gain=0", "cooldown_days=0")
 
 
 def main() -> int:
@@ -97,8 +86,8 @@ def make_fleet(connection: Connection, tenants: int) -> None:
     names = [f"tenant-{number:04}" for number in range(tenants)]
     for number, name in enumerate(names):
         shop(connection, name, seed=number)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("update tenant set policy = %s", (POLICY,))
+    changes = parse_changes(POLICY)
+    set_policies(connection, names, changes, actor="bench", reason="to measure")
     run_night("first", START + 12 * WEEK)
     for number, name in enumerate(names):
         shop(connection, name, seed=number, weeks=range(12, 20), shuffled=True)

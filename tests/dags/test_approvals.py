@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.airflow_people import Airflow, logged_in, wait_for
 from tests.stacks import Stack, running_stack
+from tests.strangers import open_to_others, seen_by_nobody
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
@@ -71,6 +74,7 @@ def test_some_are_approved_in_airflow(stack: Stack, airflow: Airflow) -> None:
     note = airflow.api.get(run).json()["note"]
     assert note.startswith(f"{len(others)} rejected by admin, 1 approved by admin, 1 rejected by ")
     _an_answer_that_comes_too_late(stack, airflow, first)
+    _nobody_else_can_look(Path(stack.setting("HOME")))
 
 
 def _an_answer_that_comes_too_late(stack: Stack, airflow: Airflow, tenant: str) -> None:
@@ -91,3 +95,12 @@ def _an_answer_that_comes_too_late(stack: Stack, airflow: Airflow, tenant: str) 
     tasks = airflow.api.get("/api/v2/dags/fleet_approvals/dagRuns/asked_again/taskInstances")
     states = {task["task_id"]: task["state"] for task in tasks.json()["task_instances"]}
     assert states["carry_out"] == "skipped"
+
+
+def _nobody_else_can_look(home: Path) -> None:
+    """Not at what a night has written either: models, and the logs of its tasks."""
+    assert list((home / "artifacts").rglob("model.json"))
+    assert list((home / "logs" / "airflow").rglob("attempt=1.log"))
+    assert open_to_others(home) == []
+    if os.geteuid() == 0:
+        assert seen_by_nobody(home) == []

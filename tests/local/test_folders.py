@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,46 +18,9 @@ from recfleet.local._binaries import Owner, binaries
 from recfleet.local._layout import Layout
 from recfleet.local._processes import spawn
 from recfleet.registry._disk import Disk
+from tests.strangers import NOBODY, open_to_others, seen_by_nobody
 
-_NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-
-# What another user of this machine tries: to list each folder and to read each file.
-_INTRUDER = """
-import os, sys
-os.setgroups([]); os.setgid({nobody}); os.setuid({nobody})
-for path in sys.stdin.read().splitlines():
-    try:
-        if os.path.isdir(path):
-            os.listdir(path); print("listed", path)
-        else:
-            open(path, "rb").read(); print("read", path)
-    except OSError:
-        pass
-"""
-
-
-def seen_by_nobody(home: Path) -> list[str]:
-    """What the user nobody can list or read in a folder, of all that is there."""
-    paths = [str(path) for path in (home, *home.rglob("*"))]
-    done = subprocess.run(
-        [sys.executable, "-c", _INTRUDER.format(nobody=_NOBODY)],
-        input="\n".join(paths),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.splitlines()
-
-
-def open_to_others(home: Path) -> list[str]:
-    """Everything in a folder that its mode opens to others than its owner."""
-    modes = {path: path.lstat().st_mode for path in (home, *home.rglob("*"))}
-    return [
-        f"{path} {stat.filemode(mode)}"
-        for path, mode in modes.items()
-        if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) & 0o077
-    ]
 
 
 @pytest.fixture
@@ -163,7 +125,7 @@ def test_a_file_is_no_folder(layout: Layout) -> None:
 def test_another_users_folder_is_refused(layout: Layout, name: str) -> None:
     theirs = getattr(layout, name)
     theirs.mkdir(parents=True)
-    os.chown(theirs, _NOBODY, _NOBODY)
+    os.chown(theirs, NOBODY, NOBODY)
     with pytest.raises(ConfigurationError, match="belongs to another user"):
         layout.make()
     assert stat.S_IMODE(theirs.stat().st_mode) == 0o755

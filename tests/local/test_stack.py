@@ -23,7 +23,7 @@ from recfleet.errors import RecfleetError
 from recfleet.local import Stack
 from recfleet.local._layout import Layout
 from recfleet.settings import airflow_settings, database_settings, forget_settings
-from tests.local.test_folders import open_to_others, seen_by_nobody
+from tests.strangers import open_to_others, seen_by_nobody
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 

@@ -21,6 +21,7 @@ from recfleet.operations.audit import verify
 from recfleet.operations.champions import promote, roll_back
 from recfleet.operations.doctor import examine
 from recfleet.operations.modes import set_mode
+from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.settings import RegistrySettings
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, run_night, shop
@@ -47,14 +48,9 @@ def _mode(mode: Any) -> Callable[[Connection], object]:
     return lambda connection: set_mode(connection, [TENANT], mode, **WHO)
 
 
-def _policy(approval: str) -> Callable[[Connection], None]:
-    def change(connection: Connection) -> None:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "update tenant set policy = jsonb_build_object('approval', %s::text)", (approval,)
-            )
-
-    return change
+def _policy(approval: str) -> Callable[[Connection], object]:
+    changes = parse_changes([f"approval={approval}"])
+    return lambda connection: set_policies(connection, [TENANT], changes, **WHO)
 
 
 def _answer(answer: Callable[..., object]) -> Callable[[Connection], None]:
