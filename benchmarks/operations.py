@@ -213,7 +213,7 @@ def measure_audit(connection: Connection, entries: int) -> Demand:
                         "to measure",
                         # As the fleet again: the policies on record agree.
                         facts=PolicyFacts(
-                            changes={"minimum_gain": FieldChange(former=number, new=0, own=False)}
+                            changes={"cooldown_gain": FieldChange(former=number, new=0, own=False)}
                         ),
                     )
                     for number in range(more)
