@@ -38,6 +38,18 @@ from recfleet.tenants import Mode
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.stacks import MAIN
 
+LIVE_SECONDS = 2.0
+"""Median seconds from the start of `recfleet rollback` to the live lists."""
+PROMPT_SECONDS = 12.0
+"""Median seconds to the prompt; importing MLflow takes most of them."""
+START_SECONDS = 0.5
+"""Limit of any operation on the whole fleet, on top of milliseconds for each tenant or entry."""
+DOCTOR_MS = 2.0
+REPAIR_MS = 30.0
+SWITCH_MS = 1.0
+MAKE_LISTS_MS = 30.0
+VERIFY_MS = 0.02
+
 POLICY = ("recipe.factors=16", "minimum_gain=0", "cooldown_days=0")
 
 
