@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -197,7 +198,7 @@ def test_the_most_urgent_come_first_each_with_its_reason(fleet: Fleet, visit: Vi
     reasons = {name: reason for name, _, reason in found}
     assert reasons["K"] == "no memory"
     assert "Version 2 waits for a person until" in reasons["I"]
-    assert reasons["F"].startswith("The served model's error (RMSE) is 1.23% above")
+    assert html.unescape(reasons["F"]).startswith("The served model's error (RMSE) is 1.23% above")
     assert "of 2026-01-05" in reasons["E"]
     assert "it could not be renewed" in reasons["E"]
     assert "too few customers" in reasons["C"]

@@ -67,7 +67,7 @@ def test_a_trial_hides_no_failure_of_the_last_real_night(fleet: Fleet, visit: Vi
 
     said = section(visit().get("/tenants/a").text, "quality")
 
-    assert f"Of night {real}" in said
+    assert f"In night {real}" in said
     assert "1 of 1" in said
 
 
