@@ -43,7 +43,7 @@ test: lint ## install what the tests need, check style and types, run the tests
 
 quick: $(INSTALLED_DEV) ## what to run while working: no Airflow, no browser, nothing slow; 3 minutes
 	$(BIN)/ruff check
-	$(BIN)/pytest -n 2 -m '$(QUICK)'
+	$(BIN)/pytest -q -n 2 -m '$(QUICK)'
 
 lint: $(INSTALLED_DEV) ## check style and types only
 	$(BIN)/ruff check

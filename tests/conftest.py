@@ -29,8 +29,13 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
-_STORIES = frozenset({"tests/pages/test_browser.py"})
-"""Files whose tests share one running stack; one worker runs them, in their order."""
+_TOGETHER = (
+    "tests/pages/test_browser.py",  # a running stack after two nights
+    "tests/dags/",  # Airflow's database, migrated
+    "tests/operations/test_doctor.py",  # a fleet after two nights
+    "tests/judging/test_bench.py",  # a short form of the whole benchmark
+)
+"""Folders and files whose tests share what is dear to make: each for one worker, in their order."""
 _TEMPLATE = "recfleet_template"
 _MLFLOW_TEMPLATE = "mlflow_template"
 _numbers = count(1)
@@ -40,12 +45,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
     """Distribute tests one by one, but each story as a whole, and stories first."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class Stories(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    class Together(LoadScopeScheduling):  # type: ignore[misc] # it has no types
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return file if file in _STORIES else nodeid
+            places = (place for place in _TOGETHER if nodeid.startswith(place))
+            return next(places, nodeid)
 
-    return Stories(config, log)
+    return Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ def tenant() -> Tenant:
     return Tenant.draw(steady(3000, seed=7), 0, FIRST + 14)
 
 
+@pytest.mark.slow
 def test_the_nights_rule_meets_every_demand_and_a_lax_one_does_not(looks: list[Look]) -> None:
     assert {demand.name: demand.met for demand in demands(looks)} == {
         "null": True,
@@ -58,6 +59,7 @@ def test_the_nights_rule_meets_every_demand_and_a_lax_one_does_not(looks: list[L
     assert [demand.name for demand in never_back if not demand.met] == ["probation, bad"]
 
 
+@pytest.mark.slow
 def test_tables_and_picture_come_from_what_was_kept(looks: list[Look], tmp_path: Path) -> None:
     write_looks(tmp_path / "looks.csv.gz", looks)
     kept = read_looks(tmp_path / "looks.csv.gz")

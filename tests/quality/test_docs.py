@@ -54,6 +54,7 @@ def _pages(connection: Connection, night_id: int, *tenants: str) -> dict[str | N
     return {page.tenant_id: page.html for page in build_docs(connection, night_id, AS_OF, suite)}
 
 
+@pytest.mark.slow
 def test_a_summary_and_a_page_for_each_tenant_that_failed(
     connection: Connection, night_id: int
 ) -> None:

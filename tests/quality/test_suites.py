@@ -280,6 +280,7 @@ class TestLoading:
         ) in problems
 
 
+@pytest.mark.slow
 def test_the_library_is_not_imported_before_it_is_needed() -> None:
     code = (
         "import sys, recfleet.quality as quality\n"

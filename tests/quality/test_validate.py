@@ -481,6 +481,7 @@ class TestOtherSuites:
             self._judge(connection, folder)
 
 
+@pytest.mark.slow
 def test_nothing_is_printed_and_nothing_piles_up(
     connection: Connection, capfd: pytest.CaptureFixture[str]
 ) -> None:

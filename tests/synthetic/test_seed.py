@@ -248,6 +248,7 @@ def test_an_interrupted_seeding_is_gone_on_with(
     assert contents(connection) == contents(other_connection)
 
 
+@pytest.mark.slow
 def test_several_processes_write_what_one_does(
     connection: Connection,
     database_url: str,
