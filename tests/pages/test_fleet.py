@@ -582,7 +582,7 @@ def test_while_the_database_is_away_the_page_says_so(
 
 
 def test_a_database_of_another_version_is_told_apart(fleet: Fleet, visit: Visit) -> None:
-    fleet.run("alter view tenant_night rename column skill to gain")
+    fleet.run("alter view tenant_night rename column skill to skill_by_another_name")
     answer = visit().get("/fleet")
     assert answer.status_code == 503
     assert "of another version" in answer.text

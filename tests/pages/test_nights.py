@@ -49,7 +49,7 @@ def test_who_took_longest_is_told_by_their_own_parts(fleet: Fleet, visit: Visit)
 
     said = section(visit().get(f"/nights/{night}").text, "slowest")
 
-    assert "Tenant Validate Train and judge Publish Together" in said
+    assert "Tenant Validate Train and judge Publish Total" in said
     ended, slow, quick = (
         "Ended 0.0 ms 30 s 0.0 ms 30 s",
         "Slow 2.0 ms 120 ms 5.0 ms 127 ms",

@@ -183,8 +183,8 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
             connection,
             "select night_id as night, expectation, severity, observed, expected, sample "
             "from quality_finding where tenant_id = %(tenant)s and not success and night_id = "
-            "(select max(night_id) from quality_finding "
-            "join counted_night using (night_id, tenant_id) where tenant_id = %(tenant)s) "
+            "(select max(night_id) from quality_finding join night_overview using (night_id) "
+            "where tenant_id = %(tenant)s and not is_trial) "
             "order by severity, expectation",
             {"tenant": tenant_id},
         ),

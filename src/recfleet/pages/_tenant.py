@@ -221,8 +221,8 @@ def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
                has_docs
           from quality_finding join night_overview using (night_id)
          where tenant_id = %(tenant)s and night_id = (
-           select max(night_id) from quality_finding join counted_night using (night_id, tenant_id)
-            where tenant_id = %(tenant)s)
+           select max(night_id) from quality_finding join night_overview using (night_id)
+            where tenant_id = %(tenant)s and not is_trial)
          order by success, array_position(array['critical', 'warning', 'info'], severity),
                   expectation
         """,
