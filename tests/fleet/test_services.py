@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -333,8 +334,8 @@ def test_postgres_disk_is_full(
     shops: tuple[str, ...],
     postgres_server: PostgresServer,
 ) -> None:
-    folder = postgres_server.data_dir.with_name("small")
-    with _small_disk(folder, 40) as leave:
+    # Beside the data the server could not reach it: that folder is for its owner alone.
+    with tempfile.TemporaryDirectory() as place, _small_disk(folder := Path(place), 40) as leave:
         (folder / "space").mkdir(mode=0o777)
         owner = postgres_server.data_dir.stat()
         os.chown(folder / "space", owner.st_uid, owner.st_gid)

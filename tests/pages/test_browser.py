@@ -135,7 +135,8 @@ def test_who_needs_a_person_is_on_the_first_page_with_the_lines_that_are_the_cau
     ui: Page, stack: Stack
 ) -> None:
     tenant_id, reason = stack.query(
-        "select tenant_id, reason from ledger where night_id = 2 and outcome = 'quarantined'"
+        "select tenant_id, reason from ledger join night using (night_id) "
+        "where as_of = '2025-12-28' and outcome = 'quarantined'"
     )[0]
     frame = open_fleet(ui)
     needs = frame.locator("section", has=frame.get_by_role("heading", name="Needs a person"))
@@ -323,7 +324,8 @@ def pages(as_admin: BrowserContext, stack: Stack) -> Iterator[tuple[Page, list[s
     tenants = stack.query("select tenant_id from champion where role = 'champion' limit 1")
     failing = stack.query("select tenant_id from quality_result where not success limit 1")
     named = [f"tenants/{tenant_id}" for (tenant_id,) in [*tenants, *failing]]
-    paths = ["fleet", *named, "nights", "nights/2", "approvals", "tenants/nobody"]
+    night = one(stack, "select max(night_id) from night where kind = 'fleet'")
+    paths = ["fleet", *named, "nights", f"nights/{night}", "approvals", "tenants/nobody"]
     page = as_admin.new_page()
     yield page, [f"{stack.address}/recfleet/{path}" for path in paths]
     page.close()
