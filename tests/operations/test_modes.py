@@ -186,7 +186,7 @@ def test_nothing_bad_is_shown_for_want_of_something_better(
     assert "nothing is shown before its next night: alpha has no product" in on.sentence
     assert not _shows(connection, "alpha")
     assert query(connection, "select mode from tenant") == [("on",)]
-    with pytest.raises(NotServedError, match="no release"):
+    with pytest.raises(NotServedError, match="no published lists"):
         look_up(connection, "alpha", "c0001")
 
 
