@@ -98,9 +98,6 @@ VIEWS: dict[str, set[str]] = {
     },
 }  # fmt: skip
 
-# File -> tables and views that it should not name: this list only shrinks.
-LEFT_OVER: dict[str, set[str]] = {}
-
 # Libraries that import slowly -> the rooms that may import them, only inside functions.
 HEAVY: dict[str, set[str]] = {
     "airflow": set(),
@@ -272,19 +269,13 @@ def test_every_table_has_a_room() -> None:
 
 def test_only_its_room_names_a_table() -> None:
     """Other rooms call one of the owner's functions, or read one of its views."""
-    wrong: dict[str, set[str]] = {}
-    for path, line, name in _named_in_sql():
-        if _may_name(_room_of(path), name):
-            continue
-        file = str(path.relative_to(CHECKOUT))
-        if name in LEFT_OVER.get(file, set()):
-            wrong.setdefault("left over", set()).add(f"{file} {name}")
-        else:
-            wrong.setdefault("new", set()).add(f"{file}:{line} names {name}")
+    wrong = [
+        f"{path.relative_to(CHECKOUT)}:{line} names {name}"
+        for path, line, name in _named_in_sql()
+        if not _may_name(_room_of(path), name)
+    ]
 
-    known = {f"{file} {name}" for file, names in LEFT_OVER.items() for name in names}
-    assert sorted(wrong.get("new", set())) == []
-    assert known - wrong.get("left over", set()) == set(), "is in order now: take it from the list"
+    assert wrong == []
 
 
 def test_a_view_reads_what_its_room_may_know() -> None:
