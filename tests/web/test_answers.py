@@ -46,7 +46,7 @@ def failing(error: Exception) -> FastAPI:
         (RefusedError, 403),
         (ConfigurationError, 503),
         (RecfleetError, 422),
-        (InfrastructureError, 422),
+        (InfrastructureError, 503),
     ],
 )
 def test_an_error_says_itself_what_is_wrong(get: Get, error: type[Exception], status: int) -> None:

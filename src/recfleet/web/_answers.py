@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import psycopg2
 import psycopg2.errors
 
-from recfleet.errors import BadInputError, ConfigurationError, NotFoundError, RecfleetError
+from recfleet.errors import (
+    BadInputError,
+    ConfigurationError,
+    InfrastructureError,
+    NotFoundError,
+    RecfleetError,
+)
 from recfleet.web._errors import RefusedError
 
 if TYPE_CHECKING:
@@ -40,6 +46,7 @@ ANSWERS: Mapping[type[Exception], Answer] = {
     BadInputError: Answer(400, "That cannot be used"),
     RefusedError: Answer(403, "Not allowed"),
     ConfigurationError: Answer(503, "recfleet is not set up here"),
+    InfrastructureError: Answer(503, "That cannot be done now"),
     RecfleetError: Answer(422, "That cannot be done"),
     # The driver's message names the machine, which callers must not see.
     psycopg2.OperationalError: Answer(
