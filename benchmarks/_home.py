@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import signal
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,17 +26,21 @@ def bench_home(place: Path | None) -> Iterator[tuple[Path, PostgresServer]]:
     Args:
         place: the folder; it is kept, and used again if it exists. None: a folder that is removed
             afterwards.
+
+    SIGTERM ends the process as Ctrl-C does, so the server ends with it.
     """
     home = place or Path(tempfile.mkdtemp(prefix="recfleet-bench-"))
     home.mkdir(parents=True, exist_ok=True)
     server = PostgresServer(home / "postgres", free_port())
     if not server.data_dir.exists():
         server.initialise()
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         server.start()
         yield home, server
     finally:
         server.stop()
+        signal.signal(signal.SIGTERM, former)
         if place is None:
             shutil.rmtree(home, ignore_errors=True)
 
