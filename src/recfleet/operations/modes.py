@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from recfleet.audit import Entry, ModeFacts, append_entries
+from recfleet.batches import batches
 from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.operations.operator_night import (
@@ -108,8 +109,7 @@ def set_mode(
     check_tenants(connection, tenant_ids)
     ids = sorted(set(tenant_ids))
     results: list[Result] = []
-    for start in range(0, len(ids), BATCH_SIZE):
-        some = ids[start : start + BATCH_SIZE]
+    for some in batches(ids, BATCH_SIZE):
         lock_tenants(connection, some)
         desk = _Desk(connection, actor, reason)
         results += _switch_all(desk, some, mode, dry_run=dry_run)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from recfleet.audit import Entry, FieldChange, PolicyFacts, append_entries
+from recfleet.batches import batches
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.operations.result import Result, check_who_and_why
@@ -120,8 +121,7 @@ def set_policies(
     ids = sorted(set(tenant_ids))
     fleet = fleet_policy()
     results: list[Result] = []
-    for start in range(0, len(ids), BATCH_SIZE):
-        some = ids[start : start + BATCH_SIZE]
+    for some in batches(ids, BATCH_SIZE):
         lock_tenants(connection, some)
         entries: list[Entry] = []
         for tenant_id, own in own_policies(connection, some).items():

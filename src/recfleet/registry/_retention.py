@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from recfleet.batches import batches
 from recfleet.registry._artifacts import ArtifactStore
-from recfleet.registry._batches import batches
 from recfleet.registry._library import load_library, translated
 from recfleet.registry._names import PREFIX, tenant_of
 from recfleet.registry._stores import open_stores

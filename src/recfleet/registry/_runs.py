@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from recfleet.batches import batches
 from recfleet.errors import ConfigurationError, InfrastructureError
 from recfleet.registry._artifacts import ArtifactStore
-from recfleet.registry._batches import batches
 from recfleet.registry._folder import model_folder
 from recfleet.registry._library import translated
 from recfleet.registry._names import model_name

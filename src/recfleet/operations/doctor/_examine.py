@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from recfleet.audit import Entry, RepairFacts, append_entries
+from recfleet.batches import batches
 from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
@@ -145,8 +146,7 @@ def _confirmed(tools: Tools, check: Check) -> list[Finding]:
         return seen
     tenant_ids = sorted({finding.tenant_id for finding in seen if finding.tenant_id})
     confirmed: list[Finding] = []
-    for start in range(0, len(tenant_ids), _LOCKED_AT_ONCE):
-        some = tenant_ids[start : start + _LOCKED_AT_ONCE]
+    for some in batches(tenant_ids, _LOCKED_AT_ONCE):
         with transaction(tools.connection):
             lock_tenants(tools.connection, some)
             confirmed += check.find(tools, some)
