@@ -190,6 +190,15 @@ class ModelContract(ScorerContract):
         some = table_of(model.fold_in(log, wanted=wanted), 60, 40)[wanted]
         assert some == pytest.approx(table_of(model.fold_in(log), 60, 40)[wanted], abs=1e-5)
 
+    def test_the_parts_of_a_score_add_up_to_it(self) -> None:
+        model = self.model(taste_log().part(before=FIRST + timedelta(days=20)))
+        log = taste_log()
+        table, owned = table_of(model.fold_in(log), 60, 40), log.matrix("binary").toarray() > 0
+        for customer in (3, 11, 40):
+            bought, parts = model.because(log, customer, np.arange(40))
+            assert bought.tolist() == np.flatnonzero(owned[customer]).tolist()
+            assert parts.sum(axis=1) == pytest.approx(table[customer], abs=1e-4)
+
     def test_it_remembers_whom_it_was_fitted_to(self) -> None:
         model = self.model(taste_log())
         asked = np.array([model.customer_ids[4], "nobody", model.customer_ids[0]], dtype=object)

@@ -135,6 +135,25 @@ class Model(ABC):
         """
 
     @abstractmethod
+    def because(
+        self, log: InteractionLog, customer: int, products: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """How much each product that a customer bought has to do with the scores of others.
+
+        Args:
+            log: the purchases that the customer is folded in from.
+            customer: the customer's number.
+            products: (k,) numbers of the products whose scores are asked about.
+
+        Returns:
+            (b,) numbers of the products that the customer bought, and (k, b) their parts: each
+            row sums to the score that the customer's ``fold_in`` gives the product.
+
+        Raises:
+            TenantError: the customer cannot be folded in.
+        """
+
+    @abstractmethod
     def files(self) -> dict[str, bytes]:
         """Name -> content: plain arrays and JSON with checksums. Equal models have equal files."""
 

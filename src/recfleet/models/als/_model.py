@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.models.als._arrays import AlsArrays
+from recfleet.models.als._because import parts_of_scores
 from recfleet.models.als._fold_in import fold_in
 from recfleet.models.als._write import dump_model
 from recfleet.models.contract import Model
@@ -43,6 +44,21 @@ class AlsModel(AlsArrays, Model):
             products=self.product_factors,
             known_customers=known,
             known_products=np.ones(len(self.product_ids), dtype=bool),
+        )
+
+    def because(
+        self, log: InteractionLog, customer: int, products: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """The part of each of the customer's purchases in these products' scores."""
+        purchases = log.matrix(self.recipe.signal)[customer]
+        folded = self.fold_in(log, wanted=np.array([customer], dtype=np.intp))
+        bought = purchases.indices.astype(np.intp)
+        confidence = self.recipe.alpha * purchases.data.astype(np.float64)
+        weighed = np.isin(log.product_ids, self.product_ids)
+        if not weighed[bought].all():  # folding in solves these customers once more, against all
+            weighed[:] = True
+        return bought, parts_of_scores(
+            folded.products, weighed, bought, confidence, products, penalty=self.penalty
         )
 
     def files(self) -> dict[str, bytes]:
