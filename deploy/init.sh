@@ -4,5 +4,5 @@ set -eu
 
 airflow db migrate
 recfleet migrate
-mlflow db upgrade "$RECFLEET_MLFLOW_STORE_URL"
+python /opt/recfleet/deploy/upgrade_mlflow.py
 python /opt/recfleet/deploy/make_bucket.py

@@ -14,27 +14,76 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic_settings import BaseSettings
 
-from recfleet.settings import ENV_PREFIX, ROLES
+from recfleet.settings import (
+    ENV_PREFIX,
+    ROLES,
+    AirflowSettings,
+    DatabaseSettings,
+    LinkSettings,
+    NightSettings,
+    RegistrySettings,
+)
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 COMPOSE_TEXT = (CHECKOUT / "docker-compose.yaml").read_text(encoding="utf-8")
 DOCKERFILE = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
 EXAMPLE = (CHECKOUT / ".env.example").read_text(encoding="utf-8")
+DEPLOY = CHECKOUT / "deploy"
 INIT = (CHECKOUT / "deploy" / "init.sh").read_text(encoding="utf-8")
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
+NETWORKS: dict[str, dict[str, Any] | None] = yaml.safe_load(COMPOSE_TEXT)["networks"]
 OF_THE_IMAGE = sorted(name for name, service in SERVICES.items() if "build" in service)
-# The MLflow server runs only MLflow.
-RUNNING_RECFLEET = sorted(set(OF_THE_IMAGE) - {"mlflow"})
 LONG_LIVED = sorted(set(SERVICES) - {"init", "cli"})
 
 # Compose's keys of a service that this file uses; a misspelt key is not among them.
 SERVICE_KEYS = {
-    "build", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image", "init",
-    "logging", "ports", "profiles", "restart", "shm_size", "stop_grace_period", "tmpfs", "volumes",
+    "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck",
+    "image", "init", "logging", "mem_limit", "networks", "pids_limit", "ports", "profiles",
+    "read_only", "restart", "security_opt", "shm_size", "stop_grace_period", "tmpfs", "user",
+    "volumes",
 }  # fmt: skip
 HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
+
+# Service -> the roles of recfleet's settings that it reads; what has a default may be missing.
+ROLES_OF: dict[str, set[type[BaseSettings]]] = {
+    "init": {DatabaseSettings, RegistrySettings},
+    "api-server": {DatabaseSettings, LinkSettings, AirflowSettings},
+    "scheduler": {LinkSettings},
+    "dag-processor": {LinkSettings, NightSettings},
+    "triggerer": {LinkSettings},
+    "worker": set(ROLES),
+    "mlflow": set(),
+    "cli": set(ROLES),
+}
+
+_IN_AIRFLOW_S_DATABASE = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
+_WITH_MODELS = {"init", "worker", "mlflow", "cli"}
+
+# Secret of .env -> the services whose containers get it. Airflow's workers run the tenants' work
+# and may stand on other machines: they get no password of Airflow's database.
+HOLDERS = {
+    "POSTGRES_PASSWORD": {"postgres"},
+    "POSTGRES_AIRFLOW_PASSWORD": {"postgres"} | _IN_AIRFLOW_S_DATABASE,
+    "POSTGRES_MLFLOW_PASSWORD": {"postgres"} | _WITH_MODELS,
+    "POSTGRES_RECFLEET_PASSWORD": {"postgres", "init", "api-server", "worker", "cli"},
+    "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
+    "OBJECT_STORE_ACCESS_KEY": {"objects"} | _WITH_MODELS,
+    "OBJECT_STORE_SECRET_KEY": {"objects"} | _WITH_MODELS,
+    "AIRFLOW_PASSWORD": {"api-server", "cli"},
+    "AIRFLOW_FERNET_KEY": _IN_AIRFLOW_S_DATABASE,
+    "AIRFLOW_JWT_SECRET": {"api-server", "scheduler"},
+    "AIRFLOW_SECRET_KEY": {"api-server", "scheduler", "dag-processor", "triggerer", "worker"},
+}
+
+# Store -> its network, and what in an environment leads to it.
+STORES = {
+    "postgres": ("databases", "@postgres:5432/"),
+    "redis": ("queue", "@redis:6379/"),
+    "objects": ("objects", "http://objects:8333"),
+}
 
 FIELDS = {
     f"{ENV_PREFIX}{name.upper()}": field
@@ -91,9 +140,14 @@ def _recfleet_reads() -> set[str]:
 # --- The environment ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("service", RUNNING_RECFLEET)
-def test_settings_without_default_reach_whoever_runs_recfleet(service: str) -> None:
-    needed = {name for name, field in FIELDS.items() if field.is_required()}
+@pytest.mark.parametrize("service", OF_THE_IMAGE)
+def test_settings_without_default_reach_whoever_reads_their_role(service: str) -> None:
+    needed = {
+        f"{ENV_PREFIX}{name.upper()}"
+        for role in ROLES_OF[service]
+        for name, field in role.model_fields.items()
+        if field.is_required()
+    }
     given = SERVICES[service]["environment"]
 
     assert needed <= {name for name, value in given.items() if value}
@@ -105,6 +159,9 @@ def test_every_setting_has_one_role() -> None:
 
 def test_every_setting_can_be_set() -> None:
     assert set(FIELDS) <= set(SERVICES["cli"]["environment"]) | set(_image_environment())
+    assert {role.__name__ for role in ROLES} == {
+        role.__name__ for roles in ROLES_OF.values() for role in roles
+    }
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
@@ -185,6 +242,40 @@ def test_no_secret_is_written_down(service: str) -> None:
     assert not re.search(r"PASSWORD|SECRET|_KEY", DOCKERFILE)
 
 
+def test_a_secret_is_given_to_its_holders_only() -> None:
+    secrets = {name for name, value in _documented().items() if value == ""}
+    holders = {
+        secret: {name for name, service in SERVICES.items() if f"${{{secret}:" in str(service)}
+        for secret in secrets
+    }
+
+    assert holders == HOLDERS
+
+
+def _words_on_command_lines() -> list[str]:
+    """What other people see of each service in a list of processes, and of the scripts."""
+    words = []
+    for service in SERVICES.values():
+        for line in (
+            service.get("command", []),
+            service.get("entrypoint", []),
+            service.get("healthcheck", {}).get("test", []),
+        ):
+            words += line
+    words += [path.read_text(encoding="utf-8") for path in sorted(DEPLOY.rglob("*.sh"))]
+    # A shell hands a here-document over by standard input.
+    return [re.sub(r"(?ms)<<'?(\w+)'?\n.*?^\1$", "", word) for word in words]
+
+
+def test_no_password_is_on_a_command_line() -> None:
+    secret = r"\$\{?\w*(PASSWORD|AUTH|SECRET|KEY|_URL|_URI|_CONN)"
+    for word in _words_on_command_lines():
+        for line in _without_comments(word).splitlines():
+            # `create` is a function of the script's own shell.
+            assert line.startswith("create ") or not re.search(secret, line), line
+            assert "--set password" not in line, line
+
+
 def test_one_thread_each_and_nobody_phones_home() -> None:
     image = _image_environment()
 
@@ -209,6 +300,42 @@ def test_the_services_that_make_recfleet_are_there() -> None:
 def test_a_service_says_only_what_compose_knows(service: str) -> None:
     assert set(SERVICES[service]) <= SERVICE_KEYS
     assert set(SERVICES[service].get("healthcheck", {})) <= HEALTHCHECK_KEYS
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_container_is_confined(service: str) -> None:
+    said = SERVICES[service]
+
+    assert said["cap_drop"] == ["ALL"]
+    assert said["security_opt"] == ["no-new-privileges:true"]
+    assert said["read_only"] is True
+    assert said["pids_limit"] <= 512
+    assert re.fullmatch(r"(\$\{\w+:-)?\d+[gm]\}?", said["mem_limit"])
+    assert said["logging"]["options"]["max-file"]
+    # The image's own user is not root; other images begin as root if nothing is said.
+    assert (service in OF_THE_IMAGE) == ("user" not in said)
+    assert said.get("user") != "root"
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_container_is_on_the_networks_that_it_needs(service: str) -> None:
+    said = SERVICES[service]
+    joined = set(said["networks"])
+    leads = str(said.get("environment", {}))
+
+    assert {name for name in joined if not NETWORKS[name]} == (
+        {"applications" if service == "postgres" else "pages"} if "ports" in said else set()
+    )
+    for store, (network, address) in STORES.items():
+        assert (network in joined) == (service == store or address in leads), network
+
+
+def test_only_the_networks_of_published_ports_lead_outward() -> None:
+    outward = {name for name, said in NETWORKS.items() if not said}
+
+    assert outward == {"pages", "applications"}
+    assert all(said == {"internal": True} for said in NETWORKS.values() if said)
+    assert set(NETWORKS) == {name for service in SERVICES.values() for name in service["networks"]}
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
@@ -243,7 +370,8 @@ def test_whom_a_service_waits_for_can_come(service: str) -> None:
 
 @pytest.mark.parametrize("service", OF_THE_IMAGE)
 def test_no_disk_is_shared_by_what_may_run_on_many_machines(service: str) -> None:
-    assert "volumes" not in SERVICES[service]
+    # A volume without a name is its container's own.
+    assert SERVICES[service]["volumes"] == [_image_environment()["AIRFLOW_HOME"]]
     assert SERVICES[service]["environment"].get("RECFLEET_ARTIFACT_ROOT", "s3://")[:5] == "s3://"
 
 
@@ -252,7 +380,7 @@ def test_every_volume_is_declared_and_used() -> None:
         volume.partition(":")[0]
         for service in SERVICES.values()
         for volume in service.get("volumes", [])
-        if not volume.startswith("./")
+        if not volume.startswith(("./", "/"))
     }
 
     assert set(yaml.safe_load(COMPOSE_TEXT)["volumes"]) == named
@@ -319,7 +447,7 @@ def test_airflow_knows_the_commands(tmp_path: Path) -> None:
 @pytest.mark.mlflow
 def test_mlflow_knows_the_commands(tmp_path: Path) -> None:
     lines = [line[1:] for line in _commands() if line[0] == "mlflow"]
-    assert [line[:2] for line in lines] == [["server", "--host"], ["db", "upgrade"]]
+    assert [line[:2] for line in lines] == [["server", "--host"]]
 
     _run(
         "from mlflow.cli import cli\n"
@@ -412,7 +540,7 @@ def test_the_image_is_not_root_s() -> None:
     assert uid is not None
 
     assert re.findall(r"^USER (\w+)$", DOCKERFILE, flags=re.MULTILINE) == ["recfleet"]
-    assert f"uid={uid[1]},gid={uid[1]},mode=0700" in SERVICES["api-server"]["tmpfs"][0]
+    assert int(uid[1]) > 0
 
 
 def test_the_image_gets_what_it_copies() -> None:
@@ -429,7 +557,7 @@ def test_passwords_file_is_where_the_script_may_write() -> None:
     place = Path(environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
     name = environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"].partition(":admin")[0]
 
-    assert SERVICES["api-server"]["tmpfs"][0].partition(":")[0] == str(place.parent)
+    assert f"{place.parent}:mode=1777" in SERVICES["api-server"]["tmpfs"]
     assert environment["RECFLEET_AIRFLOW_USERNAME"].startswith(name)
 
 

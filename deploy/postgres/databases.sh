@@ -4,8 +4,10 @@
 set -eu
 
 create() {
-  psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
-    --set name="$1" --set password="$2" <<'SQL'
+  # The password goes in by the environment: command lines can be read by others.
+  PASSWORD="$2" psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" \
+    --dbname postgres --set name="$1" <<'SQL'
+\getenv password PASSWORD
 create role :"name" login password :'password';
 create database :"name" owner :"name";
 revoke all on database :"name" from public;
