@@ -97,7 +97,7 @@ class Tenant:
             history,
             (future or self.log).matrix("binary", since=start, before=end),
             start=start,
-            repeat_purchases=RECIPE.repeat_purchases,
+            offers=RECIPE.offers,
         )
 
     def train(self, night: int, *, seed: int) -> AlsModel:

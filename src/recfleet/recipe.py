@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from recfleet.kinds import Offers
+
 Signal = Literal["log_lines", "lines", "log_quantity", "binary"]
 
 LARGEST_ALPHA = 1_000_000
@@ -39,7 +41,12 @@ class Recipe(BaseModel):
     """Length of the holdout before as-of, in days."""
 
     list_length: int = Field(default=20, ge=1, le=1000)
-    """Products in a customer's list."""
+    """Most products of each kind in a customer's list."""
 
     repeat_purchases: bool = False
     """Whether products the customer already bought may be recommended again."""
+
+    @property
+    def offers(self) -> Offers:
+        """The kinds of the lists."""
+        return "both" if self.repeat_purchases else "new"

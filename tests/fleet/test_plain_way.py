@@ -70,9 +70,7 @@ def _plainly(
     matrix = log.matrix(recipe.signal, before=start)
     if np.count_nonzero(np.diff(matrix.indptr)) < policy.minimum_customers:
         return "keep" if champion else "reject", {}, None
-    holdout = Holdout.of(
-        log, as_of=as_of, holdout_days=14, repeat_purchases=False, signal=recipe.signal
-    )
+    holdout = Holdout.of(log, as_of=as_of, holdout_days=14, offers="new", signal=recipe.signal)
     challenger = train(log, policy, train_end=start)
     assert isinstance(challenger, AlsModel)
     scores: dict[str, Score | None] = {
@@ -133,7 +131,7 @@ def _check_lists(
     active = active_products(log, read_discontinued(connection, tenant_id, as_of), as_of, 180)
     factors = None if champion is None else _folded(champion, log, None)
     signal = policy.recipe.signal if champion is None else champion.recipe.signal
-    lists = lists_from_scorer(log.matrix(signal), factors, log, active, policy.recipe)
+    lists = lists_from_scorer(log.matrix(signal), factors, log, active, policy.recipe, offers="new")
     served = dict(
         query(
             connection,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.judging import Holdout
+from recfleet.kinds import KINDS, Offers, kinds_of
 from recfleet.models import Factors
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -18,22 +19,22 @@ def holdout_of(
     history: ArrayLike,
     future: ArrayLike,
     *,
-    repeat_purchases: bool = False,
+    offers: Offers = "new",
 ) -> Holdout:
     return Holdout.between(
         csr_matrix(np.array(history, dtype=np.float32)),
         csr_matrix(np.array(future, dtype=np.float32)),
         start=START,
-        repeat_purchases=repeat_purchases,
+        offers=offers,
     )
 
 
 def some_holdout(
-    generator: np.random.Generator, customers: int, products: int, *, repeat_purchases: bool
+    generator: np.random.Generator, customers: int, products: int, *, offers: Offers
 ) -> Holdout:
     history = (generator.random((customers, products)) < 0.35).astype(np.float32)
     future = (generator.random((customers, products)) < 0.35).astype(np.float32)
-    return holdout_of(history, future, repeat_purchases=repeat_purchases)
+    return holdout_of(history, future, offers=offers)
 
 
 def some_factors(generator: np.random.Generator, holdout: Holdout, factors: int = 3) -> Factors:
@@ -58,7 +59,7 @@ def pairs(holdout: Holdout, scores: NDArray[np.float64]) -> list[tuple[list[floa
             [
                 float(scores[c, p])
                 for p in range(len(sold))
-                if sold[p] and not truth[c, p] and not bought[c, p]
+                if sold[p] and not truth[c, p] and bought[c, p] == (holdout.offers == "again")
             ],
         )
         for c in holdout.customers
@@ -100,7 +101,8 @@ def best_ten(holdout: Holdout, scores: NDArray[np.float32]) -> list[list[int]]:
     bought = holdout.history.toarray() > 0
     lists = []
     for c in holdout.customers:
-        candidates = [p for p in holdout.candidates if holdout.repeat_purchases or not bought[c, p]]
+        wanted = kinds_of(holdout.offers)
+        candidates = [p for p in holdout.candidates if KINDS[int(bought[c, p])] in wanted]
         lists.append(sorted(candidates, key=lambda p: (-scores[c, p], p))[:10])
     return lists
 

@@ -7,6 +7,7 @@ import pytest
 
 from recfleet.errors import TenantError
 from recfleet.judging import Holdout, check_no_leak
+from recfleet.kinds import Offers
 from recfleet.models.log import InteractionLog, microseconds
 from tests.judging._twins import holdout_of
 
@@ -33,10 +34,8 @@ def log_of(*lines: tuple[str, str, datetime, float]) -> InteractionLog:
     )
 
 
-def of(log: InteractionLog, *, repeat_purchases: bool = False) -> Holdout:
-    return Holdout.of(
-        log, as_of=AS_OF, holdout_days=14, repeat_purchases=repeat_purchases, signal="log_lines"
-    )
+def of(log: InteractionLog, *, offers: Offers = "new") -> Holdout:
+    return Holdout.of(log, as_of=AS_OF, holdout_days=14, offers=offers, signal="log_lines")
 
 
 def test_the_holdout_begins_at_its_start_and_ends_with_as_of() -> None:
@@ -70,7 +69,8 @@ def test_repeats_are_truth_only_where_they_may_be_recommended() -> None:
         ("bob", "cup", BEFORE, 1),
     )
     assert of(log).truth.toarray().tolist() == [[True, False], [False, False]]
-    assert of(log, repeat_purchases=True).truth.toarray().tolist() == [[True, True], [False, False]]
+    assert of(log, offers="both").truth.toarray().tolist() == [[True, True], [False, False]]
+    assert of(log, offers="again").truth.toarray().tolist() == [[False, True], [False, False]]
 
 
 def test_what_was_returned_in_the_holdout_is_no_truth() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recfleet.errors import TenantError
 from recfleet.judging import Score, score, score_popularity
+from recfleet.kinds import Offers
 from recfleet.models import Factors
 from recfleet.models import factors as factors_module
 from tests.judging import _twins as twins
@@ -25,14 +26,14 @@ def dense_scores(factors: Factors) -> NDArray[np.float64]:
     seed=st.integers(0, 100_000),
     customers=st.integers(1, 12),
     products=st.integers(1, 25),
-    repeat_purchases=st.booleans(),
+    offers=st.sampled_from(["new", "again", "both"]),
     chunk=st.sampled_from([1, 50, 10_000]),
 )
 def test_a_score_is_its_plain_twins(
-    seed: int, customers: int, products: int, repeat_purchases: bool, chunk: int
+    seed: int, customers: int, products: int, offers: Offers, chunk: int
 ) -> None:
     generator = np.random.default_rng(seed)
-    holdout = some_holdout(generator, customers, products, repeat_purchases=repeat_purchases)
+    holdout = some_holdout(generator, customers, products, offers=offers)
     factors = some_factors(generator, holdout)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(factors_module, "_CHUNK_NUMBERS", chunk)
@@ -48,9 +49,9 @@ def test_a_score_is_its_plain_twins(
 
 
 @settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 100_000), repeat_purchases=st.booleans())
-def test_popularity_is_scored_like_a_model(seed: int, repeat_purchases: bool) -> None:
-    holdout = some_holdout(np.random.default_rng(seed), 10, 14, repeat_purchases=repeat_purchases)
+@given(seed=st.integers(0, 100_000), offers=st.sampled_from(["new", "again", "both"]))
+def test_popularity_is_scored_like_a_model(seed: int, offers: Offers) -> None:
+    holdout = some_holdout(np.random.default_rng(seed), 10, 14, offers=offers)
     bought = holdout.history.toarray() > 0
     share = bought.sum(axis=0) / max(1, int(bought.any(axis=1).sum()))
     dense = np.tile(share.astype(np.float32), (10, 1))
@@ -67,7 +68,7 @@ def test_popularity_is_scored_like_a_model(seed: int, repeat_purchases: bool) ->
 @given(seed=st.integers(0, 100_000), scale=st.sampled_from([1e-3, 0.5, 3.0, 1e3]))
 def test_a_recipes_scale_does_not_decide(seed: int, scale: float) -> None:
     generator = np.random.default_rng(seed)
-    holdout = some_holdout(generator, 12, 20, repeat_purchases=False)
+    holdout = some_holdout(generator, 12, 20, offers="new")
     factors = some_factors(generator, holdout)
     scaled = dataclasses.replace(factors, products=(factors.products * scale).astype(np.float32))
     once, again = score(holdout, factors), score(holdout, scaled)
@@ -101,7 +102,7 @@ def test_written_out_by_hand() -> None:
 
 def test_a_model_that_ranks_the_wrong_way_round_is_not_turned_over() -> None:
     generator = np.random.default_rng(5)
-    holdout = some_holdout(generator, 40, 30, repeat_purchases=False)
+    holdout = some_holdout(generator, 40, 30, offers="new")
     right = holdout.truth.toarray().astype(np.float32) + 0.1 * generator.random((40, 30))
     factors = Factors(
         customers=right.astype(np.float32),
@@ -116,7 +117,7 @@ def test_a_model_that_ranks_the_wrong_way_round_is_not_turned_over() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
 def test_scores_that_do_not_vary_say_nothing(value: float) -> None:
-    holdout = some_holdout(np.random.default_rng(1), 12, 20, repeat_purchases=False)
+    holdout = some_holdout(np.random.default_rng(1), 12, 20, offers="new")
     factors = Factors(
         customers=np.full((12, 2), value, dtype=np.float32),
         products=np.full((20, 2), value, dtype=np.float32),
@@ -168,7 +169,7 @@ def test_nobody_is_judged() -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_factors_that_are_not_finite_are_refused(bad: float) -> None:
     generator = np.random.default_rng(0)
-    holdout = some_holdout(generator, 5, 6, repeat_purchases=False)
+    holdout = some_holdout(generator, 5, 6, offers="new")
     factors = some_factors(generator, holdout)
     factors.products[2, 1] = bad
     with pytest.raises(TenantError, match="not finite"):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from recfleet.errors import TenantError
 from recfleet.judging import Holdout, score
+from recfleet.kinds import Offers, kinds_of
 from recfleet.models import InteractionLog, Model, Scorer, Trainer, rank, read_model
 from recfleet.recipe import Recipe
 from tests.models._logs import AS_OF, FIRST, taste_log
@@ -106,20 +107,21 @@ class ScorerContract(ABC):
         assert short.squared_error == pytest.approx(plainly.squared_error, rel=1e-4, abs=1e-6)
         assert np.array_equal(short.ndcg, plainly.ndcg)
 
-    @pytest.mark.parametrize("repeat_purchases", [False, True])
-    def test_lists_are_its_best_scores(self, *, repeat_purchases: bool) -> None:
+    @pytest.mark.parametrize("offers", ["new", "both"])
+    def test_lists_are_its_best_scores(self, *, offers: Offers) -> None:
         log = taste_log()
         scorer, bought = self.scorer(log), log.matrix("binary")
         allowed = np.arange(40) % 5 > 0
         table, owned = table_of(scorer, 60, 40), bought.toarray() > 0
-        ranked = rank(
-            scorer, bought, allowed=allowed, list_length=7, repeat_purchases=repeat_purchases
-        )
+        ranked = rank(scorer, bought, allowed=allowed, list_length=7, offers=offers)
         assert ranked.customers.tolist() == np.flatnonzero(scorer.known_customers).tolist()
         for customer, products, scores in ranked.each():
-            free = allowed & scorer.known_products & (repeat_purchases | ~owned[customer])
-            wanted = sorted(np.flatnonzero(free), key=lambda p: (-table[customer, p], p))[:7]
-            assert products.tolist() == wanted
+            known = allowed & scorer.known_products
+            wanted: list[np.intp] = []
+            for kind in kinds_of(offers):
+                free = known & (owned[customer] if kind == "again" else ~owned[customer])
+                wanted += sorted(np.flatnonzero(free), key=lambda p: (-table[customer, p], p))[:7]
+            assert products.tolist() == sorted(wanted, key=lambda p: (-table[customer, p], p))
             assert scores.tolist() == table[customer, products].tolist()
 
     def test_it_is_as_good_as_it_says(self) -> None:
@@ -209,6 +211,4 @@ class ModelContract(ScorerContract):
 
 
 def _holdout(log: InteractionLog) -> Holdout:
-    return Holdout.of(
-        log, as_of=AS_OF, holdout_days=14, repeat_purchases=False, signal=RECIPE.signal
-    )
+    return Holdout.of(log, as_of=AS_OF, holdout_days=14, offers="new", signal=RECIPE.signal)

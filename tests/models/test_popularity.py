@@ -5,6 +5,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
+from recfleet.kinds import Offers
 from recfleet.models import (
     SOURCES,
     InteractionLog,
@@ -25,8 +26,11 @@ class TestPopularity(ScorerContract):
         return popularity_scorer(log.matrix("binary", before=before))
 
 
+@pytest.mark.parametrize("offers", ["new", "again", "both"])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_short_way_to_popular_products_is_the_ranking_of_their_scorer(seed: int) -> None:
+def test_the_short_way_to_popular_products_is_the_ranking_of_their_scorer(
+    seed: int, offers: Offers
+) -> None:
     bought = taste_log(seed, lines=400).matrix("binary")
     scorer = popularity_scorer(bought)
     share = scorer.products[:, 0]
@@ -34,13 +38,17 @@ def test_the_short_way_to_popular_products_is_the_ranking_of_their_scorer(seed: 
     offered = offered[np.argsort(-share[offered], kind="stable")]
     everybody = np.arange(bought.shape[0])
 
-    short = merge([popular_products(everybody, bought[:, offered], offered, share[offered], 6)])
+    theirs = bought[:, offered].sorted_indices()
+    made = popular_products(
+        everybody, theirs, offered, share[offered], list_length=6, offers=offers
+    )
+    short = merge([made])
     plain = rank(
         scorer,
         bought,
         allowed=np.ones(len(share), dtype=bool),
         list_length=6,
-        repeat_purchases=False,
+        offers=offers,
         source="popular",
     )
 
@@ -48,5 +56,6 @@ def test_the_short_way_to_popular_products_is_the_ranking_of_their_scorer(seed: 
     assert short.starts.tolist() == plain.starts.tolist()
     assert short.products.tolist() == plain.products.tolist()
     assert short.scores.tolist() == plain.scores.tolist()
+    assert short.kinds.tolist() == plain.kinds.tolist()
     assert set(short.sources.tolist()) == {SOURCES.index("popular")}
     assert short.sources.tolist() == plain.sources.tolist()

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.kinds import KINDS, Offers, kinds_of
 from recfleet.models import Factors, rank, top_k
 from recfleet.models import factors as factors_module
 
@@ -17,19 +18,22 @@ def twin(
     bought: NDArray[np.float32],
     allowed: NDArray[np.bool_],
     list_length: int,
-    repeat_purchases: bool,
-) -> dict[int, list[tuple[int, float]]]:
-    """Every known customer's list, by sorting."""
+    offers: Offers,
+) -> dict[int, list[tuple[int, float, str]]]:
+    """Every known customer's list of product, score and kind, by sorting."""
     lists = {}
     for customer in np.flatnonzero(factors.known_customers):
-        scored = [
-            (-float(factors.customers[customer] @ factors.products[product]), product)
-            for product in range(len(allowed))
-            if allowed[product]
-            and factors.known_products[product]
-            and (repeat_purchases or not bought[customer, product])
-        ]
-        lists[int(customer)] = [(p, -s) for s, p in sorted(scored)[:list_length]]
+        chosen: list[tuple[float, int, str]] = []
+        for kind in kinds_of(offers):
+            scored = [
+                (-float(factors.customers[customer] @ factors.products[product]), product, kind)
+                for product in range(len(allowed))
+                if allowed[product]
+                and factors.known_products[product]
+                and (kind == "again") == bool(bought[customer, product])
+            ]
+            chosen += sorted(scored)[:list_length]
+        lists[int(customer)] = [(p, -s, kind) for s, p, kind in sorted(chosen)]
     return lists
 
 
@@ -51,7 +55,7 @@ def some_factors(generator: np.random.Generator, customers: int, products: int) 
     customers=st.integers(0, 9),
     products=st.integers(0, 12),
     list_length=st.integers(1, 15),
-    repeat_purchases=st.booleans(),
+    offers=st.sampled_from(["new", "again", "both"]),
     chunk=st.sampled_from([1, 7, 1000]),
 )
 def test_lists_are_the_plain_twins(
@@ -60,7 +64,7 @@ def test_lists_are_the_plain_twins(
     customers: int,
     products: int,
     list_length: int,
-    repeat_purchases: bool,
+    offers: Offers,
     chunk: int,
 ) -> None:
     generator = np.random.default_rng(seed)
@@ -74,13 +78,16 @@ def test_lists_are_the_plain_twins(
             csr_matrix(bought),
             allowed=allowed,
             list_length=list_length,
-            repeat_purchases=repeat_purchases,
+            offers=offers,
         )
+    kinds = [KINDS[kind] for kind in ranked.kinds]
     got = {
-        int(customer): list(zip(products.tolist(), scores.tolist(), strict=True))
-        for customer, products, scores in ranked.each()
+        int(customer): list(zip(products.tolist(), scores.tolist(), kinds[first:last], strict=True))
+        for (customer, products, scores), first, last in zip(
+            ranked.each(), ranked.starts, ranked.starts[1:], strict=False
+        )
     }
-    assert got == twin(factors, bought, allowed, list_length, repeat_purchases)
+    assert got == twin(factors, bought, allowed, list_length, offers)
 
 
 @settings(max_examples=200, deadline=None)
@@ -105,8 +112,6 @@ def test_a_customer_who_bought_everything_has_an_empty_list() -> None:
         known_products=np.ones(3, dtype=bool),
     )
     bought = csr_matrix(np.array([[1, 1, 1], [0, 1, 0]], dtype=np.float32))
-    ranked = rank(
-        factors, bought, allowed=np.ones(3, dtype=bool), list_length=20, repeat_purchases=False
-    )
+    ranked = rank(factors, bought, allowed=np.ones(3, dtype=bool), list_length=20, offers="new")
     assert [products.tolist() for _, products, _ in ranked.each()] == [[], [0, 2]]
     assert [scores.tolist() for _, _, scores in ranked.each()] == [[], [3.0, 2.0]]

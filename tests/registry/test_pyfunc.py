@@ -64,7 +64,7 @@ def test_a_history_is_ranked_as_the_nightly_lists_are(
         purchases,
         allowed=np.ones(25, dtype=bool),
         list_length=7,
-        repeat_purchases=False,
+        offers="new",
     )
     histories = [_history(model, purchases, row) for row in range(40)]
     given = champion.predict(pd.DataFrame({"history": histories}))
@@ -89,7 +89,7 @@ def test_a_customer_of_the_training_is_ranked_by_the_stored_factors(
         csr_matrix(np.zeros((40, 25), dtype=np.float32)),
         allowed=np.ones(25, dtype=bool),
         list_length=7,
-        repeat_purchases=False,
+        offers="new",
     )
     order = [17, 3]
     customers = [str(model.customer_ids[i]) for i in order]

@@ -88,12 +88,13 @@ def lists_of(
         scores=np.array([score for _, score in places], np.float32),
         sources=np.array(
             [
-                SOURCES.index("model" if from_model is None or name in from_model else "popular")
+                SOURCES.index("taste" if from_model is None or name in from_model else "popular")
                 for name in lists
                 for _ in lists[name]
             ],
             np.int8,
         ),
+        kinds=np.zeros(len(places), np.int8),
         popular_products=np.array([products.index(product) for product, _ in popular], np.int32),
         popular_scores=np.array([score for _, score in popular], np.float32),
     )
@@ -124,7 +125,8 @@ def random_lists(rng: np.random.Generator, customers: int, length: int, products
         starts=np.arange(customers + 1) * length,
         products=best.astype(np.int32).ravel(),
         scores=scores.ravel(),
-        sources=np.full(customers * length, SOURCES.index("model"), np.int8),
+        sources=np.full(customers * length, SOURCES.index("taste"), np.int8),
+        kinds=np.zeros(customers * length, np.int8),
         popular_products=np.arange(length, dtype=np.int32),
         popular_scores=scores[0],
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from recfleet.kinds import KINDS, Kind, Offers
 from recfleet.models.log import InteractionLog
 from recfleet.recipe import Recipe
 from recfleet.releases import Check, Lists, check_lists
@@ -26,7 +27,9 @@ NAMES = [
     "only active products",
     "no excluded product",
     "nothing for excluded customers",
-    "nothing already bought",
+    "nothing of a kind that is not offered",
+    "nothing already bought among the new",
+    "only bought before among the others",
     "enough customers covered",
 ]
 LENGTH = 5
@@ -36,15 +39,15 @@ EXCLUDED = ("c03", "c08", "who never bought")
 class World:
     """A tenant, its right lists, and a place in them."""
 
-    def __init__(self, seed: int, *, repeat: bool = False) -> None:
+    def __init__(self, seed: int, *, offers: Offers = "new") -> None:
         self.rng = np.random.default_rng(seed)
         self.log: InteractionLog = random_log(self.rng, 12, 18, 0.25)
         self.bought = self.log.matrix("binary").toarray() > 0
         self.active = self.rng.random(18) > 0.2
-        self.recipe = Recipe(list_length=LENGTH, repeat_purchases=repeat)
-        factors = random_factors(self.rng, self.log, 0.1)
+        self.recipe = Recipe(list_length=LENGTH)
+        factors = random_factors(self.rng, self.log, 0.0 if offers == "both" else 0.1)
         self.whole = lists_from_scorer(
-            self.log.matrix("binary"), factors, self.log, self.active, self.recipe
+            self.log.matrix("binary"), factors, self.log, self.active, self.recipe, offers=offers
         )
         self.lists = exclude_customers(self.whole, EXCLUDED)
 
@@ -92,6 +95,7 @@ class World:
             products=np.delete(self.lists.products, slice(first, last)),
             scores=np.delete(self.lists.scores, slice(first, last)),
             sources=np.delete(self.lists.sources, slice(first, last)),
+            kinds=np.delete(self.lists.kinds, slice(first, last)),
         )
 
     def customer(self, index: int) -> str:
@@ -172,6 +176,7 @@ def _customer_twice(world: World) -> tuple[Lists, list[str]]:
         products=np.append(lists.products, lists.products[first:last]),
         scores=np.append(lists.scores, lists.scores[first:last]),
         sources=np.append(lists.sources, lists.sources[first:last]),
+        kinds=np.append(lists.kinds, lists.kinds[first:last]),
     ), [world.customer(index)]
 
 
@@ -222,9 +227,9 @@ Damage = Callable[[World], tuple[Lists, list[str]]]
 
 
 @settings(max_examples=100, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), repeat=st.booleans())
-def test_right_lists_pass(seed: int, repeat: bool) -> None:
-    assert World(seed, repeat=repeat).failed() == {}
+@given(seed=st.integers(0, 2**32 - 1), offers=st.sampled_from(["new", "again", "both"]))
+def test_right_lists_pass(seed: int, offers: Offers) -> None:
+    assert World(seed, offers=offers).failed() == {}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +242,7 @@ def test_right_lists_pass(seed: int, repeat: bool) -> None:
         (_no_such_product, "only active products"),
         (_excluded_served, "nothing for excluded customers"),
         (_excluded_unknown, "nothing for excluded customers"),
-        (_already_bought, "nothing already bought"),
+        (_already_bought, "nothing already bought among the new"),
         (_customer_twice, "one list for each customer"),
         (_list_missing, "enough customers covered"),
         (_nothing_for_anybody_unknown, "enough customers covered"),
@@ -283,12 +288,17 @@ def test_lists_longer_than_the_recipe(seed: int) -> None:
     assume(world.lists.lengths.max() == LENGTH)
     failed = world.failed(length=LENGTH - 1)
     assert list(failed) == ["no list too long"]
-    assert f"has {LENGTH} products, not at most {LENGTH - 1}" in failed["no list too long"]
+    assert (
+        f"has {LENGTH} products of the kind new, not at most {LENGTH - 1}"
+        in failed["no list too long"]
+    )
 
 
 def test_nothing_to_offer_at_all() -> None:
     log = log_of([("a", "p", 1.0), ("b", "q", 1.0)])
-    lists = lists_from_scorer(log.matrix("binary"), None, log, np.zeros(2, dtype=bool), Recipe())
+    lists = lists_from_scorer(
+        log.matrix("binary"), None, log, np.zeros(2, dtype=bool), Recipe(), offers="new"
+    )
     checks = check_lists(
         lists, log, active=np.zeros(2, dtype=bool), recipe=Recipe(), minimum_coverage=0.9
     )
@@ -302,7 +312,7 @@ def test_coverage_counts_those_to_whom_something_is_left_to_offer() -> None:
     everything = [(customer, product, 1.0) for customer in "abef" for product in "pq"]
     log = log_of([*everything, ("c", "p", 1.0), ("d", "p", -1.0)])
     active = np.ones(2, dtype=bool)
-    right = lists_from_scorer(log.matrix("binary"), None, log, active, Recipe())
+    right = lists_from_scorer(log.matrix("binary"), None, log, active, Recipe(), offers="new")
     keep = right.customers != 3
     assert right.lengths.tolist() == [0, 0, 1, 2, 0, 0]
     lists = replace(
@@ -312,29 +322,65 @@ def test_coverage_counts_those_to_whom_something_is_left_to_offer() -> None:
         products=right.products[:1],
         scores=right.scores[:1],
         sources=right.sources[:1],
+        kinds=right.kinds[:1],
     )
     half = check_lists(lists, log, active=active, recipe=Recipe(), minimum_coverage=0.5)[-1]
     assert half == Check(
         "enough customers covered",
         True,
-        "1 of 2 customers to whom something is left to offer",
+        "1 of 2 customers to whom something new is left to offer",
     )
     more = check_lists(lists, log, active=active, recipe=Recipe(), minimum_coverage=0.51)[-1]
     assert more == Check(
         "enough customers covered",
         False,
-        "1 of 2 customers to whom something is left to offer, less than 51%; "
+        "1 of 2 customers to whom something new is left to offer, less than 51%; "
         "first without: customer 'd'",
     )
 
 
-def test_purchases_may_be_repeated_when_the_recipe_says_so() -> None:
-    world = World(3, repeat=True)
-    pairs = world.bought[world.lists.customers.repeat(world.lists.lengths), world.lists.products]
-    assert pairs.any()
-    assert world.failed() == {}
-    world.recipe = world.recipe.model_copy(update={"repeat_purchases": False})
-    assert "nothing already bought" in world.failed()
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(KINDS))
+def test_a_place_of_the_wrong_kind(seed: int, kind: Kind) -> None:
+    world = World(seed, offers="both")
+    of_kind = np.flatnonzero(world.lists.kinds == KINDS.index(kind))
+    assume(len(of_kind))
+    kinds = world.lists.kinds.copy()
+    kinds[of_kind[0]] = 1 - kinds[of_kind[0]]
+    name = {
+        "new": "only bought before among the others",
+        "again": "nothing already bought among the new",
+    }[kind]
+    failed = world.failed(replace(world.lists, kinds=kinds), length=LENGTH + 1, coverage=0)
+    assert list(failed) == [name]
+    product = world.log.product_ids[world.lists.products[of_kind[0]]]
+    assert f"product {product!r}" in failed[name]
+
+
+def test_each_kind_has_its_own_length_and_coverage() -> None:
+    world = World(3, offers="both")
+    again = world.lists.kinds == KINDS.index("again")
+    assert world.lists.lengths.max() > LENGTH
+    owners = np.repeat(np.arange(len(world.lists)), world.lists.lengths)
+    lengths = np.bincount(owners[~again], minlength=len(world.lists))
+    without = replace(
+        world.lists,
+        starts=np.append(0, np.cumsum(lengths)),
+        products=world.lists.products[~again],
+        scores=world.lists.scores[~again],
+        sources=world.lists.sources[~again],
+        kinds=world.lists.kinds[~again],
+    )
+    failed = world.failed(without)
+    assert list(failed) == ["enough customers covered"]
+    assert failed["enough customers covered"].startswith("0 of ")
+    assert "something bought before is left" in failed["enough customers covered"]
+
+
+def test_only_kinds_that_are_offered() -> None:
+    world = World(3, offers="both")
+    failed = world.failed(replace(world.lists, offers="new"))
+    assert list(failed) == ["nothing of a kind that is not offered"]
 
 
 def test_flat_arrays_that_do_not_fit_one_another_are_refused() -> None:
@@ -343,9 +389,11 @@ def test_flat_arrays_that_do_not_fit_one_another_are_refused() -> None:
         replace(lists, starts=lists.starts[:-1])
     with pytest.raises(ValueError, match="must rise from 0"):
         replace(lists, starts=lists.starts[::-1])
-    with pytest.raises(ValueError, match="a product, a score and a source"):
+    with pytest.raises(ValueError, match="a product, a score, a source and a kind"):
         replace(lists, scores=lists.scores[:-1])
-    with pytest.raises(ValueError, match="a product, a score and a source"):
+    with pytest.raises(ValueError, match="a product, a score, a source and a kind"):
         replace(lists, sources=lists.sources[:-1])
+    with pytest.raises(ValueError, match="a product, a score, a source and a kind"):
+        replace(lists, kinds=lists.kinds[:-1])
     with pytest.raises(ValueError, match="every popular product needs a score"):
         replace(lists, popular_scores=lists.popular_scores[:-1])

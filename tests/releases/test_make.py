@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recfleet.kinds import KINDS, Offers, kinds_of
 from recfleet.models import Factors, popularity
 from recfleet.models.als import fit
 from recfleet.models.log import InteractionLog
@@ -39,10 +40,17 @@ ALL = np.ones(5, dtype=bool)
 THIRD, TWO_THIRDS = float(np.float32(1 / 3)), float(np.float32(2 / 3))
 
 
-def made(factors: Factors | None, active: object = ALL, **recipe: object) -> dict[str, object]:
+def made(
+    factors: Factors | None, active: object = ALL, offers: Offers = "new", **recipe: object
+) -> dict[str, object]:
     log = log_of(LINES)
     lists = lists_from_scorer(
-        log.matrix("binary"), factors, log, np.asarray(active), Recipe.model_validate(recipe)
+        log.matrix("binary"),
+        factors,
+        log,
+        np.asarray(active),
+        Recipe.model_validate(recipe),
+        offers=offers,
     )
     return {
         **as_dict(lists),
@@ -84,11 +92,20 @@ def test_only_active_products() -> None:
     }
 
 
-def test_purchases_again_when_the_recipe_says_so() -> None:
-    lists = made(FACTORS, repeat_purchases=True, list_length=2)
+def test_both_kinds_in_one_order_and_enough_of_each() -> None:
+    lists = made(FACTORS, offers="both", list_length=1)
+    assert lists["a"] == ("model", [("p0", 9.0), ("p2", 5.0)])
+    assert lists["c"] == ("model", [("p0", 18.0)])
+    assert lists["d"] == ("popular", [("p0", 1.0)])
+    assert lists["?"] == [("p0", 1.0)]
+
+
+def test_only_what_was_bought_before() -> None:
+    lists = made(FACTORS, offers="again", list_length=2)
     assert lists["a"] == ("model", [("p0", 9.0), ("p1", 9.0)])
-    assert lists["c"] == ("model", [("p0", 18.0), ("p1", 18.0)])
-    assert lists["d"] == ("popular", [("p0", 1.0), ("p1", TWO_THIRDS)])
+    assert lists["b"] == ("model", [("p0", 9.0)])
+    assert lists["d"] == ("popular", [])
+    assert lists["?"] == [("p0", 1.0), ("p1", TWO_THIRDS)]
 
 
 def test_popularity_alone() -> None:
@@ -99,7 +116,8 @@ def test_popularity_alone() -> None:
         "d": ("popular", [("p0", 1.0), ("p1", TWO_THIRDS)]),
         "?": [("p0", 1.0), ("p1", TWO_THIRDS)],
     }
-    assert made(None, list_length=1, repeat_purchases=True)["a"] == ("popular", [("p0", 1.0)])
+    both = made(None, list_length=1, offers="both")
+    assert both["a"] == ("popular", [("p0", 1.0), ("p2", THIRD)])
 
 
 def test_a_customer_left_without_candidates_by_the_model_gets_popular_products() -> None:
@@ -122,7 +140,9 @@ def test_excluded_customers_have_an_empty_list_and_nobody_elses_changes(
     rng = np.random.default_rng(seed)
     log = random_log(rng, 12, 10, 0.3)
     factors = random_factors(rng, log)
-    lists = lists_from_scorer(log.matrix("binary"), factors, log, np.ones(10, bool), Recipe())
+    lists = lists_from_scorer(
+        log.matrix("binary"), factors, log, np.ones(10, bool), Recipe(), offers="new"
+    )
     ids = {f"c{number:02}" for number in excluded}
 
     made = exclude_customers(lists, ids)
@@ -136,13 +156,17 @@ def test_excluded_customers_have_an_empty_list_and_nobody_elses_changes(
 
 def test_no_customer_at_all() -> None:
     log = log_of([])
-    lists = make_lists(log, None, np.ones(0, dtype=bool), Recipe())
+    lists = make_lists(log, None, np.ones(0, dtype=bool), Recipe(), offers="new")
     assert len(lists) == 0
     assert len(lists.popular_products) == 0
 
 
 def twin(
-    log: InteractionLog, factors: Factors | None, active: np.ndarray, recipe: Recipe
+    log: InteractionLog,
+    factors: Factors | None,
+    active: np.ndarray,
+    length: int,
+    offers: Offers,
 ) -> dict[str, object]:
     """One customer after the other, without optimisations."""
     matrix = log.matrix("binary").toarray()
@@ -152,7 +176,7 @@ def twin(
         free = [
             product
             for product in range(len(log.product_ids))
-            if active[product] and (recipe.repeat_purchases or not bought[product])
+            if active[product] and KINDS[int(bought[product])] in kinds_of(offers)
         ]
         source, scores = "popular", popularity
         candidates = [product for product in free if popularity[product] > 0]
@@ -162,9 +186,10 @@ def twin(
                 source, candidates = "model", known
                 scores = factors.products @ factors.customers[customer]
         best = sorted(candidates, key=lambda product: (-scores[product], product))
+        kept = [p for p in best if not bought[p]][:length] + [p for p in best if bought[p]][:length]
         result[log.customer_ids[customer]] = (
             source,
-            [(log.product_ids[p], float(scores[p])) for p in best[: recipe.list_length]],
+            [(log.product_ids[p], float(scores[p])) for p in best if p in kept],
         )
     return result
 
@@ -178,14 +203,17 @@ def twin(
         st.sampled_from([0.0, 0.3, 1.0]),
         st.sampled_from([None, 0.0, 0.5, 0.9]),
     ),
-    recipe=st.builds(Recipe, list_length=st.integers(1, 20), repeat_purchases=st.booleans()),
+    length=st.integers(1, 20),
+    offers=st.sampled_from(["new", "again", "both"]),
     cells=st.sampled_from([1, 30, 4_000_000]),
 )
 def test_equals_its_plain_twin(
+    *,
     seed: int,
     size: tuple[int, int],
     shares: tuple[float, float, float | None],
-    recipe: Recipe,
+    length: int,
+    offers: Offers,
     cells: int,
 ) -> None:
     """Shares of bought pairs, of inactive products, and of new products (None: no model)."""
@@ -196,8 +224,13 @@ def test_equals_its_plain_twin(
     active = rng.random(size[1]) >= inactive
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(popularity, "_CHUNK_CELLS", cells)
-        lists = lists_from_scorer(log.matrix("binary"), factors, log, active, recipe)
-    assert as_dict(lists) == twin(log, factors, active, recipe)
+        lists = lists_from_scorer(
+            log.matrix("binary"), factors, log, active, Recipe(list_length=length), offers=offers
+        )
+    assert as_dict(lists) == twin(log, factors, active, length, offers)
+    owners = np.repeat(lists.customers, lists.lengths)
+    was_bought = log.matrix("binary").toarray()[owners, lists.products] > 0
+    assert (lists.kinds == was_bought).all()
     assert lists.customers.tolist() == list(range(size[0]))
 
 
@@ -216,7 +249,7 @@ def test_a_fitted_model_is_folded_in_with_its_own_recipe_and_passes_the_checks()
     )
     active = rng.random(40) > 0.1
     wanted = Recipe(list_length=8, signal="lines")
-    lists = make_lists(log, model, active, wanted)
+    lists = make_lists(log, model, active, wanted, offers="new")
     assert lists.from_model.sum() == (np.diff(matrix.indptr) > 0).sum()
     assert set(lists.lengths) == {8}
     checks = check_lists(lists, log, active=active, recipe=wanted, minimum_coverage=1)

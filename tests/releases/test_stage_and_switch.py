@@ -584,6 +584,7 @@ def test_an_empty_release_can_be_written(connection: Connection) -> None:
         products=np.empty(0, np.int32),
         scores=np.empty(0, np.float32),
         sources=np.empty(0, np.int8),
+        kinds=np.empty(0, np.int8),
         popular_products=np.empty(0, np.int32),
         popular_scores=np.empty(0, np.float32),
     )

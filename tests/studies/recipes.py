@@ -88,7 +88,7 @@ def holdout_of(log: InteractionLog, recipe: Recipe) -> Holdout:
         log,
         as_of=log.as_of,
         holdout_days=recipe.holdout_days,
-        repeat_purchases=recipe.repeat_purchases,
+        offers=recipe.offers,
         signal=recipe.signal,
     )
 
@@ -277,9 +277,7 @@ def _timed(log: InteractionLog) -> str:
         lambda: fold_in(model, holdout.history, log.product_ids),
         lambda: score(holdout, factors),
         lambda: judge(holdout, scores, policy, seed=1),
-        lambda: rank(
-            factors, holdout.history, allowed=allowed, list_length=20, repeat_purchases=False
-        ),
+        lambda: rank(factors, holdout.history, allowed=allowed, list_length=20, offers="new"),
         lambda: load_model(dump_model(model)),
     ]
     cells = " | ".join(f"{_best(function):.1f}" for function in measured)

@@ -53,7 +53,7 @@ def test_drifting_tenants_are_given_a_first_model_and_a_better_one_two_weeks_lat
         for back in days_back:
             as_of = midnight(DEMO_UNTIL) - timedelta(days=back)
             holdout = Holdout.of(
-                log, as_of=as_of, holdout_days=14, repeat_purchases=False, signal="log_lines"
+                log, as_of=as_of, holdout_days=14, offers="new", signal="log_lines"
             )
             model = fit(
                 holdout.history,

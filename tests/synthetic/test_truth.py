@@ -35,7 +35,7 @@ def holdout_of(log: InteractionLog) -> Holdout:
         log,
         as_of=log.as_of,
         holdout_days=14,
-        repeat_purchases=False,
+        offers="new",
         signal=RECIPE.signal,
     )
 

@@ -84,6 +84,7 @@ def make_checked_lists(
             arrays,
             active,
             policy.recipe,
+            offers=policy.recipe.offers,
             excluded_customers=policy.excluded_customers,
         )
     with watch.part("publish.check"):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.kinds import Offers
 from recfleet.models import InteractionLog
 from recfleet.recipe import Signal
 
@@ -29,13 +30,14 @@ class Holdout:
     history: csr_matrix
     """(C, P) float32 signal of what was bought before the start."""
     truth: csr_matrix
-    """(C, P) bool: candidates bought in the holdout and, unless repeats count, not before."""
+    """(C, P) bool: candidates bought in the holdout, of the kinds that lists offer."""
     customers: NDArray[np.intp]
     """(m,) index of the judged customers, rising."""
     candidates: NDArray[np.intp]
     """(k,) index of the products that can be recommended, rising."""
-    repeat_purchases: bool
-    """Whether products bought before may be recommended again; if so, buying one again is truth."""
+    offers: Offers
+    """The kinds that lists offer. For ``new``, what was bought before is neither candidate nor
+    truth; for ``again``, only what was bought before is."""
     left_out: dict[str, int]
     """Reason -> how many of the holdout's buyers or products are not used."""
 
@@ -46,7 +48,7 @@ class Holdout:
         *,
         as_of: datetime,
         holdout_days: int,
-        repeat_purchases: bool,
+        offers: Offers,
         signal: Signal,
     ) -> Holdout:
         """The holdout of the days before as-of, ``[as_of - holdout_days, as_of]``.
@@ -55,7 +57,7 @@ class Holdout:
             log: a tenant's interactions.
             as_of: the night's as-of time; later lines of the log are ignored.
             holdout_days: length of the holdout.
-            repeat_purchases: whether products bought before may be recommended again.
+            offers: the kinds that lists offer.
             signal: the signal of the history.
         """
         start = as_of - timedelta(days=holdout_days)
@@ -64,7 +66,7 @@ class Holdout:
             log.matrix(signal, before=start),
             log.matrix("binary", since=start, before=end),
             start=start,
-            repeat_purchases=repeat_purchases,
+            offers=offers,
         )
 
     @classmethod
@@ -74,7 +76,7 @@ class Holdout:
         future: csr_matrix,
         *,
         start: datetime,
-        repeat_purchases: bool,
+        offers: Offers,
     ) -> Holdout:
         """The holdout that lies between two matrices.
 
@@ -82,10 +84,10 @@ class Holdout:
             history: (C, P) signal before the start, without explicit zeros.
             future: (C, P) what was bought from the start on, without explicit zeros.
             start: start of the holdout.
-            repeat_purchases: whether products bought before may be recommended again.
+            offers: the kinds that lists offer.
         """
         sold = np.bincount(history.indices, minlength=history.shape[1]) > 0
-        truth = _truth(history, future, sold, repeat_purchases=repeat_purchases)
+        truth = _truth(history, future, sold, offers)
         customers = np.flatnonzero((np.diff(history.indptr) > 0) & (np.diff(truth.indptr) > 0))
         return cls(
             start=start,
@@ -93,7 +95,7 @@ class Holdout:
             truth=truth,
             customers=customers,
             candidates=np.flatnonzero(sold),
-            repeat_purchases=repeat_purchases,
+            offers=offers,
             left_out=_left_out(history, future, sold, customers),
         )
 
@@ -115,20 +117,26 @@ class Holdout:
 
     @cached_property
     def judged_others(self) -> NDArray[np.intp]:
-        """(m,) number of candidates that a judged customer did not buy up to as-of."""
+        """(m,) number of candidates that are no truth of a judged customer.
+
+        Unless lists offer only ``again``, what the customer bought before does not count.
+        """
+        if self.offers == "again":
+            return np.diff(self.judged_history.indptr) - np.diff(self.judged_truth.indptr)
         return len(self.candidates) - np.diff(self.judged_bought.indptr)
 
 
 def _truth(
-    history: csr_matrix, future: csr_matrix, sold: NDArray[np.bool_], *, repeat_purchases: bool
+    history: csr_matrix, future: csr_matrix, sold: NDArray[np.bool_], offers: Offers
 ) -> csr_matrix:
     """(C, P) bool, sorted indices, no explicit False."""
     rows, columns = future.nonzero()
     keep = sold[columns]
-    if not repeat_purchases:
+    if offers != "both":
         before = history.nonzero()
         width = np.int64(history.shape[1])
-        keep &= ~np.isin(rows * width + columns, before[0] * width + before[1])
+        again = np.isin(rows * width + columns, before[0] * width + before[1])
+        keep &= again if offers == "again" else ~again
     values = np.ones(int(keep.sum()), dtype=bool)
     truth = csr_matrix((values, (rows[keep], columns[keep])), shape=history.shape)
     truth.sort_indices()

@@ -14,8 +14,8 @@ CUTOFF = 10
 def hits(holdout: Holdout, scorer: Scorer) -> NDArray[np.bool_]:
     """Whether the product at each of the first ranks is a truth, for each judged customer.
 
-    All candidates are ranked. Products that the customer bought before are left out, unless repeats
-    may be recommended. Equal scores are ordered by lower product index.
+    All candidates of the kinds that lists offer are ranked: products that the customer bought
+    before, others, or both. Equal scores are ordered by lower product index.
 
     Args:
         holdout: m judged customers.
@@ -26,11 +26,13 @@ def hits(holdout: Holdout, scorer: Scorer) -> NDArray[np.bool_]:
     """
     candidates = holdout.candidates
     truth = holdout.judged_truth[:, candidates]
-    bought = None if holdout.repeat_purchases else holdout.judged_history[:, candidates]
+    bought = holdout.judged_history[:, candidates]
     found = np.zeros((len(holdout.customers), min(CUTOFF, len(candidates))), dtype=bool)
     for rows, scores in scorer.tables(holdout.customers, candidates):
-        if bought is not None:
+        if holdout.offers == "new":
             scores[bought[rows].nonzero()] = -np.inf
+        elif holdout.offers == "again":
+            scores[~bought[rows].toarray()] = -np.inf
         wanted = truth[rows].toarray()
         found[rows] = np.take_along_axis(wanted, top_k(scores, CUTOFF), axis=1)
     return found

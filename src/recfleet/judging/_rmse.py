@@ -16,8 +16,9 @@ from recfleet.models import Scorer
 class Moments:
     """Summaries of m customers' scores s, enough for calibration and error.
 
-    T are a customer's truths, O the other candidates that the customer did not buy before. An empty
-    O has mean 0 and weight 0, so its half of the error is 0.
+    T are a customer's truths, O the other candidates: those that the customer did not buy before
+    or, if lists offer only what was bought before, those that the customer did. An empty O has mean
+    0 and weight 0, so its half of the error is 0.
     """
 
     truth: NDArray[np.float64]
@@ -42,14 +43,17 @@ def squared_errors(holdout: Holdout, scorer: Scorer) -> NDArray[np.float64]:
 
 
 def score_moments(holdout: Holdout, scorer: Scorer) -> Moments:
-    """Moments of each judged customer's scores: over all candidates, less the pairs bought.
+    """Moments of each judged customer's scores: over the truths, and over the other candidates.
 
     For a scorer of factors, the sums over candidates cost O(d²) for each customer, and each pair
     bought before or in the holdout O(d). Computed in float64, because the result is a difference.
     """
-    totals = scorer.sums(holdout.customers, holdout.candidates)
     truth = _sums(holdout.judged_truth, holdout.customers, scorer)
-    others = totals - _sums(holdout.judged_bought, holdout.customers, scorer)
+    if holdout.offers == "again":
+        others = _sums(holdout.judged_history, holdout.customers, scorer) - truth
+    else:
+        totals = scorer.sums(holdout.customers, holdout.candidates)
+        others = totals - _sums(holdout.judged_bought, holdout.customers, scorer)
     count = holdout.judged_others
     # Rounding can leave a sum of squares just below zero, and its root would be NaN.
     others[:, 1] = np.maximum(others[:, 1], 0)

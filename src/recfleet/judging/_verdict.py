@@ -23,6 +23,7 @@ from recfleet.judging._numbers import (
 from recfleet.judging._probation import Probation, behind_previous, try_champion
 from recfleet.judging._rule import needed_gain, rule
 from recfleet.judging._score import Score
+from recfleet.kinds import Offers
 from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
 
@@ -161,15 +162,16 @@ def too_few(holdout: Holdout, policy: Policy) -> str | None:
     customers, needed = len(holdout.customers), policy.minimum_holdout_customers
     if customers >= needed:
         return None
-    return (
-        f"Too few customers bought a product new to them in the holdout: {customers}, but "
-        f"judging needs {needed}"
-        if not holdout.repeat_purchases
-        else (
-            f"Too few known customers bought in the holdout: {customers}, but judging needs "
-            f"{needed}"
-        )
-    )
+    who = _WHO[holdout.offers]
+    return f"Too few {who} in the holdout: {customers}, but judging needs {needed}"
+
+
+_WHO: Mapping[Offers, str] = {
+    "new": "customers bought a product new to them",
+    "again": "customers bought a product again",
+    "both": "known customers bought",
+}
+"""Who can be judged, by the kinds that lists offer."""
 
 
 def _stays(first: bool) -> str:

@@ -6,7 +6,7 @@ from recfleet.models.factors import Factors
 from recfleet.models.families import load_library, read_model, trainer_of
 from recfleet.models.log import InteractionLog, microseconds
 from recfleet.models.popularity import popular_products, popularity_scorer, product_popularity
-from recfleet.models.ranking import Ranked, merge, rank, starts_of
+from recfleet.models.ranking import Ranked, blended, merge, rank, starts_of
 
 __all__ = [
     "SOURCES",
@@ -17,6 +17,7 @@ __all__ = [
     "Scorer",
     "Source",
     "Trainer",
+    "blended",
     "load_library",
     "merge",
     "microseconds",

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from recfleet.models.log import InteractionLog
 from recfleet.recipe import Recipe
 
-Source = Literal["popular", "model"]
+Source = Literal["popular", "taste", "habit", "trend"]
 
-SOURCES: tuple[Source, ...] = ("popular", "model")
-"""What can put a product into a list; each place in a list holds the index of its source."""
+SOURCES: tuple[Source, ...] = ("popular", "taste", "habit", "trend")
+"""What can put a product into a list; each place in a list holds the index of its source.
+
+*Taste* is the trained model's. *Habit*, *trend* and *popular* need none."""
 
 
 class Scorer(ABC):

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.kinds import KINDS, Offers, kinds_of
 from recfleet.models.contract import SOURCES
 from recfleet.models.factors import Factors
-from recfleet.models.ranking import Ranked, joined, starts_of
+from recfleet.models.ranking import Ranked, blended, joined, starts_of
 
 _CHUNK_CELLS = 4_000_000
 """Cells of customers by products held at once, a few bytes each."""
@@ -49,23 +50,50 @@ def popular_products(
     bought: csr_matrix,
     offered: NDArray[np.intp],
     share: NDArray[np.float32],
+    *,
     list_length: int,
+    offers: Offers,
 ) -> Ranked:
     """What ``rank`` makes of ``popularity_scorer``, without scoring every pair.
+
+    Args:
+        customers: (m,) number of each.
+        bought: (m, R) their purchases of the offered products, with sorted indices.
+        offered: (R,) number of the products, the most popular first.
+        share: (R,) their popularity, falling.
+        list_length: most products of each kind.
+        offers: the kinds.
+
+    Returns:
+        A list for each of the customers, in no order.
+    """
+    making = {"new": _new_ones, "again": _own_ones}
+    parts: list[Ranked] = []
+    for kind in kinds_of(offers):
+        rows, lengths, place = making[kind](bought, list_length)
+        parts.append(
+            Ranked(
+                customers=customers[rows].astype(np.int32),
+                starts=starts_of(lengths),
+                products=offered[place].astype(np.int32),
+                scores=share[place],
+                sources=np.full(len(place), SOURCES.index("popular"), dtype=np.int8),
+                kinds=np.full(len(place), KINDS.index(kind), dtype=np.int8),
+            )
+        )
+    return blended(parts)
+
+
+_Chosen = tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.int32]]
+"""Rows, length of each row's list, and the columns of all their places, end to end."""
+
+
+def _new_ones(bought: csr_matrix, list_length: int) -> _Chosen:
+    """The first columns of each row that were not bought.
 
     The list of a customer who bought b of the offered products is among the first ``list_length +
     b`` of them, so only these are checked. Customers with the most purchases come first, so that no
     chunk is wider than its first customer needs.
-
-    Args:
-        customers: (m,) number of each.
-        bought: (m, R) purchases of the offered products that lists must not repeat.
-        offered: (R,) number of the products, the most popular first.
-        share: (R,) their popularity, falling.
-        list_length: longest list.
-
-    Returns:
-        A list for each of the customers, in no order.
     """
     purchases = np.diff(bought.indptr)
     order = np.argsort(-purchases, kind="stable")
@@ -73,20 +101,21 @@ def popular_products(
     places: list[NDArray[np.intp]] = []
     start = 0
     while start < len(order):
-        width = min(len(offered), list_length + int(purchases[order[start]]))
+        width = min(bought.shape[1], list_length + int(purchases[order[start]]))
         rows = order[start : start + max(1, _CHUNK_CELLS // max(1, width))]
         best = _first_left(bought[rows, :width], list_length)
         lengths.append(best.sum(axis=1))
         places.append(best.nonzero()[1])
         start += len(rows)
-    place = joined(places, np.int32)
-    return Ranked(
-        customers=customers[order].astype(np.int32),
-        starts=starts_of(joined(lengths, np.int64)),
-        products=offered[place].astype(np.int32),
-        scores=share[place],
-        sources=np.full(len(place), SOURCES.index("popular"), dtype=np.int8),
-    )
+    return order, joined(lengths, np.int64), joined(places, np.int32)
+
+
+def _own_ones(bought: csr_matrix, list_length: int) -> _Chosen:
+    """The first columns of each row that were bought."""
+    own = np.diff(bought.indptr)
+    place = np.arange(bought.nnz) - np.repeat(bought.indptr[:-1], own)
+    first = bought.indices[place < list_length].astype(np.int32)
+    return np.arange(len(own)), np.minimum(own, list_length).astype(np.int64), first
 
 
 def _first_left(bought: csr_matrix, list_length: int) -> NDArray[np.bool_]:

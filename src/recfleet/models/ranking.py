@@ -1,4 +1,4 @@
-"""Customers' lists: the best products of a scorer, and the source of each place."""
+"""Customers' lists: the best products of a scorer, with the kind and the source of each place."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.kinds import KINDS, Kind, Offers
 from recfleet.models._top_k import top_k
 from recfleet.models.contract import SOURCES, Scorer, Source
 
@@ -33,6 +34,8 @@ class Ranked:
     """(k,) falling within a list; scores of different sources do not compare."""
     sources: NDArray[np.int8]
     """(k,) index into ``SOURCES``: the source of the place."""
+    kinds: NDArray[np.int8]
+    """(k,) index into ``KINDS``: whether the product is new to the customer."""
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -69,6 +72,7 @@ class Ranked:
             products=self.products[places],
             scores=self.scores[places],
             sources=self.sources[places],
+            kinds=self.kinds[places],
         )
 
 
@@ -90,6 +94,34 @@ def merge(parts: Sequence[Ranked]) -> Ranked:
         products=joined([part.products for part in parts], np.int32)[place],
         scores=joined([part.scores for part in parts], np.float32)[place],
         sources=joined([part.sources for part in parts], np.int8)[place],
+        kinds=joined([part.kinds for part in parts], np.int8)[place],
+    )
+
+
+def blended(parts: Sequence[Ranked]) -> Ranked:
+    """One list for each customer, of the places that the parts have for the customer.
+
+    Higher scores come first, and of equal scores the lower product number.
+
+    Args:
+        parts: at least one, each with a list for each of the same customers, in any order.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    places = [np.repeat(part.customers, part.lengths) for part in parts]
+    customer = joined(places, np.int32)
+    products = joined([part.products for part in parts], np.int32)
+    scores = joined([part.scores for part in parts], np.float32)
+    order = np.lexsort((products, -scores, customer))
+    customers = np.sort(parts[0].customers)
+    ends = np.searchsorted(customer[order], customers, side="right")
+    return Ranked(
+        customers=customers,
+        starts=np.concatenate([np.zeros(1, np.int64), ends]),
+        products=products[order],
+        scores=scores[order],
+        sources=joined([part.sources for part in parts], np.int8)[order],
+        kinds=joined([part.kinds for part in parts], np.int8)[order],
     )
 
 
@@ -99,45 +131,85 @@ def rank(
     *,
     allowed: NDArray[np.bool_],
     list_length: int,
-    repeat_purchases: bool,
-    source: Source = "model",
+    offers: Offers,
+    source: Source = "taste",
 ) -> Ranked:
-    """The best products of every known customer.
+    """The best products of every known customer, of each kind that is offered.
 
-    A list holds only products that are allowed and known. It leaves out what the customer bought,
-    unless repeat purchases are wanted. With few products left, the list is shorter or empty. Equal
-    scores are ordered by lower product number.
+    A list holds only products that are allowed and known: new ones, ones that the customer bought
+    before, or both in one order by score. With few products left, the list is shorter or empty.
+    Equal scores are ordered by lower product number.
 
     Args:
         scorer: aligned with ``bought``.
         bought: (C, P) any explicit value where the customer bought the product.
         allowed: (P,) products that may be recommended.
-        list_length: longest list.
-        repeat_purchases: whether what was bought may be recommended again.
+        list_length: most products of each kind.
+        offers: the kinds.
         source: the source that every place gets.
     """
     customers = np.flatnonzero(scorer.known_customers)
     candidates = np.flatnonzero(allowed & scorer.known_products)
-    forbidden = None if repeat_purchases else csr_matrix(bought)[customers][:, candidates]
-    lengths: list[NDArray[np.int64]] = []
-    products: list[NDArray[np.int32]] = []
-    scores: list[NDArray[np.float32]] = []
+    owned = csr_matrix(bought)[customers][:, candidates]
+    found: dict[Kind, list[_Best]] = {"new": [], "again": []}
     for rows, table in scorer.tables(customers, candidates):
-        if forbidden is not None:
-            table[forbidden[rows].nonzero()] = -np.inf
-        best = top_k(table, list_length)
-        values = np.take_along_axis(table, best, axis=1)
-        left = np.isfinite(values)
-        lengths.append(left.sum(axis=1))
-        products.append(candidates[best[left]].astype(np.int32))
-        scores.append(values[left])
-    flat = joined(products, np.int32)
+        own = owned[rows].nonzero()
+        if offers != "new":
+            found["again"].append(_best_of_own(*own, table[own], len(table), list_length))
+        if offers != "again":
+            table[own] = -np.inf
+            found["new"].append(_best_of_all(table, list_length))
+    return blended(
+        [
+            _ranked(customers, candidates, found[kind], kind, source)
+            for kind in KINDS
+            if offers in (kind, "both")
+        ]
+    )
+
+
+_Best = tuple[NDArray[np.int64], NDArray[np.intp] | NDArray[np.int32], NDArray[np.float32]]
+"""Length of each row's list; columns and scores of all their places, end to end."""
+
+
+def _best_of_all(table: NDArray[np.float32], list_length: int) -> _Best:
+    """The best columns of each row, without those that score minus infinity."""
+    best = top_k(table, list_length)
+    values = np.take_along_axis(table, best, axis=1)
+    left = np.isfinite(values)
+    return left.sum(axis=1), best[left], values[left]
+
+
+def _best_of_own(
+    row: NDArray[np.int32],
+    column: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    rows: int,
+    list_length: int,
+) -> _Best:
+    """The best of some pairs of row and column, for each row; pairs are sorted by row."""
+    order = np.lexsort((column, -scores, row))
+    pairs = np.bincount(row, minlength=rows)
+    place = np.arange(len(row)) - np.repeat(starts_of(pairs)[:-1], pairs)
+    kept = order[place < list_length]
+    return np.minimum(pairs, list_length), column[kept], scores[kept]
+
+
+def _ranked(
+    customers: NDArray[np.intp],
+    candidates: NDArray[np.intp],
+    found: Sequence[_Best],
+    kind: Kind,
+    source: Source,
+) -> Ranked:
+    columns = joined([columns for _, columns, _ in found], np.intp)
     return Ranked(
         customers=customers.astype(np.int32),
-        starts=starts_of(joined(lengths, np.int64)),
-        products=flat,
-        scores=joined(scores, np.float32),
-        sources=np.full(len(flat), SOURCES.index(source), dtype=np.int8),
+        starts=starts_of(joined([lengths for lengths, _, _ in found], np.int64)),
+        products=candidates[columns].astype(np.int32),
+        scores=joined([scores for *_, scores in found], np.float32),
+        sources=np.full(len(columns), SOURCES.index(source), dtype=np.int8),
+        kinds=np.full(len(columns), KINDS.index(kind), dtype=np.int8),
     )
 
 

@@ -49,13 +49,13 @@ class Recommender:
 
         customer_ids = _column(model_input, "customer_id", _text)
         histories = _column(model_input, "history", _ids)
-        length = (params or {}).get("n") or self.model.recipe.list_length
-        ranked, sources = self._rank(customer_ids, histories, int(length))
+        length = int((params or {}).get("n") or self.model.recipe.list_length)
+        ranked, sources = self._rank(customer_ids, histories, length)
         products: list[list[str]] = [[] for _ in sources]
         scores: list[list[float]] = [[] for _ in sources]
         for row, places, values in ranked.each():
-            products[row] = self.model.product_ids[places].tolist()
-            scores[row] = values.astype(float).tolist()
+            products[row] = self.model.product_ids[places[:length]].tolist()
+            scores[row] = values[:length].astype(float).tolist()
         return pd.DataFrame(
             {
                 "customer_id": customer_ids,
@@ -94,7 +94,7 @@ class Recommender:
             bought,
             allowed=np.ones(len(self._product), dtype=bool),
             list_length=length,
-            repeat_purchases=self.model.recipe.repeat_purchases,
+            offers=self.model.recipe.offers,
         )
         return ranked.of(rows)
 

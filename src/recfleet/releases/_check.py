@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.kinds import KINDS, Kind, Offers, kinds_of
 from recfleet.models import InteractionLog
 from recfleet.recipe import Recipe
 from recfleet.releases._lists import Lists
@@ -47,9 +48,9 @@ def check_lists(
         lists: as they would be published.
         log: the tenant's interactions up to as-of.
         active: (P,) products that may be recommended.
-        recipe: gives the list's length and whether purchases may be repeated.
-        minimum_coverage: least share of customers with a list. Only customers count who are not
-        excluded and have not bought every product that is active and was ever bought.
+        recipe: gives the most products of each kind.
+        minimum_coverage: for each kind that the lists offer, least share of customers with products
+        of it. Only customers count who are not excluded and to whom some are left.
         excluded_products: ids of products that may be in no list.
         excluded_customers: ids of customers who must have an empty list.
 
@@ -61,19 +62,19 @@ def check_lists(
     return [
         _any_list(lists),
         _one_list_each(lists),
-        _short_enough(lists, recipe.list_length),
+        places.check_lengths(recipe.list_length),
         places.check("finite scores", ~np.isfinite(places.scores)),
         places.check("falling scores", _rising(places)),
         places.check("no product twice", _repeated(places)),
         places.check("only active products", ~(places.known & active[places.product])),
         places.check("no excluded product", places.of_products(excluded_products)),
         _nothing_for(lists, excluded_customers),
-        _nothing_bought(places, bought, recipe),
+        places.check("nothing of a kind that is not offered", places.of_no_kind(lists.offers)),
+        *_true_kinds(places, bought),
         _covered(
-            lists,
+            places,
             bought,
             active,
-            recipe,
             minimum_coverage=minimum_coverage,
             excluded_customers=excluded_customers,
         ),
@@ -94,6 +95,8 @@ class _Places:
     known: NDArray[np.bool_]
     """Whether there is such a product."""
     scores: NDArray[np.float32]
+    kinds: NDArray[np.int8]
+    """Whom a release does not know has bought nothing: their products are new."""
 
     @classmethod
     def of(cls, lists: Lists) -> _Places:
@@ -107,7 +110,35 @@ class _Places:
             product=np.where(known, number, 0),
             known=known,
             scores=np.concatenate([lists.scores, lists.popular_scores]),
+            kinds=np.append(lists.kinds, np.zeros(len(lists.popular_products), np.int8)),
         )
+
+    def of_kind(self, kind: Kind) -> NDArray[np.bool_]:
+        """Places of one kind."""
+        places: NDArray[np.bool_] = self.kinds == KINDS.index(kind)
+        return places
+
+    def of_no_kind(self, offers: Offers) -> NDArray[np.bool_]:
+        """Places of customers' lists that are of no kind among these."""
+        wanted = [KINDS.index(kind) for kind in kinds_of(offers)]
+        return ~np.isin(self.kinds, wanted) & (self.owner < len(self.lists))
+
+    def check_lengths(self, list_length: int) -> Check:
+        """The check that no list has too many products of a kind."""
+        name = "no list too long"
+        lists = len(self.lists) + 1
+        for kind in KINDS:
+            lengths = np.bincount(self.owner[self.of_kind(kind)], minlength=lists)
+            wrong = np.flatnonzero(lengths > list_length)
+            if len(wrong):
+                return Check(
+                    name,
+                    False,
+                    f"{len(wrong)} of {lists} lists; first: {_owner_name(self.lists, wrong[0])} "
+                    f"has {lengths[wrong[0]]} products of the kind {kind}, not at most "
+                    f"{list_length}",
+                )
+        return Check(name, True, f"at most {list_length} products of a kind in {lists} lists")
 
     def of_products(self, product_ids: Collection[str]) -> NDArray[np.bool_]:
         """Places whose product is one of these."""
@@ -182,20 +213,6 @@ def _nothing_for(lists: Lists, excluded_customers: Collection[str]) -> Check:
     return Check(name, False, detail)
 
 
-def _short_enough(lists: Lists, list_length: int) -> Check:
-    name = "no list too long"
-    lengths = np.append(lists.lengths, len(lists.popular_products))
-    wrong = np.flatnonzero(lengths > list_length)
-    if not len(wrong):
-        return Check(name, True, f"at most {list_length} products in {len(lengths)} lists")
-    return Check(
-        name,
-        False,
-        f"{len(wrong)} of {len(lengths)} lists; first: {_owner_name(lists, wrong[0])} has "
-        f"{lengths[wrong[0]]} products, not at most {list_length}",
-    )
-
-
 def _rising(places: _Places) -> NDArray[np.bool_]:
     """Places whose score is above the one before in the same list."""
     wrong = np.zeros(len(places.scores), dtype=bool)
@@ -217,51 +234,67 @@ def _repeated(places: _Places) -> NDArray[np.bool_]:
     return wrong
 
 
-def _nothing_bought(places: _Places, bought: csr_matrix, recipe: Recipe) -> Check:
-    name = "nothing already bought"
-    if recipe.repeat_purchases:
-        return Check(name, True, "the recipe lets purchases be repeated")
+def _true_kinds(places: _Places, bought: csr_matrix) -> list[Check]:
+    """Nothing among the new products was bought before; everything among the others was."""
     customers, products = bought.shape
     # The number after the last customer stands for unknown customers, who bought nothing.
     customer = np.append(places.lists.customers.astype(np.int64), customers)[places.owner]
+    # They rise with the rows; the last one, which no place can have, saves a special case.
     pairs = np.repeat(np.arange(customers), np.diff(bought.indptr)) * products + bought.indices
-    if not len(pairs):
-        return places.check(name, np.zeros(len(customer), dtype=bool))
+    pairs = np.append(pairs, np.iinfo(np.int64).max)
     pair = customer * products + places.product
-    nearest = np.minimum(np.searchsorted(pairs, pair), len(pairs) - 1)  # they rise with the rows
-    return places.check(name, places.known & (pairs[nearest] == pair))
+    before = places.known & (pairs[np.searchsorted(pairs, pair)] == pair)
+    return [
+        places.check("nothing already bought among the new", places.of_kind("new") & before),
+        places.check("only bought before among the others", places.of_kind("again") & ~before),
+    ]
 
 
 def _covered(
-    lists: Lists,
+    places: _Places,
     bought: csr_matrix,
     active: NDArray[np.bool_],
-    recipe: Recipe,
     *,
     minimum_coverage: float,
     excluded_customers: Collection[str],
 ) -> Check:
-    name = "enough customers covered"
+    name, lists = "enough customers covered", places.lists
     customers, products = bought.shape
     offered = active & (np.bincount(bought.indices, minlength=products) > 0)
-    left = np.full(customers, np.count_nonzero(offered))
-    if not recipe.repeat_purchases:
-        left -= (bought @ offered).astype(left.dtype)
+    own = np.asarray(bought.astype(bool) @ offered.astype(np.int64))
+    left = {"new": np.count_nonzero(offered) - own, "again": own}
     excluded = set(excluded_customers)
-    left[[customer in excluded for customer in lists.customer_ids[:customers]]] = 0
-    covered = np.zeros(customers, dtype=bool)
-    owners = lists.customers[lists.lengths > 0]
-    covered[owners[(owners >= 0) & (owners < customers)]] = True
-    missing = np.flatnonzero((left > 0) & ~covered)
-    wanted = int(np.count_nonzero(left > 0))
-    detail = f"{wanted - len(missing)} of {wanted} customers to whom something is left to offer"
+    out = [customer in excluded for customer in lists.customer_ids[:customers]]
+    told: list[str] = []
+    for kind in kinds_of(lists.offers):
+        wanted = (left[kind] > 0) & ~np.array(out, dtype=bool)
+        missing = np.flatnonzero(wanted & ~_have(places, kind, customers))
+        total = int(np.count_nonzero(wanted))
+        told.append(
+            f"{total - len(missing)} of {total} customers to whom something {_OF_KIND[kind]} is "
+            "left to offer"
+        )
+        if total - len(missing) < minimum_coverage * total:
+            first = lists.customer_ids[missing[0]]
+            return Check(
+                name,
+                False,
+                f"{told[-1]}, less than {minimum_coverage:.0%}; first without: customer {first!r}",
+            )
+    detail = ", and ".join(told)
     if offered.any() and not len(lists.popular_products):
         return Check(name, False, f"{detail}, but no list for anybody unknown")
-    if wanted - len(missing) >= minimum_coverage * wanted:
-        return Check(name, True, detail)
-    first = lists.customer_ids[missing[0]]
-    return Check(
-        name,
-        False,
-        f"{detail}, less than {minimum_coverage:.0%}; first without: customer {first!r}",
-    )
+    return Check(name, True, detail)
+
+
+_OF_KIND: dict[Kind, str] = {"new": "new", "again": "bought before"}
+
+
+def _have(places: _Places, kind: Kind, customers: int) -> NDArray[np.bool_]:
+    """(C,) whether a customer's list has a product of a kind."""
+    lists = places.lists
+    filled = np.bincount(places.owner[places.of_kind(kind)], minlength=len(lists) + 1) > 0
+    owners = lists.customers[filled[:-1]]
+    covered = np.zeros(customers, dtype=bool)
+    covered[owners[(owners >= 0) & (owners < customers)]] = True
+    return covered

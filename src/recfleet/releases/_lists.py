@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from recfleet.kinds import Offers
 from recfleet.models import SOURCES
 
 
@@ -34,10 +35,14 @@ class Lists:
     """(k,) falling within a list: the model's, or the share of customers who bought the product."""
     sources: NDArray[np.int8]
     """(k,) index into ``models.SOURCES``: the source of the place."""
+    kinds: NDArray[np.int8]
+    """(k,) index into ``KINDS``: whether the product is new to the customer."""
     popular_products: NDArray[np.int32]
     """(q,) index into product_ids: the list for unknown customers."""
     popular_scores: NDArray[np.float32]
     """(q,) falling."""
+    offers: Offers = "new"
+    """The kinds that the lists of known customers offer."""
     excluded: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     """(e,) index into customer_ids, rising: excluded customers, whose list is empty."""
 
@@ -47,8 +52,8 @@ class Lists:
             raise ValueError(f"{lists} lists need {lists + 1} starts")
         if self.starts[0] != 0 or self.starts[-1] != places or (self.lengths < 0).any():
             raise ValueError(f"the starts of lists must rise from 0 to {places}")
-        if (len(self.scores), len(self.sources)) != (places, places):
-            raise ValueError("every place in a list needs a product, a score and a source")
+        if {len(self.scores), len(self.sources), len(self.kinds)} != {places}:
+            raise ValueError("every place in a list needs a product, a score, a source and a kind")
         if len(self.popular_scores) != len(self.popular_products):
             raise ValueError("every popular product needs a score")
 
@@ -64,5 +69,5 @@ class Lists:
     def from_model(self) -> NDArray[np.bool_]:
         """(m,) whether the list is the model's; otherwise it has popular products or is empty."""
         first = np.append(self.sources, np.int8(0))[self.starts[:-1]]
-        model: NDArray[np.bool_] = (self.lengths > 0) & (first == SOURCES.index("model"))
+        model: NDArray[np.bool_] = (self.lengths > 0) & (first == SOURCES.index("taste"))
         return model

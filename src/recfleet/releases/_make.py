@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.kinds import Offers
 from recfleet.models import (
     InteractionLog,
     Model,
@@ -30,6 +31,7 @@ def make_lists(
     active: NDArray[np.bool_],
     recipe: Recipe,
     *,
+    offers: Offers,
     excluded_customers: Collection[str] = (),
 ) -> Lists:
     """Make the list of every customer of the log, and the list for unknown customers.
@@ -44,8 +46,9 @@ def make_lists(
         log: the tenant's interactions up to as-of.
         model: the champion; None when the tenant is served popularity.
         active: (P,) products that may be recommended.
-        recipe: gives the list's length and whether purchases may be repeated; folding in uses the
-            model's own recipe.
+        recipe: gives the list's length; folding in uses the model's own recipe.
+        offers: the kinds of the lists. Whom the release does not know gets popular products in any
+            case.
         excluded_customers: ids of customers who get an empty list, in the log or not; their
             purchases still count for the others.
 
@@ -54,7 +57,7 @@ def make_lists(
     """
     bought = log.matrix(recipe.signal if model is None else model.recipe.signal)
     scorer = None if model is None else model.fold_in(log)
-    lists = lists_from_scorer(bought, scorer, log, active, recipe)
+    lists = lists_from_scorer(bought, scorer, log, active, recipe, offers=offers)
     return exclude_customers(lists, excluded_customers) if excluded_customers else lists
 
 
@@ -83,6 +86,7 @@ def exclude_customers(lists: Lists, customer_ids: Collection[str]) -> Lists:
         products=lists.products[stays],
         scores=lists.scores[stays],
         sources=lists.sources[stays],
+        kinds=lists.kinds[stays],
         excluded=np.concatenate([np.flatnonzero(known), np.arange(len(known), len(ids))]).astype(
             np.int32
         ),
@@ -95,6 +99,8 @@ def lists_from_scorer(
     log: InteractionLog,
     active: NDArray[np.bool_],
     recipe: Recipe,
+    *,
+    offers: Offers,
 ) -> Lists:
     """Make the lists of customers that are already folded in.
 
@@ -103,19 +109,25 @@ def lists_from_scorer(
         scorer: aligned with ``bought``; None for popularity.
         log: the log that has these customers and products.
         active: (P,) products that may be recommended.
-        recipe: gives the list's length and whether purchases may be repeated.
+        recipe: gives the list's length.
+        offers: the kinds.
     """
     share = product_popularity(bought)
     offered = np.flatnonzero(active & (share > 0))
     offered = offered[np.argsort(-share[offered], kind="stable")]
-    own = [] if scorer is None else [_from_model(scorer, bought, active, recipe)]
+    own = [] if scorer is None else [_from_model(scorer, bought, active, recipe, offers)]
     served = np.concatenate([np.empty(0, np.int32), *(part.customers for part in own)])
     others = np.setdiff1d(np.arange(bought.shape[0]), served)
-    kept_out = csr_matrix(bought)[others][:, offered]
-    if recipe.repeat_purchases:
-        kept_out.data[:] = 0
-        kept_out.eliminate_zeros()
-    fallback = popular_products(others, kept_out, offered, share[offered], recipe.list_length)
+    theirs = csr_matrix(bought)[others][:, offered]
+    theirs.sort_indices()
+    fallback = popular_products(
+        others,
+        theirs,
+        offered,
+        share[offered],
+        list_length=recipe.list_length,
+        offers=offers,
+    )
     popular = offered[: recipe.list_length].astype(np.int32)
     ranked = merge([*own, fallback])
     return Lists(
@@ -126,20 +138,20 @@ def lists_from_scorer(
         products=ranked.products,
         scores=ranked.scores,
         sources=ranked.sources,
+        kinds=ranked.kinds,
         popular_products=popular,
         popular_scores=share[popular],
+        offers=offers,
     )
 
 
 def _from_model(
-    scorer: Scorer, bought: csr_matrix, active: NDArray[np.bool_], recipe: Recipe
+    scorer: Scorer,
+    bought: csr_matrix,
+    active: NDArray[np.bool_],
+    recipe: Recipe,
+    offers: Offers,
 ) -> Ranked:
     """The lists that the model can make, without empty ones."""
-    ranked = rank(
-        scorer,
-        bought,
-        allowed=active,
-        list_length=recipe.list_length,
-        repeat_purchases=recipe.repeat_purchases,
-    )
+    ranked = rank(scorer, bought, allowed=active, list_length=recipe.list_length, offers=offers)
     return ranked.filled()

@@ -114,7 +114,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
             matrix,
             log.matrix("binary", since=train_end, before=as_of + timedelta(microseconds=1)),
             start=train_end,
-            repeat_purchases=recipe.repeat_purchases,
+            offers=recipe.offers,
         )
     case = _Case(row, log, matrix, holdout, on_record, watch)
     if too_few(holdout, row.policy):
