@@ -75,8 +75,16 @@ def lists_of(
     popular: Sequence[tuple[str, float]],
     *,
     from_model: frozenset[str] | None = None,
+    again: frozenset[tuple[str, str]] = frozenset(),
 ) -> Lists:
-    """Lists from customer -> (product, score), and the popular list."""
+    """Lists from customer -> (product, score), and the popular list.
+
+    Args:
+        lists: customer -> places.
+        popular: places.
+        from_model: customers whose places are the model's; by default all.
+        again: customer and product of the places that are not new.
+    """
     products = sorted({product for places in [*lists.values(), popular] for product, _ in places})
     places = [place for customer in lists for place in lists[customer]]
     return Lists(
@@ -94,7 +102,10 @@ def lists_of(
             ],
             np.int8,
         ),
-        kinds=np.zeros(len(places), np.int8),
+        kinds=np.array(
+            [(name, product) in again for name in lists for product, _ in lists[name]], np.int8
+        ),
+        offers="both" if again else "new",
         popular_products=np.array([products.index(product) for product, _ in popular], np.int32),
         popular_scores=np.array([score for _, score in popular], np.float32),
     )

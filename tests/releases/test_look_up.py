@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ LISTS = lists_of(
     {"c": [("p", 2.5), ("q", 1.5)], "d": [("q", 0.5)], "e": []},
     [("q", 0.5), ("p", 0.25)],
     from_model=frozenset("c"),
+    again=frozenset({("c", "p")}),
 )
 
 
@@ -46,15 +48,68 @@ def published(connection: Connection) -> dict[str, int]:
 
 def test_a_customers_list(connection: Connection, published: dict[str, int]) -> None:
     origin: dict[str, Any] = {"model_version": 7, "as_of": AS_OF, **published}
-    model = {"source": "model", "known_customer": True, **origin}
+    model = {"source": "taste", "known_customer": True, **origin}
     popular = {"source": "popular", "known_customer": True, **origin}
-    first = Recommended(rank=1, product_id="p", product_name="Pen", score=2.5, **model)
-    second = Recommended(rank=2, product_id="q", product_name=None, score=1.5, **model)
+    new: dict[str, Any] = {"kind": "new", "rank_in_kind": 1}
+    again: dict[str, Any] = {"kind": "again", "rank_in_kind": 1}
+    first = Recommended(rank=1, product_id="p", product_name="Pen", score=2.5, **again, **model)
+    second = Recommended(rank=2, product_id="q", product_name=None, score=1.5, **new, **model)
     assert look_up(connection, "acme", "c") == [first, second]
     assert look_up(connection, "acme", "c", 1) == [first]
+    assert look_up(connection, "acme", "c", 1, kind="new") == [second]
+    assert look_up(connection, "acme", "c", kind="again") == [first]
     assert look_up(connection, "acme", "d") == [
-        Recommended(rank=1, product_id="q", product_name=None, score=0.5, **popular)
+        Recommended(rank=1, product_id="q", product_name=None, score=0.5, **new, **popular)
     ]
+
+
+def test_the_view_shows_what_is_looked_up(
+    connection: Connection, published: dict[str, int]
+) -> None:
+    mixed = replace(
+        LISTS,
+        sources=np.array([2, 1, 3], np.int8),  # habit, taste; trend
+        products=np.array([0, 1, 1], np.int32),
+    )
+    night_id = add_night(connection)
+    for lists in (LISTS, mixed, replace(mixed, offers="new"), replace(mixed, offers="again")):
+        with transaction(connection):
+            switch_live(connection, {"acme": stage(connection, night_id, lists, version=7)})
+        with connection.cursor() as cursor:
+            for customer in ("c", "d", "nobody"):
+                cursor.execute(
+                    "select rank, product_id, source, kind, rank_in_kind from live_recommendation "
+                    "where customer_id = %s order by rank",
+                    (customer,),
+                )
+                seen = cursor.fetchall()
+                if customer == "nobody":
+                    cursor.execute(
+                        "select rank, product_id, source, kind, rank_in_kind from live_popular "
+                        "order by rank"
+                    )
+                    seen = cursor.fetchall()
+                assert seen == [
+                    (one.rank, one.product_id, one.source, one.kind, one.rank_in_kind)
+                    for one in look_up(connection, "acme", customer)
+                ]
+
+
+def test_a_list_made_before_there_were_kinds(
+    connection: Connection, published: dict[str, int]
+) -> None:
+    kinds = "select source, kind, rank_in_kind from live_recommendation where customer_id = 'c'"
+    with connection.cursor() as cursor:
+        cursor.execute("update recommendation set kinds = null, source = 'model'")
+        for offers, kind in (("new", "new"), (None, None)):
+            cursor.execute("update release set offers = %s", (offers,))
+            cursor.execute(f"{kinds} order by rank")
+            ranks = [1, 2] if kind else [None, None]
+            assert cursor.fetchall() == [("taste", kind, rank) for rank in ranks]
+            found = look_up(connection, "acme", "c")
+            assert [(one.source, one.kind, one.rank_in_kind) for one in found] == [
+                ("taste", kind, rank) for rank in ranks
+            ]
 
 
 def test_a_customer_who_bought_everything_is_offered_nothing(

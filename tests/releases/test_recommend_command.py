@@ -51,8 +51,8 @@ def test_a_list_and_where_it_came_from(recommend: Recommend) -> None:
     assert lines[0].strip() == "Customer 'c' of acme"
     cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
     assert cells == [
-        ["1", "p[1]", "Pen [bold]red[/bold]", "2.5000", "model"],
-        ["2", "q\\x1b[31m\\n", "–", "1.5000", "model"],
+        ["1", "p[1]", "Pen [bold]red[/bold]", "new 1", "2.5000", "taste"],
+        ["2", "q\\x1b[31m\\n", "–", "new 2", "1.5000", "taste"],
     ]
     assert lines[-1].strip() == (
         "From release 1 of night 1, as of 2024-05-01 00:00 UTC: model version 7. "
@@ -75,10 +75,12 @@ def test_an_unknown_customer(recommend: Recommend) -> None:
     assert "Scores are the share of the tenant's customers who bought the product." in said
 
 
-def test_a_customer_who_bought_everything(recommend: Recommend) -> None:
-    assert recommend("acme", "e").stdout.strip() == (
-        "Customer 'e' of acme has bought every product on offer."
-    )
+def test_a_customer_to_whom_nothing_is_left(recommend: Recommend) -> None:
+    whom = "Customer 'e' of acme: "
+    assert recommend("acme", "e").stdout.strip() == f"{whom}nothing is left to offer."
+    again = recommend("acme", "e", "--kind", "again").stdout.strip()
+    assert again == f"{whom}they bought nothing before that is on offer again."
+    assert recommend("acme", "c", "--kind", "old").exit_code == 2
 
 
 def test_json(recommend: Recommend) -> None:
@@ -98,7 +100,9 @@ def test_json(recommend: Recommend) -> None:
                 "product_id": "p[1]",
                 "product_name": "Pen [bold]red[/bold]",
                 "score": 2.5,
-                "source": "model",
+                "source": "taste",
+                "kind": "new",
+                "rank_in_kind": 1,
                 **origin,
             },
             {
@@ -106,7 +110,9 @@ def test_json(recommend: Recommend) -> None:
                 "product_id": "q\x1b[31m\n",
                 "product_name": None,
                 "score": 1.5,
-                "source": "model",
+                "source": "taste",
+                "kind": "new",
+                "rank_in_kind": 2,
                 **origin,
             },
         ],

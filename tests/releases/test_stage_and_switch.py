@@ -110,8 +110,8 @@ def test_every_column_of_a_release(connection: Connection) -> None:
     switch_live(connection, {"acme": release_id})
     connection.commit()
     assert live(connection) == [
-        ("c", 1, "p", 2.0, 3, release_id, "model"),
-        ("c", 2, "q", 1.5, 3, release_id, "model"),
+        ("c", 1, "p", 2.0, 3, release_id, "taste"),
+        ("c", 2, "q", 1.5, 3, release_id, "taste"),
         ("d", 1, "q", 0.5, 3, release_id, "popular"),
     ]
     assert rows(
@@ -145,13 +145,16 @@ def test_the_fast_way_writes_what_the_plain_way_writes(connection: Connection) -
             lists.customer_ids[customer],
             [lists.product_ids[p] for p in lists.products[first:last]],
             lists.scores[first:last].tolist(),
-            "model" if from_model else "popular",
+            "taste" if from_model else "popular",
+            None,
+            None,
         )
         for customer, first, last, from_model in zip(
             lists.customers, lists.starts[:-1], lists.starts[1:], lists.from_model, strict=True
         )
     ]
     columns = ["night_id", "release_id", "customer_id", "products", "scores", "source"]
+    columns += ["kinds", "sources"]
     select = f"select {', '.join(columns)} from recommendation order by customer_id"
     copy_rows(connection, "recommendation", columns, plain)
     expected = rows(connection, select)

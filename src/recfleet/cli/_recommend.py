@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -26,9 +26,19 @@ def recommend(
         str, typer.Argument(metavar="CUSTOMER", help="The customer, as the tenant writes it.")
     ],
     n: Annotated[int, typer.Option("--n", min=1, help="Show at most N products.")] = 10,
+    kind: Annotated[
+        Literal["new", "again"] | None,
+        typer.Option(
+            "--kind",
+            help="Show only products new to the customer, or only those bought before.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a customer's live list.
+
+    Each product has its rank in the whole list, its kind with the rank within it (new 1, again 2),
+    and the source that put it there: taste (the model), habit, trend, or popular.
 
     An unknown customer gets the tenant's popular products.
     """
@@ -36,7 +46,7 @@ def recommend(
     from recfleet.releases import look_up
 
     with closing(connect()) as connection:
-        places = look_up(connection, tenant_id, customer_id, n)
+        places = look_up(connection, tenant_id, customer_id, n, kind=kind)
     if as_json:
         print_json(
             {
@@ -48,7 +58,7 @@ def recommend(
         return
     customer = f"Customer {customer_id!r} of {tenant_id}"
     if not places:
-        console().print(Text(f"{customer} has bought every product on offer."))
+        console().print(Text(f"{customer}: {_NOTHING[kind]}"))
         return
     if not places[0].known_customer:
         console().print(Text(f"{customer} is unknown: these are the tenant's popular products."))
@@ -59,15 +69,23 @@ def recommend(
                 "rank": place.rank,
                 "product": _visible(place.product_id),
                 "name": place.product_name and _visible(place.product_name),
+                "kind": place.kind and f"{place.kind} {place.rank_in_kind}",
                 "score": place.score,
                 "source": place.source,
             }
             for place in places
         ],
-        ["rank", "product", "name", "score", "source"],
+        ["rank", "product", "name", "kind", "score", "source"],
         right=frozenset({"rank", "score"}),
     )
     console().print(Text(_origin(places[0])))
+
+
+_NOTHING = {
+    None: "nothing is left to offer.",
+    "new": "no product on offer is new to them.",
+    "again": "they bought nothing before that is on offer again.",
+}
 
 
 def _origin(place: Recommended) -> str:
@@ -78,7 +96,7 @@ def _origin(place: Recommended) -> str:
     )
     meaning = (
         "the model's"
-        if place.source == "model"
+        if place.source == "taste"
         else "the share of the tenant's customers who bought the product"
     )
     return (

@@ -66,8 +66,20 @@ class Lists:
         return np.diff(self.starts)
 
     @property
-    def from_model(self) -> NDArray[np.bool_]:
-        """(m,) whether the list is the model's; otherwise it has popular products or is empty."""
+    def first_sources(self) -> NDArray[np.int8]:
+        """(m,) index into ``models.SOURCES``: the source of the first place; popular if empty."""
         first = np.append(self.sources, np.int8(0))[self.starts[:-1]]
-        model: NDArray[np.bool_] = (self.lengths > 0) & (first == SOURCES.index("taste"))
+        return np.where(self.lengths > 0, first, np.int8(SOURCES.index("popular")))
+
+    @property
+    def is_mixed(self) -> NDArray[np.bool_]:
+        """(m,) whether the places of the list have several sources."""
+        other = self.sources != np.repeat(self.first_sources, self.lengths)
+        owners = np.repeat(np.arange(len(self)), self.lengths)
+        return np.bincount(owners[other], minlength=len(self)) > 0
+
+    @property
+    def from_model(self) -> NDArray[np.bool_]:
+        """(m,) whether the list begins with the model's taste."""
+        model: NDArray[np.bool_] = self.first_sources == SOURCES.index("taste")
         return model

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
 from recfleet.database import Connection
 from recfleet.errors import RecfleetError
+from recfleet.kinds import KINDS, Kind
+from recfleet.models import SOURCES, Source
 from recfleet.tenants import check_tenants
 
 # One statement sees one moment, so the release and the list belong together.
 _QUERY = """
 select roster.mode, live.release_id, live.model_version, live.as_of, live.night_id,
-       recommendation.source, item.rank, item.product_id, item.score, catalogue.name
+       recommendation.source, recommendation.kinds, recommendation.sources, live.offers,
+       item.rank, item.product_id, item.score, catalogue.name
   from roster
   left join live on live.tenant_id = roster.tenant_id
   left join recommendation
@@ -55,7 +58,12 @@ class Recommended:
     product_name: str | None
     """The product's name, if the catalogue has one."""
     score: float
-    source: Literal["model", "popular"]
+    source: Source
+    """What put the product into the list."""
+    kind: Kind | None
+    """Whether it is new to the customer; None: the list was made before there were kinds."""
+    rank_in_kind: int | None
+    """1 for the best of its kind; None, like the kind."""
     known_customer: bool
     """False when the live release has no list for this customer, so that this is the popular
     one."""
@@ -67,7 +75,12 @@ class Recommended:
 
 
 def look_up(
-    connection: Connection, tenant_id: str, customer_id: str, n: int | None = None
+    connection: Connection,
+    tenant_id: str,
+    customer_id: str,
+    n: int | None = None,
+    *,
+    kind: Kind | None = None,
 ) -> list[Recommended]:
     """The live list of a customer; the popular list for a customer unknown to the release.
 
@@ -76,9 +89,10 @@ def look_up(
         tenant_id: the tenant.
         customer_id: as the tenant writes it; white space around it is ignored, as in purchases.
         n: at most so many products; by default the whole list.
+        kind: only products of this kind, with their ranks in the whole list.
 
     Returns:
-        The best first; empty when the customer has bought all there is to offer.
+        The best first; empty when nothing is left to offer to the customer.
 
     Raises:
         UnknownTenantError: there is no such tenant.
@@ -86,12 +100,39 @@ def look_up(
             customer.
     """
     customer_id = customer_id.strip()
+    most = _ALL if n is None else n
     with connection.cursor() as cursor:
-        cursor.execute(_QUERY, (customer_id, _ALL if n is None else n, tenant_id))
+        cursor.execute(_QUERY, (customer_id, most if kind is None else _ALL, tenant_id))
         rows = cursor.fetchall()
     if not rows:
         check_tenants(connection, [tenant_id])  # raises, and names a tenant that may be meant
-    mode, release_id, model_version, as_of, night_id, source = rows[0][:6]
+    mode, release_id, model_version, as_of, night_id, source, kinds, sources, offers = rows[0][:9]
+    _refuse(tenant_id, customer_id, mode, release_id, source)
+    marks = _Marks(source, kinds, sources, offers)
+    found = [
+        Recommended(
+            rank=rank,
+            product_id=product_id,
+            product_name=name,
+            score=score,
+            source=marks.source(rank),
+            kind=marks.kind(rank),
+            rank_in_kind=marks.rank_in_kind(rank),
+            known_customer=source is not None,
+            release_id=release_id,
+            model_version=model_version,
+            as_of=as_of,
+            night_id=night_id,
+        )
+        for *_, rank, product_id, score, name in rows
+        if rank is not None
+    ]
+    return [place for place in found if kind in (None, place.kind)][:most]
+
+
+def _refuse(
+    tenant_id: str, customer_id: str, mode: str, release_id: int | None, source: str | None
+) -> None:
     if mode == "off":
         raise NotServedError(f"{tenant_id} is off: its customers get no recommendations.")
     if release_id is None:
@@ -104,30 +145,52 @@ def look_up(
             f"The policy of {tenant_id} excludes customer {customer_id!r}: they get no "
             "recommendations."
         )
-    return [
-        Recommended(
-            rank=rank,
-            product_id=product_id,
-            product_name=name,
-            score=score,
-            source=source or "popular",
-            known_customer=source is not None,
-            release_id=release_id,
-            model_version=model_version,
-            as_of=as_of,
-            night_id=night_id,
-        )
-        for *_, rank, product_id, score, name in rows
-        if rank is not None
-    ]
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """Kinds and sources of a list as ``recommendation`` has them; see its migration."""
+
+    of_all: str | None
+    """The source of the list; None: the customer is unknown."""
+    kinds: str | None
+    sources: str | None
+    offers: str | None
+    """The kinds of the release; None: it was made before there were kinds."""
+
+    def source(self, rank: int) -> Source:
+        """The source of a place."""
+        if self.sources is not None:
+            return SOURCES[int(self.sources[rank - 1])]
+        return source_of(self.of_all or "popular")
+
+    def kind(self, rank: int) -> Kind | None:
+        """The kind of a place."""
+        if self.of_all is None:
+            return "new"
+        if self.kinds is not None:
+            return KINDS[int(self.kinds[rank - 1])]
+        return next((kind for kind in KINDS if kind == self.offers), None)
+
+    def rank_in_kind(self, rank: int) -> int | None:
+        """A place's rank among those of its kind."""
+        if self.of_all is not None and self.kinds is not None:
+            return self.kinds[:rank].count(self.kinds[rank - 1])
+        return None if self.kind(rank) is None else rank
+
+
+def source_of(name: str) -> Source:
+    """A list's source, by the name that is stored; lists made before call taste the model."""
+    return "taste" if name == "model" else cast("Source", name)
 
 
 @dataclass(frozen=True)
 class CustomerList:
     """The list that a release has for a customer."""
 
-    source: Literal["model", "popular", "excluded"] | None
-    """None when the release has no list for the customer, so that this is the popular one."""
+    source: Source | Literal["excluded"] | None
+    """The first place's; None when the release has no list for the customer, so that this is the
+    popular one."""
     products: list[str]
     """The best first."""
     scores: list[float]
@@ -144,4 +207,8 @@ def list_of(connection: Connection, release_id: int, customer_id: str) -> Custom
     with connection.cursor() as cursor:
         cursor.execute(_LIST, (customer_id, release_id))
         row = cursor.fetchone()
-    return None if row is None else CustomerList(*row)
+    if row is None:
+        return None
+    source, products, scores = row
+    known = source if source in (None, "excluded") else source_of(source)
+    return CustomerList(known, products, scores)

@@ -23,17 +23,17 @@ ServedBy = Literal["model", "popularity"]
 # has none.
 _WRITE = """
 insert into release (night_id, tenant_id, served_by, model_version, run_id, as_of, fingerprint,
-                     customers, from_model, popular_products, popular_scores, checks)
+                     customers, from_model, popular_products, popular_scores, checks, offers)
 values %s
 on conflict (tenant_id, night_id, model_version) do update
    set run_id = excluded.run_id, as_of = excluded.as_of, fingerprint = excluded.fingerprint,
        customers = excluded.customers, from_model = excluded.from_model,
        popular_products = excluded.popular_products, popular_scores = excluded.popular_scores,
-       checks = excluded.checks, created_at = now()
+       checks = excluded.checks, offers = excluded.offers, created_at = now()
 returning tenant_id, release_id, xmax <> 0,
           exists (select from live_release where live_release.release_id = release.release_id)
 """
-_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::real[], %s)"
+_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::text[], %s::real[], %s, %s)"
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,7 @@ def _row(night_id: int, draft: Draft) -> tuple[object, ...]:
         lists.product_ids[lists.popular_products].tolist(),
         lists.popular_scores.astype(float).tolist(),
         json.dumps([asdict(check) for check in draft.checks]),
+        lists.offers,
     )
 
 

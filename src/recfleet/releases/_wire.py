@@ -17,17 +17,19 @@ from numpy.typing import NDArray
 from psycopg2.extensions import encodings
 
 from recfleet.database import Connection, Cursor
+from recfleet.models import SOURCES
 from recfleet.releases._lists import Lists
 
 _COPY = (
-    "copy recommendation (night_id, release_id, customer_id, products, scores, source) "
-    "from stdin with (format binary)"
+    "copy recommendation (night_id, release_id, customer_id, products, scores, source, kinds, "
+    "sources) from stdin with (format binary)"
 )
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
 _TEXT, _REAL = 25, 700
 """Types of array elements, as numbers in pg_type."""
 _LENGTH = struct.Struct(">i")
+_NULL = _LENGTH.pack(-1)
 _ARRAY = struct.Struct(">6i")
 _PIECE = 10_000
 """Customers whose rows are made at once: about ten megabytes."""
@@ -51,7 +53,7 @@ def copy_lists(
         for release_id, lists in releases:
             products = _fields(lists.product_ids, encoding)
             customers = _fields(lists.customer_ids[lists.customers], encoding)
-            start = struct.pack(">hiqiq", 6, 8, night_id, 8, release_id)
+            start = struct.pack(">hiqiq", 8, 8, night_id, 8, release_id)
             for first in range(0, len(lists), _PIECE):
                 piece = slice(first, first + _PIECE)
                 pieces.append(_rows(lists, piece, start, customers, products))
@@ -78,12 +80,14 @@ def _rows(
     places = slice(starts[0], starts[-1])
     product = products[lists.products[places]].tolist()
     score = _real_fields(lists.scores[places])
-    sources = (_field(b"popular"), _field(b"model"), _field(b"excluded"))
-    excluded = np.isin(lists.customers[piece], lists.excluded)
+    names = [*(_field(name.encode()) for name in SOURCES), _field(b"excluded")]
+    kinds = _digits(lists.kinds[places]) if lists.offers == "both" else None
+    sources, is_mixed = _digits(lists.sources[places]), lists.is_mixed[piece].tolist()
     fields: list[bytes] = []
-    for customer, source, first, last in zip(
+    for customer, name, mixed, first, last in zip(
         customers[piece].tolist(),
-        np.where(excluded, 2, lists.from_model[piece]).tolist(),
+        _names_of(lists)[piece].tolist(),
+        is_mixed,
         (starts[:-1] - starts[0]).tolist(),
         (starts[1:] - starts[0]).tolist(),
         strict=True,
@@ -93,9 +97,22 @@ def _rows(
             customer,
             _array(_TEXT, last - first, b"".join(product[first:last])),
             _array(_REAL, last - first, score[8 * first : 8 * last]),
-            sources[source],
+            names[name],
+            _NULL if kinds is None else _field(kinds[first:last]),
+            _field(sources[first:last]) if mixed else _NULL,
         )
     return b"".join(fields)
+
+
+def _names_of(lists: Lists) -> NDArray[np.intp]:
+    """(m,) index into SOURCES of each list's first source, or the next one for the excluded."""
+    excluded = np.isin(lists.customers, lists.excluded)
+    return np.where(excluded, len(SOURCES), lists.first_sources)
+
+
+def _digits(codes: NDArray[np.int8]) -> bytes:
+    """Each code below ten as a digit."""
+    return (codes + ord("0")).astype(np.uint8).tobytes()
 
 
 def _array(element_type: int, length: int, fields: bytes) -> bytes:
