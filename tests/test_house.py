@@ -53,8 +53,8 @@ ARROWS: dict[str, set[str]] = {
     },
     # A person's work by day, above nights and rooms.
     "operations": {
-        "audit", "database", "fleet", "judging", "models", "record", "registry", "releases",
-        "tenants",
+        "audit", "database", "fleet", "interactions", "judging", "models", "quality", "record",
+        "registry", "releases", "tenants",
     },
     # Shared by every face over HTTP.
     "web": {"database"},

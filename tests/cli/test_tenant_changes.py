@@ -100,6 +100,25 @@ def test_what_cannot_be_done(
     assert _modes(connection) == {}
 
 
+def test_a_deletion_is_asked_for_twice(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["tenant", "delete", "t01", "t02", "--reason", "contract ended"]
+    with pytest.raises(BadInputError, match="no terminal to ask on"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert "would lose no rows" in _run("delete", "t01", "--dry-run")
+    monkeypatch.setattr("recfleet.cli._selection._can_ask", lambda: True)
+    for typed in ("n\n", "y\nt01\n"):
+        refused = CliRunner().invoke(app, words, input=typed)
+        assert refused.exit_code
+        assert len(query(connection, "select from tenant")) == len(NAMES)
+    done = CliRunner().invoke(app, words, input="y\n2 tenants\n", catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "1 of 2: t01" in done.output
+    assert "t02 is deleted: no rows" in done.output
+    assert len(query(connection, "select from tenant")) == len(NAMES) - 2
+
+
 def test_policies_are_set_shown_and_unset(connection: Connection) -> None:
     said = _run(
         "set", "t00", "t01", "recipe.factors=64", "excluded_products=b,[i]a", "--reason", "asked"

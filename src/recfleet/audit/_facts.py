@@ -124,6 +124,15 @@ class RepairFacts(Facts):
     """The policy of its own that the story goes on from, by the fields' names, with dots."""
 
 
+class DeletionFacts(Facts):
+    """Facts of the deletion of a tenant."""
+
+    name: str | None = None
+    """The tenant's name for people."""
+    rows: dict[str, int] | None = None
+    """What was deleted -> how many."""
+
+
 _OF_KIND: dict[str, type[Facts]] = {
     **dict.fromkeys(("first model", "promotion", "rollback"), ChampionFacts),
     "awaiting approval": AwaitingFacts,
@@ -132,6 +141,7 @@ _OF_KIND: dict[str, type[Facts]] = {
     "policy": PolicyFacts,
     "backfill": BackfillFacts,
     "repair": RepairFacts,
+    "deletion": DeletionFacts,
 }
 
 

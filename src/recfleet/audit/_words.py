@@ -10,6 +10,7 @@ from recfleet.audit._facts import (
     AnswerFacts,
     BackfillFacts,
     ChampionFacts,
+    DeletionFacts,
     Facts,
     FieldChange,
     MadeFrom,
@@ -50,14 +51,23 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return ", ".join(_changed(key, change, longest) for key, change in changes.items())
         case BackfillFacts(first=first, last=last) if first and last:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
-        case RepairFacts(mode=mode) if mode:
-            return f"mode {mode}"
-        case RepairFacts(policy=policy) if policy is not None:
-            own = ", ".join(f"{key} {_short(value, longest)}" for key, value in policy.items())
-            return f"policy {own or 'as the fleet'}"
+        case DeletionFacts(rows=rows) if rows:
+            return ", ".join(f"{count:,} {what}" for what, count in rows.items() if count)
+        case RepairFacts():
+            return _repaired(facts, longest)
         case ModeFacts(former=former, new=new) if {"former", "new"} <= facts.model_fields_set:
             return f"{_short(former, longest)} → {_short(new, longest)}"
     return ""
+
+
+def _repaired(facts: RepairFacts, longest: int | None) -> str:
+    """What the story goes on from, besides a version."""
+    if facts.mode:
+        return f"mode {facts.mode}"
+    if facts.policy is None:
+        return ""
+    own = ", ".join(f"{key} {_short(value, longest)}" for key, value in facts.policy.items())
+    return f"policy {own or 'as the fleet'}"
 
 
 def _changed(key: str, change: FieldChange, longest: int | None) -> str:

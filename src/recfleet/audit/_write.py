@@ -25,6 +25,7 @@ Kind = Literal[
     "overtaken",
     "backfill",
     "repair",
+    "deletion",
 ]
 
 

@@ -97,7 +97,7 @@ def ask(count: int, what: str, *, yes: bool) -> None:
     """
     if yes or count <= ASKS_ABOVE:
         return
-    if not sys.stdin.isatty():
+    if not _can_ask():
         raise BadInputError(
             f"{what}? That is more than {ASKS_ABOVE}, and there is no terminal to ask on: add "
             "--yes, or look first with --dry-run. Nothing was changed."
@@ -105,6 +105,57 @@ def ask(count: int, what: str, *, yes: bool) -> None:
     if not typer.confirm(f"{what}?"):
         console().print("Nothing was changed.")
         raise typer.Exit(1)
+
+
+def choose_to_delete(
+    connection: Connection,
+    tenant_ids: Sequence[str] | None,
+    *,
+    file: str | None = None,
+    where: Sequence[str] | None = None,
+) -> list[str]:
+    """Like ``choose``, but ids without a condition may be of tenants that are deleted already.
+
+    Raises:
+        BadInputError: as ``choose``.
+        UnknownTenantError: with conditions, some tenants do not exist.
+    """
+    if where or not (tenant_ids or file):
+        return choose(connection, tenant_ids, file=file, where=where)
+    named = [*(tenant_ids or ()), *(_read_ids(file) if file is not None else ())]
+    if not named:
+        raise BadInputError(f"{_name(file or '')} names no tenant: write one id per line.")
+    return sorted(set(named))
+
+
+def ask_twice(tenant_ids: Sequence[str], *, yes: bool) -> None:
+    """Ask before tenants are deleted, and have the person type what goes.
+
+    Args:
+        tenant_ids: the tenants.
+        yes: whether the person said so already.
+
+    Raises:
+        BadInputError: there is nobody to ask, or the person typed something else.
+        typer.Exit: the person said no.
+    """
+    if yes:
+        return
+    what = tenant_ids[0] if len(tenant_ids) == 1 else count_tenants(len(tenant_ids))
+    if not _can_ask():
+        raise BadInputError(
+            f"Delete {what} for good? There is no terminal to ask on: add --yes, or look first "
+            "with --dry-run. Nothing was deleted."
+        )
+    if not typer.confirm(f"Delete {what} with all purchases, lists and models?"):
+        console().print("Nothing was deleted.")
+        raise typer.Exit(1)
+    if typer.prompt(f"There is no way back. Type {what} to delete", default="").strip() != what:
+        raise BadInputError("That is something else. Nothing was deleted.")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
 
 
 def say_nobody() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import count
 from typing import Annotated, get_args
 
 import typer
@@ -13,10 +15,13 @@ from recfleet.cli._selection import (
     DryRun,
     File,
     Reason,
+    Tenants,
     Where,
     Yes,
     ask,
+    ask_twice,
     choose,
+    choose_to_delete,
     count_tenants,
     say_nobody,
     show_results,
@@ -200,6 +205,60 @@ def set_command(
             connection, chosen, changes, actor=actor(), reason=reason, dry_run=dry_run
         )
     show_results(count_tenants(len(results)), results, dry_run=dry_run)
+
+
+@tenant.command("delete")
+def delete_command(
+    tenant_ids: Tenants = None,
+    *,
+    reason: Reason = "",
+    file: File = None,
+    where: Where = None,
+    dry_run: DryRun = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask. There is no way back.")
+    ] = False,
+) -> None:
+    """Delete tenants with everything of theirs, for good.
+
+    Their purchases, products, lists, nights, approvals, models and files are deleted. The audit
+    keeps its entries and gets one more, with the reason. The command asks twice. To stop serving a
+    tenant and keep its data, use `recfleet tenant set-mode TENANT off`.
+
+    For instance: recfleet tenant delete acme --reason "contract ended" --dry-run
+    """
+    from recfleet.database import connect
+    from recfleet.operations import delete_tenants
+    from recfleet.operations.result import check_who_and_why
+
+    with closing(connect()) as connection:
+        chosen = choose_to_delete(connection, tenant_ids, file=file, where=where)
+        if not chosen:
+            say_nobody()
+            return
+        if not dry_run:
+            check_who_and_why(actor(), reason)  # before the questions
+            ask_twice(chosen, yes=yes)
+        results = delete_tenants(
+            connection,
+            chosen,
+            actor=actor(),
+            reason=reason,
+            dry_run=dry_run,
+            told=_say_turn(chosen),
+        )
+    show_results(count_tenants(len(results)), results, dry_run=dry_run)
+
+
+def _say_turn(chosen: Sequence[str]) -> Callable[[str], None]:
+    """Say whose turn it is, when there are several."""
+    places = count(1)
+
+    def say(tenant_id: str) -> None:
+        if len(chosen) > 1:
+            console().print(f"{next(places):,} of {len(chosen):,}: {tenant_id}", markup=False)
+
+    return say
 
 
 @tenant.command("policy")

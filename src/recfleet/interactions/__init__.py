@@ -8,6 +8,7 @@ from recfleet.interactions.bulk import (
     INTERACTION_COLUMNS,
     copy_interactions,
     copy_products,
+    delete_purchases_of,
     discontinue_products,
 )
 from recfleet.interactions.catalogue import (
@@ -63,6 +64,7 @@ __all__ = [
     "count_unusable_weeks",
     "count_usable",
     "count_weekly",
+    "delete_purchases_of",
     "discontinue_products",
     "end_ingest",
     "ingest",

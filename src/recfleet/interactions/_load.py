@@ -16,7 +16,7 @@ from recfleet.errors import BadInputError
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned
 from recfleet.interactions.ingests import begin_ingest, end_ingest
-from recfleet.tenants import add_tenants, name_tenants, tenant_names
+from recfleet.tenants import add_tenants, hold_tenants, name_tenants, tenant_names
 
 _STAGING = """
 set local work_mem = '64MB';
@@ -252,6 +252,11 @@ class Loader:
 
     def _add_tenants(self, names: Mapping[str, str]) -> None:
         add_tenants(self._connection, dict(sorted(names.items())))
+        if gone := names.keys() - set(hold_tenants(self._connection, names)):
+            raise BadInputError(
+                f"While {self._source} was read, somebody deleted the tenant {min(gone)!r}. "
+                "Nothing was loaded: load the file again to add the tenant anew."
+            )
         there = TenantNames(tenant_names(self._connection, list(names)))
         for tenant_id, name in names.items():
             _, other = there.tenant_id(name)

@@ -1,4 +1,4 @@
-"""Writing many sound, new rows at once, without checking what is already there."""
+"""Many rows at once: writing sound, new ones without a look at what is there, and deleting."""
 
 from __future__ import annotations
 
@@ -64,3 +64,22 @@ def discontinue_products(
             "where product.tenant_id = old.tenant_id and product.product_id = old.product_id",
             [list(column) for column in zip(*products, strict=True)] or [[], [], []],
         )
+
+
+def delete_purchases_of(connection: Connection, tenant_id: str) -> dict[str, int]:
+    """Delete a tenant's interactions, unusable lines and products; the caller commits.
+
+    The records of the files stay, because a file can be of many tenants.
+
+    Returns:
+        What was deleted -> how many.
+    """
+    counts: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("delete from interaction where tenant_id = %s", (tenant_id,))
+        counts["interactions"] = cursor.rowcount
+        cursor.execute("delete from unusable_line where tenant_id = %s", (tenant_id,))
+        counts["unusable lines"] = cursor.rowcount
+        cursor.execute("delete from product where tenant_id = %s", (tenant_id,))
+        counts["products"] = cursor.rowcount
+    return counts

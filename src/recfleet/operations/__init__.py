@@ -5,6 +5,7 @@
   version from its past.
 - ``approvals``: answer waiting changes of champion; ``questions`` is how a night asks in Airflow.
 - ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
+- ``deletion``: delete tenants with everything of theirs.
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
   ``backfill_results``: run nights of the past again, from the request to the results.
 - ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from recfleet.operations.champion_choice import Case, Choice, promotion_of, rollback_to
     from recfleet.operations.champions import change_all, promote, roll_back
     from recfleet.operations.choose import choose_tenants, parse_condition
+    from recfleet.operations.deletion import delete_tenants
     from recfleet.operations.modes import set_mode
     from recfleet.operations.policies import (
         explain_policy,
@@ -103,6 +105,7 @@ __all__ = [
     "choose_tenants",
     "close_backfill",
     "decide_backfill",
+    "delete_tenants",
     "explain_policy",
     "left_out_in_words",
     "left_over_keys",

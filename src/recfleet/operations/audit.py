@@ -8,6 +8,7 @@ from typing import Any
 
 from recfleet.audit import (
     Chain,
+    DeletionFacts,
     Fault,
     Head,
     OnRecord,
@@ -23,13 +24,14 @@ from recfleet.tenants import Mode, get_tenant, own_policies, tenant_names
 from recfleet.tenants.fields import flatten
 
 # The version in a tenant's last entry about its champion, beside the version on record. A repair
-# that continues from the record is such an entry too, even if the record has no champion.
+# that continues from the record is such an entry too, even if the record has no champion. So is a
+# deletion: a tenant that is made again under the same id begins anew.
 _CHAMPIONS = """
 select tenant_id, last.audit_id, last.to_version, in_force.version
   from (select distinct on (tenant_id) tenant_id, audit_id, to_version
           from history
          where is_coronation
-            or (kind = 'repair' and facts ? 'champion')
+            or (kind = 'repair' and facts ? 'champion') or kind = 'deletion'
          order by tenant_id, audit_id desc) as last
   full join in_force using (tenant_id)
  where last.to_version is distinct from in_force.version
@@ -43,7 +45,7 @@ select tenant_id, last.audit_id, coalesce(last.mode, 'on'), roster.mode
   left join (select distinct on (tenant_id) tenant_id, audit_id,
                     coalesce(facts ->> 'mode', facts ->> 'to') as mode
                from history
-              where kind = 'mode' or (kind = 'repair' and facts ? 'mode')
+              where kind in ('mode', 'deletion') or (kind = 'repair' and facts ? 'mode')
               order by tenant_id, audit_id desc) as last using (tenant_id)
  where coalesce(last.mode, 'on') <> roster.mode
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
@@ -53,7 +55,7 @@ select tenant_id, last.audit_id, coalesce(last.mode, 'on'), roster.mode
 _POLICIES = """
 select tenant_id, audit_id, kind, facts
   from history
- where (kind = 'policy' or (kind = 'repair' and facts ? 'policy'))
+ where (kind in ('policy', 'deletion') or (kind = 'repair' and facts ? 'policy'))
    and tenant_id = any(%(tenants)s)
  order by audit_id
 """
@@ -166,6 +168,8 @@ def stray_policies(
 def _own_after(own: Mapping[str, Any], kind: str, stored: Any) -> dict[str, Any]:
     """What is a tenant's own after an entry, given what was before it."""
     match read_facts(kind, stored):
+        case DeletionFacts():
+            return {}
         case RepairFacts(policy=policy) if policy is not None:
             return policy
         case PolicyFacts(changes=changes) if changes:

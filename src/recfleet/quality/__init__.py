@@ -6,7 +6,13 @@ from recfleet.quality._examine import SAMPLE_LINES
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS, Unit, read_profile
 from recfleet.quality._result import Result, Severity, Validation
-from recfleet.quality._store import delete_docs, delete_results, has_results, store_results
+from recfleet.quality._store import (
+    delete_docs,
+    delete_quality_of,
+    delete_results,
+    has_results,
+    store_results,
+)
 from recfleet.quality._suites import Suites, load_suites
 from recfleet.quality._validate import validate
 from recfleet.quality._words import observed_in_words
@@ -23,6 +29,7 @@ __all__ = [
     "Validation",
     "build_docs",
     "delete_docs",
+    "delete_quality_of",
     "delete_results",
     "has_docs",
     "has_results",

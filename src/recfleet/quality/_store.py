@@ -76,6 +76,21 @@ def delete_docs(connection: Connection, night_id: int) -> int:
         return cursor.rowcount
 
 
+def delete_quality_of(connection: Connection, tenant_id: str) -> dict[str, int]:
+    """Delete a tenant's results and pages of Data Docs of all nights; the caller commits.
+
+    Returns:
+        What was deleted -> how many.
+    """
+    counts: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("delete from quality_result where tenant_id = %s", (tenant_id,))
+        counts["results of expectations"] = cursor.rowcount
+        cursor.execute("delete from data_docs where tenant_id = %s", (tenant_id,))
+        counts["pages of data docs"] = cursor.rowcount
+    return counts
+
+
 def _row(night_id: int, result: Result) -> tuple[object, ...]:
     sample = None if result.sample is None else json.dumps(result.sample, allow_nan=False)
     return (

@@ -112,6 +112,37 @@ def delete_unnamed_night(connection: Connection, night_id: int) -> int:
         return cursor.rowcount
 
 
+# --- Everything of one tenant ---------------------------------------------------------------------
+
+
+def night_under_way(connection: Connection, tenant_id: str) -> str | None:
+    """The run of a night that still works on a tenant; None: there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select run_id from ledger join night using (night_id) "
+            "where tenant_id = %s and status = 'running' and outcome is null limit 1",
+            (tenant_id,),
+        )
+        row = cursor.fetchone()
+    return None if row is None else str(row[0])
+
+
+def delete_record_of(connection: Connection, tenant_id: str) -> dict[str, int]:
+    """Delete a tenant's rows of the ledger, its approvals and its champion; the caller commits.
+
+    Returns:
+        What was deleted -> how many.
+    """
+    counts: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("delete from approval where tenant_id = %s", (tenant_id,))
+        counts["approvals"] = cursor.rowcount
+        cursor.execute("delete from champion where tenant_id = %s", (tenant_id,))
+        cursor.execute("delete from ledger where tenant_id = %s", (tenant_id,))
+        counts["nights"] = cursor.rowcount
+    return counts
+
+
 # --- Models ---------------------------------------------------------------------------------------
 
 

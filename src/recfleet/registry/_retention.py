@@ -220,6 +220,42 @@ class Retention:
             if posixpath.dirname(run.artifact_uri) == self._artifacts.uri(folder):
                 self._artifacts.delete(folder)
 
+    def delete_tenant(self, tenant_id: str) -> dict[str, int]:
+        """Delete a tenant's registered model and experiment, with all that belongs to them.
+
+        Returns:
+            What was deleted -> how many.
+
+        Raises:
+            InfrastructureError: the database or the artifact store is away.
+        """
+        from mlflow.store.model_registry.dbmodels.models import (
+            SqlRegisteredModel,
+            SqlRegisteredModelAlias,
+        )
+        from mlflow.store.tracking.dbmodels.models import SqlExperiment
+        from sqlalchemy import delete, select
+
+        name = PREFIX + tenant_id
+        model: Table = SqlRegisteredModel.__table__
+        alias: Table = SqlRegisteredModelAlias.__table__
+        experiment: Table = SqlExperiment.__table__
+        with translated(), self._versions.ManagedSessionMaker(read_only=False) as session:
+            session.execute(delete(alias).where(alias.c.name == name))
+        versions = self.delete_versions(self.versions([tenant_id]))
+        with translated(), self._versions.ManagedSessionMaker(read_only=False) as session:
+            found = session.execute(select(model.c.workspace).where(model.c.name == name)).all()
+            keys = {(workspace, name) for (workspace,) in found}
+            _delete_rows(session, [model.c.workspace, model.c.name], keys)
+        runs = self.delete_runs(self.runs(datetime.max.replace(tzinfo=UTC), [tenant_id]))
+        with translated(), self._runs.ManagedSessionMaker(read_only=False) as session:
+            ids = session.execute(
+                select(experiment.c.experiment_id).where(experiment.c.name == name)
+            ).all()
+            _delete_rows(session, [experiment.c.experiment_id], {tuple(row) for row in ids})
+        self._artifacts.delete(name)
+        return {"model versions": versions, "runs": runs}
+
     def lost_folders(self, before: datetime, keep: Collection[str]) -> Iterator[str]:
         """Folders of runs that are no longer on record, last written to before a time.
 

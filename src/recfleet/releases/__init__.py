@@ -15,6 +15,7 @@ from recfleet.releases._old_lists import OldLists, drop_old_lists
 from recfleet.releases._old_releases import (
     count_releases,
     delete_releases,
+    delete_releases_of,
     tenants_of,
     wanted_releases,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "create_partition",
     "create_shared_partition",
     "delete_releases",
+    "delete_releases_of",
     "drop_old_lists",
     "end_live",
     "kept_release",

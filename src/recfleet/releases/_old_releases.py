@@ -49,3 +49,24 @@ def count_releases(connection: Connection, night_ids: Collection[int]) -> int:
         )
         [(releases,)] = cursor.fetchall()
     return int(releases)
+
+
+def delete_releases_of(connection: Connection, tenant_id: str) -> dict[str, int]:
+    """Delete all releases of a tenant with their lists, the live one too; the caller commits.
+
+    Returns:
+        What was deleted -> how many.
+    """
+    counts: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute("delete from live_release where tenant_id = %s", (tenant_id,))
+        cursor.execute(
+            "delete from recommendation using release "
+            "where release.tenant_id = %s and recommendation.night_id = release.night_id "
+            "and recommendation.release_id = release.release_id",
+            (tenant_id,),
+        )
+        counts["lists"] = cursor.rowcount
+        cursor.execute("delete from release where tenant_id = %s", (tenant_id,))
+        counts["releases"] = cursor.rowcount
+    return counts

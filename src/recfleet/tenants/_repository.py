@@ -60,6 +60,39 @@ def add_tenants(
         )
 
 
+def hold_tenants(connection: Connection, tenant_ids: Collection[str]) -> list[str]:
+    """Keep tenants from being deleted until the transaction ends.
+
+    Returns:
+        Those of them that exist, by id.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select tenant_id from tenant where tenant_id = any(%s) order by tenant_id "
+            "for key share",
+            (list(tenant_ids),),
+        )
+        return [tenant_id for (tenant_id,) in cursor]
+
+
+def delete_tenant(connection: Connection, tenant_id: str) -> None:
+    """Delete a tenant's row; the caller has deleted everything else of it, and commits."""
+    with connection.cursor() as cursor:
+        cursor.execute("delete from tenant where tenant_id = %s", (tenant_id,))
+
+
+def seize_tenant(connection: Connection, tenant_id: str) -> None:
+    """Wait until nobody adds to a tenant, and keep others from it until the transaction ends.
+
+    Raises:
+        UnknownTenantError: there is no such tenant.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select from tenant where tenant_id = %s for update", (tenant_id,))
+        if cursor.fetchone() is None:
+            check_tenants(connection, [tenant_id])
+
+
 def list_tenants(connection: Connection) -> list[Tenant]:
     """All tenants, by id.
 
