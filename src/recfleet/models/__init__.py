@@ -1,6 +1,17 @@
 """Models: what makes a tenant's lists, from the log and the recipe to ranked products."""
 
 from recfleet.models._top_k import top_k
+from recfleet.models.blend import (
+    Line,
+    Samples,
+    Signals,
+    Weights,
+    average,
+    blend,
+    fit_weights,
+    samples,
+    shipped_weights,
+)
 from recfleet.models.contract import SOURCES, Model, Scorer, Source, Trainer
 from recfleet.models.factors import Factors
 from recfleet.models.families import load_library, read_model, trainer_of
@@ -12,12 +23,19 @@ __all__ = [
     "SOURCES",
     "Factors",
     "InteractionLog",
+    "Line",
     "Model",
     "Ranked",
+    "Samples",
     "Scorer",
+    "Signals",
     "Source",
     "Trainer",
+    "Weights",
+    "average",
+    "blend",
     "blended",
+    "fit_weights",
     "load_library",
     "merge",
     "microseconds",
@@ -26,6 +44,8 @@ __all__ = [
     "product_popularity",
     "rank",
     "read_model",
+    "samples",
+    "shipped_weights",
     "starts_of",
     "top_k",
     "trainer_of",

@@ -151,14 +151,14 @@ def rank(
     customers = np.flatnonzero(scorer.known_customers)
     candidates = np.flatnonzero(allowed & scorer.known_products)
     owned = csr_matrix(bought)[customers][:, candidates]
-    found: dict[Kind, list[_Best]] = {"new": [], "again": []}
+    found: dict[Kind, list[Best]] = {"new": [], "again": []}
     for rows, table in scorer.tables(customers, candidates):
         own = owned[rows].nonzero()
         if offers != "new":
-            found["again"].append(_best_of_own(*own, table[own], len(table), list_length))
+            found["again"].append(best_of_own(*own, table[own], len(table), list_length))
         if offers != "again":
             table[own] = -np.inf
-            found["new"].append(_best_of_all(table, list_length))
+            found["new"].append(best_of_all(table, list_length))
     return blended(
         [
             _ranked(customers, candidates, found[kind], kind, source)
@@ -168,11 +168,11 @@ def rank(
     )
 
 
-_Best = tuple[NDArray[np.int64], NDArray[np.intp] | NDArray[np.int32], NDArray[np.float32]]
+Best = tuple[NDArray[np.int64], NDArray[np.intp] | NDArray[np.int32], NDArray[np.float32]]
 """Length of each row's list; columns and scores of all their places, end to end."""
 
 
-def _best_of_all(table: NDArray[np.float32], list_length: int) -> _Best:
+def best_of_all(table: NDArray[np.float32], list_length: int) -> Best:
     """The best columns of each row, without those that score minus infinity."""
     best = top_k(table, list_length)
     values = np.take_along_axis(table, best, axis=1)
@@ -180,13 +180,13 @@ def _best_of_all(table: NDArray[np.float32], list_length: int) -> _Best:
     return left.sum(axis=1), best[left], values[left]
 
 
-def _best_of_own(
+def best_of_own(
     row: NDArray[np.int32],
     column: NDArray[np.int32],
     scores: NDArray[np.float32],
     rows: int,
     list_length: int,
-) -> _Best:
+) -> Best:
     """The best of some pairs of row and column, for each row; pairs are sorted by row."""
     order = np.lexsort((column, -scores, row))
     pairs = np.bincount(row, minlength=rows)
@@ -198,7 +198,7 @@ def _best_of_own(
 def _ranked(
     customers: NDArray[np.intp],
     candidates: NDArray[np.intp],
-    found: Sequence[_Best],
+    found: Sequence[Best],
     kind: Kind,
     source: Source,
 ) -> Ranked:

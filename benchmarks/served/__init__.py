@@ -1,0 +1,1 @@
+"""What tenants are served, measured on the purchases that came after."""

@@ -1,0 +1,155 @@
+"""The features of a customer with a product: what the weights are for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recfleet.models.contract import Source
+from recfleet.models.habit import HALF_LIVES, Habit
+from recfleet.models.log import InteractionLog
+from recfleet.models.purchases import Purchases
+from recfleet.models.trend import Trend
+
+Values = NDArray[np.floating[Any]]
+
+SIGNAL: dict[str, Source] = {
+    "taste": "taste",
+    "taste root": "taste",
+    "taste rising": "taste",
+    "popular": "popular",
+    "popular lately": "popular",
+    "rising": "trend",
+    "beginning": "trend",
+    "beginning long": "trend",
+    "popular this week": "trend",
+    "age": "trend",
+    "unsold": "trend",
+    "often": "habit",
+    "rate": "habit",
+    **{f"rate {half_life:g}": "habit" for half_life in HALF_LIVES},
+    "since": "habit",
+    "due": "habit",
+    "due squared": "habit",
+    "missed": "habit",
+    "last visit": "habit",
+    "returning": "habit",
+    "loyal": "habit",
+    "visits": "habit",
+    "visits lately": "habit",
+    "away": "habit",
+    "range": "habit",
+}
+"""Feature -> the signal that it belongs to, which is the source of a place that it decides."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """Everything but taste that a tenant's blended lists are made from; C customers, P products."""
+
+    purchases: Purchases
+    habit: Habit
+    trend: Trend
+
+    @classmethod
+    def of(cls, log: InteractionLog, as_of: datetime) -> Signals:
+        """The signals of a log up to and including as-of; later lines are ignored.
+
+        Args:
+            log: a tenant's interactions; numbers customers and products.
+            as_of: has a zone.
+        """
+        purchases = Purchases.of(log, as_of)
+        return cls(purchases, Habit.of(purchases), Trend.of(purchases))
+
+    @property
+    def customers(self) -> NDArray[np.intp]:
+        """Number of each customer with an own product, rising."""
+        return np.unique(self.purchases.pair_customer).astype(np.intp)
+
+    @property
+    def bought(self) -> NDArray[np.bool_]:
+        """(P,) whether a customer owns the product."""
+        return np.bincount(self.purchases.pair_product, minlength=self.purchases.products) > 0
+
+    @property
+    def owned(self) -> csr_matrix:
+        """(C, P) bool: the own products of each customer, sorted."""
+        shape = (self.purchases.customers, self.purchases.products)
+        pairs = (self.purchases.pair_customer, self.purchases.pair_product)
+        owned = csr_matrix((np.ones(len(pairs[0]), dtype=bool), pairs), shape=shape)
+        owned.sort_indices()
+        return owned
+
+
+def new_features(
+    signals: Signals, products: NDArray[np.intp], taste: NDArray[np.float32] | None
+) -> dict[str, Values]:
+    """Features of products that are new to the customer.
+
+    Args:
+        signals: the tenant's.
+        products: (k,) their numbers.
+        taste: (..., k) taste's score of each; None: there is no model.
+
+    Returns:
+        Name -> (k,), or as taste where taste is in it.
+    """
+    trend = signals.trend
+    features: dict[str, Values] = {
+        name: values[products].astype(np.float32)
+        for name, values in (
+            ("popular", trend.popular),
+            ("popular lately", trend.popular_lately),
+            ("popular this week", trend.popular_this_week),
+            ("rising", trend.rising),
+            ("beginning", trend.beginning),
+            ("beginning long", trend.beginning_long),
+            ("age", trend.age),
+            ("unsold", trend.unsold),
+        )
+    }
+    if taste is not None:
+        root = np.sqrt(np.maximum(taste, 0))
+        rising = root * features["rising"]
+        features |= {"taste": taste, "taste root": root, "taste rising": rising}
+    return features
+
+
+def again_features(
+    signals: Signals, pairs: NDArray[np.intp], taste: NDArray[np.float32] | None
+) -> dict[str, Values]:
+    """Features of customers' own products.
+
+    Args:
+        signals: the tenant's.
+        pairs: (k,) numbers of pairs of the tenant's purchases.
+        taste: (k,) taste's score of each; None: there is no model.
+
+    Returns:
+        Name -> (k,).
+    """
+    habit, product = signals.habit, signals.purchases.pair_product[pairs]
+    of_pairs = {
+        "often": habit.often,
+        "rate": habit.rate,
+        **{f"rate {days:g}": rate for days, rate in zip(HALF_LIVES, habit.lately, strict=True)},
+        "since": habit.since,
+        "due": habit.due,
+        "due squared": habit.due_squared,
+        "missed": habit.missed,
+        "last visit": habit.last_visit,
+        "returning": habit.returning,
+        "loyal": habit.loyal,
+        "visits": habit.visits,
+        "visits lately": habit.visits_lately,
+        "away": habit.away,
+        "range": habit.range,
+    }
+    features: dict[str, Values] = {name: values[pairs] for name, values in of_pairs.items()}
+    return features | new_features(signals, product, taste)

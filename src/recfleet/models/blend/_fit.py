@@ -1,0 +1,110 @@
+"""Learning weights: logistic regression, held near weights that are known already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from recfleet.kinds import KINDS, Kind
+from recfleet.models._threads import one_thread
+from recfleet.models.blend._samples import Samples
+from recfleet.models.blend._weights import Line, Weights
+
+STRENGTH = 30.0
+"""How firmly a tenant's weights are held near the prior: as in ``posterior``."""
+_STEPS = 12
+_LARGEST_STEP = 2.0
+_CLOSE = 1e-3
+
+
+def fit_weights(samples: Sequence[Samples], prior: Weights, strength: float = STRENGTH) -> Weights:
+    """A tenant's own weights: what the samples say, shrunk towards the prior.
+
+    Args:
+        samples: the tenant's, as of one past time or several.
+        prior: the fleet's weights, or the shipped ones.
+        strength: as in ``posterior``; the more, the nearer to the prior.
+
+    Returns:
+        The weights; where there are no samples, the prior's.
+    """
+    lines: dict[str, Line] = {}
+    for kind in KINDS:
+        for taste in (True, False):
+            some = [one for one in samples if one.taste == taste]
+            name = kind if taste else f"{kind}_without_taste"
+            line = prior.line(kind, taste=taste)
+            if some:
+                values, labels = _joined(some, kind, line.features)
+                line = posterior(values, labels, line, strength)
+            lines[name] = line
+    return Weights.of_lines(lines)
+
+
+def average(weights: Sequence[Weights], shares: Sequence[float]) -> Weights:
+    """The fleet's weights: the mean of tenants' weights.
+
+    Args:
+        weights: of tenants that share a prior, and so the means and scales of the features.
+        shares: how much each counts, such as its number of judged customers; above zero.
+    """
+    share = np.array(shares) / np.sum(shares)
+    lines = {}
+    for name in ("new", "again", "new_without_taste", "again_without_taste"):
+        some: list[Line] = [getattr(one, name) for one in weights]
+        coefficients = share @ np.array([line.coefficients for line in some])
+        intercept = float(share @ np.array([line.intercept for line in some]))
+        lines[name] = replace(
+            some[0], coefficients=tuple(coefficients.tolist()), intercept=intercept
+        )
+    return Weights.of_lines(lines)
+
+
+def posterior(
+    values: NDArray[np.float32], labels: NDArray[np.bool_], prior: Line, strength: float
+) -> Line:
+    """The most likely weights, when the prior's are their expectation.
+
+    Maximises Σ log p(label) - strength / 2 · Σ (b - b₀)², where b are the coefficients of features
+    less the prior's means, divided by its scales, and the intercept; by Newton's method (Bishop,
+    "Pattern recognition and machine learning", 2006, 4.5.1). A prior of zeros makes it the
+    logistic regression of scikit-learn with C = 1 / strength.
+
+    Args:
+        values: (n, F) features in the order of the prior's.
+        labels: (n,).
+        prior: the weights that the samples move.
+        strength: at least 0; about the number of informative samples that the prior is worth.
+    """
+    at = np.array([*prior.coefficients, prior.intercept])
+    if not len(labels):
+        return prior
+    wide = np.ones((len(labels), len(at)), dtype=np.float32)
+    wide[:, :-1] = (values - np.array(prior.means, np.float32)) / np.array(prior.scales, np.float32)
+    start, bought = at.copy(), labels.astype(np.float32)
+    with one_thread():
+        for _ in range(_STEPS):
+            chance = expit(wide @ at.astype(np.float32))
+            slope = (bought - chance) @ wide - strength * (at - start)
+            curve = (wide * (chance * (1 - chance))[:, None]).T @ wide
+            curve[np.diag_indices(len(at))] += strength
+            step = np.linalg.solve(curve.astype(np.float64), slope.astype(np.float64))
+            longest = float(np.abs(step).max())
+            at += step * min(1.0, _LARGEST_STEP / longest) if longest else 0
+            if longest < _CLOSE:
+                break
+    return replace(prior, coefficients=tuple(at[:-1].tolist()), intercept=float(at[-1]))
+
+
+def _joined(
+    samples: Sequence[Samples], kind: Kind, features: tuple[str, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    parts = [
+        one.values[kind][:, [one.features[kind].index(name) for name in features]]
+        for one in samples
+    ]
+    return np.concatenate(parts), np.concatenate([one.labels[kind] for one in samples])

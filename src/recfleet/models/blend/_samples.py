@@ -1,0 +1,134 @@
+"""What weights are learned from: pairs as of a past time, and whether they were bought after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recfleet.kinds import Kind
+from recfleet.models._top_k import top_k
+from recfleet.models.blend._features import Signals, Values, again_features, new_features
+from recfleet.models.blend._rank import taste_of, taste_tables
+from recfleet.models.contract import Scorer
+
+_BEST_BY = ("taste root", "taste rising", "popular", "popular lately", "beginning")
+"""Products that are new to a customer are candidates when they are among the best by one of these;
+the others would teach only that nobody buys what is neither popular nor to the customer's taste."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Pairs of one tenant, of one kind or the other, with the labels of what came later."""
+
+    values: dict[Kind, NDArray[np.float32]]
+    """Kind -> (n, F)."""
+    features: dict[Kind, tuple[str, ...]]
+    """Kind -> F names."""
+    labels: dict[Kind, NDArray[np.bool_]]
+    """Kind -> (n,) whether the pair was bought."""
+    customers: int
+    """Number of customers that they are of."""
+    taste: bool
+    """Whether there was a model."""
+
+
+def samples(
+    signals: Signals,
+    taste: Scorer | None,
+    bought_later: csr_matrix,
+    *,
+    allowed: NDArray[np.bool_],
+    width: int = 60,
+) -> Samples:
+    """Candidates of the customers who bought something later, and which of them they bought.
+
+    Args:
+        signals: as of a past time.
+        taste: the model, folded in as of the same time; None when there is no model.
+        bought_later: (C, P) any explicit value for what was bought in the days after that time.
+        allowed: (P,) products that might have been recommended.
+        width: candidates of a customer by each way of choosing them.
+    """
+    later = csr_matrix(bought_later, dtype=bool)
+    buys = np.diff(later.indptr) > 0
+    if taste is not None:
+        buys &= taste.known_customers
+    customers = signals.customers[buys[signals.customers]]
+    of = _Asked(signals, taste, later, customers, allowed)
+    new, new_labels = _new(of, width)
+    again, again_labels = _again(of)
+    return Samples(
+        values={"new": _stacked(new, len(new_labels)), "again": _stacked(again, len(again_labels))},
+        features={"new": tuple(new), "again": tuple(again)},
+        labels={"new": new_labels, "again": again_labels},
+        customers=len(customers),
+        taste=taste is not None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    signals: Signals
+    taste: Scorer | None
+    later: csr_matrix
+    """(C, P) bool."""
+    customers: NDArray[np.intp]
+    """(m,) rising."""
+    allowed: NDArray[np.bool_]
+    """(P,)."""
+
+
+def _new(of: _Asked, width: int) -> tuple[dict[str, Values], NDArray[np.bool_]]:
+    signals, taste, customers = of.signals, of.taste, of.customers
+    candidates = np.flatnonzero(of.allowed & signals.bought)
+    owned = signals.owned[customers][:, candidates]
+    found: list[tuple[dict[str, Values], NDArray[np.bool_]]] = []
+    for rows, table in taste_tables(taste, customers, candidates):
+        features = new_features(signals, candidates, table)
+        shape = (rows.stop - rows.start, len(candidates))
+        row, column = _candidates(features, owned[rows], shape, width).nonzero()
+        bought = np.asarray(of.later[customers[rows][row], candidates[column]]).ravel()
+        chosen = None if table is None else table[row, column]
+        found.append((new_features(signals, candidates[column], chosen), bought))
+    if not found:
+        nobody = np.empty(0, np.float32) if taste is not None else None
+        return new_features(signals, candidates[:0], nobody), np.empty(0, dtype=bool)
+    features = {name: np.concatenate([one[name] for one, _ in found]) for name in found[0][0]}
+    return features, np.concatenate([bought for _, bought in found])
+
+
+def _candidates(
+    features: dict[str, Values], owned: csr_matrix, shape: tuple[int, int], width: int
+) -> NDArray[np.bool_]:
+    """(m, k) whether a product is new to the customer, and among the best by something."""
+    own = owned.nonzero()
+    chosen = np.zeros(shape, dtype=bool)
+    for name in _BEST_BY:
+        if name in features:
+            table = np.array(np.broadcast_to(features[name], shape), dtype=np.float32)
+            table[own] = -np.inf
+            np.put_along_axis(chosen, top_k(table, width), values=True, axis=1)
+    chosen[own] = False
+    return chosen
+
+
+def _again(of: _Asked) -> tuple[dict[str, Values], NDArray[np.bool_]]:
+    purchases = of.signals.purchases
+    wanted = np.zeros(purchases.customers, dtype=bool)
+    wanted[of.customers] = True
+    here = wanted[purchases.pair_customer] & of.allowed[purchases.pair_product]
+    pairs = np.flatnonzero(here)
+    customer, product = purchases.pair_customer[pairs], purchases.pair_product[pairs]
+    taste = None if of.taste is None else taste_of(of.taste, customer, product)
+    bought = np.asarray(of.later[customer, product]).ravel()
+    return again_features(of.signals, pairs, taste), bought
+
+
+def _stacked(features: dict[str, Values], rows: int) -> NDArray[np.float32]:
+    stacked = np.empty((rows, len(features)), dtype=np.float32)
+    for place, values in enumerate(features.values()):
+        stacked[:, place] = values
+    return stacked

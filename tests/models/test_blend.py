@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recfleet.errors import TenantError
+from recfleet.kinds import KINDS, Offers, kinds_of
+from recfleet.models import (
+    SOURCES,
+    Factors,
+    InteractionLog,
+    Line,
+    Ranked,
+    Signals,
+    Weights,
+    average,
+    blend,
+    fit_weights,
+    samples,
+    shipped_weights,
+)
+from recfleet.models.blend._features import again_features, new_features
+from recfleet.models.blend._fit import posterior
+from tests.models._logs import AS_OF
+from tests.models._repeats import LATE, odd_logs, repeat_log
+
+
+def taste_for(log: InteractionLog, seed: int = 0) -> Factors:
+    """Tastes by chance; a customer and a product are unknown to it."""
+    rng = np.random.default_rng(seed)
+    customers, products = len(log.customer_ids), len(log.product_ids)
+    known_customers, known_products = np.ones(customers, dtype=bool), np.ones(products, dtype=bool)
+    known_customers[:1], known_products[1:2] = False, False
+    return Factors(
+        customers=rng.random((customers, 3)).astype(np.float32),
+        products=rng.normal(0.1, 0.3, (products, 3)).astype(np.float32),
+        known_customers=known_customers,
+        known_products=known_products,
+    )
+
+
+def lists_of(ranked: Ranked) -> dict[int, list[tuple[int, str, str]]]:
+    places = zip(ranked.products, ranked.kinds, ranked.sources, strict=True)
+    named = [(int(product), KINDS[kind], SOURCES[source]) for product, kind, source in places]
+    return {
+        int(customer): named[first:last]
+        for customer, first, last in zip(
+            ranked.customers, ranked.starts[:-1], ranked.starts[1:], strict=True
+        )
+    }
+
+
+def twin(
+    signals: Signals, taste: Factors | None, allowed: NDArray[np.bool_], length: int, offers: Offers
+) -> dict[int, list[tuple[int, str, str]]]:
+    """Every customer's list, scored pair by pair and sorted."""
+    purchases, weights = signals.purchases, shipped_weights()
+    pairs = list(zip(purchases.pair_customer, purchases.pair_product, strict=True))
+    owned, lists = {pair: place for place, pair in enumerate(pairs)}, {}
+    for customer in sorted({int(customer) for customer, _ in pairs}):
+        tasted = taste is not None and bool(taste.known_customers[customer])
+        scored: dict[str, list[tuple[float, int, str, str]]] = {"new": [], "again": []}
+        for product in np.flatnonzero(allowed & signals.bought):
+            liking = None
+            if taste is not None and tasted:
+                liked = taste.customers[customer] @ taste.products[product]
+                liking = np.array([liked * taste.known_products[product]], np.float32)
+            kind = "again" if (customer, product) in owned else "new"
+            if (customer, product) in owned:
+                place = np.array([owned[customer, product]])
+                features = again_features(signals, place, liking)
+            else:
+                features = new_features(signals, np.array([product]), liking)
+            line = weights.again if kind == "again" else weights.new
+            if not tasted:
+                line = getattr(weights, f"{kind}_without_taste")
+            odds = sum(
+                coefficient * (float(features[name][0]) - mean) / scale
+                for name, mean, scale, coefficient in zip(
+                    line.features, line.means, line.scales, line.coefficients, strict=True
+                )
+            )
+            parts = {name: float(part[0]) for name, part in line.parts(features).items()}
+            source = max(parts, key=lambda name: parts[name])
+            scored[kind].append((-odds - line.intercept, int(product), kind, source))
+        best = [place for kind in kinds_of(offers) for place in sorted(scored[kind])[:length]]
+        lists[customer] = [(product, kind, source) for _, product, kind, source in sorted(best)]
+    return lists
+
+
+@pytest.mark.parametrize("offers", ["new", "again", "both"])
+@pytest.mark.parametrize("model", [True, False])
+def test_lists_are_those_of_their_twin(offers: Offers, model: bool) -> None:
+    log = repeat_log(7, customers=15, products=14)
+    signals, taste = Signals.of(log, AS_OF), taste_for(log) if model else None
+    allowed = np.arange(14) % 5 != 0
+
+    ranked = blend(signals, taste, shipped_weights(), allowed=allowed, list_length=4, offers=offers)
+
+    assert lists_of(ranked) == twin(signals, taste, allowed, 4, offers)
+    assert ((ranked.scores > 0) & (ranked.scores < 1)).all()
+
+
+@pytest.mark.parametrize("odd", odd_logs())
+@pytest.mark.parametrize("model", [True, False])
+def test_lists_of_odd_tenants(odd: str, model: bool) -> None:
+    log = odd_logs()[odd]
+    signals, taste = Signals.of(log, AS_OF), taste_for(log) if model else None
+    allowed = np.ones(len(log.product_ids), dtype=bool)
+
+    ranked = blend(signals, taste, shipped_weights(), allowed=allowed, list_length=5, offers="both")
+
+    bought = log.matrix("binary")
+    assert np.isfinite(ranked.scores).all()
+    for customer, products, scores in ranked.each():
+        assert len(set(products.tolist())) == len(products)
+        assert (np.diff(scores) <= 0).all()
+        again = ranked.kinds[np.isin(ranked.products, products)]
+        assert len(again) >= len(products)
+        own = set(bought[customer].indices.tolist())
+        kinds = ranked.kinds[ranked.starts[np.searchsorted(ranked.customers, customer)] :]
+        assert [product in own for product in products] == [
+            bool(kind) for kind in kinds[: len(products)]
+        ]
+
+
+def later_of(log: InteractionLog, since: datetime) -> csr_matrix:
+    return log.matrix("binary", since=since)
+
+
+def test_samples_are_of_buyers_and_say_what_they_bought() -> None:
+    log = repeat_log(2)
+    signals, taste = Signals.of(log, LATE), taste_for(log)
+    later = later_of(log, LATE)
+    allowed = np.ones(len(log.product_ids), dtype=bool)
+
+    found = samples(signals, taste, later, allowed=allowed, width=100)
+
+    met = np.isin(np.arange(len(log.customer_ids)), signals.customers) & taste.known_customers
+    buyers = np.flatnonzero(met & (np.diff(later.indptr) > 0))
+    owned = signals.owned[buyers].toarray()
+    bought = later[buyers].toarray() > 0
+    assert found.customers == len(buyers)
+    assert found.labels["again"].sum() == (bought & owned).sum()
+    assert len(found.labels["again"]) == owned.sum()
+    sold = signals.bought
+    assert found.labels["new"].sum() == (bought & ~owned)[:, sold].sum()
+    assert len(found.labels["new"]) == (~owned[:, sold]).sum()
+
+
+def some_line(features: int) -> Line:
+    zeros = (0.0,) * features
+    names = ("popular", "rising", "age")[:features]
+    return Line(names, means=zeros, scales=(1.0,) * features, coefficients=zeros, intercept=0.0)
+
+
+def test_a_prior_of_zeros_is_the_logistic_regression_of_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(400, 3)).astype(np.float32)
+    labels = rng.random(400) < 1 / (1 + np.exp(-values @ [1.0, -2.0, 0.3] - 0.5))
+    ones = np.concatenate([values, np.ones((400, 1), np.float32)], axis=1)
+    expected = LogisticRegression(C=1 / 7, fit_intercept=False, tol=1e-8).fit(ones, labels)
+
+    line = posterior(values, labels, some_line(3), strength=7.0)
+
+    assert [*line.coefficients, line.intercept] == pytest.approx(
+        expected.coef_[0].tolist(), abs=1e-3
+    )
+
+
+def test_own_weights_lie_between_the_prior_and_what_the_samples_say() -> None:
+    log = repeat_log(2)
+    allowed = np.ones(len(log.product_ids), dtype=bool)
+    some = [samples(Signals.of(log, LATE), None, later_of(log, LATE), allowed=allowed)]
+    prior = shipped_weights()
+
+    def distance(weights: Weights) -> float:
+        one, other = weights.again_without_taste, prior.again_without_taste
+        return float(np.linalg.norm(np.subtract(one.coefficients, other.coefficients)))
+
+    assert fit_weights([], prior) == prior
+    held = [distance(fit_weights(some, prior, strength)) for strength in (1e9, 1e3, 1e1)]
+    assert held[0] == pytest.approx(0, abs=1e-4)
+    assert held[0] < held[1] < held[2]
+    own = fit_weights(some, prior)
+    assert (own.new, own.again) == (prior.new, prior.again)  # no sample had taste
+    assert fit_weights(some, prior) == own
+
+
+def test_the_fleets_weights_are_the_mean_of_tenants() -> None:
+    prior = shipped_weights()
+    moved = replace(prior, new=replace(prior.new, intercept=prior.new.intercept + 4))
+
+    fleet = average([prior, moved], [3, 1])
+
+    assert fleet.new.intercept == pytest.approx(prior.new.intercept + 1)
+    assert fleet.again.coefficients == pytest.approx(prior.again.coefficients)
+
+
+def test_weights_are_written_and_read() -> None:
+    weights = shipped_weights()
+
+    assert Weights.from_json(weights.to_json()) == weights
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"version": 1, "new": 3}', shipped_weights().to_json().replace("often", "x")],
+)
+def test_other_texts_are_no_weights(text: str) -> None:
+    with pytest.raises(TenantError, match="weights of the signals"):
+        Weights.from_json(text)
+
+
+def test_weights_of_another_version_are_refused() -> None:
+    text = shipped_weights().to_json().replace('"version": 1', '"version": 2')
+
+    with pytest.raises(TenantError, match="version 2, but this version of recfleet has version 1"):
+        Weights.from_json(text)
+
+
+def test_lists_find_staples_and_what_everybody_begins_to_buy() -> None:
+    """A floor of quality: by chance, one in six of ten products would be bought."""
+    log = repeat_log(11)
+    signals, later = Signals.of(log, LATE), later_of(log, LATE)
+    allowed = np.ones(len(log.product_ids), dtype=bool)
+
+    ranked = blend(signals, None, shipped_weights(), allowed=allowed, list_length=10, offers="both")
+
+    first = ranked.products[ranked.starts[:-1]]
+    buys = np.diff(later.indptr)[ranked.customers] > 0
+    hit = np.asarray(later[ranked.customers, first]).ravel() > 0
+    assert hit[buys].mean() > 0.6
+    new = ranked.kinds == KINDS.index("new")
+    owner = np.repeat(ranked.customers, ranked.lengths)
+    best_new = {
+        int(customer): int(ranked.products[new & (owner == customer)][0])
+        for customer in ranked.customers
+    }
+    newest = len(log.product_ids) - 1
+    without = [c for c in best_new if not signals.owned[c, newest]]
+    assert np.mean([best_new[customer] == newest for customer in without]) > 0.8
