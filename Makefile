@@ -16,7 +16,7 @@ INSTALLED_DEV := .venv/installed-dev
 # The interpreter for .venv (default: the first that fits), and the file that the demo reads.
 PYTHON ?=
 DATA ?=
-# The file that `make operations` reads.
+# The file that `make operations` and `make bench-quality` read.
 export RETAIL ?=
 # How often `make chaos` kills each kind of process, and its longest duration in minutes.
 KILLS ?= 100
@@ -30,7 +30,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations operations chaos interleavings up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bench-quality operations chaos interleavings up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -62,7 +62,10 @@ bench-housekeeping: $(INSTALLED_DEV) ## run fifty nights of 200 tenants, check t
 bench-pages: $(INSTALLED_DEV) ## measure the Fleet page with 4,000 and 40,000 tenants; 3 minutes
 	$(BENCH) benchmarks.pages
 
-bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
+bench-bench-quality: $(INSTALLED_DEV) ## count false quarantines of real shops, and faults seen; RETAIL=PATH, 6 minutes
+	$(BENCH) benchmarks.quality_replay "$${RETAIL:?name the UCI Online Retail file: make bench-quality RETAIL=PATH}"
+
+operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
 	$(BENCH) benchmarks.operations
 
 bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write docs/judging.md; 13 minutes

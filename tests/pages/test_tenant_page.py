@@ -183,10 +183,12 @@ def test_what_was_seen_is_written_as_what_is_expected(fleet: Fleet, visit: Visit
             observed,
             expected,
         )
+    fleet.run("update quality_result set usual = 0.031 where expectation = 'returns'")
+    fleet.run("update quality_result set usual = 1 where expectation = 'usual'")
     said = section(visit().get("/tenants/a").text, "quality")
     assert "Observed 47.6%; expected at most 5%." in said
     assert "Observed 5.00004%; expected at most 5%." in said
-    assert "Observed 0.123 times; expected at least 0.4 times." in said
+    assert "Observed 0.123 times; expected at least 0.4 times; 1 times was usual" in said
     assert "Observed 23; expected at most 14." in said
     assert "Observed nothing; expected known." in said
     assert "returns warning 3.12% at most 30%" in said

@@ -39,6 +39,7 @@ def test_a_steady_shop(connection: Connection) -> None:
             "customers": 5,
             "products": 7,
             "share_without_customer": 0,
+            "latest_without_customer": None,
             "customerless_against_usual": None,
             "share_without_product": 0,
             "share_unreadable": 0,
@@ -220,6 +221,7 @@ def _twin(shop: Shop, as_of: datetime) -> dict[str, Any]:
         "customers": len({line.customer_id for line in lately}),
         "products": len({line.product_id for line in lately}),
         "share_without_customer": len(recent) / len(every) if len(every) >= 20 else None,
+        "latest_without_customer": _twin_latest(lines, anonymous, week_of, share),
         "customerless_against_usual": _twin_customerless(lines, anonymous, week_of),
         "share_without_product": share([], lines),
         "share_unreadable": share([x for x in unusable if x.reason.startswith("unread")], lines),
@@ -257,6 +259,13 @@ def _twin_week(usable: list[Usable], anonymous: list[Any], as_of: datetime) -> f
     if usual < 25 or weeks[1:].count(0) > 2:
         return None
     return weeks[0] / usual
+
+
+def _twin_latest(lines: list[Any], anonymous: list[Any], week_of: Any, share: Any) -> float | None:
+    weeks = 1 if sum(week_of(_time(line)) < 1 for line in lines) >= 20 else 4
+    orders = {line.placed_at for line in anonymous if week_of(line.placed_at) < weeks}
+    known: float | None = share(anonymous, lines)
+    return known if len(orders) >= 5 else None
 
 
 def _twin_customerless(lines: list[Any], anonymous: list[Any], week_of: Any) -> float | None:

@@ -19,6 +19,7 @@ MISSING = Result(
     success=False,
     observed=0.61,
     expected="at most 60%",
+    usual=0.02,
     sample=[{"at": "2025-06-02T00:00:00+00:00", "product_id": 'it\'s "odd"\n,\t\\N{}'}],
 )
 FALL = Result("tea-shop", "volume-fall", "critical", success=True, observed=None, expected="…")
@@ -42,7 +43,7 @@ def _night(connection: Connection, run_id: str) -> int:
 def _stored(connection: Connection, night_id: int) -> list[Result]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, expectation, severity, success, observed, expected, sample "
+            "select tenant_id, expectation, severity, success, observed, expected, usual, sample "
             "from quality_result where night_id = %s order by tenant_id, expectation",
             (night_id,),
         )

@@ -64,7 +64,7 @@ class TestOurs:
             assert expectation.expected
             assert expectation.reason
         for item in json.loads((SUITES / "tenants.json").read_text())["expectations"]:
-            assert item["meta"].keys() == {"name", "reason", "means", "do"}
+            assert item["meta"].keys() - {"past"} == {"name", "reason", "means", "do"}
 
     def test_every_critical_share_can_be_explained_by_lines(self) -> None:
         suites = load_suites(SUITES)
@@ -75,7 +75,7 @@ class TestOurs:
         assert {
             expectation.column
             for expectation in suites.tenants.expectations.values()
-            if expectation.column.startswith(("share_", "customerless_", "repeated_"))
+            if expectation.column.startswith(("share_", "latest_", "customerless_", "repeated_"))
         } == explained
 
     def test_a_warning_is_never_wider_than_its_critical_twin(self) -> None:
@@ -133,6 +133,51 @@ class TestLoading:
         _write(folder, "tenants", _expectation(kwargs={"column": "lines", "min_value": 4}))
 
         assert load_suites(folder).tenants.expectations["enough-lines"].expected == "at least 4"
+
+    def test_how_an_expectation_compares_with_the_past(self, folder: Path) -> None:
+        named = {"name": "enough-lines", "past": {"margin": 5}}
+        _write(folder, "tenants", _expectation(meta=named))
+
+        past = load_suites(folder).tenants.expectations["enough-lines"].past
+
+        assert past is not None
+        assert (past.margin, past.if_unknown) == (5, "warning")
+
+    @pytest.mark.parametrize(
+        ("past", "column", "problem"),
+        [
+            ({}, "lines", 'the margin of its "past" must be a number from 0, but is None'),
+            (
+                {"margin": -1},
+                "lines",
+                'the margin of its "past" must be a number from 0, but is -1',
+            ),
+            (5, "lines", '"past" must be an object, such as {"margin": 0.05}'),
+            (
+                {"margin": 1, "if_unknwon": "info"},
+                "lines",
+                "'if_unknwon' is not part of \"past\"; did you mean 'if_unknown'?",
+            ),
+            (
+                {"margin": 1, "if_unknown": "fatal"},
+                "lines",
+                "if_unknown 'fatal' is none of critical, warning, info",
+            ),
+            (
+                {"margin": 1},
+                "customers",
+                '"past" is not possible here: its column is not known for earlier times',
+            ),
+        ],
+    )
+    def test_a_past_that_cannot_be(
+        self, folder: Path, past: object, column: str, problem: str
+    ) -> None:
+        meta = {"name": "enough-lines", "past": past}
+        kwargs = {"column": column, "min_value": 3}
+        _write(folder, "tenants", _expectation(meta=meta, kwargs=kwargs))
+
+        assert _problems(folder) == [f"tenants.json: 'enough-lines': {problem}"]
 
     def test_missing_files(self, tmp_path: Path) -> None:
         assert _problems(tmp_path / "nowhere") == [

@@ -137,9 +137,9 @@ CASES: list[tuple[str, Change, str, float | None, set[str]]] = [
     ("four orders are no trend", anonymous(4), "customers-missing-suddenly", None, set()),
     (
         "customers always missing",
-        anonymous(16, usually=8),
+        anonymous(14, usually=8),
         "customers-missing-suddenly",
-        (16 / 51) / (8 / 43),
+        (14 / 49) / (8 / 43),
         {"customers-missing-warning"},
     ),
     (
@@ -147,7 +147,11 @@ CASES: list[tuple[str, Change, str, float | None, set[str]]] = [
         anonymous(30, usually=8),
         "customers-missing-suddenly",
         (30 / 65) / (8 / 43),
-        {"customers-missing-suddenly", "customers-missing-warning"},
+        {
+            "customers-missing-lately",
+            "customers-missing-suddenly",
+            "customers-missing-warning",
+        },
     ),
     (
         "products missing",
@@ -191,6 +195,20 @@ CASES: list[tuple[str, Change, str, float | None, set[str]]] = [
         "future-dates",
         1 / 36,
         {"future-dates-warning"},
+    ),
+    (
+        "mostly unreadable",
+        unusable(36, "unreadable time"),
+        "mostly-unreadable",
+        36 / 71,
+        {"mostly-unreadable", "unreadable", "unreadable-warning"},
+    ),
+    (
+        "mostly in the future",
+        unusable(36, "time in the future"),
+        "mostly-future-dates",
+        36 / 71,
+        {"mostly-future-dates", "future-dates", "future-dates-warning"},
     ),
     (
         "prices of zero",
@@ -271,8 +289,8 @@ def test_one_result_for_each_tenant_and_expectation(everybody: Validation) -> No
     keys = [(result.tenant_id, result.expectation) for result in everybody.results]
 
     assert everybody.tenants == len(CASES)
-    assert len(keys) == len(set(keys)) == len(CASES) * 19
-    assert [tenant_id for tenant_id, _ in keys[::19]] == [
+    assert len(keys) == len(set(keys)) == len(CASES) * 22
+    assert [tenant_id for tenant_id, _ in keys[::22]] == [
         f"tenant-{number}" for number in range(len(CASES))
     ]
 
@@ -287,23 +305,28 @@ REASONS: list[tuple[str, str | None, str | None]] = [
     ),
     (
         "customers missing",
-        "60.1% of the lines of the last 28 days have no customer; at most 60% is allowed.",
+        "60.1% of the lines of the last 28 days have no customer, 0% in the weeks before; "
+        "at most 60% is allowed.",
         None,
     ),
     (
         "more customers missing than ever",
+        "46.2% of the latest lines have no customer, 18.6% in the weeks before; at most 30% is "
+        "allowed. "
         "The share of lines without a customer in the last 7 days is 2.48 times what it was in "
         "any week more than 28 days ago (or 5% of the lines); at most 2 times is allowed.",
-        "17.6% of the lines of the last 28 days have no customer; at most 5% is allowed.",
+        None,
     ),
     (
         "some prices of zero",
         None,
-        "5.71% of the latest lines sell for nothing or less; at most 3% is allowed.",
+        "5.71% of the latest lines sell for nothing or less, 0% in the weeks before; "
+        "at most 3% is allowed.",
     ),
     (
         "a repeated day",
-        "On 1 of the last 7 days nearly every line comes twice; at most 0 is allowed.",
+        "On 1 of the last 7 days nearly every line comes twice, 0 in the weeks before; "
+        "at most 0 is allowed.",
         None,
     ),
     (
@@ -329,9 +352,9 @@ def test_two_troubles_make_two_sentences(connection: Connection) -> None:
     validation = validate(connection, ["tea-shop"], AS_OF, SUITES)
 
     assert validation.critical == {
-        "tea-shop": "17% of the latest lines have no product; at most 10% is allowed. "
-        "17% of the latest lines have a time or a number that cannot be read; at most 5% is "
-        "allowed."
+        "tea-shop": "17% of the latest lines have no product, 0% in the weeks before; "
+        "at most 10% is allowed. 17% of the latest lines have a time or a number that cannot be "
+        "read, 0% in the weeks before; at most 5% is allowed."
     }
     assert validation.warnings == {}
 
@@ -414,7 +437,7 @@ def test_nothing_is_written(connection: Connection) -> None:
 
 
 def test_the_time_is_told_by_part(everybody: Validation) -> None:
-    assert set(everybody.seconds) == {"great_expectations", "profile", "examine"}
+    assert set(everybody.seconds) == {"great_expectations", "profile", "past", "examine"}
     assert all(seconds > 0 for seconds in everybody.seconds.values())
 
 
@@ -442,7 +465,8 @@ class TestOtherSuites:
 
         assert before == {}
         assert self._judge(connection, folder).critical == {
-            "tea-shop": "7.89% of the latest lines have no product; at most 1% is allowed."
+            "tea-shop": "7.89% of the latest lines have no product, 0% in the weeks before; "
+            "at most 1% is allowed."
         }
 
     def test_another_kind_of_expectation(self, connection: Connection, folder: Path) -> None:
@@ -467,6 +491,7 @@ class TestOtherSuites:
             )
         ]
         assert (validation.critical, validation.warnings) == ({}, {})
+        assert validation.notes.keys() == {"tea-shop"}
 
     def test_an_expectation_that_cannot_be_run(self, connection: Connection, folder: Path) -> None:
         Shop.steady().write(connection)

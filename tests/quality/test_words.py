@@ -88,3 +88,28 @@ def test_without_words_of_the_suite_the_column_speaks_for_itself() -> None:
 
 def test_what_is_not_known_has_no_limit() -> None:
     assert _words.reason("there is no line", "lines", None, "known") == "There is no line."
+
+
+@pytest.mark.parametrize(
+    ("is_note", "text"),
+    [
+        (True, "62% of the lines have no customer, about as before: 58.3% is usual."),
+        (
+            False,
+            "62% of the lines have no customer, 58.3% in the weeks before; at most 60% is allowed.",
+        ),
+    ],
+)
+def test_what_was_usual_is_said(is_note: bool, text: str) -> None:
+    template = "{observed} of the lines have no customer"
+    said = _words.reason(
+        template,
+        "share_without_customer",
+        0.62,
+        "at most 60%",
+        (0.6,),
+        usual=0.583,
+        is_note=is_note,
+    )
+
+    assert said == text

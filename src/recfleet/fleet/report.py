@@ -181,7 +181,7 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
         ),
         "quality": _rows(
             connection,
-            "select night_id as night, expectation, severity, observed, expected, sample "
+            "select night_id as night, expectation, severity, observed, expected, usual, sample "
             "from quality_finding where tenant_id = %(tenant)s and not success and night_id = "
             "(select max(night_id) from quality_finding join night_overview using (night_id) "
             "where tenant_id = %(tenant)s and not is_trial) "

@@ -217,8 +217,8 @@ def _read_quality(connection: Connection, tenant_id: str) -> list[Row]:
     return read_rows(
         connection,
         """
-        select night_id, as_of, expectation, severity, success, observed, expected, sample,
-               has_docs
+        select night_id, as_of, expectation, severity, success, observed, expected, usual,
+               sample, has_docs
           from quality_finding join night_overview using (night_id)
          where tenant_id = %(tenant)s and night_id = (
            select max(night_id) from quality_finding join night_overview using (night_id)

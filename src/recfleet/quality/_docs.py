@@ -20,8 +20,8 @@ from recfleet.database import Connection
 from recfleet.quality import _words
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS
-from recfleet.quality._result import Line, Result
-from recfleet.quality._suites import Expectation, Suite
+from recfleet.quality._result import GRAVE_FIRST, Line, Result
+from recfleet.quality._suites import Expectation, Suite, reason
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import (
@@ -32,11 +32,9 @@ if TYPE_CHECKING:
 _SHOWN_VALUES = 20
 """Failing tenants' observed values that the summary shows for each expectation."""
 
-_GRAVE_FIRST = ("critical", "warning", "info")
-
 _FAILING = """
 select coalesce(name, tenant_id), tenant_id, expectation, severity, success, observed, expected,
-       sample
+       usual, sample
   from quality_result left join roster using (tenant_id)
  where night_id = %(night)s
    and tenant_id in (select tenant_id from quality_result
@@ -217,20 +215,9 @@ def _counted(suite: Suite, name: str, tally: _Tally) -> dict[str, Any]:
 def _reasons(suite: Suite, wrong: Sequence[Result]) -> list[str]:
     """A sentence for each wrong number, from its gravest expectation; others would repeat it."""
     gravest: dict[str, Result] = {}
-    for result in sorted(wrong, key=lambda result: _GRAVE_FIRST.index(result.severity)):
+    for result in sorted(wrong, key=lambda result: GRAVE_FIRST.index(result.severity)):
         gravest.setdefault(suite.expectations[result.expectation].column, result)
-    return [_reason(suite, result) for result in gravest.values()]
-
-
-def _reason(suite: Suite, result: Result) -> str:
-    expectation = suite.expectations[result.expectation]
-    return _words.reason(
-        expectation.reason,
-        expectation.column,
-        result.observed,
-        result.expected,
-        expectation.bounds,
-    )
+    return [reason(suite, result) for result in gravest.values()]
 
 
 def _explained(suite: Suite, result: Result) -> dict[str, Any]:
@@ -240,7 +227,7 @@ def _explained(suite: Suite, result: Result) -> dict[str, Any]:
     return {
         "name": result.expectation,
         "severity": result.severity,
-        "reason": _reason(suite, result),
+        "reason": reason(suite, result),
         "means": meta.get("means"),
         "do": meta.get("do"),
         "columns": columns,

@@ -11,19 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.database import Connection
-from recfleet.interactions import count_lately, count_unusable_weeks, count_usable
+from recfleet.interactions import count_lately
+from recfleet.quality._counts import Counts, Floats, read_counts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Unit = Literal["count", "share", "days", "times"]
-Floats = NDArray[np.float64]
 
 WINDOW_WEEKS = 4
 """How far back the profile looks; the usual week needs more."""
 
 BASELINE_WEEKS = 8
 """Weeks before the last one that show what is usual."""
+
+WEEKS = 1 + BASELINE_WEEKS
+"""Weeks of lines that a profile is made from."""
 
 LEAST_LINES = 20
 """Fewest lines for a share."""
@@ -32,7 +35,7 @@ LEAST_VISITS = 25
 """Fewest visits in a usual week; with fewer, chance alone can make a quiet week."""
 
 LEAST_ORDERS = 5
-"""Fewest orders without a customer for a trend."""
+"""Fewest orders without a customer for a trend, so that one large order makes none."""
 
 LEAST_CUSTOMERLESS = 0.05
 """A share of lines without a customer that is never unusual."""
@@ -43,9 +46,6 @@ LEAST_WEEKS = 3
 LEAST_WEEK_LINES = 10
 """Fewest lines of a week that serves for comparison."""
 
-LEAST_DAY_LINES = 10
-"""Fewest lines of a repeated day."""
-
 
 @dataclass(frozen=True)
 class Column:
@@ -53,13 +53,18 @@ class Column:
 
     unit: Unit
     meaning: str
+    has_past: bool = True
+    """Whether it can be told for earlier times as well."""
 
 
 COLUMNS: Mapping[str, Column] = {
     "lines": Column("count", "lines of the last 28 days, usable or not"),
-    "customers": Column("count", "customers with a usable line in the last 28 days"),
-    "products": Column("count", "products with a usable line in the last 28 days"),
+    "customers": Column(
+        "count", "customers with a usable line in the last 28 days", has_past=False
+    ),
+    "products": Column("count", "products with a usable line in the last 28 days", has_past=False),
     "share_without_customer": Column("share", "of the lines of the last 28 days"),
+    "latest_without_customer": Column("share", "of the latest lines"),
     "customerless_against_usual": Column(
         "times",
         "share of the last 7 days' lines that have no customer, by the highest such share of any "
@@ -74,7 +79,9 @@ COLUMNS: Mapping[str, Column] = {
     "share_returned": Column("share", "of the latest usable lines: quantity is negative"),
     "repeated_days": Column("count", "of the last 7 days, those whose lines come twice"),
     "week_against_usual": Column("times", "visits of the last 7 days, by those of the usual week"),
-    "days_since_last_line": Column("days", "age of the last usable line, however old"),
+    "days_since_last_line": Column(
+        "days", "age of the last usable line, however old", has_past=False
+    ),
 }
 """What the suite ``tenants.json`` can speak about.
 
@@ -85,19 +92,9 @@ the median of the visits of the 8 weeks before the last.
 A column is null, and passes, where there is too little to say anything: a share of fewer than 20
 lines; ``week_against_usual`` where the usual week has fewer than 25 visits or more than two of the
 eight have none; ``customerless_against_usual`` with fewer than 5 orders without a customer in the
-last 7 days, or fewer than 3 weeks of 10 lines to compare with. ``days_since_last_line`` is null
+last 7 days, or fewer than 3 weeks of 10 lines to compare with; ``latest_without_customer`` with
+fewer than 5 such orders. ``days_since_last_line`` is null
 where there never was a usable line."""
-
-_SHARE_OF_REASON = {
-    "no customer": "share_without_customer",
-    "no product": "share_without_product",
-    "malformed line": "share_unreadable",
-    "unreadable time": "share_unreadable",
-    "time before 1970": "share_unreadable",
-    "unreadable number": "share_unreadable",
-    "time in the future": "share_in_the_future",
-    "not a product": "share_not_a_product",
-}
 
 
 def read_profile(
@@ -115,58 +112,39 @@ def read_profile(
     """
     import pandas as pd
 
-    asked = (connection, tenant_ids, as_of)
-    usable = _usable_counts(*asked)
-    unusable, orders = _unusable_counts(*asked)
-    lines = usable["usable"] + sum(unusable.values())
+    counts = read_counts(connection, tenant_ids, as_of, weeks=WEEKS)
+    profile = {**_tenant_values(connection, tenant_ids, as_of), **weekly_values(counts)}
+    told_by_many = _count_of_latest(counts.orders, counts.lines) >= LEAST_ORDERS
+    profile["latest_without_customer"][~told_by_many] = np.nan
+    return pd.DataFrame({column: profile[column] for column in COLUMNS}, dtype=np.float64)
+
+
+def weekly_values(counts: Counts) -> dict[str, Floats]:
+    """The columns that counts of weeks are enough for, at the end of the counts' first week.
+
+    Args:
+        counts: of at least WEEKS weeks; earlier ones change nothing.
+
+    Returns:
+        Column -> (tenants,) values, null where there is too little to say anything, except that
+        ``latest_without_customer`` may be of few orders.
+    """
+    usable, unusable, lines = counts.usable, counts.unusable, counts.lines
     customerless = unusable["share_without_customer"]
-    profile = {
+    return {
         "lines": _last_four_weeks(lines),
-        **_tenant_values(*asked),
         **{share: _share_of_latest(count, lines) for share, count in unusable.items()},
         "share_without_customer": _share(_last_four_weeks(customerless), _last_four_weeks(lines)),
-        "customerless_against_usual": _customerless_against_usual(customerless, lines, orders),
+        "latest_without_customer": _share_of_latest(customerless, lines),
+        "customerless_against_usual": _customerless_against_usual(
+            customerless, lines, counts.orders
+        ),
         "share_without_price": _share_of_latest(usable["without_price"], usable["sold"]),
         "share_repeated": _share_of_latest(usable["repeated"], usable["usable"]),
         "share_returned": _share_of_latest(usable["returned"], usable["usable"]),
         "repeated_days": usable["repeated_days"][:, 0],
-        "week_against_usual": _week_against_usual(usable["visits"] + orders),
+        "week_against_usual": _week_against_usual(usable["visits"] + counts.orders),
     }
-    return pd.DataFrame({column: profile[column] for column in COLUMNS}, dtype=np.float64)
-
-
-def _usable_counts(
-    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
-) -> dict[str, Floats]:
-    """Name of the count -> (tenants, weeks) counts; week 0 is the last week before as-of."""
-    table = count_usable(
-        connection,
-        tenant_ids,
-        as_of,
-        weeks=1 + BASELINE_WEEKS,
-        least_day_lines=LEAST_DAY_LINES,
-    )
-    place = (table["tenant"].to_numpy(), table["week"].to_numpy())
-    names = [name for name in table.column_names if name not in ("tenant", "week")]
-    counts = {name: _no_counts(tenant_ids) for name in names}
-    for name, count in counts.items():
-        count[place] = table[name].to_numpy()
-    return counts
-
-
-def _unusable_counts(
-    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
-) -> tuple[dict[str, Floats], Floats]:
-    """Share -> the unusable lines that count in it, ``other`` for none; and customerless orders."""
-    table = count_unusable_weeks(connection, tenant_ids, as_of, weeks=1 + BASELINE_WEEKS)
-    counts = {share: _no_counts(tenant_ids) for share in (*_SHARE_OF_REASON.values(), "other")}
-    orders = _no_counts(tenant_ids)
-    for row in table.to_pylist():
-        place = (row["tenant"], row["week"])
-        counts[_SHARE_OF_REASON.get(row["reason"], "other")][place] += row["lines"]
-        if row["reason"] == "no customer":
-            orders[place] = row["orders"]
-    return counts, orders
 
 
 def _tenant_values(
@@ -181,10 +159,6 @@ def _tenant_values(
     return values
 
 
-def _no_counts(tenant_ids: Sequence[str]) -> Floats:
-    return np.zeros((len(tenant_ids), 1 + BASELINE_WEEKS))
-
-
 def _last_four_weeks(counts: Floats) -> Floats:
     total: Floats = counts[:, :WINDOW_WEEKS].sum(axis=1)
     return total
@@ -194,6 +168,11 @@ def _share_of_latest(part: Floats, whole: Floats) -> Floats:
     """(tenants,) share of the last week or, if it has too few lines, of the last four weeks."""
     week = _share(part[:, 0], whole[:, 0])
     return np.where(np.isnan(week), _share(_last_four_weeks(part), _last_four_weeks(whole)), week)
+
+
+def _count_of_latest(part: Floats, whole: Floats) -> Floats:
+    """(tenants,) counts among the latest lines, as above."""
+    return np.where(whole[:, 0] >= LEAST_LINES, part[:, 0], _last_four_weeks(part))
 
 
 def _share(part: Floats, whole: Floats) -> Floats:
@@ -211,8 +190,9 @@ def _week_against_usual(visits: Floats) -> Floats:
     It counts visits rather than lines, because one order of a hundred lines may or may not come,
     but out of a hundred orders most always come.
     """
-    usual = np.median(visits[:, 1:], axis=1)
-    filled = np.count_nonzero(visits[:, 1:], axis=1) >= BASELINE_WEEKS - 2
+    before = visits[:, 1:WEEKS]
+    usual = np.median(before, axis=1)
+    filled = np.count_nonzero(before, axis=1) >= BASELINE_WEEKS - 2
     return _divide(visits[:, 0], usual, where=(usual >= LEAST_VISITS) & filled)
 
 
@@ -224,7 +204,7 @@ def _customerless_against_usual(customerless: Floats, lines: Floats, orders: Flo
     large anonymous order from looking like a trend.
     """
     share = _divide(customerless, lines, where=lines >= LEAST_WEEK_LINES)
-    before = share[:, WINDOW_WEEKS:]
+    before = share[:, WINDOW_WEEKS:WEEKS]
     highest = np.where(np.isnan(before), 0, before).max(axis=1)
     comparable = np.count_nonzero(~np.isnan(before), axis=1) >= LEAST_WEEKS
     trend = (orders[:, 0] >= LEAST_ORDERS) & ~np.isnan(share[:, 0])

@@ -9,7 +9,8 @@ from recfleet.database import Connection, copy_rows
 from recfleet.quality._result import Result
 
 _COLUMNS = (
-    "night_id", "tenant_id", "expectation", "severity", "success", "observed", "expected", "sample",
+    "night_id", "tenant_id", "expectation", "severity", "success", "observed", "expected", "usual",
+    "sample",
 )  # fmt: skip
 
 
@@ -47,7 +48,8 @@ def store_results(connection: Connection, night_id: int, results: Sequence[Resul
             "order by tenant_id, expectation "
             "on conflict (night_id, tenant_id, expectation) do update set "
             "severity = excluded.severity, success = excluded.success, "
-            "observed = excluded.observed, expected = excluded.expected, sample = excluded.sample"
+            "observed = excluded.observed, expected = excluded.expected, usual = excluded.usual, "
+            "sample = excluded.sample"
         )
         cursor.execute("drop table arriving_result")
 
@@ -101,5 +103,6 @@ def _row(night_id: int, result: Result) -> tuple[object, ...]:
         result.success,
         result.observed,
         result.expected,
+        result.usual,
         sample,
     )

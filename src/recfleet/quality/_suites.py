@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ from recfleet.errors import ConfigurationError
 from recfleet.quality import _words
 from recfleet.quality._library import load_library
 from recfleet.quality._profile import COLUMNS
-from recfleet.quality._result import Severity
+from recfleet.quality._result import Result, Severity
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite
@@ -36,7 +37,18 @@ where the amount is not finite."""
 
 _SUITE_KEYS = {"name", "expectations", "meta", "notes", "id"}
 _KEYS = {"type", "kwargs", "severity", "meta", "notes", "description", "id"}
+_PAST_KEYS = {"margin", "if_unknown"}
 _BOUNDS = ("min_value", "max_value")
+
+
+@dataclass(frozen=True)
+class Past:
+    """How an expectation compares a tenant beyond its bounds with the tenant's own past."""
+
+    margin: float
+    """How far from its median over earlier times a number is usual in any case, in its unit."""
+    if_unknown: Severity
+    """The severity for a tenant whose past is too short."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,10 @@ class Expectation:
     """What is expected, in words."""
     bounds: tuple[float, ...]
     """The numbers in those words."""
+    most: float | None
+    """The upper one of them; None without an upper one."""
+    past: Past | None
+    """None: the bounds hold whatever was usual."""
     reason: str | None
     """A sentence for a failure, with ``{observed}`` in it."""
     explains: tuple[str, ...]
@@ -197,6 +213,8 @@ def _check(item: object, columns: Collection[str]) -> Iterator[str]:
     yield from _check_type(item, columns)
     if columns is LINE_COLUMNS:
         yield from _check_explains(item)
+    if "past" in _meta(item):
+        yield from _check_past(item, columns)
 
 
 def _check_type(item: Mapping[str, Any], columns: Collection[str]) -> Iterator[str]:
@@ -260,6 +278,26 @@ def _check_explains(item: Mapping[str, Any]) -> Iterator[str]:
             yield f"explains {column!r}, but that is no column of the profile{near}"
 
 
+def _check_past(item: Mapping[str, Any], columns: Collection[str]) -> Iterator[str]:
+    past, kwargs = _meta(item)["past"], item.get("kwargs")
+    column = COLUMNS.get(str(kwargs.get("column"))) if isinstance(kwargs, dict) else None
+    if columns is LINE_COLUMNS or (column is not None and not column.has_past):
+        yield '"past" is not possible here: its column is not known for earlier times'
+    if item.get("type") != _words.BETWEEN:
+        yield f'"past" is possible with {_words.BETWEEN} only'
+    if not isinstance(past, dict):
+        yield '"past" must be an object, such as {"margin": 0.05}'
+        return
+    for key in sorted(set(past) - _PAST_KEYS):
+        yield f'{key!r} is not part of "past"{_did_you_mean(key, _PAST_KEYS)}'
+    margin = past.get("margin")
+    if margin is None or not _is_bound(margin) or not 0 <= margin < math.inf:
+        yield f'the margin of its "past" must be a number from 0, but is {margin!r}'
+    severities = get_args(Severity)
+    if past.get("if_unknown", "warning") not in severities:
+        yield f"if_unknown {past['if_unknown']!r} is none of {', '.join(severities)}"
+
+
 def _did_you_mean(word: object, known: Collection[str]) -> str:
     near = get_close_matches(str(word), list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -283,6 +321,26 @@ def _expectation(item: Mapping[str, Any]) -> Expectation:
         severity=item["severity"],
         expected=_words.expected(item["type"], item["kwargs"], unit),
         bounds=_words.limits(item["kwargs"]),
+        most=item["kwargs"].get("max_value"),
+        past=_past(meta["past"]) if "past" in meta else None,
         reason=meta.get("reason"),
         explains=tuple(meta.get("explains", ())),
+    )
+
+
+def _past(content: Mapping[str, Any]) -> Past:
+    return Past(float(content["margin"]), content.get("if_unknown", "warning"))
+
+
+def reason(suite: Suite, result: Result) -> str:
+    """A failure in one sentence, with the suite's words."""
+    expectation = suite.expectations[result.expectation]
+    return _words.reason(
+        expectation.reason,
+        expectation.column,
+        result.observed,
+        result.expected,
+        expectation.bounds,
+        usual=result.usual,
+        is_note=result.severity == "info",
     )

@@ -81,6 +81,9 @@ def reason(
     observed: float | None,
     expected_: str,
     bounds: Collection[float] = (),
+    *,
+    usual: float | None = None,
+    is_note: bool = False,
 ) -> str:
     """One sentence about one failure.
 
@@ -91,6 +94,8 @@ def reason(
         observed: the number in it.
         expected_: what is expected, in words.
         bounds: the numbers in those words; the observed number visibly differs from them.
+        usual: what the number usually was at earlier times; None: not compared.
+        is_note: the number is beyond the bounds, as it usually was.
     """
     unit = COLUMNS[column].unit
     seen = "unknown" if observed is None else _told_apart(observed, unit, bounds)
@@ -98,6 +103,10 @@ def reason(
     sentence = says[:1].upper() + says[1:]
     if observed is None:
         return f"{sentence}."
+    if usual is not None and is_note:
+        return f"{sentence}, about as before: {number(usual, unit)} is usual."
+    if usual is not None:
+        sentence += f", {number(usual, unit)} in the weeks before"
     allowed = "is allowed" if expected_.startswith(("at most", "less than")) else "is expected"
     return f"{sentence}; {expected_} {allowed}."
 
