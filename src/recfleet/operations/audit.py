@@ -30,8 +30,7 @@ _CHAMPIONS = """
 select tenant_id, last.audit_id, last.to_version, in_force.version
   from (select distinct on (tenant_id) tenant_id, audit_id, to_version
           from history
-         where is_coronation
-            or (kind = 'repair' and facts ? 'champion') or kind = 'deletion'
+         where is_about_champion
          order by tenant_id, audit_id desc) as last
   full join in_force using (tenant_id)
  where last.to_version is distinct from in_force.version
@@ -42,10 +41,9 @@ select tenant_id, last.audit_id, last.to_version, in_force.version
 _MODES = """
 select tenant_id, last.audit_id, coalesce(last.mode, 'on'), roster.mode
   from roster
-  left join (select distinct on (tenant_id) tenant_id, audit_id,
-                    coalesce(facts ->> 'mode', facts ->> 'to') as mode
+  left join (select distinct on (tenant_id) tenant_id, audit_id, mode_from_then as mode
                from history
-              where kind in ('mode', 'deletion') or (kind = 'repair' and facts ? 'mode')
+              where mode_from_then is not null
               order by tenant_id, audit_id desc) as last using (tenant_id)
  where coalesce(last.mode, 'on') <> roster.mode
    and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
@@ -55,7 +53,7 @@ select tenant_id, last.audit_id, coalesce(last.mode, 'on'), roster.mode
 _POLICIES = """
 select tenant_id, audit_id, kind, facts
   from history
- where (kind in ('policy', 'deletion') or (kind = 'repair' and facts ? 'policy'))
+ where is_about_policy
    and tenant_id = any(%(tenants)s)
  order by audit_id
 """

@@ -52,10 +52,8 @@ select roster.tenant_id, roster.name, roster.mode,
     -- A change by day judges nobody. Then the audit's last numbers of this version count, from a
     -- night that put it in force, held it, went back to it or replaced it.
     select entry.skill from (
-      select audit_id, (numbers #>> array['contenders', case
-               when from_version = in_force.version then 'champion'
-               when kind = 'rollback' or facts ->> 'change' = 'rollback' then 'previous'
-               else 'challenger' end, 'skill'])::real as skill
+      select audit_id,
+             case when from_version = in_force.version then from_skill else to_skill end as skill
         from history
        where last.skill is null and judged.skill is null and history.tenant_id = roster.tenant_id
          and in_force.version in (from_version, to_version)

@@ -15,10 +15,7 @@ _DECIDED = 50
 
 _COLUMNS = """
 select approval_request.*, roster.name, tenant_night.reason,
-       numbers -> 'contenders' as contenders,
-       gain,
-       gain_low,
-       holdout_customers
+       contenders, gain, gain_low, holdout_customers
   from approval_request
   join roster using (tenant_id)
   left join tenant_night using (night_id, tenant_id)
