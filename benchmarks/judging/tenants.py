@@ -97,7 +97,7 @@ class Tenant:
             history,
             (future or self.log).matrix("binary", since=start, before=end),
             start=start,
-            offers=RECIPE.offers,
+            offers="new",
         )
 
     def train(self, night: int, *, seed: int) -> AlsModel:

@@ -233,7 +233,14 @@ def _set_policies() -> None:
     command("tenant", "set", "shop-2", "approval=every", *why)
     command("tenant", "set", "shop-3", "approval=first", *why)
     some = ("excluded_products=p001,p002", "excluded_customers=c003", "excluded_categories=spirits")
-    command("tenant", "set", "shop-6", *some, "recipe.repeat_purchases=true", *why)
+    command("tenant", "set", "shop-6", *some, _both_kinds(), *why)
+
+
+def _both_kinds() -> str:
+    """The setting for lists with products that were bought before, in the words of the checkout."""
+    from recfleet.tenants.fields import policy_fields
+
+    return "offers=both" if "offers" in policy_fields() else "recipe.repeat_purchases=true"
 
 
 def _after_the_first_night() -> None:

@@ -13,6 +13,9 @@ KINDS: tuple[Kind, ...] = ("new", "again")
 Offers = Literal["new", "again", "both"]
 """The kinds of a tenant's lists: one of them, or both."""
 
+Wish = Literal["auto", "new", "again", "both"]
+"""What a tenant's policy says about the kinds; *auto* leaves it to the tenant's purchases."""
+
 
 def kinds_of(offers: Offers) -> tuple[Kind, ...]:
     """The kinds that lists offer."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from recfleet.kinds import Offers
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Signal = Literal["log_lines", "lines", "log_quantity", "binary"]
 
 LARGEST_ALPHA = 1_000_000
 """Models are fitted in single precision, which cannot hold much larger weights beside 1."""
+
+FORMER = "repeat_purchases"
+"""A field of older releases: whether lists offer products again."""
 
 
 class Recipe(BaseModel):
@@ -43,10 +45,10 @@ class Recipe(BaseModel):
     list_length: int = Field(default=20, ge=1, le=1000)
     """Most products of each kind in a customer's list."""
 
-    repeat_purchases: bool = False
-    """Whether products the customer already bought may be recommended again."""
-
-    @property
-    def offers(self) -> Offers:
-        """The kinds of the lists."""
-        return "both" if self.repeat_purchases else "new"
+    @model_validator(mode="before")
+    @classmethod
+    def _without_former_fields(cls, written: Any) -> Any:
+        """Recipes of older releases said here what a policy's ``offers`` says now."""
+        if isinstance(written, Mapping):
+            return {name: value for name, value in written.items() if name != FORMER}
+        return written

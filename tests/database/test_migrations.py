@@ -95,3 +95,42 @@ def test_the_history_of_promotions_goes_over_into_the_audit(used: tuple[str, Con
     connection.commit()
     chain = verify(connection)
     assert (chain.entries, chain.faults) == (2, ())
+
+
+def test_policies_and_releases_say_what_lists_offer(used: tuple[str, Connection]) -> None:
+    url, connection = used
+    policies = {
+        "again": '{"recipe": {"repeat_purchases": true, "alpha": 2}, "minimum_gain": 0.1}',
+        "first": '{"recipe": {"repeat_purchases": false}}',
+        "other": '{"recipe": {"alpha": 2}}',
+    }
+    with connection.cursor() as cursor:
+        for tenant_id, policy in policies.items():
+            cursor.execute(
+                "insert into tenant (tenant_id, name, policy) values (%s, '', %s)",
+                (tenant_id, policy),
+            )
+            cursor.execute(
+                "insert into ledger (night_id, tenant_id, mode, policy, shard, estimated_ms, "
+                "basis) values (1, %s, 'on', %s, 0, 0, '')",
+                (tenant_id, policy),
+            )
+            cursor.execute(
+                "insert into release (tenant_id, night_id, served_by, as_of, fingerprint, "
+                "customers, from_model, popular_products, popular_scores, checks) values "
+                "(%s, 1, 'popularity', now(), '', 1, 0, '{}', '{}', '[]')",
+                (tenant_id,),
+            )
+    connection.commit()
+
+    migrate(url)
+
+    with connection.cursor() as cursor:
+        cursor.execute("select policy from tenant order by tenant_id")
+        assert [policy for (policy,) in cursor.fetchall()] == [
+            {"recipe": {"alpha": 2}, "minimum_gain": 0.1, "offers": "both"},
+            {"offers": "new"},
+            {"recipe": {"alpha": 2}},
+        ]
+        cursor.execute("select tenant_id, offers from release order by tenant_id")
+        assert cursor.fetchall() == [("again", None), ("first", "new"), ("other", "new")]

@@ -215,3 +215,25 @@ def test_what_was_found_before_a_rollback_is_no_evidence(connection: Connection)
         [(back,)] = cursor.fetchall()
     write_champion(connection, back)
     assert list(standing(connection).earlier) == [Evidence(2, 0.01, 0.01)]
+
+
+def test_evidence_says_which_lists_were_judged(connection: Connection) -> None:
+    """Ledgers of older releases say it in their recipes."""
+    gain = {"gain": {"over": "champion", "value": 0.02, "standard_error": 0.01}, "against": 3}
+    former = POLICY.model_dump(mode="json")
+    del former["offers"]
+    for days, policy, offers in ((1, former, "both"), (2, {**former, "offers": "auto"}, None)):
+        write_night(connection, days, numbers={**gain, **({"offers": offers} if offers else {})})
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "update ledger set policy = %s where night_id = (select max(night_id) from night)",
+                (json.dumps(policy),),
+            )
+    write_night(connection, 3)
+    with connection.cursor() as cursor:
+        former["recipe"]["repeat_purchases"] = False
+        cursor.execute(
+            "update ledger set policy = %s where night_id = (select max(night_id) from night)",
+            (json.dumps(former),),
+        )
+    assert [night.offers for night in read(connection)] == ["both", None, "new"]

@@ -113,12 +113,12 @@ def test_the_view_shows_what_a_list_says(connection: Connection, stack: Registry
     run_night("first", as_of)
     rows = query(
         connection,
-        "select rank, product_id, score, model_version, as_of, source "
+        "select rank, product_id, score, kind, model_version, as_of, source "
         "from live_recommendation where tenant_id = 'steady' and customer_id = 'c0001' "
         "order by rank",
     )
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
-    assert {row[3:] for row in rows} == {(1, as_of, "model")}
+    assert {row[4:] for row in rows} == {(1, as_of, "taste")}
     scores = [row[2] for row in rows]
     assert scores == sorted(scores, reverse=True)
     bought = {
@@ -127,7 +127,7 @@ def test_the_view_shows_what_a_list_says(connection: Connection, stack: Registry
             connection, "select product_id from interaction where customer_id = 'c0001'"
         )
     }
-    assert not bought & {row[1] for row in rows}
+    assert {row[1] for row in rows if row[3] == "again"} == bought & {row[1] for row in rows}
 
 
 def test_a_night_sees_nothing_later_than_as_of(

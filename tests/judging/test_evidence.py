@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recfleet.judging import Evidence, Score, flatten, judge, pool
-from recfleet.judging._evidence import mean_gain
+from recfleet.judging._evidence import mean_gain, of_offers
 from recfleet.recipe import Recipe
 from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
@@ -117,3 +117,9 @@ def test_a_first_model_is_judged_by_its_own_night() -> None:
     verdict = judge(holdout(40), scores, POLICY, seed=1, earlier=week)
     assert "pooled" not in verdict.numbers.plain()
     assert verdict.numbers.minimum_gain == POLICY.minimum_skill
+
+
+def test_nights_that_judged_other_lists_are_no_evidence() -> None:
+    nights = [Evidence(1, 0.02, 0.01, "both"), Evidence(2, 0.02, 0.01, "new"), Evidence(3, 0, 1)]
+
+    assert of_offers(nights, "both") == [nights[0], nights[2]]

@@ -32,7 +32,7 @@ def test_the_default_recipe_on_a_large_tenant(retail: OnlineRetail, returns: boo
         log,
         as_of=AS_OF,
         holdout_days=recipe.holdout_days,
-        offers=recipe.offers,
+        offers="new",
         signal=recipe.signal,
     )
     model = fit(

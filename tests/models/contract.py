@@ -166,6 +166,10 @@ class ModelContract(ScorerContract):
         once, twice = model.fold_in(log), again.fold_in(log)
         assert np.array_equal(table_of(once, 60, 40), table_of(twice, 60, 40))
 
+    def test_it_is_written_for_which_lists_it_was_made(self) -> None:
+        model = self.model(taste_log())
+        assert read_model(model.files()).offers == model.offers
+
     def test_a_file_that_is_gone_or_changed_is_noticed(self) -> None:
         files = self.model(taste_log()).files()
         for name in files:

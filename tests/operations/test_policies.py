@@ -35,7 +35,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "recipe.factors": st.integers(1, 1024),
     "recipe.alpha": st.floats(0.001, 1e6),
     "recipe.signal": st.sampled_from(["log_lines", "binary"]),
-    "recipe.repeat_purchases": st.booleans(),
+    "offers": st.sampled_from(["auto", "new", "again", "both"]),
     "probation_nights": st.integers(0, 365),
     "approval": st.sampled_from(["none", "every", "first"]),
     "minimum_gain": st.floats(0, 0.99),

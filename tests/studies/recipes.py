@@ -88,7 +88,7 @@ def holdout_of(log: InteractionLog, recipe: Recipe) -> Holdout:
         log,
         as_of=log.as_of,
         holdout_days=recipe.holdout_days,
-        offers=recipe.offers,
+        offers="new",
         signal=recipe.signal,
     )
 

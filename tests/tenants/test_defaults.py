@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from recfleet.database import Connection
 from recfleet.errors import ConfigurationError
+from recfleet.recipe import Recipe
 from recfleet.tenants import Policy, add_tenants, check_tenants, fleet_policy, get_tenant
 from recfleet.tenants.defaults import in_force
 from recfleet.tenants.fields import flatten, merge, policy_fields
@@ -112,6 +113,21 @@ def test_an_own_recipe_differs_in_what_it_names_only() -> None:
     assert (own.recipe.factors, own.recipe.alpha, own.minimum_gain) == (64, 2, 0.01)
     assert own.excluded_products == ("x",)
     assert in_force(fleet, {}) is fleet
+
+
+@pytest.mark.parametrize(("repeat", "offers"), [(True, "both"), (False, "new")])
+def test_policies_of_older_releases_are_read(repeat: bool, offers: str) -> None:
+    former = {"recipe": {"factors": 8, "repeat_purchases": repeat}}
+    fleet = in_force(Policy(), former)
+
+    assert (fleet.offers, fleet.recipe.factors) == (offers, 8)
+    # A ledger of that time has every field.
+    whole = {**Policy().model_dump(mode="json"), **former}
+    del whole["offers"]
+    assert Policy.model_validate(whole).offers == offers
+    assert in_force(fleet, {"recipe": {"repeat_purchases": not repeat}}).offers != offers
+    assert in_force(fleet, {"offers": "again"}).offers == "again"
+    assert in_force(Policy(), {"recipe": {"repeat_purchases": repeat}}).recipe == Recipe()
 
 
 @pytest.mark.postgres

@@ -60,7 +60,9 @@ def read_standings(
             continue
         if found.gain is not None and found.standard_error is not None:
             days = _days(found.as_of, as_of)
-            earlier[found.tenant_id].append(Evidence(days, found.gain, found.standard_error))
+            earlier[found.tenant_id].append(
+                Evidence(days, found.gain, found.standard_error, found.offers)
+            )
     return {
         tenant_id: Standing(_days(then, as_of), earlier[tenant_id])
         for tenant_id, then in since.items()

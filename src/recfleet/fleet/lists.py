@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.stopwatch import Stopwatch
+from recfleet.kinds import Offers
 from recfleet.record import Champion
 from recfleet.registry import ArtifactStore
 from recfleet.tenants import Policy
@@ -55,6 +56,7 @@ def make_checked_lists(
     policy: Policy,
     *,
     artifacts: ArtifactStore,
+    offers: Offers | None = None,
     watch: Stopwatch | None = None,
 ) -> tuple[Lists, list[Check]]:
     """Make a model's lists, or popularity's, and check them.
@@ -65,12 +67,14 @@ def make_checked_lists(
         model: the model that ranks; None: popularity.
         policy: the tenant's.
         artifacts: where the model is.
+        offers: the kinds of the lists, as the night has resolved them; by default they are resolved
+            here.
         watch: times the parts.
 
     Raises:
         TenantError: the model cannot be loaded, or the lists fail their checks; says what is wrong.
     """
-    from recfleet.models import read_model
+    from recfleet.models import read_model, resolve_offers
     from recfleet.releases import check_lists, make_lists
 
     watch = watch or Stopwatch()
@@ -79,12 +83,18 @@ def make_checked_lists(
         with watch.part("publish.read"):
             arrays = read_model(artifacts.read(model.model_uri))
     with watch.part("publish.recommend"):
+        if offers is None:
+            offers = resolve_offers(
+                policy.offers,
+                interactions,
+                before=interactions.as_of - timedelta(days=policy.recipe.holdout_days),
+            )
         lists = make_lists(
             interactions,
             arrays,
             active,
             policy.recipe,
-            offers=policy.recipe.offers,
+            offers=offers,
             excluded_customers=policy.excluded_customers,
         )
     with watch.part("publish.check"):

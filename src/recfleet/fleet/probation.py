@@ -109,6 +109,6 @@ def _read_looks(
         looks[look.tenant_id].append(
             None
             if look.gain is None or look.standard_error is None
-            else Evidence(days, look.gain, look.standard_error)
+            else Evidence(days, look.gain, look.standard_error, look.offers)
         )
     return looks

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recfleet.kinds import Offers
 from recfleet.statistics import Estimate, overlapping_mean
 from recfleet.tenants import Policy
 
@@ -23,6 +24,8 @@ class Evidence:
     """Share by which that challenger's RMSE was lower than the champion's."""
     standard_error: float
     """Standard error of the gain."""
+    offers: Offers | None = None
+    """The kinds of the lists that were judged; None: tonight's."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,11 @@ class Pooled:
     nights: int
     """Number of nights, tonight included."""
     gain: Estimate
+
+
+def of_offers(earlier: Sequence[Evidence], offers: Offers) -> list[Evidence]:
+    """The nights that judged lists of these kinds; other lists' gains say nothing about them."""
+    return [night for night in earlier if night.offers in (None, offers)]
 
 
 def pool(tonight: Estimate, earlier: Sequence[Evidence], policy: Policy) -> Pooled | None:

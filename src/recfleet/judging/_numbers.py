@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from recfleet.kinds import Offers
 from recfleet.stored import Moment, Number, Stored
 
 
@@ -77,6 +78,8 @@ class ScoreNumbers(Stored):
 class Numbers(Stored):
     """The numbers behind a verdict. Numbers that were not computed are absent."""
 
+    offers: Offers | None = None
+    """The kinds of the lists, as the tenant's night resolved them."""
     confidence: Number | None = None
     """Confidence level of the bounds, each one-sided."""
     minimum_gain: Number | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from recfleet.judging._compare import Comparison, compare
-from recfleet.judging._evidence import Evidence, Pooled, pool
+from recfleet.judging._evidence import Evidence, Pooled, of_offers, pool
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._numbers import (
     Bounds,
@@ -76,7 +76,9 @@ def judge(
     """
     there = {name: score for name, score in scores.items() if score is not None}
     first = "champion" not in there if has_champion is None else not has_champion
+    earlier = of_offers(earlier, holdout.offers)
     numbers = Numbers(
+        offers=holdout.offers,
         confidence=policy.confidence,
         minimum_gain=policy.minimum_skill if first else needed_gain(policy, champion_days),
         holdout=_holdout_numbers(holdout),
@@ -106,6 +108,7 @@ def judge(
         verdict = Verdict("promote", first, ruling.reason, numbers)
     if first or probation is None or "previous" not in there:
         return verdict
+    probation = replace(probation, earlier=of_offers(probation.earlier, holdout.offers))
     return _on_probation(verdict, there, policy, probation, seed=seed)
 
 

@@ -18,6 +18,7 @@ from recfleet.models.families import load_library, read_model, trainer_of
 from recfleet.models.log import InteractionLog, microseconds
 from recfleet.models.popularity import popular_products, popularity_scorer, product_popularity
 from recfleet.models.ranking import Ranked, blended, merge, rank, starts_of
+from recfleet.models.repeats import resolve_offers
 
 __all__ = [
     "SOURCES",
@@ -44,6 +45,7 @@ __all__ = [
     "product_popularity",
     "rank",
     "read_model",
+    "resolve_offers",
     "samples",
     "shipped_weights",
     "starts_of",

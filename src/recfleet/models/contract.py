@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from recfleet.kinds import Offers
 from recfleet.models.log import InteractionLog
 from recfleet.recipe import Recipe
 
@@ -103,6 +104,8 @@ class Model(ABC):
     """Only interactions before this time (with a zone) were seen."""
     seed: int
     """Seed of the random numbers that the fit began with."""
+    offers: Offers
+    """The kinds of the lists that it was fitted for."""
     customer_ids: NDArray[np.object_]
     """(C',) text: the customers that it was fitted to."""
     product_ids: NDArray[np.object_]

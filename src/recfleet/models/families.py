@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recfleet.kinds import Offers
 from recfleet.models.als import AlsTrainer
 from recfleet.models.als import load_library as load_als
 from recfleet.models.als import load_model as read_als
@@ -11,9 +12,9 @@ from recfleet.models.contract import Model, Trainer
 from recfleet.recipe import Recipe
 
 
-def trainer_of(recipe: Recipe) -> Trainer:
-    """The trainer that a recipe asks for."""
-    return AlsTrainer(recipe)
+def trainer_of(recipe: Recipe, offers: Offers) -> Trainer:
+    """The trainer that a recipe asks for, of models for lists of these kinds."""
+    return AlsTrainer(recipe, offers)
 
 
 def read_model(files: Mapping[str, bytes]) -> Model:

@@ -23,6 +23,7 @@ from recfleet.record import (
 from recfleet.registry import ArtifactStore
 from recfleet.releases import Draft, create_partition, stage_releases
 from recfleet.tenants import Policy, Tenant
+from recfleet.tenants.policy import as_written_now
 
 BASIS = "by day"
 """The basis of such a night in the ledger: no night's basis equals it, so the next publishes."""
@@ -69,7 +70,7 @@ def tenant_time(connection: Connection, tenant_id: str) -> datetime | None:
 
 
 def honours(then: Mapping[str, Any] | None, now: Policy) -> bool:
-    """Whether lists made under one policy leave out everything that another policy excludes.
+    """Whether lists made under one policy offer what another policy asks for, and nothing else.
 
     Only then can a kept release be shown again.
 
@@ -78,7 +79,11 @@ def honours(then: Mapping[str, Any] | None, now: Policy) -> bool:
         now: the policy in force.
     """
     excluded = ("excluded_products", "excluded_categories", "excluded_customers")
-    return all(set(getattr(now, key)) <= set((then or {}).get(key, ())) for key in excluded)
+    former = as_written_now(then or {})
+    same_kinds = now.offers in ("auto", former.get("offers"))
+    return same_kinds and all(
+        set(getattr(now, key)) <= set(former.get(key, ())) for key in excluded
+    )
 
 
 def stage_now(

@@ -198,6 +198,8 @@ def _parse(text: str) -> Change:
 
 
 def _no_such(key: str) -> str:
+    if key == "recipe.repeat_purchases":
+        return f"{key}: there is no such field; use offers=both for true, offers=new for false"
     near = get_close_matches(key, policy_fields(), n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"{key}: there is no such field{hint}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recfleet.database import Connection
+from recfleet.kinds import Offers
 from recfleet.record.nights import Night
 from recfleet.tenants import Policy
 
@@ -32,39 +33,46 @@ class Finding:
     """The gain over the champion; None: it cannot be compared with tonight's."""
     standard_error: float | None
     """The standard error of the gain."""
+    offers: Offers | None
+    """The kinds of the lists that were judged; None: it is not known."""
 
 
+# In ledgers of older releases, the recipe says which kinds lists offer.
+_OFFERS = """coalesce(numbers ->> 'offers', case policy #>> '{recipe,repeat_purchases}'
+       when 'true' then 'both' when 'false' then 'new' end)"""
+_RECIPE = "(policy -> 'recipe') - 'repeat_purchases'"
 # Challengers' gains, from nights within the policy's days that judged by tonight's recipe and
 # compared with the champion. Trials, which repeat nights, never count.
-_GAINS = """
+_GAINS = f"""
 select distinct on (tenant_id, night.as_of) tenant_id, night.as_of,
-       (numbers #>> '{gain,value}')::float, (numbers #>> '{gain,standard_error}')::float
+       (numbers #>> '{{gain,value}}')::float, (numbers #>> '{{gain,standard_error}}')::float,
+       {_OFFERS}
   from unnest(%(tenants)s::text[], %(versions)s::text[], %(days)s::integer[], %(recipes)s::jsonb[])
        as champion (tenant_id, version, days, recipe)
   join ledger using (tenant_id) join night using (night_id)
  where night.as_of < %(as_of)s and night.as_of > %(as_of)s - days * interval '1 day'
    and not is_trial
-   and numbers ->> 'against' = version and numbers #>> '{gain,over}' = 'champion'
-   and numbers #> '{gain,standard_error}' is not null and policy -> 'recipe' = recipe
+   and numbers ->> 'against' = version and numbers #>> '{{gain,over}}' = 'champion'
+   and numbers #> '{{gain,standard_error}}' is not null and {_RECIPE} = recipe
  order by tenant_id, night.as_of desc, night_id desc
-"""
+"""  # noqa: S608 - of constants
 # Previous models' gains, from nights that judged the champion after the night that made it.
-_LOOKS = """
+_LOOKS = f"""
 select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, night.as_of,
-       case when policy -> 'recipe' = recipe
-             and numbers #>> '{probation,version}' = asked.previous
-            then (numbers #>> '{probation,value}')::float end,
-       (numbers #>> '{probation,standard_error}')::float
+       case when {_RECIPE} = recipe
+             and numbers #>> '{{probation,version}}' = asked.previous
+            then (numbers #>> '{{probation,value}}')::float end,
+       (numbers #>> '{{probation,standard_error}}')::float, {_OFFERS}
   from unnest(%(tenants)s::text[], %(versions)s::text[], %(previous)s::text[],
               %(recipes)s::jsonb[], %(since)s::timestamptz[])
        as asked (tenant_id, version, previous, recipe, since)
   join ledger on ledger.tenant_id = asked.tenant_id
    and numbers ->> 'against' = asked.version
-   and numbers #> '{contenders,champion}' is not null
+   and numbers #> '{{contenders,champion}}' is not null
   join night on night.night_id = ledger.night_id and not night.is_trial
    and night.as_of < %(as_of)s and night.as_of > since
  order by asked.tenant_id, night.as_of desc, ledger.night_id desc
-"""
+"""  # noqa: S608 - of constants
 
 
 def read_gains(

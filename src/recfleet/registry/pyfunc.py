@@ -30,7 +30,7 @@ class Recommender:
 
         A row with a ``history``, a list of product ids, is ranked by it. The history is folded in
         as for the nightly lists, and a product named twice counts as two purchase lines of one
-        piece. Products of the history are not recommended again, unless the recipe allows repeats.
+        piece. Products of the history are recommended again if the model was fitted for such lists.
         A row without a history is ranked by its ``customer_id``, with the customer's factors from
         training. The model does not keep purchases, so such a list can hold products that the
         customer bought.
@@ -94,7 +94,7 @@ class Recommender:
             bought,
             allowed=np.ones(len(self._product), dtype=bool),
             list_length=length,
-            offers=self.model.recipe.offers,
+            offers=self.model.offers,
         )
         return ranked.of(rows)
 

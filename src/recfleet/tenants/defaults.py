@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from recfleet.errors import ConfigurationError
 from recfleet.settings import policy_file
 from recfleet.tenants.fields import merge, problems
-from recfleet.tenants.policy import Policy
+from recfleet.tenants.policy import Policy, as_written_now
 
 
 def fleet_policy(file: Path | None = None) -> Policy:
@@ -53,4 +53,4 @@ def in_force(fleet: Policy, own: dict[str, Any]) -> Policy:
     """
     if not own:
         return fleet
-    return Policy.model_validate(merge(fleet.model_dump(mode="json"), own))
+    return Policy.model_validate(merge(fleet.model_dump(mode="json"), as_written_now(own)))

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
-from recfleet.recipe import Recipe
+from recfleet.kinds import Wish
+from recfleet.recipe import FORMER, Recipe
 
 LONGEST_NAME = 255
 """Most characters of a product's or customer's id, or of a category."""
@@ -55,6 +64,10 @@ class Policy(BaseModel):
 
     recipe: Recipe = Recipe()
     """The hyper-parameters."""
+
+    offers: Wish = "auto"
+    """What customers' lists offer: products new to the customer, products bought before (again), or
+    both. Auto finds it in the tenant's purchases: both where customers buy again, else new."""
 
     minimum_customers: int = Field(default=30, ge=2, le=MOST_AT_LEAST)
     """Fewest customers with a purchase before the holdout. A tenant with fewer is too thin to
@@ -122,3 +135,24 @@ class Policy(BaseModel):
     time_budget_seconds: float = Field(default=600, gt=0, le=LONGEST_STAGE)
     """Seconds that one stage may work on the tenant. After that the stage is stopped and the
     tenant's night has failed."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_releases(cls, written: Any) -> Any:
+        return as_written_now(written) if isinstance(written, Mapping) else written
+
+
+def as_written_now(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of a policy that an older release may have written, with today's fields.
+
+    ``recipe.repeat_purchases`` became ``offers``: true is ``both``, false is ``new``.
+    """
+    now = dict(written)
+    recipe = written.get("recipe")
+    if isinstance(recipe, Mapping) and FORMER in recipe:
+        now.setdefault("offers", "both" if recipe[FORMER] in (True, "true") else "new")
+        rest = {name: value for name, value in recipe.items() if name != FORMER}
+        now["recipe"] = rest
+        if not rest:
+            del now["recipe"]
+    return now

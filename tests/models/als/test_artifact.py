@@ -26,6 +26,17 @@ def test_a_model_comes_back_as_it_was() -> None:
     assert np.array_equal(back.customer_factors, model.customer_factors)
 
 
+@pytest.mark.parametrize(("repeat", "offers"), [(True, "both"), (False, "new")])
+def test_a_model_of_an_older_release_serves_as_it_was_made(repeat: bool, offers: str) -> None:
+    files = dump_model(fitted(purchases(30, 20)))
+    head = json.loads(files["model.json"])
+    del head["offers"]
+    head["recipe"]["repeat_purchases"] = repeat
+    back = load_model({**files, "model.json": json.dumps(head).encode()})
+    assert back.offers == offers
+    assert back.recipe == fitted(purchases(30, 20)).recipe
+
+
 def test_equal_models_have_equal_files() -> None:
     matrix = purchases(30, 20)
     assert dump_model(fitted(matrix)) == dump_model(fitted(matrix))

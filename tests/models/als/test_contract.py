@@ -9,4 +9,4 @@ class TestAls(ModelContract):
     least_ndcg = 0.29
 
     def trainer(self, recipe: Recipe) -> Trainer:
-        return trainer_of(recipe)
+        return trainer_of(recipe, "both")

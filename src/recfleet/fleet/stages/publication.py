@@ -85,6 +85,7 @@ class Publisher:
             model,
             self.row.policy,
             artifacts=self.artifacts,
+            offers=self.row.numbers.offers if self.row.numbers else None,
             watch=self.watch,
         )
         fingerprint = self.interactions.fingerprint

@@ -10,6 +10,7 @@ import numpy as np
 
 from recfleet.audit import Span
 from recfleet.errors import ThinError
+from recfleet.kinds import Offers
 from recfleet.record import Trained
 from recfleet.registry import code_version
 from recfleet.tenants import Policy
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from recfleet.models import InteractionLog, Model
 
 
-def train(log: InteractionLog, policy: Policy, *, train_end: datetime) -> Model:
+def train(log: InteractionLog, policy: Policy, offers: Offers, *, train_end: datetime) -> Model:
     """Fit a tenant's challenger for a night.
 
     Args:
         log: the tenant's interactions; names customers and products.
         policy: has the recipe.
+        offers: the kinds of the lists.
         train_end: where the holdout begins; the model sees nothing of it.
 
     Raises:
@@ -34,7 +36,7 @@ def train(log: InteractionLog, policy: Policy, *, train_end: datetime) -> Model:
     from recfleet.models import trainer_of
 
     seed = zlib.crc32(f"{log.tenant_id} {log.as_of.isoformat()}".encode())
-    return trainer_of(policy.recipe).train(log, before=train_end, seed=seed)
+    return trainer_of(policy.recipe, offers).train(log, before=train_end, seed=seed)
 
 
 def challenger_facts(

@@ -19,7 +19,17 @@ from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import load_champion, score_contenders, score_previous, weigh
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
-from recfleet.record import Champion, Step, TenantNight, Trained, champions_of, numbers_against
+from recfleet.kinds import Offers
+from recfleet.record import (
+    Champion,
+    Changes,
+    NightNumbers,
+    Step,
+    TenantNight,
+    Trained,
+    champions_of,
+    numbers_against,
+)
 from recfleet.registry import (
     ArtifactStore,
     Challenger,
@@ -92,6 +102,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
 def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | _Judged:
     from recfleet.interactions.log import read_log
     from recfleet.judging import Holdout, too_few
+    from recfleet.models import resolve_offers
 
     on_record = tools.champions.get(row.tenant_id)
     if row.mode == "frozen":
@@ -105,16 +116,17 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         log = read_log(desk.connection, row.tenant_id, as_of)
         desk.connection.commit()  # no transaction stays open through the computing
         matrix = log.matrix(recipe.signal, before=train_end)
+        offers = resolve_offers(row.policy.offers, log, before=train_end)
     try:
         check_thick_enough(matrix, row.policy)
     except ThinError as error:
-        return _untrained(str(error), on_record)
+        return _untrained(str(error), on_record, offers)
     with watch.part("judge.score"):
         holdout = Holdout.between(
             matrix,
             log.matrix("binary", since=train_end, before=as_of + timedelta(microseconds=1)),
             start=train_end,
-            offers=recipe.offers,
+            offers=offers,
         )
     case = _Case(row, log, matrix, holdout, on_record, watch)
     if too_few(holdout, row.policy):
@@ -122,8 +134,11 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     return _train_and_judge(desk, case, tools)
 
 
-def _untrained(reason: str, on_record: Champion | None) -> Step:
-    return Step("judged", {"verdict": "reject" if on_record is None else "keep", "reason": reason})
+def _untrained(reason: str, on_record: Champion | None, offers: Offers | None = None) -> Step:
+    changes: Changes = {"verdict": "reject" if on_record is None else "keep", "reason": reason}
+    if offers is not None:
+        changes["numbers"] = NightNumbers(offers=offers)
+    return Step("judged", changes)
 
 
 @dataclass(frozen=True)
@@ -157,7 +172,7 @@ def _unjudged(case: _Case) -> Step:
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
     row, watch, holdout = case.row, case.watch, case.holdout
     with watch.part("train.fit"):
-        challenger = train(case.log, row.policy, train_end=holdout.start)
+        challenger = train(case.log, row.policy, holdout.offers, train_end=holdout.start)
     with watch.part("judge.read"):
         champion, lost = load_champion(row.tenant_id, case.on_record, tools.artifacts)
     with watch.part("judge.score"):
@@ -228,7 +243,7 @@ def _challenger(desk: Desk, row: TenantNight, judged: _Judged) -> Challenger:
         tenant_id=row.tenant_id,
         train_end=judged.facts.train_end,
         files=judged.files,
-        params=row.policy.recipe.model_dump(),
+        params={**row.policy.recipe.model_dump(), "offers": judged.verdict.numbers.offers},
         metrics=flatten(judged.verdict.numbers),
         tags=describe(desk, row, judged.facts, judged.verdict.kind, judged.verdict.reason),
         description=judged.verdict.reason,

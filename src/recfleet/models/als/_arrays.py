@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from recfleet.kinds import Offers
 from recfleet.recipe import Recipe
 
 
@@ -34,3 +35,5 @@ class AlsArrays:
     """Only interactions before this time (with a zone) were seen."""
     seed: int
     """Seed of the random factors that the fit began with."""
+    offers: Offers = "new"
+    """The kinds of the lists that it was fitted for."""

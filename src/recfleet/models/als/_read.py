@@ -7,16 +7,17 @@ import io
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from recfleet.errors import TenantError
+from recfleet.kinds import KINDS, Offers
 from recfleet.models.als._model import AlsModel
 from recfleet.models.als._write import ARRAYS, FORMAT, HEAD
-from recfleet.recipe import Recipe
+from recfleet.recipe import FORMER, Recipe
 
 
 def load_model(files: Mapping[str, bytes]) -> AlsModel:
@@ -44,6 +45,7 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
             penalty=float(head["penalty"]),
             train_end=datetime.fromisoformat(head["train_end"]),
             seed=head["seed"],
+            offers=_offers(head),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise TenantError(f"The model's files cannot be read: {error}") from error
@@ -64,6 +66,15 @@ def _read_head(files: Mapping[str, bytes]) -> dict[str, Any]:
             f"format {FORMAT}: train again, or use the version of recfleet that wrote it."
         )
     return head
+
+
+def _offers(head: Mapping[str, Any]) -> Offers:
+    """The kinds of the model's lists; in models of older releases, the recipe says it."""
+    former: Offers = "both" if head["recipe"].get(FORMER) else "new"
+    named = head.get("offers", former)
+    if named not in (*KINDS, "both"):
+        raise ValueError(f"lists cannot offer {named!r}")
+    return cast("Offers", named)
 
 
 def _array(content: bytes) -> NDArray[np.float32]:

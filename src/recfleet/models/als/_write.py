@@ -25,8 +25,8 @@ def dump_model(model: AlsArrays) -> dict[str, bytes]:
     """The files of a model: name -> content.
 
     ``product_factors.npy`` and ``customer_factors.npy`` (float32), ``product_ids.json`` and
-    ``customer_ids.json`` (lists of text, a row each), and ``model.json`` with the recipe and the
-    SHA-256 of every other file. Equal models have equal files.
+    ``customer_ids.json`` (lists of text, a row each), and ``model.json`` with the recipe, the
+    offered kinds and the SHA-256 of every other file. Equal models have equal files.
     """
     files = {
         "product_factors.npy": _array_bytes(model.product_factors),
@@ -40,6 +40,7 @@ def dump_model(model: AlsArrays) -> dict[str, bytes]:
         "penalty": model.penalty,
         "train_end": model.train_end.isoformat(),
         "seed": model.seed,
+        "offers": model.offers,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
     return {HEAD: json.dumps(head, indent=2).encode(), **files}
