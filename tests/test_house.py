@@ -67,8 +67,8 @@ ARROWS: dict[str, set[str]] = {
     "local": {"database"},
     # The commands.
     "cli": {
-        "audit", "database", "fleet", "interactions", "local", "operations", "record", "releases",
-        "synthetic", "tenants",
+        "audit", "database", "fleet", "interactions", "local", "operations", "record", "registry",
+        "releases", "synthetic", "tenants",
     },
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from recfleet.cli._output import AsJson, console, print_json, print_table
 
 if TYPE_CHECKING:
+    from recfleet.database import Connection
     from recfleet.releases import Recommended
 
 
@@ -25,6 +26,7 @@ def recommend(
     customer_id: Annotated[
         str, typer.Argument(metavar="CUSTOMER", help="The customer, as the tenant writes it.")
     ],
+    *,
     n: Annotated[int, typer.Option("--n", min=1, help="Show at most N products.")] = 10,
     kind: Annotated[
         Literal["new", "again"] | None,
@@ -33,6 +35,9 @@ def recommend(
             help="Show only products new to the customer, or only those bought before.",
         ),
     ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say why each product is in the list.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show a customer's live list.
@@ -47,12 +52,16 @@ def recommend(
 
     with closing(connect()) as connection:
         places = look_up(connection, tenant_id, customer_id, n, kind=kind)
+        reasons = _reasons(connection, tenant_id, customer_id, places) if why else None
     if as_json:
         print_json(
             {
                 "tenant_id": tenant_id,
                 "customer_id": customer_id,
-                "recommended": [asdict(place) for place in places],
+                "recommended": [
+                    asdict(place) | ({"why": reasons[index]} if reasons else {})
+                    for index, place in enumerate(places)
+                ],
             }
         )
         return
@@ -72,13 +81,25 @@ def recommend(
                 "kind": place.kind and f"{place.kind} {place.rank_in_kind}",
                 "score": place.score,
                 "source": place.source,
+                "why": reasons and _visible(reasons[index]),
             }
-            for place in places
+            for index, place in enumerate(places)
         ],
-        ["rank", "product", "name", "kind", "score", "source"],
+        ["rank", "product", "name", "kind", "score", "source", *(["why"] if reasons else [])],
         right=frozenset({"rank", "score"}),
     )
     console().print(Text(_origin(places[0])))
+
+
+def _reasons(
+    connection: Connection, tenant_id: str, customer_id: str, places: list[Recommended]
+) -> list[str]:
+    from recfleet.operations import say_why
+    from recfleet.registry import open_artifacts
+    from recfleet.settings import registry_settings
+
+    artifacts = open_artifacts(registry_settings())
+    return say_why(connection, tenant_id, customer_id, places, artifacts)
 
 
 _NOTHING = {

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from recfleet.audit import read_facts
 from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.interactions import count_weekly
-from recfleet.operations import explain_policy, read_standing
+from recfleet.operations import explain_policy, read_standing, say_why
 from recfleet.pages._charts import tenant_charts
 from recfleet.pages._visit import Visit, Visiting
 from recfleet.pages._words import by_name
@@ -42,6 +42,7 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
     policy, policy_error = _read_policy(connection, tenant_id)
     suites = suites_folder()
     recommended, not_served = _customer_list(visit, standing, customer)
+    reasons = say_why(connection, tenant_id, customer, recommended or [], None)
     return visit.page(
         "tenant.html",
         tenant=standing,
@@ -60,6 +61,7 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
         charts=tenant_charts(nights, history, volume),
         customer=customer,
         recommended=recommended,
+        reasons=reasons,
         not_served=not_served,
     )
 
