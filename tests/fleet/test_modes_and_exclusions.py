@@ -187,7 +187,13 @@ def test_a_night_honours_what_a_policy_excludes(
     for customer in ("c0001", "never-bought"):
         with pytest.raises(NotServedError, match="excludes"):
             look_up(connection, "alpha", customer)
-    assert len(look_up(connection, "alpha", "c0002")) == 20
+    # Judged, published and served by the same kinds, which the purchases decided.
+    assert query(
+        connection,
+        "select numbers ->> 'offers', offers from ledger join release using (night_id, tenant_id)",
+    ) == [("both", "both"), ("both", "both")]
+    assert len(look_up(connection, "alpha", "c0002", kind="new")) == 20
+    assert len(look_up(connection, "alpha", "c0002", kind="again")) > 0
     assert query(
         connection,
         "select count(*), sum((source = 'excluded')::int) from recommendation "

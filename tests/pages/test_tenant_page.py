@@ -255,8 +255,12 @@ def test_white_space_around_a_customers_id_does_not_count(fleet: Fleet, visit: V
         "insert into recommendation (night_id, release_id, customer_id, products, scores, source) "
         "select night_id, release_id, 'C1', '{p1}', '{0.5}', 'model' from release"
     )
-    said = section(visit().get("/tenants/a?customer=%20C1%09").text, "look-up")
+    fleet.run("update release set offers = 'again'")
+    page = visit().get("/tenants/a?customer=%20C1%09").text
+    said = section(page, "look-up")
     assert "The live list of C1 ." in said
+    assert "p1 again 1 0.5000 taste" in said
+    assert "products bought before" in page
 
 
 def test_a_tenant_is_named_only_where_its_id_stands() -> None:

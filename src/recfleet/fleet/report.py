@@ -162,7 +162,7 @@ def tenant_story(connection: Connection, tenant_id: str) -> dict[str, list[Row]]
         "models": models_of(connection, tenant_id),
         "live": _rows(
             connection,
-            "select release_id, served_by, model_version, as_of, customers, from_model, "
+            "select release_id, served_by, model_version, as_of, customers, from_model, offers, "
             "switched_at, fingerprint, run_id from live where tenant_id = %s",
             (tenant_id,),
         ),
