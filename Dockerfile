@@ -50,6 +50,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     RECFLEET_SUITES=/opt/recfleet/expectations \
     RECFLEET_POLICY=/opt/recfleet/policy.toml
 
+# A container's own disk beside a read-only root: Airflow's configuration file and logs of tasks.
+VOLUME /opt/airflow
+
 USER recfleet
 WORKDIR /opt/recfleet
 CMD ["recfleet", "--help"]

@@ -30,7 +30,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bench-quality operations chaos interleavings up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bench-quality operations chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,17 @@ chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres during nights; KI
 
 interleavings: $(INSTALLED_DEV) ## mix people's changes and nights in many orders, ask the doctor; STORIES, 1-2 s each
 	RECFLEET_INTERLEAVINGS='$(STORIES)' nice -n 15 $(BIN)/pytest tests/operations/test_interleavings.py -q --timeout 0
+
+cluster: $(INSTALLED_DEV) ## docker-compose.yaml in real containers, one worker killed; Docker or Podman, 25 minutes
+	if ! command -v docker >/dev/null || ! docker info >/dev/null 2>&1; then
+		$(call install,.[celery$(comma)dev$(comma)cluster])
+		if ! command -v podman >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+			echo 'Installing Podman from the system'"'"'s packages.'
+			{ apt-get update -qq && apt-get install -y -qq --no-install-recommends podman runc \
+				netavark aardvark-dns catatonit iptables debootstrap; } >/dev/null 2>&1 || true
+		fi
+	fi
+	exec $(BIN)/python -m tests.cluster
 
 up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
 	$(BIN)/recfleet up

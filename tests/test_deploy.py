@@ -115,6 +115,23 @@ def test_who_does_not_answer_is_not_well() -> None:
     assert not _load("healthy").is_healthy(f"http://127.0.0.1:{free_port()}/")
 
 
+def test_a_worker_is_asked_over_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    from celery import Celery
+
+    script = _load("worker_answers")
+    asked: list[dict[str, object]] = []
+
+    def ping(self: object, **given: object) -> list[str]:
+        asked.append(given)
+        return ["pong"] if len(asked) == 1 else []
+
+    monkeypatch.setattr(type(Celery().control), "ping", ping)
+
+    assert script.answers("memory://", "celery@me")
+    assert not script.answers("memory://", "celery@me")
+    assert asked[0]["destination"] == ["celery@me"]
+
+
 # --- The bucket -----------------------------------------------------------------------------------
 
 

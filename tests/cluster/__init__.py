@@ -1,0 +1,1 @@
+"""``make cluster``: docker-compose.yaml in real containers, with two workers; one is killed."""
