@@ -1,15 +1,15 @@
 """Airflow with its own metadata database; its code runs in separate processes.
 
-Airflow reads its configuration once, at its import, so a test's settings only hold in another
-process.
+Airflow reads its configuration once, at its import, so this process cannot import it for a test.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -46,20 +46,52 @@ def airflow_environment(
     return environment
 
 
+@pytest.fixture(scope="session")
+def airflow_server(
+    airflow_environment: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[str]]:
+    """The process of ``server.py``."""
+    with (
+        (tmp_path_factory.mktemp("server") / "log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.dags.server"],
+            env={**os.environ, **airflow_environment},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as server,
+    ):
+        assert server.stdout is not None
+        assert any(line == "ready\n" for line in server.stdout), Path(log.name).read_text()[-2000:]
+        yield server
+        assert server.stdin is not None
+        server.stdin.close()
+
+
 @pytest.fixture
-def run_python(airflow_environment: Mapping[str, str]) -> RunPython:
+def run_python(
+    airflow_server: subprocess.Popen[str], airflow_environment: Mapping[str, str], tmp_path: Path
+) -> RunPython:
     """Run a piece of Python beside Airflow; returns the last line that it printed."""
+    stdout, stderr = tmp_path / "stdout", tmp_path / "stderr"
 
     def run(code: str, **variables: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env={**os.environ, **airflow_environment, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        print(done.stdout[-20_000:], done.stderr[-20_000:])  # shown by pytest when a test fails
-        assert done.returncode == 0
-        return done.stdout.strip().splitlines()[-1]
+        order = {
+            "code": code,
+            "environment": {**os.environ, **airflow_environment, **variables},
+            "stdout": str(stdout),
+            "stderr": str(stderr),
+        }
+        assert airflow_server.stdin is not None
+        assert airflow_server.stdout is not None
+        airflow_server.stdin.write(json.dumps(order) + "\n")
+        airflow_server.stdin.flush()
+        code = airflow_server.stdout.readline()
+        said = stdout.read_text()
+        print(said[-20_000:], stderr.read_text()[-20_000:])  # shown by pytest when a test fails
+        assert code == "0\n"
+        return said.strip().splitlines()[-1]
 
     return run
