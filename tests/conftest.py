@@ -24,32 +24,67 @@ import pytest
 from recfleet.database import connect, migrate
 from recfleet.local import PostgresServer, free_port
 from recfleet.settings import RegistrySettings, forget_settings, registry_settings
+from tests.pasts import Kept, Pasts, lay_out, past_of, settings_of
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
-_TOGETHER = (
-    "tests/pages/test_browser.py",  # a running stack after two nights
-    "tests/dags/",  # Airflow's database, migrated
-    "tests/operations/test_doctor.py",  # a fleet after two nights
-    "tests/judging/test_bench.py",  # a short form of the whole benchmark
-)
-"""Folders and files whose tests share what is dear to make: each for one worker, in their order."""
+_TOGETHER = {
+    "a started stack after two nights": ("tests/pages/test_browser.py",),
+    "Airflow, imported, and its database": ("tests/dags/",),
+    "a short form of the whole benchmark": ("tests/judging/test_bench.py",),
+    **{
+        f"the pasts of {file}": (f"tests/{file}.py",)
+        for file in (
+            "operations/test_doctor",
+            "operations/test_backfill",
+            "fleet/test_housekeeping",
+            "fleet/test_probation",
+            "operations/test_champions",
+            "operations/test_approvals",
+            "fleet/test_trouble",
+            "cli/test_answers",
+            "cli/test_audit",
+            "cli/test_commands",
+            "fleet/test_modes_and_exclusions",
+            "operations/test_modes",
+            "operations/test_backfill_commands",
+        )
+    },
+}
+"""What is dear to make -> folders and files whose tests share it, in the order of their run.
+
+Each group runs on one worker. The longest comes first, so that no worker waits for it at the end.
+"""
 _TEMPLATE = "recfleet_template"
 _MLFLOW_TEMPLATE = "mlflow_template"
 _numbers = count(1)
 
 
+def _place(nodeid: str) -> tuple[int, int, str]:
+    """Place of a test's group in ``_TOGETHER``, of its file in the group, and the group's name."""
+    for at, (shared, files) in enumerate(_TOGETHER.items()):
+        for within, file in enumerate(files):
+            if nodeid.startswith(file):
+                return at, within, shared
+    return len(_TOGETHER), 0, nodeid
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first: the groups, and then the slow tests."""
+    items.sort(key=lambda item: (*_place(item.nodeid)[:2], item.get_closest_marker("slow") is None))
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Distribute tests one by one, but each story as a whole, and stories first."""
+    """Distribute tests one by one in their order, but each group as a whole."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Together(LoadScopeScheduling):  # type: ignore[misc] # it has no types
         def _split_scope(self, nodeid: str) -> str:
-            places = (place for place in _TOGETHER if nodeid.startswith(place))
-            return next(places, nodeid)
+            return _place(nodeid)[2]
 
+    config.option.loadscopereorder = False
     return Together(config, log)
 
 
@@ -74,11 +109,42 @@ def _template(postgres_server: PostgresServer) -> str:
     return _TEMPLATE
 
 
+@pytest.fixture(scope="session")
+def pasts(
+    postgres_server: PostgresServer,
+    _template: str,
+    mlflow_template: str,
+    artifacts_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Pasts:
+    """What has happened to fleets before tests."""
+    folder = tmp_path_factory.mktemp("pasts")
+    return Pasts(postgres_server, _template, mlflow_template, artifacts_folder, folder)
+
+
+@pytest.fixture(scope="session")
+def artifacts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of each test's artifacts; the fixture ``stack`` lays it out."""
+    return tmp_path_factory.mktemp("artifacts") / "root"
+
+
 @pytest.fixture
-def database_url(postgres_server: PostgresServer, _template: str) -> Iterator[str]:
-    """Address of a fresh, migrated database for this test."""
+def _kept(request: pytest.FixtureRequest) -> Kept | None:
+    """The past that this test has asked for."""
+    make = past_of(request)
+    if make is None:
+        return None
+    pasts: Pasts = request.getfixturevalue("pasts")
+    return pasts.get(make)
+
+
+@pytest.fixture
+def database_url(
+    postgres_server: PostgresServer, _template: str, _kept: Kept | None
+) -> Iterator[str]:
+    """Address of a migrated database for this test: fresh, or with the past it asks for."""
     name = f"test_{next(_numbers)}"
-    postgres_server.create_database(name, template=_template)
+    postgres_server.create_database(name, template=_kept.database if _kept else _template)
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
 
@@ -103,28 +169,36 @@ def mlflow_template(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
+def artifact_root(artifacts_folder: Path, _kept: Kept | None) -> Path:
+    """The folder of this test's artifacts: empty, or with those of the past it asks for."""
+    lay_out(_kept, artifacts_folder)
+    return artifacts_folder
+
+
+@pytest.fixture
+def mlflow_store_url(
+    postgres_server: PostgresServer, database_url: str, mlflow_template: str, _kept: Kept | None
+) -> Iterator[str]:
+    """Address of MLflow's database for this test."""
+    name = f"mlflow_{database_url.rsplit('_', 1)[-1]}"
+    postgres_server.create_database(name, template=_kept.mlflow if _kept else mlflow_template)
+    yield postgres_server.url(name)
+    # MLflow keeps its connections for as long as the process lives; they end with the database.
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
 def stack(
-    postgres_server: PostgresServer,
     database_url: str,
-    mlflow_template: str,
+    mlflow_store_url: str,
+    artifact_root: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[RegistrySettings]:
     """The registry's settings, in a process whose environment names this test's stack."""
-    mlflow = f"mlflow_{database_url.rsplit('_', 1)[-1]}"
-    postgres_server.create_database(mlflow, template=mlflow_template)
-    values = {
-        "DATABASE_URL": database_url,
-        "MLFLOW_STORE_URL": postgres_server.url(mlflow),
-        "MLFLOW_URL": "http://127.0.0.1:5000",
-        "ARTIFACT_ROOT": (tmp_path / "artifacts").as_uri(),
-        "AIRFLOW_URL": "http://127.0.0.1:8080",
-        "HOME": str(tmp_path / "home"),
-    }
+    values = settings_of(database_url, mlflow_store_url, artifact_root, tmp_path / "home")
     for name, value in values.items():
-        monkeypatch.setenv(f"RECFLEET_{name}", value)
+        monkeypatch.setenv(name, value)
     forget_settings()
     yield registry_settings()
     forget_settings()
-    # MLflow keeps its connections for as long as the process lives; they end with the database.
-    postgres_server.drop_database(mlflow)

@@ -12,16 +12,16 @@ from recfleet.cli import _main as command_line
 from recfleet.cli import app
 from recfleet.cli._actor import actor
 from recfleet.database import Connection
-from recfleet.settings import RegistrySettings
 from tests.nights import START, WEEK, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 FIRST, SECOND = START + 12 * WEEK, START + 20 * WEEK
 
 
-@pytest.fixture
-def held(connection: Connection, stack: RegistrySettings) -> Connection:
+@past
+def held(connection: Connection) -> None:
     """A tenant whose version 2 waits for a person, and one without a previous version."""
     shop(connection, "asks", seed=1)
     shop(connection, "single", seed=2)
@@ -32,7 +32,6 @@ def held(connection: Connection, stack: RegistrySettings) -> Connection:
             "update tenant set policy = '{\"approval\": \"every\"}' where tenant_id = 'asks'"
         )
     run_night("second", SECOND, {"tenants": ["asks"]})
-    return connection
 
 
 def _run(*words: str) -> str:

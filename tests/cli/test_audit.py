@@ -16,14 +16,15 @@ from recfleet.operations.champions import roll_back
 from recfleet.settings import RegistrySettings
 from recfleet.tenants import add_tenants
 from tests.nights import START, WEEK, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 AS_OF = START + 12 * WEEK
 
 
-@pytest.fixture
-def fleet(connection: Connection, stack: RegistrySettings) -> None:
+@past
+def fleet(connection: Connection) -> None:
     """A tenant with a model and one that is too thin, after one night."""
     shop(connection, "alpha")
     shop(connection, "thin", customers=5)
@@ -36,7 +37,7 @@ def _run(*words: str, code: int = 0) -> str:
     return result.output
 
 
-def test_a_tenants_story(fleet: None, connection: Connection) -> None:
+def test_a_tenants_story(fleet: Connection, connection: Connection) -> None:
     story = _run("audit", "alpha")
     assert re.search(r"first model: version 1  by scheduler, night 1", story)
     assert "The challenger's error (RMSE) is" in story
@@ -66,7 +67,7 @@ def test_a_tenants_story(fleet: None, connection: Connection) -> None:
     assert "The audit has no entry of thin" in _run("audit", "thin")
 
 
-def test_limits_and_everybodys(fleet: None, connection: Connection) -> None:
+def test_limits_and_everybodys(fleet: Connection, connection: Connection) -> None:
     append_entries(
         connection,
         [
@@ -108,7 +109,7 @@ def test_a_tenant_with_the_name_of_a_command(
     assert "recfleet audit tenant verify" in " ".join(_run("audit", "--help").split())
 
 
-def test_verify_says_the_head_and_remembers_one(fleet: None, connection: Connection) -> None:
+def test_verify_says_the_head_and_remembers_one(fleet: Connection, connection: Connection) -> None:
     head = str(read_head(connection))
     connection.rollback()
     assert f"1 entry, head {head}. The audit is complete" in _run("audit", "verify")
@@ -127,7 +128,7 @@ def test_verify_says_the_head_and_remembers_one(fleet: None, connection: Connect
     assert report["faults"][0]["entry"] == 1
 
 
-def test_from_a_list_to_where_it_came_from(fleet: None, connection: Connection) -> None:
+def test_from_a_list_to_where_it_came_from(fleet: Connection, connection: Connection) -> None:
     told = _run("trace", "alpha", "c0001")
     assert re.search(r"list +the customer's own, 20 products: p\d{3}, ", told)
     assert re.search(r"release +1, served by model, as of 2026-03-30 09:00, live since", told)
@@ -156,7 +157,9 @@ def test_from_a_list_to_where_it_came_from(fleet: None, connection: Connection) 
     assert found["model"]["decision"]["numbers"]["contenders"]["challenger"]["rmse"] > 0
 
 
-def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Connection) -> None:
+def test_traces_without_a_model_a_customer_a_release(
+    fleet: Connection, connection: Connection
+) -> None:
     told = _run("trace", "thin", "c0001")
     assert "served by popularity" in told
     assert "none: the tenant is served popular products" in told
@@ -190,7 +193,7 @@ def test_traces_without_a_model_a_customer_a_release(fleet: None, connection: Co
 
 
 def test_a_trace_outlives_run_and_ledger(
-    fleet: None, connection: Connection, stack: RegistrySettings
+    fleet: Connection, connection: Connection, stack: RegistrySettings
 ) -> None:
     """A list's origin can be told without the rows that housekeeping deletes one day."""
     import psycopg2
@@ -233,11 +236,11 @@ def test_who_goes_back_need_not_know_what_the_model_was_made_from(
 
 
 @pytest.mark.parametrize("words", [("audit", "alfa"), ("trace", "alfa", "c1")])
-def test_an_unknown_tenant_is_said(fleet: None, words: tuple[str, ...]) -> None:
+def test_an_unknown_tenant_is_said(fleet: Connection, words: tuple[str, ...]) -> None:
     with pytest.raises(UnknownTenantError, match=r"Did you mean 'alpha'\?"):
         _run(*words)
 
 
-def test_a_head_that_is_none_is_said(fleet: None) -> None:
+def test_a_head_that_is_none_is_said(fleet: Connection) -> None:
     with pytest.raises(BadInputError, match="is no head of the audit"):
         _run("audit", "verify", "--head", "5f3a")

@@ -17,14 +17,15 @@ from recfleet.fleet.plan import plan_night
 from recfleet.settings import RegistrySettings
 from tests.aging import days_pass
 from tests.nights import START, WEEK, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 AS_OF = START + 12 * WEEK
 
 
-@pytest.fixture
-def fleet(connection: Connection, stack: RegistrySettings) -> None:
+@past
+def fleet(connection: Connection) -> None:
     """A tenant with a model and one that is too thin, after one night."""
     shop(connection, "alpha")
     shop(connection, "thin", customers=5)
@@ -37,7 +38,7 @@ def _run(*words: str) -> str:
     return result.output
 
 
-def test_a_night_as_a_table_and_as_json(fleet: None) -> None:
+def test_a_night_as_a_table_and_as_json(fleet: Connection) -> None:
     table = _run("night", "show")
     assert re.search(r"alpha +│ first model +│ v1 ", table)
     assert re.search(r"thin +│ too thin +│ popularity ", table)
@@ -53,7 +54,7 @@ def test_a_night_as_a_table_and_as_json(fleet: None) -> None:
     assert [row["night_id"] for row in json.loads(_run("night", "list", "--json"))] == [1]
 
 
-def test_tenants_as_a_table_and_as_json(fleet: None) -> None:
+def test_tenants_as_a_table_and_as_json(fleet: Connection) -> None:
     assert re.search(r"alpha +│ on +│ first model", _run("tenant", "list"))
     rows = json.loads(_run("tenant", "list", "--json"))
     assert [(row["tenant"], row["served_by"]) for row in rows] == [
@@ -62,7 +63,7 @@ def test_tenants_as_a_table_and_as_json(fleet: None) -> None:
     ]
 
 
-def test_one_tenants_story(fleet: None) -> None:
+def test_one_tenants_story(fleet: Connection) -> None:
     text = _run("tenant", "show", "alpha")
     for heading in ("Data", "Models", "Live release", "Nights", "Promotions"):
         assert heading in text
@@ -94,13 +95,15 @@ def test_before_the_first_night(stack: RegistrySettings) -> None:
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(
-    fleet: None, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], sentence: str
+    fleet: Connection, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], sentence: str
 ) -> None:
     with pytest.raises(RecfleetError, match=sentence):
         _run(*words)
 
 
-def test_text_of_tenants_cannot_steer_the_terminal(connection: Connection, fleet: None) -> None:
+def test_text_of_tenants_cannot_steer_the_terminal(
+    connection: Connection, fleet: Connection
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "update ledger set reason = E'\\x1b[31mred [bold]x' where tenant_id = 'thin'"
@@ -124,20 +127,20 @@ def test_an_error_is_one_sentence_and_exit_code_2(tmp_path: object) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_urgent_come_first(connection: Connection, fleet: None) -> None:
+def test_the_urgent_come_first(connection: Connection, fleet: Connection) -> None:
     with connection, connection.cursor() as cursor:
         cursor.execute("update ledger set outcome = 'failed' where tenant_id = 'thin'")
     shown = _run("night", "show")
     assert shown.index("thin ") < shown.index("alpha ")
 
 
-def test_a_night_of_named_tenants_is_shown_before_it_is_summed_up(fleet: None) -> None:
+def test_a_night_of_named_tenants_is_shown_before_it_is_summed_up(fleet: Connection) -> None:
     plan_night("named", None, AS_OF, {"tenants": ["alpha"]})
     assert "alpha" in _run("night", "show", "named")
 
 
 def test_of_a_large_night_the_urgent_are_shown(
-    fleet: None, monkeypatch: pytest.MonkeyPatch
+    fleet: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recfleet.cli._night._LISTED", 1)
     shown = _run("night", "show")
@@ -148,7 +151,7 @@ def test_of_a_large_night_the_urgent_are_shown(
 
 
 def test_housekeeping_first_says_and_then_does(
-    fleet: None, connection: Connection, stack: RegistrySettings
+    fleet: Connection, connection: Connection, stack: RegistrySettings
 ) -> None:
     run_night("two", AS_OF, {"tenants": ["alpha"]})
     days_pass(connection, stack, 1000)

@@ -22,6 +22,7 @@ from recfleet.settings import RegistrySettings, forget_settings, registry_settin
 from tests import nights
 from tests.aging import artifact_folder, days_pass
 from tests.nights import START, WEEK, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -92,6 +93,32 @@ def _turn(connection: Connection, times: int = 2) -> None:
         assert outcomes(connection, f"night {number}")["turning"] == "promoted"
 
 
+@past
+def turned(connection: Connection) -> None:
+    """After two nights of that shop."""
+    _turn(connection, times=1)
+
+
+@past
+def turned_twice(connection: Connection) -> None:
+    """After three nights of that shop."""
+    _turn(connection)
+
+
+@past
+def quiet(connection: Connection) -> None:
+    """A shop after its first night."""
+    shop(connection, "quiet")
+    run_night("first", FIRST)
+
+
+@past
+def small(connection: Connection) -> None:
+    """A shop with forty customers after its first night."""
+    shop(connection, "quiet", customers=40)
+    run_night("first", FIRST)
+
+
 def test_what_is_in_force_stays_however_old_it_is(
     connection: Connection, short: RegistrySettings
 ) -> None:
@@ -153,19 +180,18 @@ def _everything(connection: Connection, stack: RegistrySettings) -> tuple[object
     )
 
 
+@pytest.mark.usefixtures("turned")
 def test_what_is_young_stays(connection: Connection, stack: RegistrySettings) -> None:
-    _turn(connection, times=1)
     before = _everything(connection, stack)
     for part in _keep_house().values():
         assert not any(part.gone.values()), part
     assert _everything(connection, stack) == before
 
 
+@pytest.mark.usefixtures("quiet")
 def test_a_night_that_is_running_is_left_alone(
     connection: Connection, short: RegistrySettings
 ) -> None:
-    shop(connection, "quiet")
-    run_night("first", FIRST)
     run_night("again", FIRST, {"tenants": ["quiet"]})
     days_pass(connection, short, 10)
     with connection, connection.cursor() as cursor:
@@ -181,10 +207,10 @@ def test_a_night_that_is_running_is_left_alone(
     assert before != _everything(connection, short), "the first night's lists are gone"
 
 
+@pytest.mark.usefixtures("turned")
 def test_a_run_that_awaits_approval_stays(
     connection: Connection, short: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _turn(connection, times=1)
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
     forget_settings()
     shop(connection, "turning", weeks=range(20, 28))
@@ -202,11 +228,10 @@ def test_a_run_that_awaits_approval_stays(
     assert _mlflow(short, "select count(*) from runs") == [(3,)]
 
 
+@pytest.mark.usefixtures("quiet")
 def test_a_night_begun_anew_finds_a_partition(
     connection: Connection, short: RegistrySettings
 ) -> None:
-    shop(connection, "quiet")
-    run_night("first", FIRST)
     run_night("second", FIRST + timedelta(hours=1), {"tenants": ["quiet"]})
     days_pass(connection, short, 10)
     keep_house("lists")
@@ -225,11 +250,10 @@ def test_a_night_begun_anew_finds_a_partition(
 # --- Readers --------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("small")
 def test_a_reader_never_misses_a_list(
     connection: Connection, short: RegistrySettings, database_url: str
 ) -> None:
-    shop(connection, "quiet", customers=40)
-    run_night("first", FIRST)
     days_pass(connection, short, 10)
     stop, seen = threading.Event(), Counter[int]()
 
@@ -258,11 +282,10 @@ def test_a_reader_never_misses_a_list(
     assert len(_partitions(connection)) == 1
 
 
+@pytest.mark.usefixtures("small")
 def test_a_long_transaction_reads_what_it_began_with(
     connection: Connection, short: RegistrySettings, database_url: str
 ) -> None:
-    shop(connection, "quiet", customers=40)
-    run_night("first", FIRST)
     days_pass(connection, short, 10)
     with closing(connect(database_url)) as reader:
         reader.set_session(isolation_level="REPEATABLE READ")
@@ -287,6 +310,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recfleet.releases._old_lists._SECONDS_FOR_READERS", 0.2)
 
 
+@pytest.mark.usefixtures("small")
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("statement", "why"),
@@ -298,8 +322,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_readers_in_the_way_put_it_off(
     connection: Connection, short: RegistrySettings, database_url: str, statement: str, why: str
 ) -> None:
-    shop(connection, "quiet", customers=40)
-    run_night("first", FIRST)
     days_pass(connection, short, 10)
     before = _partitions(connection)
     with closing(connect(database_url)) as reader, reader.cursor() as cursor:
@@ -347,10 +369,10 @@ def test_a_release_that_becomes_live_meanwhile_stays(
 # --- Killed, and beside others --------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("turned_twice")
 def test_killed_anywhere_it_goes_on_the_next_time(
     connection: Connection, short: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _turn(connection)
     days_pass(connection, short, 10)
     lists = query(connection, LIVE_LISTS)
     in_force = {run_id for (run_id,) in query(connection, "select run_id from champion")}
@@ -382,10 +404,10 @@ def _die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("turned_twice")
 def test_a_tenant_that_is_being_published_is_left_for_the_next_time(
     connection: Connection, short: RegistrySettings, database_url: str
 ) -> None:
-    _turn(connection)
     days_pass(connection, short, 10)
     with closing(connect(database_url)) as publisher, publisher.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(hashtextextended('publish turning', 0))")
@@ -395,11 +417,11 @@ def test_a_tenant_that_is_being_published_is_left_for_the_next_time(
     assert keep_house("models").gone["versions"] == 1
 
 
+@pytest.mark.usefixtures("turned")
 def test_a_promotion_that_is_not_done_keeps_its_version(
     connection: Connection, short: RegistrySettings
 ) -> None:
     """The night died between MLflow and Postgres, and its next attempt will find the version."""
-    _turn(connection, times=1)
     registry = _registry(short)
     [(run_id, version)] = query(
         connection, "select run_id, version from champion where role = 'previous'"
@@ -423,11 +445,10 @@ def test_a_promotion_that_is_not_done_keeps_its_version(
 # --- Files ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quiet")
 def test_files_that_nobody_refers_to_are_swept_up(
     connection: Connection, short: RegistrySettings
 ) -> None:
-    shop(connection, "quiet")
-    run_night("first", FIRST)
     root = artifact_folder(short)
     of_run = _run_folders(short)
     lost = [
@@ -453,12 +474,11 @@ def test_files_that_nobody_refers_to_are_swept_up(
     assert of_run <= _run_folders(short)
 
 
+@pytest.mark.usefixtures("quiet")
 def test_files_of_a_champion_stay_though_mlflow_knows_nothing_of_it(
     connection: Connection, short: RegistrySettings
 ) -> None:
     """As after MLflow's database was restored from an older backup."""
-    shop(connection, "quiet")
-    run_night("first", FIRST)
     with (
         closing(psycopg2.connect(short.mlflow_store_url)) as mlflow,
         mlflow,

@@ -20,6 +20,7 @@ from recfleet.releases import NotServedError, look_up
 from recfleet.settings import RegistrySettings, database_settings
 from recfleet.tenants import Mode
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -60,8 +61,8 @@ def _policy(connection: Connection, *assignments: str) -> None:
     set_policies(connection, ["alpha"], changes, actor="ann", reason="a test")
 
 
-@pytest.fixture
-def turned(connection: Connection, stack: RegistrySettings) -> None:
+@past
+def turned(connection: Connection) -> None:
     """A tenant with a champion, and later purchases that a new model predicts better."""
     shop(connection, "alpha")
     run_night("one", AS_OF)
@@ -69,7 +70,7 @@ def turned(connection: Connection, stack: RegistrySettings) -> None:
 
 
 def test_a_tenant_switched_off_in_mid_night_is_not_published(
-    connection: Connection, turned: None
+    connection: Connection, turned: Connection
 ) -> None:
     shards = _judge("two", LATER)
     _set(connection, "off")
@@ -82,7 +83,7 @@ def test_a_tenant_switched_off_in_mid_night_is_not_published(
 
 
 def test_a_tenant_frozen_in_mid_night_keeps_its_champion(
-    connection: Connection, turned: None
+    connection: Connection, turned: Connection
 ) -> None:
     shards = _judge("two", LATER)
     assert query(connection, "select verdict from ledger where night_id = 2") == [("promote",)]

@@ -269,9 +269,9 @@ def test_a_shard_that_never_ended_counts_as_failed(
 
 
 def test_staged_challengers_are_gone_after_the_night(
-    connection: Connection, stack: RegistrySettings, tmp_path: Path
+    connection: Connection, stack: RegistrySettings, artifact_root: Path
 ) -> None:
     shop(connection, "steady")
     run_night("night", START + 12 * WEEK)
-    assert not list((tmp_path / "artifacts").glob("staging/*"))
-    assert list((tmp_path / "artifacts").rglob("MLmodel"))
+    assert not list(artifact_root.glob("staging/*"))
+    assert list(artifact_root.rglob("MLmodel"))

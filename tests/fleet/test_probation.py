@@ -26,6 +26,7 @@ from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings, forget_settings
 from recfleet.tenants import Mode, Policy
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -65,6 +66,12 @@ def _misled(connection: Connection, **policy: object) -> None:
     shop(connection, "shop", weeks=range(12, 22), seed=1)
 
 
+@past
+def misled(connection: Connection) -> None:
+    """As ``_misled``, with the rest of the policy as the fleet's."""
+    _misled(connection)
+
+
 def _judged(connection: Connection, run_id: str) -> tuple[str, str, str, dict[str, Any]]:
     """Outcome, verdict, reason and numbers of the only tenant's night."""
     [row] = query(
@@ -98,10 +105,10 @@ def _die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("misled")
 def test_a_champion_that_is_worse_is_rolled_back_in_the_same_night(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    _misled(connection)
     run_night("right", RIGHT)
 
     outcome, verdict, reason, numbers = _judged(connection, "right")
@@ -151,13 +158,13 @@ def test_of_two_better_models_the_challenger_is_taken_when_it_is_the_better(
     assert _champions(connection) == [("champion", 3), ("previous", 2)]
 
 
+@pytest.mark.usefixtures("misled")
 @pytest.mark.parametrize(
     "where", ["recfleet.releases.switch_live", "recfleet.registry.Registry.mark_version"]
 )
 def test_a_rollback_that_never_ended_is_taken_back(
     connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    _misled(connection)
     before = _live(connection)
     _up_to_publish("died", RIGHT)
     with monkeypatch.context() as patch:
@@ -182,13 +189,13 @@ def test_a_rollback_that_never_ended_is_taken_back(
     assert registry.aliases("shop") == Aliases(champion=1, previous=None)
 
 
+@pytest.mark.usefixtures("misled")
 @pytest.mark.parametrize(
     "where", ["recfleet.releases.switch_live", "recfleet.registry.Registry.mark_version"]
 )
 def test_a_rollback_that_died_is_finished_by_the_next_attempt(
     connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    _misled(connection)
     _up_to_publish("night", RIGHT)
     with monkeypatch.context() as patch:
         patch.setattr(where, _die)
@@ -203,10 +210,10 @@ def test_a_rollback_that_died_is_finished_by_the_next_attempt(
     assert query(connection, "select count(*) from promotion where kind = 'rollback'") == [(1,)]
 
 
+@pytest.mark.usefixtures("misled")
 def test_a_previous_model_that_cannot_be_loaded_is_not_gone_back_to(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    _misled(connection)
     [(uri,)] = query(connection, "select model_uri from champion where role = 'previous'")
     _up_to_publish("judged before", RIGHT)
     shutil.rmtree(uri.removeprefix("file://"))
@@ -224,10 +231,10 @@ def test_a_previous_model_that_cannot_be_loaded_is_not_gone_back_to(
     assert _champions(connection) == [("champion", 2), ("previous", 1)]
 
 
+@pytest.mark.usefixtures("misled")
 def test_a_rollback_of_a_champion_that_is_gone_already_is_not_carried_out(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    _misled(connection)
     _up_to_publish("one", RIGHT)
     _up_to_publish("two", RIGHT)
     run_stage(STAGES["publish"], "one", 0)
@@ -240,10 +247,10 @@ def test_a_rollback_of_a_champion_that_is_gone_already_is_not_carried_out(
     assert query(connection, "select count(*) from promotion where kind = 'rollback'") == [(1,)]
 
 
+@pytest.mark.usefixtures("misled")
 def test_the_brake_holds_rollbacks_too(
     connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _misled(connection)
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
     forget_settings()
     run_night("braked", RIGHT)
@@ -262,10 +269,10 @@ def test_the_brake_holds_rollbacks_too(
     )[-2:] == [("approved", 2, 1, "ann"), ("rollback", 2, 1, "ann")]
 
 
+@pytest.mark.usefixtures("misled")
 def test_a_frozen_tenant_is_not_rolled_back(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    _misled(connection)
     _execute(connection, "update tenant set mode = 'frozen'")
     run_night("frozen", RIGHT)
     assert outcomes(connection, "frozen") == {"shop": "frozen"}

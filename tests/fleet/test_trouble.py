@@ -18,6 +18,7 @@ from recfleet.fleet.stages import STAGES
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings, forget_settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -52,17 +53,18 @@ def _execute(connection: Connection, text: str, *parameters: object) -> None:
     connection.commit()
 
 
-def _turned(connection: Connection) -> None:
+@past
+def turned(connection: Connection) -> None:
     """A tenant with a first model, and with other ranges of products since then."""
     shop(connection, "shop")
     run_night("first", FIRST)
     shop(connection, "shop", weeks=range(12, 20), shuffled=True)
 
 
+@pytest.mark.usefixtures("turned")
 def test_a_promotion_that_never_ended_is_taken_back(
     connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _turned(connection)
     _up_to_publish("died", TURNED)
     with monkeypatch.context() as patch:
         patch.setattr("recfleet.releases.switch_live", _die)
@@ -94,10 +96,10 @@ def test_a_first_model_that_never_ended_leaves_no_champion(
     assert _registry(stack).aliases("shop") == Aliases(champion=None, previous=None)
 
 
+@pytest.mark.usefixtures("turned")
 def test_a_late_night_does_not_overrule_a_newer_one(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    _turned(connection)
     _up_to_publish("late", TURNED)
     shop(connection, "shop", weeks=range(20, 21), shuffled=True)
     run_night("newer", TURNED + WEEK)
@@ -111,10 +113,10 @@ def test_a_late_night_does_not_overrule_a_newer_one(
     assert _registry(stack).aliases("shop").champion == 2
 
 
+@pytest.mark.usefixtures("turned")
 def test_a_verdict_over_another_champion_is_not_carried_out(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    _turned(connection)
     _up_to_publish("one", TURNED)
     _up_to_publish("two", TURNED)
     run_stage(STAGES["publish"], "one", 0)
@@ -181,10 +183,10 @@ def test_a_policy_that_cannot_be_used_is_that_tenants_trouble(
     )
 
 
+@pytest.mark.usefixtures("turned")
 def test_what_the_brake_holds_is_judged_again_when_there_is_something_new(
     connection: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _turned(connection)
     monkeypatch.setenv("RECFLEET_BRAKE_LEAST", "0")
     forget_settings()
     run_night("braked", TURNED)
@@ -213,10 +215,10 @@ def test_first_models_are_no_matter_for_the_brake(
     assert outcomes(connection, "first") == {"shop": "first model"}
 
 
+@pytest.mark.usefixtures("turned")
 def test_popularity_stands_in_for_a_champion_whose_files_are_gone(
     connection: Connection, stack: RegistrySettings
 ) -> None:
-    _turned(connection)
     [(uri,)] = query(connection, "select model_uri from champion")
     shutil.rmtree(uri.removeprefix("file://"))
     run_night("lost", TURNED)

@@ -15,6 +15,7 @@ from recfleet.operations.questions import carry_out, put_question, tell_answers_
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings, forget_settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -50,14 +51,13 @@ def _turn(connection: Connection, *tenants: str) -> None:
         shop(connection, tenant_id, seed=seed, weeks=range(12, 20), shuffled=True)
 
 
-@pytest.fixture
-def held(connection: Connection, stack: RegistrySettings) -> Connection:
+@past
+def held(connection: Connection) -> None:
     """A tenant whose policy asks for a person; version 2 is waiting."""
     _turn(connection, "shop")
     _policy(connection, "every")
     run_night("second", SECOND)
     assert outcomes(connection, "second") == {"shop": "awaiting approval"}
-    return connection
 
 
 def _age(connection: Connection, hours: float = 73) -> None:

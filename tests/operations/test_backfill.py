@@ -18,6 +18,7 @@ from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings
 from tests.backfills import nights, run_backfill
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -64,8 +65,8 @@ def _execute(connection: Connection, text: str, *parameters: object) -> None:
     connection.commit()
 
 
-@pytest.fixture
-def turned(connection: Connection, stack: RegistrySettings) -> None:
+@past
+def turned(connection: Connection) -> None:
     """A tenant with two champions, one after the other, and a tenant that is too thin."""
     shop(connection, "shop")
     shop(connection, "thin", customers=5)
@@ -77,7 +78,7 @@ def turned(connection: Connection, stack: RegistrySettings) -> None:
 
 
 def test_a_night_of_the_past_finds_what_it_found(
-    connection: Connection, stack: RegistrySettings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: Connection
 ) -> None:
     """Each date has its own champion, evidence and data, though another champion is in force
     now."""
@@ -143,7 +144,9 @@ def test_a_night_that_rolled_back_says_so_again(
     assert _registry(stack).aliases("shop") == aliases == Aliases(champion=1, previous=None)
 
 
-def test_a_range_of_nights(connection: Connection, stack: RegistrySettings, turned: None) -> None:
+def test_a_range_of_nights(
+    connection: Connection, stack: RegistrySettings, turned: Connection
+) -> None:
     before = _in_force(connection)
     summary = run_backfill("two weeks", ["shop", "thin"], FIRST, TURNED, step=7)
     assert summary.nights == 9
@@ -175,7 +178,7 @@ def test_a_range_of_nights(connection: Connection, stack: RegistrySettings, turn
 
 
 def test_the_fleets_nights_do_not_see_trials(
-    connection: Connection, stack: RegistrySettings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: Connection
 ) -> None:
     """A night's verdict is the same with and without trials before it: they are no evidence."""
     _execute(connection, """update tenant set policy = '{"pooled_nights": 3}'""")
@@ -191,7 +194,7 @@ def test_the_fleets_nights_do_not_see_trials(
 
 
 def test_asking_again_does_nothing_that_is_done(
-    connection: Connection, stack: RegistrySettings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: Connection
 ) -> None:
     run_backfill("one", ["shop"], TURNED, TURNED + DAY)
     count = "select (select count(*) from night), (select count(*) from audit)"
@@ -262,7 +265,7 @@ def test_what_the_last_night_would_promote_may_wait(
 
 
 def test_nothing_goes_back_in_time(
-    connection: Connection, stack: RegistrySettings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: Connection
 ) -> None:
     before = query(connection, "select * from live_release")
     run_backfill("early", ["shop"], FIRST, FIRST, promote=True)
@@ -271,7 +274,7 @@ def test_nothing_goes_back_in_time(
 
 
 def test_a_frozen_tenant_is_not_retrained(
-    connection: Connection, stack: RegistrySettings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: Connection
 ) -> None:
     _execute(connection, "update tenant set mode = 'frozen' where tenant_id = 'shop'")
     run_backfill("frozen", ["shop"], TURNED, TURNED)
@@ -285,7 +288,7 @@ def test_a_frozen_tenant_is_not_retrained(
 
 
 def test_who_is_off_is_left_out(
-    connection: Connection, stack: RegistrySettings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: Connection
 ) -> None:
     _execute(connection, "update tenant set mode = 'off' where tenant_id = 'thin'")
     run_backfill("both", ["shop", "thin"], TURNED, TURNED)
@@ -306,7 +309,7 @@ def test_before_there_was_anything(connection: Connection, stack: RegistrySettin
 
 
 def test_everybody_in_the_nights_is_in_the_audit(
-    connection: Connection, stack: RegistrySettings, turned: None
+    connection: Connection, stack: RegistrySettings, turned: Connection
 ) -> None:
     """Including unchanged tenants: a night that may promote is always opened."""
     asked = (
@@ -317,7 +320,10 @@ def test_everybody_in_the_nights_is_in_the_audit(
 
 
 def test_a_replay_that_was_killed_goes_on(
-    connection: Connection, stack: RegistrySettings, turned: None, monkeypatch: pytest.MonkeyPatch
+    connection: Connection,
+    stack: RegistrySettings,
+    turned: Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It dies between the version in MLflow and the release: no second version or run."""
     conf = {"tenants": ["shop"], "from": "2026-03-31", "to": "2026-05-25", "step": 55}

@@ -15,9 +15,9 @@ from recfleet.cli._airflow import AirflowClient
 from recfleet.cli._follow import Watched, _waits_for
 from recfleet.database import Connection
 from recfleet.errors import RecfleetError
-from recfleet.settings import RegistrySettings
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -31,14 +31,14 @@ def _run(*words: str) -> str:
     return result.output
 
 
-@pytest.fixture
-def fleet(connection: Connection, stack: RegistrySettings) -> None:
+@past
+def fleet(connection: Connection) -> None:
     shop(connection, "alpha")
     shop(connection, "thin", customers=5)
     run_night("one", AS_OF)
 
 
-def test_what_would_be_done(connection: Connection, fleet: None) -> None:
+def test_what_would_be_done(connection: Connection, fleet: Connection) -> None:
     run_backfill("done", ["alpha"], AS_OF, AS_OF)
     words = ("backfill", "alpha", "thin", "--from", "2026-03-16", "--to", "2026-03-30")
     said = _run(*words, "--step", "7", "--dry-run")
@@ -96,13 +96,13 @@ def test_another_is_waited_for_only_where_one_runs(running: list[str], words: st
     ],
 )
 def test_what_cannot_be_is_said_in_a_sentence(
-    fleet: None, words: tuple[str, ...], sentence: str
+    fleet: Connection, words: tuple[str, ...], sentence: str
 ) -> None:
     with pytest.raises(RecfleetError, match=sentence):
         _run("backfill", "--from", "2026-03-29", "--to", "2026-03-30", *words)
 
 
-def test_nights_are_told_by_their_kinds(connection: Connection, fleet: None) -> None:
+def test_nights_are_told_by_their_kinds(connection: Connection, fleet: Connection) -> None:
     run_backfill("range", ["alpha"], AS_OF - timedelta(days=2), AS_OF)
     assert [row["kind"] for row in json.loads(_run("night", "list", "--json"))] == ["fleet"]
     trials = json.loads(_run("night", "list", "--kind", "backfill", "--json"))

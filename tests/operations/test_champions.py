@@ -16,6 +16,7 @@ from recfleet.operations.champions import change_all, promote, roll_back
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings
 from tests.nights import START, WEEK, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -30,15 +31,14 @@ ON_RECORD = "select role, version from champion order by role"
 STORY = "select kind, from_version, to_version, actor, reason from audit order by audit_id"
 
 
-@pytest.fixture
-def turned(connection: Connection, stack: RegistrySettings) -> Connection:
+@past
+def turned(connection: Connection) -> None:
     """A tenant whose champion is version 2, after one night with version 1."""
     shop(connection, "turning", seed=1)
     run_night("first", FIRST)
     shop(connection, "turning", seed=1, weeks=range(12, 20), shuffled=True)
     run_night("second", SECOND)
     assert query(connection, ON_RECORD) == [("champion", 2), ("previous", 1)]
-    return connection
 
 
 def _registry(stack: RegistrySettings) -> Registry:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import closing
-from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 import psycopg2
@@ -20,111 +18,32 @@ from recfleet.database import Connection, connect
 from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
-from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.operations.doctor import Finding, examine, repair
 from recfleet.registry import ArtifactStore, Registry, Surveyed, survey
 from recfleet.settings import (
     RegistrySettings,
-    database_settings,
-    forget_settings,
-    registry_settings,
 )
 from recfleet.tenants import lock_tenants
 from tests.aging import artifact_folder, days_pass
 from tests.nights import START, WEEK, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
 AS_OF = START + 12 * WEEK
-_numbers = count(1)
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """A fleet after two nights, copied for each test."""
-
-    settings: RegistrySettings
-    artifacts: Path
-
-
-@pytest.fixture(scope="module")
-def kept(
-    postgres_server: PostgresServer,
-    _template: str,
-    mlflow_template: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[_Kept]:
+@past
+def fleet(connection: Connection) -> None:
     """alpha with a champion and one before it, berry with a first model, thin without one."""
-    folder = tmp_path_factory.mktemp("doctor")
-    postgres_server.create_database("doctor", template=_template)
-    postgres_server.create_database("doctor_mlflow", template=mlflow_template)
-    with pytest.MonkeyPatch.context() as patch:
-        values = {
-            "DATABASE_URL": postgres_server.url("doctor"),
-            "MLFLOW_STORE_URL": postgres_server.url("doctor_mlflow"),
-            "MLFLOW_URL": "http://127.0.0.1:5000",
-            "ARTIFACT_ROOT": (folder / "artifacts").as_uri(),
-            "AIRFLOW_URL": "http://127.0.0.1:8080",
-            "HOME": str(folder / "home"),
-        }
-        for name, value in values.items():
-            patch.setenv(f"RECFLEET_{name}", value)
-        forget_settings()
-        with closing(connect()) as connection:
-            shop(connection, "alpha", weeks=range(12))
-            shop(connection, "berry", seed=1)
-            shop(connection, "thin", customers=5)
-            run_night("one", AS_OF)
-            # Their tastes change completely, so that the old models are useless.
-            shop(connection, "alpha", weeks=range(12, 24), shuffled=True)
-            run_night("two", START + 24 * WEEK, {"tenants": ["alpha"]})
-        shutil.copytree(folder / "artifacts", folder / "kept")
-        with closing(psycopg2.connect(postgres_server.url("postgres"))) as maintenance:
-            maintenance.autocommit = True
-            with maintenance.cursor() as cursor:
-                # MLflow keeps its connections, but a database that is copied may have none.
-                cursor.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity "
-                    "where datname like 'doctor%'"
-                )
-        yield _Kept(registry_settings(), folder / "artifacts")
-    forget_settings()
-    postgres_server.drop_database("doctor")
-    postgres_server.drop_database("doctor_mlflow")
-
-
-@pytest.fixture
-def stack(
-    kept: _Kept, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[RegistrySettings]:
-    """A copy of the fleet that the test may damage."""
-    number = next(_numbers)
-    copies = {name: f"{name}_{number}" for name in ("doctor", "doctor_mlflow")}
-    for name, copy in copies.items():
-        postgres_server.create_database(copy, template=name)
-    shutil.rmtree(kept.artifacts)
-    shutil.copytree(kept.artifacts.with_name("kept"), kept.artifacts)
-    monkeypatch.setenv("RECFLEET_DATABASE_URL", postgres_server.url(copies["doctor"]))
-    monkeypatch.setenv("RECFLEET_MLFLOW_STORE_URL", postgres_server.url(copies["doctor_mlflow"]))
-    forget_settings()
-    yield registry_settings()
-    forget_settings()
-    for copy in copies.values():
-        postgres_server.drop_database(copy)
-
-
-@pytest.fixture
-def fleet(stack: RegistrySettings) -> Iterator[Connection]:
-    """A connection to it."""
-    with closing(connect(database_settings().database_url)) as connection:
-        yield connection
-
-
-@pytest.fixture
-def database_url(stack: RegistrySettings) -> str:
-    """Its address."""
-    return database_settings().database_url
+    shop(connection, "alpha", weeks=range(12))
+    shop(connection, "berry", seed=1)
+    shop(connection, "thin", customers=5)
+    run_night("one", AS_OF)
+    # Their tastes change completely, so that the old models are useless.
+    shop(connection, "alpha", weeks=range(12, 24), shuffled=True)
+    run_night("two", START + 24 * WEEK, {"tenants": ["alpha"]})
 
 
 def _goes_on(connection: Connection, tenant_id: str, week: int, *, shuffled: bool = False) -> None:

@@ -16,6 +16,7 @@ from recfleet.releases import NotServedError, look_up
 from recfleet.settings import RegistrySettings
 from recfleet.tenants import Mode, add_tenants
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.pasts import past
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -50,15 +51,15 @@ def _grow_old(connection: Connection, days: int) -> None:
     connection.commit()
 
 
-@pytest.fixture
-def alpha(connection: Connection, stack: RegistrySettings) -> None:
+@past
+def alpha(connection: Connection) -> None:
     """A tenant with a model, after one night."""
     shop(connection, "alpha")
     run_night("one", AS_OF)
 
 
 def test_off_shows_nothing_and_on_brings_the_last_lists_back(
-    connection: Connection, alpha: None
+    connection: Connection, alpha: Connection
 ) -> None:
     [off] = _set(connection, "off", "alpha")
     assert off == Result("alpha", "done", "alpha is off: nothing is computed or shown")
@@ -84,7 +85,7 @@ def test_off_shows_nothing_and_on_brings_the_last_lists_back(
 
 
 def test_lists_that_are_too_old_give_way_to_popularity_until_the_next_night(
-    connection: Connection, alpha: None
+    connection: Connection, alpha: Connection
 ) -> None:
     _set(connection, "off", "alpha")
     _grow_old(connection, 8)
@@ -114,7 +115,7 @@ def test_lists_that_are_too_old_give_way_to_popularity_until_the_next_night(
 
 
 def test_a_frozen_tenant_comes_back_with_its_pinned_champion(
-    connection: Connection, alpha: None
+    connection: Connection, alpha: Connection
 ) -> None:
     _set(connection, "frozen", "alpha")
     _set(connection, "off", "alpha")
@@ -128,12 +129,12 @@ def test_a_frozen_tenant_comes_back_with_its_pinned_champion(
 
 
 def test_a_pinned_champion_that_is_lost_is_stood_in_for(
-    connection: Connection, alpha: None, tmp_path: Path
+    connection: Connection, alpha: Connection, artifact_root: Path
 ) -> None:
     _set(connection, "frozen", "alpha")
     _set(connection, "off", "alpha")
     _grow_old(connection, 100)
-    for file in (tmp_path / "artifacts").rglob("*"):
+    for file in artifact_root.rglob("*"):
         if file.is_file():
             file.unlink()
 
@@ -144,7 +145,7 @@ def test_a_pinned_champion_that_is_lost_is_stood_in_for(
 
 
 def test_lists_from_before_an_exclusion_are_not_shown_again(
-    connection: Connection, alpha: None
+    connection: Connection, alpha: Connection
 ) -> None:
     [first, *_] = look_up(connection, "alpha", "c0001")
     connection.rollback()
@@ -166,7 +167,7 @@ def test_lists_from_before_an_exclusion_are_not_shown_again(
 
 
 def test_nothing_bad_is_shown_for_want_of_something_better(
-    connection: Connection, alpha: None
+    connection: Connection, alpha: Connection
 ) -> None:
     _set(connection, "off", "alpha")
     _grow_old(connection, 100)
@@ -198,7 +199,7 @@ def test_a_tenant_that_never_had_a_night(connection: Connection, stack: Registry
     assert on.sentence.endswith("nothing was live, and nothing is shown before its first night")
 
 
-def test_several_at_once_and_a_rehearsal(connection: Connection, alpha: None) -> None:
+def test_several_at_once_and_a_rehearsal(connection: Connection, alpha: Connection) -> None:
     names = [f"t{number:03}" for number in range(120)]
     add_tenants(connection, {name: name for name in names})
     connection.commit()
@@ -219,7 +220,7 @@ def test_several_at_once_and_a_rehearsal(connection: Connection, alpha: None) ->
     assert query(connection, "select count(*) from night") == [(1,)]
 
 
-def test_who_why_and_whom(connection: Connection, alpha: None) -> None:
+def test_who_why_and_whom(connection: Connection, alpha: Connection) -> None:
     for actor, reason in (("", "so"), ("ann", " ")):
         with pytest.raises(BadInputError):
             set_mode(connection, ["alpha"], "off", actor=actor, reason=reason)
