@@ -21,7 +21,8 @@ create table chaos.step (
   night_id bigint, tenant_id text, shard int, was text, state text,
   happened_at timestamptz default clock_timestamp()
 );
-create function chaos.note() returns trigger language plpgsql as $$
+-- As its owner: whoever changes the ledger need not be let into this schema.
+create function chaos.note() returns trigger language plpgsql security definer as $$
 begin
   insert into chaos.step values (new.night_id, new.tenant_id, new.shard, old.state, new.state);
   return null;

@@ -68,6 +68,8 @@ def _celery(cluster: Cluster, tenants: int) -> tuple[story.Fleet, list[Line]]:
         checks.pages_ask_for_a_login(cluster),
         *checks.people_s_commands(cluster),
     ]
+    for line in lines:
+        _say(str(line))
     return fleet, lines
 
 

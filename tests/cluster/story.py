@@ -120,14 +120,15 @@ def superuser_url(cluster: Cluster, database: str = "recfleet") -> str:
 def airflow(cluster: Cluster) -> httpx.Client:
     """A client of Airflow's API and pages, logged in."""
     address = f"http://127.0.0.1:{cluster.settings['AIRFLOW_PORT']}"
-    client = httpx.Client(base_url=address, timeout=60, trust_env=False)
-    answer = client.post(
-        "/auth/token",
+    answer = httpx.post(
+        f"{address}/auth/token",
         json={"username": "admin", "password": cluster.settings["AIRFLOW_PASSWORD"]},
+        timeout=60,
+        trust_env=False,
     )
     answer.raise_for_status()
-    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    return client
+    token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    return httpx.Client(base_url=address, headers=token, timeout=60, trust_env=False)
 
 
 def _tasks(client: httpx.Client, run_id: str) -> list[dict[str, Any]]:
