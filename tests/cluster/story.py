@@ -90,8 +90,12 @@ def celery_nights(cluster: Cluster, tenants: int, say: Say) -> tuple[Fleet, Kill
             text=True,
             env=dict(cluster.engine.environment),
         ) as night:  # fmt: skip
-            if as_of == NIGHTS[-1]:
-                killing = _kill_one(cluster, night, tenants, say)
+            try:
+                if as_of == NIGHTS[-1]:
+                    killing = _kill_one(cluster, night, tenants, say)
+            except BaseException:
+                night.terminate()
+                raise
             said = night.communicate()[0]
         if night.returncode:
             raise ContainerError(f"the night {as_of} failed:\n{said[-3000:]}")
