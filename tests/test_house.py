@@ -46,6 +46,8 @@ ARROWS: dict[str, set[str]] = {
     "record": {"audit", "database", "judging", "tenants"},
     # A release belongs to a night, and is live with the champion: its views join both.
     "releases": {"audit", "database", "interactions", "models", "record", "tenants"},
+    # Why a product is in a list: from the purchases, and from the model that made the list.
+    "reasons": {"database", "interactions", "models", "registry", "releases"},
     # The night itself.
     "fleet": {
         "audit", "database", "interactions", "judging", "models", "quality", "record", "registry",
@@ -60,15 +62,15 @@ ARROWS: dict[str, set[str]] = {
     "web": {"database"},
     # The pages inside the Airflow UI.
     "pages": {
-        "audit", "database", "interactions", "operations", "quality", "record", "registry",
-        "releases", "tenants", "web",
+        "audit", "database", "interactions", "operations", "quality", "reasons", "record",
+        "registry", "releases", "tenants", "web",
     },
     # The stack on one machine.
     "local": {"database"},
     # The commands.
     "cli": {
-        "audit", "database", "fleet", "interactions", "local", "operations", "record", "registry",
-        "releases", "synthetic", "tenants",
+        "audit", "database", "fleet", "interactions", "local", "operations", "reasons", "record",
+        "registry", "releases", "synthetic", "tenants",
     },
 }  # fmt: skip
 

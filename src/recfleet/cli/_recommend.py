@@ -94,7 +94,7 @@ def recommend(
 def _reasons(
     connection: Connection, tenant_id: str, customer_id: str, places: list[Recommended]
 ) -> list[str]:
-    from recfleet.operations import say_why
+    from recfleet.reasons import say_why
     from recfleet.registry import open_artifacts
     from recfleet.settings import registry_settings
 

@@ -10,7 +10,6 @@
   ``backfill_results``: run nights of the past again, from the request to the results.
 - ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
 - ``audit``, ``trace``: verify the audit, tell a tenant's story, and trace a list to its origin.
-- ``why``: say why a product is in a customer's list.
 - ``doctor``: a face of its own; finds disagreements between Postgres, MLflow and the artifact
   store, and repairs them.
 - ``choose``: select tenants. ``result``: an operation's result for each tenant.
@@ -73,7 +72,6 @@ if TYPE_CHECKING:
         read_standings,
     )
     from recfleet.operations.trace import Model, Trace, airflow_page, trace_list
-    from recfleet.operations.why import say_why
 else:
     __getattr__ = import_on_demand(__name__, __file__)
 
@@ -127,7 +125,6 @@ __all__ = [
     "replay_backfill",
     "roll_back",
     "rollback_to",
-    "say_why",
     "set_mode",
     "set_policies",
     "tell_answers",

@@ -10,11 +10,12 @@ from fastapi.responses import HTMLResponse
 from recfleet.audit import read_facts
 from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.interactions import count_weekly
-from recfleet.operations import explain_policy, read_standing, say_why
+from recfleet.operations import explain_policy, read_standing
 from recfleet.pages._charts import tenant_charts
 from recfleet.pages._visit import Visit, Visiting
 from recfleet.pages._words import by_name
 from recfleet.quality import SAMPLE_LINES, read_advice, read_units
+from recfleet.reasons import say_why
 from recfleet.releases import NotServedError, look_up
 from recfleet.settings import suites_folder
 from recfleet.tenants import get_tenant

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from recfleet.database import Connection
-from recfleet.operations import say_why
+from recfleet.reasons import say_why
 from recfleet.registry import open_artifacts
 from recfleet.releases import Recommended, look_up
 from recfleet.settings import RegistrySettings, registry_settings
