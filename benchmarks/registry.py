@@ -10,30 +10,25 @@ from __future__ import annotations
 
 import argparse
 import random
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import psycopg2
 
 from benchmarks._fill import PATTERN, Size, check_alike, fill
 from benchmarks._home import bench_home, machine, point_settings, spread
 from benchmarks.demands import Demand, at_most, conclude
 from recfleet.database import connect, migrate
-from recfleet.local import PostgresServer, free_port
-from recfleet.local._environment import Ports, for_process
-from recfleet.local._environment import _mlflow as mlflow_variables
-from recfleet.local._layout import Layout
-from recfleet.local._services import services
+from recfleet.local import PostgresServer
 from recfleet.registry import ArtifactStore, Registry, add_indexes, upgrade_store
 from recfleet.settings import RegistrySettings, database_settings
+from tests.mlflow_server import MlflowServer, mlflow_server
 
 LIMIT = 1.0
 """The limit for an answer, in seconds."""
@@ -55,8 +50,8 @@ def main() -> int:
         print(f"{_counted(stack)}; {machine()}", flush=True)
         names = [f"als-{name}" for name in tenant_names(size.models)]
         asked = random.Random(options.seed).sample(names, min(options.tenants, len(names)))
-        with _mlflow_server(home, stack, server) as address:
-            demands = _print(_ask_all(address, asked))
+        with mlflow_server(home, stack.mlflow_store_url) as mlflow:
+            demands = _print(_ask_all(mlflow, asked))
         _print_ours(stack, size)
     return conclude(demands)
 
@@ -138,39 +133,6 @@ def _counted(stack: RegistrySettings) -> str:
     return f"{models:,} registered models, {versions:,} versions, {runs:,} runs, {size}"
 
 
-@contextmanager
-def _mlflow_server(home: Path, stack: RegistrySettings, postgres: PostgresServer) -> Iterator[str]:
-    """The MLflow server, with the stack's own command and variables."""
-    ports = Ports(airflow=free_port(), mlflow=free_port(), postgres=postgres.port)
-    layout = Layout(home)
-    layout.make()
-    service = services(layout, ports)[0]
-    variables = mlflow_variables(ports)
-    del variables["MLFLOW_TRACKING_URI"]
-    variables["MLFLOW_BACKEND_STORE_URI"] = stack.mlflow_store_url
-    with layout.log("mlflow").open("ab") as log:
-        child = subprocess.Popen(
-            service.command, stdout=log, stderr=log, env=for_process(variables), cwd=home
-        )
-    try:
-        patience = time.monotonic() + 120
-        while not service.is_healthy(0):
-            if child.poll() is not None or time.monotonic() > patience:
-                raise RuntimeError(f"the MLflow server did not start: see {layout.log('mlflow')}")
-            time.sleep(0.2)
-        assert service.address is not None
-        yield service.address
-    finally:
-        _end(child)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    for process in psutil.Process(child.pid).children(recursive=True):
-        process.terminate()
-    child.terminate()
-    child.wait(30)
-
-
 @dataclass
 class _Asked:
     """A request, and the seconds until its answer for each tenant."""
@@ -181,9 +143,10 @@ class _Asked:
         self.seconds.setdefault(name, []).append(seconds)
 
 
-def _ask_all(address: str, models: Sequence[str]) -> _Asked:
+def _ask_all(mlflow: MlflowServer, models: Sequence[str]) -> _Asked:
     asked = _Asked()
-    with httpx.Client(base_url=f"{address}/api/2.0/mlflow", timeout=120, trust_env=False) as client:
+    with mlflow.client(mlflow.login) as client:
+        client.base_url = client.base_url.join("/api/2.0/mlflow")
         _ask(client, "experiments/search", {"max_results": 1})  # the server's first request is slow
         for name in models:
             _ask_about(client, name, asked)

@@ -130,7 +130,12 @@ def running_stack(**settings: str) -> Iterator[Stack]:
         lines = (home / "stack.env").read_text().splitlines()
         pairs = (line.partition("=") for line in lines if "=" in line)
         stack.variables |= {name: value.strip("'\"") for name, _, value in pairs}
-        stack.environment["MLFLOW_TRACKING_URI"] = stack.variables["MLFLOW_TRACKING_URI"]
+        # As a person's shell gets them from the file.
+        stack.environment |= {
+            name: value
+            for name, value in stack.variables.items()
+            if name.startswith("MLFLOW_TRACKING_")
+        }
         try:
             yield stack
         finally:

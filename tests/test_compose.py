@@ -22,6 +22,7 @@ from recfleet.settings import (
     AirflowSettings,
     DatabaseSettings,
     LinkSettings,
+    MlflowLoginSettings,
     NightSettings,
     RegistrySettings,
 )
@@ -54,9 +55,9 @@ ROLES_OF: dict[str, set[type[BaseSettings]]] = {
     "scheduler": {LinkSettings},
     "dag-processor": {LinkSettings, NightSettings},
     "triggerer": {LinkSettings},
-    "worker": set(ROLES),
-    "mlflow": set(),
-    "cli": set(ROLES),
+    "worker": set(ROLES) - {MlflowLoginSettings},
+    "mlflow": {MlflowLoginSettings},
+    "cli": set(ROLES) - {MlflowLoginSettings},
 }
 
 _IN_AIRFLOW_S_DATABASE = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
@@ -73,6 +74,7 @@ HOLDERS = {
     "OBJECT_STORE_ACCESS_KEY": {"objects"} | _WITH_MODELS,
     "OBJECT_STORE_SECRET_KEY": {"objects"} | _WITH_MODELS,
     "AIRFLOW_PASSWORD": {"api-server", "cli"},
+    "MLFLOW_PASSWORD": {"mlflow"},
     "AIRFLOW_FERNET_KEY": _IN_AIRFLOW_S_DATABASE,
     "AIRFLOW_JWT_SECRET": {"api-server", "scheduler"},
     "AIRFLOW_SECRET_KEY": {"api-server", "scheduler", "dag-processor", "triggerer", "worker"},
@@ -158,7 +160,7 @@ def test_every_setting_has_one_role() -> None:
 
 
 def test_every_setting_can_be_set() -> None:
-    assert set(FIELDS) <= set(SERVICES["cli"]["environment"]) | set(_image_environment())
+    assert set(FIELDS) <= set(_of_people()) | set(_image_environment())
     assert {role.__name__ for role in ROLES} == {
         role.__name__ for roles in ROLES_OF.values() for role in roles
     }
@@ -177,7 +179,7 @@ def test_settings_can_be_made_from_what_the_services_get(monkeypatch: pytest.Mon
             monkeypatch.delenv(name)
     values = {name: value or "s3cret" for name, value in _documented().items()}
     values |= {"RECFLEET_WORKERS": "8"}
-    for name, value in {**_image_environment(), **SERVICES["cli"]["environment"]}.items():
+    for name, value in {**_image_environment(), **_of_people()}.items():
         if name.startswith(ENV_PREFIX):
             monkeypatch.setenv(name, _interpolate(value, values) if value else values[name])
 
@@ -189,8 +191,13 @@ def test_settings_can_be_made_from_what_the_services_get(monkeypatch: pytest.Mon
     )
     assert settings["artifact_root"] == "s3://recfleet/models"
     assert settings["artifact_endpoint_url"] == "http://objects:8333"
-    assert settings["airflow_password"] == "s3cret"
+    assert settings["airflow_password"] == settings["mlflow_password"] == "s3cret"
     assert settings["workers"] == 8
+
+
+def _of_people() -> dict[str, Any]:
+    """The environment of the commands, and of the one service with a login of its own."""
+    return {**SERVICES["mlflow"]["environment"], **SERVICES["cli"]["environment"]}
 
 
 def _interpolate(text: str, values: dict[str, str]) -> str:
@@ -216,7 +223,7 @@ def test_env_example_shows_the_defaults_of_the_compose_file() -> None:
 def test_every_variable_has_a_comment() -> None:
     paragraphs = [paragraph for paragraph in EXAMPLE.split("\n\n") if "=" in paragraph]
 
-    assert len(paragraphs) == 6
+    assert len(paragraphs) == 7
     for paragraph in paragraphs:
         assert paragraph.startswith("# "), paragraph
         assert not re.match(r"# [A-Z_]+=", paragraph), paragraph
@@ -283,6 +290,15 @@ def test_one_thread_each_and_nobody_phones_home() -> None:
     assert image["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert image["GX_ANALYTICS_ENABLED"] == "false"
     assert SERVICES["mlflow"]["environment"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+
+
+def test_mlflow_s_pages_are_behind_recfleet_s_gate() -> None:
+    from recfleet.local._services import MLFLOW_APP
+
+    command = SERVICES["mlflow"]["command"]
+
+    assert command[command.index("--app-name") + 1] == MLFLOW_APP
+    assert "--no-serve-artifacts" in command
 
 
 # --- The services ---------------------------------------------------------------------------------
@@ -573,6 +589,8 @@ ONLY_LOCAL = {
     "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "two cores",
     "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "two cores",
     "MLFLOW_TRACKING_URI": "for people's plain mlflow commands on this machine",
+    "MLFLOW_TRACKING_USERNAME": "for people's plain mlflow commands on this machine",
+    "MLFLOW_TRACKING_PASSWORD": "for people's plain mlflow commands on this machine",
     "RECFLEET_HOME": "where the stack on one machine keeps itself",
     "RECFLEET_AIRFLOW_PORT": "AIRFLOW_PORT in .env",
     "RECFLEET_MLFLOW_PORT": "MLFLOW_PORT in .env",
@@ -605,7 +623,7 @@ def test_both_stacks_set_the_same(tmp_path: Path) -> None:
         layout,
         CHECKOUT,
         Ports(8080, 5000, 5432),
-        Secrets("a", "b", "c", "d", "e"),
+        Secrets("a", "b", "c", "d", "e", "f"),
         {name: f"postgresql://u:p@127.0.0.1/{name}" for name in DATABASES},
         given={"RECFLEET_SUITES": "expectations", "RECFLEET_POLICY": "policy.toml"},
         running={},

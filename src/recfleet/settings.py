@@ -55,6 +55,16 @@ class LinkSettings(_Role):
     """Address of the MLflow pages, for people."""
 
 
+class MlflowLoginSettings(_Role):
+    """The login of the MLflow pages; the MLflow server asks for it."""
+
+    mlflow_username: str = Field(default="reader", min_length=1, pattern="^[^:]+$")
+    """The one user, who may look at everything and change nothing."""
+
+    mlflow_password: str = Field(min_length=1, repr=False)
+    """That user's password."""
+
+
 class AirflowSettings(_Role):
     """Airflow's address, and the command line's login."""
 
@@ -138,6 +148,7 @@ ROLES: tuple[type[BaseSettings], ...] = (
     DatabaseSettings,
     RegistrySettings,
     LinkSettings,
+    MlflowLoginSettings,
     AirflowSettings,
     NightSettings,
     RetentionSettings,
@@ -174,6 +185,16 @@ def link_settings() -> LinkSettings:
         ConfigurationError: a variable is missing.
     """
     return _read(LinkSettings)
+
+
+@cache
+def mlflow_login_settings() -> MlflowLoginSettings:
+    """The login of the MLflow pages, read once.
+
+    Raises:
+        ConfigurationError: a variable is missing or has a value that cannot be used.
+    """
+    return _read(MlflowLoginSettings)
 
 
 @cache
@@ -218,6 +239,7 @@ def forget_settings() -> None:
         database_settings,
         registry_settings,
         link_settings,
+        mlflow_login_settings,
         airflow_settings,
         night_settings,
         retention_settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import subprocess
 from collections import ChainMap
@@ -53,6 +54,8 @@ def test_all_readers_agree(layout: Layout) -> None:
     assert settings["database_url"] == _URLS["recfleet"]
     assert settings["artifact_root"] == (layout.home / "artifacts").as_uri()
     assert settings["airflow_password"] == Secrets.of(layout).admin_password
+    assert settings["mlflow_password"] == variables["MLFLOW_TRACKING_PASSWORD"]
+    assert settings["mlflow_password"] == Secrets.of(layout).mlflow_password
 
 
 _VALUES = st.text(
@@ -86,8 +89,23 @@ def test_secrets_are_kept_private_and_the_same(layout: Layout) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_unreadable_secrets_are_said(layout: Layout) -> None:
-    layout.secrets.write_text('{"admin_password": 1}')
+def test_a_secret_that_an_earlier_release_did_not_have_is_added(layout: Layout) -> None:
+    kept = Secrets.of(layout)
+    earlier = {name: value for name, value in vars(kept).items() if name != "mlflow_password"}
+    layout.secrets.write_text(json.dumps(earlier))
+
+    now = Secrets.of(layout)
+
+    assert vars(now) == earlier | {"mlflow_password": now.mlflow_password}
+    assert now.mlflow_password != kept.mlflow_password
+    assert Secrets.of(layout) == now
+
+
+@pytest.mark.parametrize(
+    "text", ['{"admin_password": 1}', "[]", "{", '{"of_a_later_release": "a"}']
+)
+def test_unreadable_secrets_are_said(layout: Layout, text: str) -> None:
+    layout.secrets.write_text(text)
     with pytest.raises(ConfigurationError, match=r"secrets\.json"):
         Secrets.of(layout)
 

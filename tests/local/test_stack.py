@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -22,7 +23,13 @@ from recfleet.cli import _stack as commands
 from recfleet.errors import RecfleetError
 from recfleet.local import Stack
 from recfleet.local._layout import Layout
-from recfleet.settings import airflow_settings, database_settings, forget_settings
+from recfleet.settings import (
+    MlflowLoginSettings,
+    airflow_settings,
+    database_settings,
+    forget_settings,
+    mlflow_login_settings,
+)
 from tests.strangers import open_to_others, seen_by_nobody
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
@@ -50,7 +57,7 @@ def test_the_life_of_a_stack(layout: Layout) -> None:
     assert set(_states().values()) == {"running"}
     assert airflow_settings().airflow_url == first.airflow_url
     _people_can_log_in(first)
-    _mlflow_answers_this_machine_only(first)
+    _mlflow_answers_whom_it_knows_on_this_machine(first, mlflow_login_settings())
     _the_shell_can_use_it(layout)
     _the_command_line_tells_the_same()
     assert open_to_others(layout.home) == []
@@ -135,14 +142,20 @@ def _token(stack: Stack, user: str, password: str) -> str:
         return str(json.load(response)["access_token"])
 
 
-def _mlflow_answers_this_machine_only(stack: Stack) -> None:
-    with urlopen(stack.mlflow_url, timeout=60) as response:
+def _mlflow_answers_whom_it_knows_on_this_machine(stack: Stack, login: MlflowLoginSettings) -> None:
+    person = f"{login.mlflow_username}:{login.mlflow_password}".encode()
+    headers = {"Authorization": f"Basic {base64.b64encode(person).decode()}"}
+    with urlopen(Request(stack.mlflow_url, headers=headers), timeout=60) as response:
         assert b"MLflow" in response.read()
+    with pytest.raises(HTTPError) as unknown:
+        urlopen(stack.mlflow_url, timeout=60)
+    with unknown.value as answer:
+        assert answer.code == 401
     with pytest.raises(HTTPError) as refused:
         urlopen(
             Request(
                 f"{stack.mlflow_url}/ajax-api/2.0/mlflow/experiments/search",
-                headers={"Host": "elsewhere.example"},
+                headers=headers | {"Host": "elsewhere.example"},
             ),
             timeout=60,
         )

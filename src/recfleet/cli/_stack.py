@@ -91,16 +91,19 @@ def bring_up() -> Stack:
 
 def show_addresses() -> None:
     """Print where the pages are, and the login."""
-    from recfleet.settings import airflow_settings, link_settings
+    from recfleet.settings import airflow_settings, link_settings, mlflow_login_settings
 
-    known = airflow_settings()
+    known, login = airflow_settings(), mlflow_login_settings()
     out = console()
     out.print()
     out.print(
         f"Airflow   {known.airflow_url}   user {known.airflow_username}, "
         f"password {known.airflow_password}"
     )
-    out.print(f"MLflow    {link_settings().mlflow_url}")
+    out.print(
+        f"MLflow    {link_settings().mlflow_url}   user {login.mlflow_username}, "
+        f"password {login.mlflow_password}"
+    )
     out.print("Stop it   make down (or recfleet down)", style="dim")
 
 

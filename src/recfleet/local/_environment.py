@@ -27,6 +27,9 @@ DATABASES = ("recfleet", "mlflow", "airflow")
 
 DEFAULT_PORTS = {"airflow": 8080, "mlflow": 5000, "postgres": 54329}
 
+MLFLOW_USERNAME = "reader"
+"""The user of MLflow's pages; ``settings.py`` has the same default."""
+
 _TUNABLE = {
     "RECFLEET_WORKERS": "2",
     "RECFLEET_SHARDS_PER_WORKER": "4",
@@ -109,30 +112,51 @@ class Secrets:
 
     admin_password: str
     viewer_password: str
+    mlflow_password: str
     fernet_key: str
     jwt_secret: str
     session_key: str
 
     @classmethod
     def of(cls, layout: Layout) -> Secrets:
-        """The secrets of a stack, made when there are none."""
+        """The secrets of a stack; those that an earlier release did not have are made."""
+        kept = _kept_secrets(layout.secrets)
         try:
-            return cls(**json.loads(layout.secrets.read_text()))
-        except FileNotFoundError:
-            pass
-        except (TypeError, ValueError):
-            raise ConfigurationError(
-                f"{layout.secrets} cannot be read; delete it, and `recfleet up` makes new passwords"
-            ) from None
-        made = cls(
-            admin_password=secrets.token_hex(8),
-            viewer_password=secrets.token_hex(8),
-            fernet_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            jwt_secret=secrets.token_hex(32),
-            session_key=secrets.token_hex(32),
-        )
-        write_private(layout.secrets, json.dumps(made.__dict__, indent=2) + "\n")
-        return made
+            known = cls(**(_fresh_secrets() | kept))
+        except TypeError:
+            raise _unreadable(layout.secrets) from None
+        if set(kept) != set(known.__dict__):
+            write_private(layout.secrets, json.dumps(known.__dict__, indent=2) + "\n")
+        return known
+
+
+def _kept_secrets(path: Path) -> dict[str, str]:
+    try:
+        kept = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        raise _unreadable(path) from None
+    if isinstance(kept, dict) and all(isinstance(value, str) for value in kept.values()):
+        return kept
+    raise _unreadable(path)
+
+
+def _unreadable(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be read; delete it, and `recfleet up` makes new passwords"
+    )
+
+
+def _fresh_secrets() -> dict[str, str]:
+    return {
+        "admin_password": secrets.token_hex(8),
+        "viewer_password": secrets.token_hex(8),
+        "mlflow_password": secrets.token_hex(8),
+        "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "jwt_secret": secrets.token_hex(32),
+        "session_key": secrets.token_hex(32),
+    }
 
 
 def compose(
@@ -171,7 +195,7 @@ def compose(
     _check(ours)
     return {
         **ours,
-        **_mlflow(ports),
+        **_mlflow(ports, secret),
         **_airflow(layout, checkout, ports, secret, database_urls["airflow"]),
         AIRFLOW_DAGS_FOLDER: _dags(checkout, given, running),
         "AIRFLOW__CORE__PARALLELISM": ours["RECFLEET_WORKERS"],
@@ -209,6 +233,8 @@ def _recfleet(
         # at the latest, because both are on one server with one log.
         "RECFLEET_MLFLOW_STORE_URL": f"{database_urls['mlflow']}?{_NO_WAIT}",
         "RECFLEET_MLFLOW_URL": f"http://{LOOPBACK}:{ports.mlflow}",
+        "RECFLEET_MLFLOW_USERNAME": MLFLOW_USERNAME,
+        "RECFLEET_MLFLOW_PASSWORD": secret.mlflow_password,
         "RECFLEET_ARTIFACT_ROOT": layout.artifacts.as_uri(),
         "RECFLEET_AIRFLOW_URL": f"http://{LOOPBACK}:{ports.airflow}",
         "RECFLEET_AIRFLOW_USERNAME": "admin",
@@ -219,9 +245,12 @@ def _recfleet(
     }
 
 
-def _mlflow(ports: Ports) -> dict[str, str]:
+def _mlflow(ports: Ports, secret: Secrets) -> dict[str, str]:
     return {
         "MLFLOW_TRACKING_URI": f"http://{LOOPBACK}:{ports.mlflow}",
+        # MLflow's client logs in with these.
+        "MLFLOW_TRACKING_USERNAME": MLFLOW_USERNAME,
+        "MLFLOW_TRACKING_PASSWORD": secret.mlflow_password,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         # Each process has its own pool, and Postgres has 200 connections in all.

@@ -8,15 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http.client import HTTPException
+from importlib.metadata import entry_points
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
+from recfleet.errors import ConfigurationError
 from recfleet.local._environment import Ports
 from recfleet.local._layout import Layout
 from recfleet.local._ports import LOOPBACK
 
 _opener = build_opener(ProxyHandler({}))
 """Opens addresses on this machine, without the proxy that the environment may name."""
+
+
+MLFLOW_APP = "recfleet"
+"""The name by which the MLflow server finds ``registry/server`` in this installation."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,19 @@ def services(layout: Layout, ports: Ports) -> list[Service]:
     return [_mlflow(layout, ports), *_airflow(ports)]
 
 
+def check_installed() -> None:
+    """Check that the MLflow server will find its app.
+
+    Raises:
+        ConfigurationError: the code is newer than its installation.
+    """
+    if not entry_points(group="mlflow.app", name=MLFLOW_APP):
+        raise ConfigurationError(
+            "recfleet's code is newer than its installation: run `make venv`, or install it again "
+            "with `pip install -e .`"
+        )
+
+
 def _mlflow(layout: Layout, ports: Ports) -> Service:
     address = f"http://{LOOPBACK}:{ports.mlflow}"
     hosts = f"localhost:{ports.mlflow},{LOOPBACK}:{ports.mlflow}"
@@ -46,12 +65,12 @@ def _mlflow(layout: Layout, ports: Ports) -> Service:
         "--workers": "1",
         "--allowed-hosts": hosts,
         "--default-artifact-root": layout.artifacts.as_uri(),
-        "--artifacts-destination": layout.artifacts.as_uri(),
+        "--app-name": MLFLOW_APP,
     }
     flat = [part for option in options.items() for part in option]
     return Service(
         name="mlflow",
-        command=(sys.executable, "-m", "mlflow", "server", *flat),
+        command=(sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts", *flat),
         address=address,
         is_healthy=lambda _since: _get(f"{address}/health") == b"OK",
     )

@@ -24,7 +24,7 @@ from recfleet.local._files import tail, write_private
 from recfleet.local._layout import Layout, checkout
 from recfleet.local._ports import LOOPBACK, is_taken
 from recfleet.local._processes import Identity, end_families, memory, spawn
-from recfleet.local._services import Service, services
+from recfleet.local._services import Service, check_installed, services
 from recfleet.local._state import State, locked
 from recfleet.local.postgres import PostgresServer
 
@@ -77,6 +77,7 @@ def up(progress: Progress) -> Stack:
         ConfigurationError: a port is taken or a setting cannot be used; nothing was started.
         RecfleetError: a service does not come up; the text has the end of its log.
     """
+    check_installed()
     layout = Layout(settings.home())
     layout.make()
     waiting = "another `recfleet up` or `down` is running here; waiting for it"
