@@ -30,7 +30,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bench-quality operations chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bench-quality bench-served operations chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 4
 
 bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write docs/judging.md; 13 minutes
 	$(BENCH) benchmarks.judging
+
+bench-served: $(INSTALLED_DEV) ## measure lists on the purchases that came after, write docs/served.md; 10 minutes
+	$(BENCH) benchmarks.served
 
 operations: $(INSTALLED_DEV) ## test what people do by day, over real purchases; RETAIL=PATH, 8 minutes
 	RECFLEET_OPERATIONS=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make operations RETAIL=PATH}" \

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from recfleet.kinds import Kind
 from recfleet.models import Line, Samples, Weights
 
-TASTE = ("taste", "taste root", "taste rising")
-NEW = ("popular", "rising", "beginning", "age", "unsold")
+TASTE = ("taste log", "taste trend")
+NEW = ("popular", "rising", "beginning", "starting", "left", "age", "unsold")
 AGAIN = (
     "often",
     "rate",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from recfleet.models import (
     blend,
     fit_weights,
     samples,
+    shipped_priors,
     shipped_weights,
 )
 from recfleet.models.blend._features import again_features, new_features
@@ -153,6 +154,17 @@ def test_samples_are_of_buyers_and_say_what_they_bought() -> None:
     assert len(found.labels["new"]) == (~owned[:, sold]).sum()
 
 
+def test_samples_without_a_buyer_are_none() -> None:
+    log = repeat_log(2)
+    nobody = later_of(log, AS_OF + timedelta(days=1))
+    allowed = np.ones(len(log.product_ids), dtype=bool)
+
+    found = samples(Signals.of(log, LATE), None, nobody, allowed=allowed)
+
+    assert [len(labels) for labels in found.labels.values()] == [0, 0]
+    assert fit_weights([found], shipped_weights()) == shipped_weights()
+
+
 def some_line(features: int) -> Line:
     zeros = (0.0,) * features
     names = ("popular", "rising", "age")[:features]
@@ -165,12 +177,13 @@ def test_a_prior_of_zeros_is_the_logistic_regression_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=(400, 3)).astype(np.float32)
     labels = rng.random(400) < 1 / (1 + np.exp(-values @ [1.0, -2.0, 0.3] - 0.5))
-    ones = np.concatenate([values, np.ones((400, 1), np.float32)], axis=1)
-    expected = LogisticRegression(C=1 / 7, fit_intercept=False, tol=1e-8).fit(ones, labels)
+    # A column of tens makes a tenth of the intercept a coefficient, held with a hundredth of C.
+    tens = np.concatenate([values, np.full((400, 1), 10, np.float32)], axis=1)
+    expected = LogisticRegression(C=1 / 7, fit_intercept=False, tol=1e-8).fit(tens, labels)
 
-    line = posterior(values, labels, some_line(3), strength=7.0)
+    line, _ = posterior(values, labels, some_line(3), strength=7.0)
 
-    assert [*line.coefficients, line.intercept] == pytest.approx(
+    assert [*line.coefficients, line.intercept / 10] == pytest.approx(
         expected.coef_[0].tolist(), abs=1e-3
     )
 
@@ -192,6 +205,21 @@ def test_own_weights_lie_between_the_prior_and_what_the_samples_say() -> None:
     own = fit_weights(some, prior)
     assert (own.new, own.again) == (prior.new, prior.again)  # no sample had taste
     assert fit_weights(some, prior) == own
+
+
+def test_a_tenant_begins_at_the_prior_that_makes_its_samples_likeliest() -> None:
+    log = repeat_log(2)
+    allowed = np.ones(len(log.product_ids), dtype=bool)
+    some = [samples(Signals.of(log, LATE), None, later_of(log, LATE), allowed=allowed)]
+    prior = shipped_weights()
+    line = prior.again_without_taste
+    opposite = replace(line, coefficients=tuple(-number for number in line.coefficients))
+    wrong = replace(prior, again_without_taste=opposite)
+
+    own = fit_weights(some, prior)
+
+    assert fit_weights(some, [wrong, prior]) == own
+    assert fit_weights([], [wrong, prior]) == wrong
 
 
 def test_the_fleets_weights_are_the_mean_of_tenants() -> None:
@@ -238,6 +266,10 @@ def test_lists_find_staples_and_what_everybody_begins_to_buy() -> None:
     buys = np.diff(later.indptr)[ranked.customers] > 0
     hit = np.asarray(later[ranked.customers, first]).ravel() > 0
     assert hit[buys].mean() > 0.6
+
+    changing = shipped_priors()[1]
+    ranked = blend(signals, None, changing, allowed=allowed, list_length=10, offers="both")
+
     new = ranked.kinds == KINDS.index("new")
     owner = np.repeat(ranked.customers, ranked.lengths)
     best_new = {

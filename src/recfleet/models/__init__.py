@@ -10,6 +10,7 @@ from recfleet.models.blend import (
     blend,
     fit_weights,
     samples,
+    shipped_priors,
     shipped_weights,
 )
 from recfleet.models.contract import SOURCES, Model, Scorer, Source, Trainer
@@ -47,6 +48,7 @@ __all__ = [
     "read_model",
     "resolve_offers",
     "samples",
+    "shipped_priors",
     "shipped_weights",
     "starts_of",
     "top_k",

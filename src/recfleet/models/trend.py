@@ -30,6 +30,12 @@ class Trend:
     not bought it before; half a buyer added."""
     beginning_long: NDArray[np.float64]
     """(P,) the same of the last 56 days."""
+    starting: NDArray[np.float64]
+    """(P,) log of (first purchases in 28 days + k) / (those expected + k), k = 5; expected is the
+    product's share of all first purchases ever, of the first purchases in 28 days. Few buyers say
+    nothing, so that what is left is popularity."""
+    left: NDArray[np.float64]
+    """(P,) log of the share of customers who have not bought it, one customer added."""
     age: NDArray[np.float64]
     """(P,) log(1 + days since its first purchase)."""
     unsold: NDArray[np.float64]
@@ -53,6 +59,8 @@ class Trend:
             ),
             beginning=_beginning(purchases, buyers, customers, 28),
             beginning_long=_beginning(purchases, buyers, customers, 56),
+            starting=_starting(purchases, buyers),
+            left=np.log((customers - buyers + 1) / (customers + 1)),
             age=np.log1p(first),
             unsold=np.log1p(last),
         )
@@ -78,6 +86,13 @@ def _beginning(
     recent = first_days(purchases) < days
     began = np.bincount(purchases.pair_product[recent], minlength=purchases.products)
     return np.asarray(np.log((began + 0.5) / (customers - buyers + began + 1)))
+
+
+def _starting(purchases: Purchases, buyers: NDArray[np.float64]) -> NDArray[np.float64]:
+    recent = first_days(purchases) < 28
+    began = np.bincount(purchases.pair_product[recent], minlength=purchases.products)
+    expected = buyers * (began.sum() / max(1.0, float(buyers.sum())))
+    return np.asarray(np.log((began + _SHRINKAGE) / (expected + _SHRINKAGE)))
 
 
 def _first_and_last(purchases: Purchases) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

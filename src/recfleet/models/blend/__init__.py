@@ -4,7 +4,7 @@ from recfleet.models.blend._features import SIGNAL, Signals
 from recfleet.models.blend._fit import average, fit_weights
 from recfleet.models.blend._rank import blend
 from recfleet.models.blend._samples import Samples, samples
-from recfleet.models.blend._weights import Line, Weights, shipped_weights
+from recfleet.models.blend._weights import Line, Weights, shipped_priors, shipped_weights
 
 __all__ = [
     "SIGNAL",
@@ -16,5 +16,6 @@ __all__ = [
     "blend",
     "fit_weights",
     "samples",
+    "shipped_priors",
     "shipped_weights",
 ]

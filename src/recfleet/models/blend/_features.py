@@ -22,11 +22,15 @@ SIGNAL: dict[str, Source] = {
     "taste": "taste",
     "taste root": "taste",
     "taste rising": "taste",
+    "taste log": "taste",
+    "taste trend": "taste",
     "popular": "popular",
     "popular lately": "popular",
     "rising": "trend",
     "beginning": "trend",
     "beginning long": "trend",
+    "starting": "trend",
+    "left": "popular",
     "popular this week": "trend",
     "age": "trend",
     "unsold": "trend",
@@ -110,6 +114,8 @@ def new_features(
             ("rising", trend.rising),
             ("beginning", trend.beginning),
             ("beginning long", trend.beginning_long),
+            ("starting", trend.starting),
+            ("left", trend.left),
             ("age", trend.age),
             ("unsold", trend.unsold),
         )
@@ -118,6 +124,8 @@ def new_features(
         root = np.sqrt(np.maximum(taste, 0))
         rising = root * features["rising"]
         features |= {"taste": taste, "taste root": root, "taste rising": rising}
+        features["taste log"] = np.log(np.maximum(taste, 0) + np.float32(0.01))
+        features["taste trend"] = np.maximum(taste, 0) * np.exp(features["rising"])
     return features
 
 

@@ -7,42 +7,53 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 
 from recfleet.kinds import KINDS, Kind
 from recfleet.models._threads import one_thread
 from recfleet.models.blend._samples import Samples
 from recfleet.models.blend._weights import Line, Weights
 
-STRENGTH = 30.0
+STRENGTH = 100.0
 """How firmly a tenant's weights are held near the prior: as in ``posterior``."""
+_FREEDOM = 0.01
+"""Share of the strength with which the intercept is held: how much is bought differs more between
+tenants than what makes it likely."""
 _STEPS = 12
 _LARGEST_STEP = 2.0
 _CLOSE = 1e-3
 
 
-def fit_weights(samples: Sequence[Samples], prior: Weights, strength: float = STRENGTH) -> Weights:
+def fit_weights(
+    samples: Sequence[Samples], prior: Weights | Sequence[Weights], strength: float = STRENGTH
+) -> Weights:
     """A tenant's own weights: what the samples say, shrunk towards the prior.
 
     Args:
         samples: the tenant's, as of one past time or several.
-        prior: the fleet's weights, or the shipped ones.
+        prior: the fleet's weights, or several such as the shipped ones. Of several, each line of
+            the tenant begins at the one that makes its samples likeliest; without samples, at the
+            first.
         strength: as in ``posterior``; the more, the nearer to the prior.
-
-    Returns:
-        The weights; where there are no samples, the prior's.
     """
+    priors = [prior] if isinstance(prior, Weights) else list(prior)
     lines: dict[str, Line] = {}
     for kind in KINDS:
         for taste in (True, False):
             some = [one for one in samples if one.taste == taste]
+            fits = [_fitted(some, kind, one.line(kind, taste=taste), strength) for one in priors]
             name = kind if taste else f"{kind}_without_taste"
-            line = prior.line(kind, taste=taste)
-            if some:
-                values, labels = _joined(some, kind, line.features)
-                line = posterior(values, labels, line, strength)
-            lines[name] = line
+            lines[name] = max(fits, key=lambda fit: fit[1])[0]
     return Weights.of_lines(lines)
+
+
+def _fitted(
+    samples: Sequence[Samples], kind: Kind, prior: Line, strength: float
+) -> tuple[Line, float]:
+    """The posterior, and the log of how likely it makes the samples, the distance counted."""
+    if not samples:
+        return prior, 0.0
+    return posterior(*_joined(samples, kind, prior.features), prior, strength)
 
 
 def average(weights: Sequence[Weights], shares: Sequence[float]) -> Weights:
@@ -66,38 +77,46 @@ def average(weights: Sequence[Weights], shares: Sequence[float]) -> Weights:
 
 def posterior(
     values: NDArray[np.float32], labels: NDArray[np.bool_], prior: Line, strength: float
-) -> Line:
+) -> tuple[Line, float]:
     """The most likely weights, when the prior's are their expectation.
 
-    Maximises Σ log p(label) - strength / 2 · Σ (b - b₀)², where b are the coefficients of features
-    less the prior's means, divided by its scales, and the intercept; by Newton's method (Bishop,
-    "Pattern recognition and machine learning", 2006, 4.5.1). A prior of zeros makes it the
-    logistic regression of scikit-learn with C = 1 / strength.
+    Maximises Σ log p(label) - strength / 2 · (Σ (b - b₀)² + .01 (a - a₀)²), where b are the
+    coefficients of features less the prior's means, divided by its scales, and a is the intercept;
+    by Newton's method (Bishop, "Pattern recognition and machine learning", 2006, 4.5.1). A prior of
+    zeros makes it the logistic regression of scikit-learn with C = 1 / strength.
 
     Args:
         values: (n, F) features in the order of the prior's.
         labels: (n,).
         prior: the weights that the samples move.
         strength: at least 0; about the number of informative samples that the prior is worth.
+
+    Returns:
+        The line, and the maximum.
     """
     at = np.array([*prior.coefficients, prior.intercept])
     if not len(labels):
-        return prior
+        return prior, 0.0
+    held = np.full(len(at), strength)
+    held[-1] *= _FREEDOM
     wide = np.ones((len(labels), len(at)), dtype=np.float32)
     wide[:, :-1] = (values - np.array(prior.means, np.float32)) / np.array(prior.scales, np.float32)
     start, bought = at.copy(), labels.astype(np.float32)
     with one_thread():
         for _ in range(_STEPS):
             chance = expit(wide @ at.astype(np.float32))
-            slope = (bought - chance) @ wide - strength * (at - start)
+            slope = (bought - chance) @ wide - held * (at - start)
             curve = (wide * (chance * (1 - chance))[:, None]).T @ wide
-            curve[np.diag_indices(len(at))] += strength
+            curve[np.diag_indices(len(at))] += held
             step = np.linalg.solve(curve.astype(np.float64), slope.astype(np.float64))
             longest = float(np.abs(step).max())
             at += step * min(1.0, _LARGEST_STEP / longest) if longest else 0
             if longest < _CLOSE:
                 break
-    return replace(prior, coefficients=tuple(at[:-1].tolist()), intercept=float(at[-1]))
+        odds = wide @ at.astype(np.float32)
+    likely = float(log_expit(np.where(labels, odds, -odds)).sum())
+    line = replace(prior, coefficients=tuple(at[:-1].tolist()), intercept=float(at[-1]))
+    return line, likely - float(held @ np.square(at - start)) / 2
 
 
 def _joined(

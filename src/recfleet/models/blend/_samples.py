@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,7 @@ def _new(of: _Asked, width: int) -> tuple[dict[str, Values], NDArray[np.bool_]]:
         features = new_features(signals, candidates, table)
         shape = (rows.stop - rows.start, len(candidates))
         row, column = _candidates(features, owned[rows], shape, width).nonzero()
-        bought = np.asarray(of.later[customers[rows][row], candidates[column]]).ravel()
+        bought = _at(of.later, customers[rows][row], candidates[column])
         chosen = None if table is None else table[row, column]
         found.append((new_features(signals, candidates[column], chosen), bought))
     if not found:
@@ -123,8 +124,17 @@ def _again(of: _Asked) -> tuple[dict[str, Values], NDArray[np.bool_]]:
     pairs = np.flatnonzero(here)
     customer, product = purchases.pair_customer[pairs], purchases.pair_product[pairs]
     taste = None if of.taste is None else taste_of(of.taste, customer, product)
-    bought = np.asarray(of.later[customer, product]).ravel()
+    bought = _at(of.later, customer, product)
     return again_features(of.signals, pairs, taste), bought
+
+
+def _at(
+    matrix: csr_matrix, rows: NDArray[np.integer[Any]], columns: NDArray[np.integer[Any]]
+) -> NDArray[np.bool_]:
+    """Whether a matrix has each place; scipy answers no places with a matrix."""
+    if not len(rows):
+        return np.empty(0, dtype=bool)
+    return np.asarray(matrix[rows, columns], dtype=bool).ravel()
 
 
 def _stacked(features: dict[str, Values], rows: int) -> NDArray[np.float32]:

@@ -145,7 +145,18 @@ class Weights:
 
 
 @lru_cache(maxsize=1)
+def shipped_priors() -> tuple[Weights, ...]:
+    """The weights that recfleet ships, each learned from one kind of shop.
+
+    The first are of shops where the same is bought all year, and serve a tenant without samples;
+    the second are of shops where what is bought changes.
+    """
+    folder = resources.files("recfleet.models.blend")
+    names = ("steady.json", "changing.json")
+    texts = [folder.joinpath(name).read_text(encoding="utf-8") for name in names]
+    return tuple(Weights.from_json(text) for text in texts)
+
+
 def shipped_weights() -> Weights:
-    """The weights that recfleet ships, learned from public and synthetic purchases."""
-    path = resources.files("recfleet.models.blend").joinpath("shipped.json")
-    return Weights.from_json(path.read_text(encoding="utf-8"))
+    """The shipped weights for a tenant that nothing is known of: the first of the priors."""
+    return shipped_priors()[0]
