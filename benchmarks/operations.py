@@ -30,9 +30,11 @@ from recfleet.database import Connection, connect, migrate
 from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.operations.doctor import examine, repair
+from recfleet.operations.doctor._files import FILES
+from recfleet.operations.doctor._finding import Tools
 from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
-from recfleet.registry import upgrade_store
+from recfleet.registry import open_artifacts, upgrade_store
 from recfleet.settings import RegistrySettings, database_settings, forget_settings
 from recfleet.tenants import Mode
 from tests.nights import START, WEEK, query, run_night, shop
@@ -45,6 +47,8 @@ PROMPT_SECONDS = 12.0
 START_SECONDS = 0.5
 """Limit of any operation on the whole fleet, on top of milliseconds for each tenant or entry."""
 DOCTOR_MS = 2.0
+FILES_MS = 0.625
+"""Of reading one model's files: 3 s for 4,000, with the start."""
 REPAIR_MS = 30.0
 SWITCH_MS = 1.0
 MAKE_LISTS_MS = 30.0
@@ -59,6 +63,7 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="folder to keep, by default a temporary one")
     parser.add_argument("--tenants", type=int, default=400)
     parser.add_argument("--entries", type=int, default=100_000, help="of the audit")
+    parser.add_argument("--models", type=int, default=4_000, help="whose files are read")
     parser.add_argument("--rollbacks", type=int, default=5, help="commands of each kind")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
@@ -79,6 +84,7 @@ def main() -> int:
                 *measure_rollbacks(connection, options.rollbacks),
                 *measure_modes(connection),
                 measure_audit(connection, options.entries),
+                measure_files(connection, stack, options.models),
             ]
     return conclude(demands)
 
@@ -239,6 +245,33 @@ def measure_audit(connection: Connection, entries: int) -> Demand:
 
     connection.rollback()
     return _tell(f"audit verify, {there:,} entries", verified, VERIFY_MS * there)
+
+
+def measure_files(connection: Connection, stack: RegistrySettings, models: int) -> Demand:
+    """Read the files of many champions, in folders of their own, as the doctor does."""
+    artifacts = open_artifacts(stack)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select model_uri from champion order by tenant_id limit 1")
+        [(example,)] = cursor.fetchall()
+        files = artifacts.read(example)
+        cursor.execute("select count(*) from champion")
+        [(there,)] = cursor.fetchall()
+        for number in range(there, models):
+            place = artifacts.write(f"als-copy/{number:032}/artifacts/model", files)
+            cursor.execute(
+                "insert into champion (tenant_id, role, version, run_id, model_uri, train_end, "
+                "contents) select %s, 'champion', 1, %s, %s, train_end, contents "
+                "from champion where model_uri = %s",
+                (f"copy-{number:05}", f"{number:032}", place, example),
+            )
+    tools = Tools(connection, stack, artifacts)
+
+    def examined() -> None:
+        found = list(FILES.find(tools, None))
+        assert not found, found[:3]
+
+    what = f"doctor, the files of {models:,} models alone"
+    return _tell(what, examined, FILES_MS * models)
 
 
 def _tell(what: str, work: Callable[[], object], limit_ms: float) -> Demand:

@@ -28,7 +28,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
 
 # Every room may know these; they know no room (settings knows errors).
-COMMON = {"batches", "errors", "faces", "kinds", "recipe", "settings", "stored"}
+COMMON = {"batches", "contents", "errors", "faces", "kinds", "recipe", "settings", "stored"}
 
 # Room -> the rooms that it may know.
 ARROWS: dict[str, set[str]] = {

@@ -233,7 +233,9 @@ def test_the_last_night_may_promote(connection: Connection, stack: RegistrySetti
     asked, promoted = read_entries(connection, "shop")[1:]
     assert what_changed(asked) == "backfill: 2026-05-23 09:00 to 2026-05-25 09:00"
     assert where_it_came_from(asked) == ["Airflow run range"]
-    assert ", Airflow run range, MLflow run" in where_it_came_from(promoted)[-1]
+    *_, runs, digest = where_it_came_from(promoted)
+    assert ", Airflow run range, MLflow run" in runs
+    assert digest.startswith("files, digest ")
     # A person asked for it, not the scheduler.
     assert query(
         connection,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,15 +14,20 @@ import psycopg2
 import pytest
 from typer.testing import CliRunner
 
-from recfleet.audit import read_entries, what_changed
+from recfleet.audit import read_entries, what_changed, where_it_came_from
 from recfleet.cli import app
+from recfleet.contents import digest_of
 from recfleet.database import Connection, connect
+from recfleet.errors import BadInputError, TenantError
 from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.operations.audit import verify
+from recfleet.operations.champions import roll_back
 from recfleet.operations.doctor import Finding, examine, repair
+from recfleet.operations.modes import set_mode
 from recfleet.registry import ArtifactStore, Registry, Surveyed, survey
+from recfleet.registry.pyfunc import load_champion
 from recfleet.settings import (
     RegistrySettings,
 )
@@ -183,7 +190,8 @@ def test_a_champions_files_are_gone_or_damaged(fleet: Connection, stack: Registr
     factors = _folder(fleet, stack, "alpha", "champion") / "product_factors.npy"
     factors.write_bytes(factors.read_bytes()[:-1] + b"\x01")
     alpha, berry = _found(fleet, stack)
-    assert alpha.what.startswith("version 2, its champion, cannot be loaded: The model's file")
+    assert alpha.what.startswith("version 2, its champion, cannot be loaded: The folder")
+    assert "product_factors.npy was changed" in alpha.what
     assert alpha.repair is None
     assert alpha.advice is not None
     assert "`recfleet rollback alpha --reason …` goes back to version 1" in alpha.advice
@@ -212,6 +220,171 @@ def test_nobody_goes_back_to_a_damaged_model(fleet: Connection, stack: RegistryS
     _mend(fleet, stack, found)
     assert folder.exists()
     assert sorted(survey(stack.mlflow_store_url)["alpha"].runs) == [1, 2]
+
+
+# --- Another model in a model's place -------------------------------------------------------------
+
+
+def _exchange(folder: Path) -> None:
+    """Put other factors into a model's folder, with the checksum that belongs to them."""
+    factors = folder / "product_factors.npy"
+    content = factors.read_bytes()
+    other = content[:128] + content[128:][::-1]
+    factors.write_bytes(other)
+    head = folder / "model.json"
+    told = json.loads(head.read_text())
+    told["sha256"][factors.name] = hashlib.sha256(other).hexdigest()
+    head.write_text(json.dumps(told, indent=2))
+
+
+def _load_plainly(tenant_id: str) -> object:
+    import mlflow.pyfunc
+
+    return mlflow.pyfunc.load_model(f"models:/als-{tenant_id}@champion")
+
+
+@pytest.fixture
+def notebook(stack: RegistrySettings) -> Iterator[None]:
+    """MLflow as a person's program uses it."""
+    import mlflow
+
+    mlflow.set_tracking_uri(stack.mlflow_store_url)
+    yield
+    mlflow.set_tracking_uri("")
+
+
+@pytest.mark.usefixtures("notebook")
+def test_an_exchanged_model_is_used_by_nobody(fleet: Connection, stack: RegistrySettings) -> None:
+    """Array and checksum are exchanged together, so that the folder agrees with itself."""
+    live = query(fleet, "select tenant_id, release_id from live order by 1")
+    for tenant_id, role in (("berry", "champion"), ("alpha", "previous")):
+        _exchange(_folder(fleet, stack, tenant_id, role))
+
+    alpha, berry = _found(fleet, stack)
+    told = "model.json and product_factors.npy were changed"
+    assert berry.what.startswith("version 1, its champion, cannot be loaded")
+    assert told in berry.what
+    assert told in alpha.what
+    for load in (_load_plainly, load_champion):
+        with pytest.raises(TenantError, match="Version 1 of als-berry is not what was registered"):
+            load("berry")
+    with pytest.raises(BadInputError, match=told):
+        roll_back(fleet, "alpha", actor="mara", reason="to the one before")
+    set_mode(fleet, ["berry"], "frozen", actor="mara", reason="to look closer")
+    for tenant_id in ("alpha", "berry"):
+        _goes_on(fleet, tenant_id, 24, shuffled=True)
+    run_night("three", START + 25 * WEEK, {"tenants": ["alpha", "berry"]})
+    [(outcome, reason)] = query(
+        fleet,
+        "select outcome, reason from tenant_night where tenant_id = 'berry' and run_id = 'three'",
+    )
+    assert outcome == "failed"
+    assert reason.startswith("publish: version 1 cannot be loaded")
+    assert told in reason
+    now = dict(query(fleet, "select tenant_id, release_id from live"))
+    assert now["berry"] == dict(live)["berry"]
+    assert now["alpha"] != dict(live)["alpha"]
+
+
+@pytest.mark.usefixtures("notebook")
+def test_a_loader_that_is_not_ours_never_runs(
+    fleet: Connection, stack: RegistrySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _folder(fleet, stack, "berry", "champion")
+    mlmodel = folder / "MLmodel"
+    text = mlmodel.read_text().replace("recfleet.registry.pyfunc", "foreign_loader")
+    mlmodel.write_text(text)
+    (tmp_path / "foreign_loader.py").write_text("_load_pyfunc = print\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    [finding] = _found(fleet, stack)
+
+    assert "MLmodel was changed" in finding.what
+    with pytest.raises(TenantError, match="is not what was registered"):
+        load_champion("berry")
+    assert "foreign_loader" not in sys.modules
+
+
+@pytest.mark.parametrize("strange", ["file", "link", "folder"])
+@pytest.mark.usefixtures("notebook")
+def test_what_does_not_belong_into_a_models_folder(
+    fleet: Connection, stack: RegistrySettings, strange: str
+) -> None:
+    assert load_champion("berry").model.product_ids.size
+    assert _load_plainly("berry")  # MLflow leaves a file of its own, which belongs there.
+    assert _found(fleet, stack) == []
+    folder = _folder(fleet, stack, "berry", "champion")
+    if strange == "file":
+        (folder / "code.py").write_text("print()")
+    elif strange == "folder":
+        (folder / "code.py").mkdir()
+    else:
+        content = folder / "product_ids.json"
+        content.rename(folder.parent / "elsewhere.json")
+        content.symlink_to(folder.parent / "elsewhere.json")
+
+    [finding] = _found(fleet, stack)
+
+    name = "product_ids.json" if strange == "link" else "code.py"
+    assert f"{name} does not belong there" in finding.what
+    for load in (_load_plainly, load_champion):
+        with pytest.raises(TenantError):
+            load("berry")
+
+
+def test_a_digest_that_was_changed_behind_the_audits_back(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
+    [(contents,)] = query(fleet, "select contents from champion where tenant_id = 'berry'")
+    facts = "select facts -> 'contents' from audit where tenant_id = 'berry' and to_version = 1"
+    assert query(fleet, facts) == [(contents,)]
+    tags = _models(stack).get_version("berry", 1).tags
+    assert tags["digest"] == digest_of(contents)
+    _change(
+        fleet,
+        'update champion set contents = contents || \'{"MLmodel": "3 00"}\' '
+        "where tenant_id = 'berry'",
+        "update champion set contents = null where tenant_id = 'alpha' and role = 'previous'",
+    )
+    wrong = [fault.what for fault in verify(fleet).faults]
+    assert "alpha: entry 1 of the audit has another digest of version 1 than the record." in wrong
+    found = _found(fleet, stack)
+    digests = [finding for finding in found if finding.check == "digests"]
+    assert [finding.tenant_id for finding in digests] == ["alpha", "berry"]
+    _mend(fleet, stack, digests)
+    _change_mlflow(stack, "update model_version_tags set value = 'other' where key = 'digest'")
+    found = _found(fleet, stack)
+    assert {finding.check for finding in found} == {"versions"}
+    repair(fleet, stack, found, actor="mara")
+    assert _models(stack).get_version("berry", 1).tags == tags
+    assert _found(fleet, stack) == []
+
+
+def test_a_champion_of_a_release_without_digests(
+    fleet: Connection, stack: RegistrySettings
+) -> None:
+    """A repair records what is there, as first seen; before that, it is used as it always was."""
+    _change(
+        fleet,
+        "update champion set contents = null",
+        "update audit set facts = facts - 'contents'",
+        "update ledger set challenger = challenger - 'contents'",
+    )
+    _change_mlflow(stack, "delete from model_version_tags where key = 'digest'")
+    found = _found(fleet, stack)
+    assert [finding.check for finding in found] == ["digests"] * 3
+    assert "version 2, its champion, has no digest on record" in found[0].what
+    roll_back(fleet, "alpha", actor="mara", reason="to the one before")
+    told = "select facts -> 'first_seen' from history where tenant_id = 'alpha' and to_version = 1"
+    assert query(fleet, told + " order by audit_id desc limit 1") == [(True,)]
+    [berry] = _found(fleet, stack)
+    assert [done.trouble for done in repair(fleet, stack, [berry], actor="mara")] == [None]
+    assert _found(fleet, stack) == []
+    entry = read_entries(fleet, "berry")[-1]
+    assert where_it_came_from(entry)[0].startswith("files first seen, digest ")
+    _exchange(_folder(fleet, stack, "berry", "champion"))
+    [finding] = _found(fleet, stack)
+    assert "were changed" in finding.what
 
 
 def test_quick_reads_some_of_the_files(
@@ -321,12 +494,13 @@ def test_the_record_was_changed_behind_the_audits_back(
         "update audit set to_version = 9 where tenant_id = 'berry'",
         "alter table audit enable trigger append_only",
     )
-    [finding] = found = _found(fleet, stack)
+    champion, digest = found = _found(fleet, stack)
     assert (
-        finding.what == "entry 2 of the audit made version 9 champion, but version 1 is on record"
+        champion.what == "entry 2 of the audit made version 9 champion, but version 1 is on record"
     )
+    assert digest.what == ("the record has a digest of version 1, but no entry of the audit has it")
     done = repair(fleet, stack, found, actor="mara")
-    assert [item.trouble for item in done] == [None]
+    assert [item.trouble for item in done] == [None, None]
     assert _found(fleet, stack) == []
     fleet.rollback()
     # The changed entry itself can be neither mended nor hidden.

@@ -104,7 +104,9 @@ def test_challenger(known: dict[str, Any]) -> None:
     trained = {**known, "train_end": WHERE["train_end"]}
 
     assert _same(ChallengerFacts.model_validate({**known, **WHERE}), {**known, **WHERE})
-    assert _same(Trained.model_validate(trained).logged("r1", "als-a/r1"), {**known, **WHERE})
+    logged = Trained.model_validate(trained).logged("r1", "als-a/r1", {"model.json": "2 9f86"})
+    assert _same(logged, {**known, **WHERE, "contents": {"model.json": "2 9f86"}})
+    assert logged.as_champion().contents == {"model.json": "2 9f86"}
     champion = ChallengerFacts.model_validate({**known, **WHERE}).as_champion()
     assert champion.train_end == datetime(2024, 3, 1, tzinfo=UTC)
 

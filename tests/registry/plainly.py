@@ -6,6 +6,7 @@ import contextlib
 from datetime import datetime
 from typing import Any
 
+from recfleet.contents import contents_of
 from recfleet.registry import (
     CHAMPION,
     PREVIOUS,
@@ -40,7 +41,8 @@ class Plainly:
         tags = run_tags(challenger, night, as_of, name=date, user="recfleet")
         run = self._client.create_run(self._experiment(challenger.tenant_id), tags=tags)
         uri = f"{run.info.artifact_uri}/model"
-        self._artifacts.write(uri, model_folder(challenger.files))
+        folder = model_folder(challenger.files)
+        self._artifacts.write(uri, folder)
         now = run.info.start_time
         self._client.log_batch(
             run.info.run_id,
@@ -48,7 +50,7 @@ class Plainly:
             [Param(name, str(value)) for name, value in challenger.params.items()],
         )
         self._client.set_terminated(run.info.run_id)
-        return LoggedRun(run.info.run_id, uri)
+        return LoggedRun(run.info.run_id, uri, contents_of(folder))
 
     def promote(self, promotion: Promotion) -> int:
         """Make its run a version, and point the aliases at it."""

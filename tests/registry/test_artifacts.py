@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from pathlib import Path
 from urllib.request import url2pathname
 
 import pytest
 
+from recfleet.contents import contents_of, digest_of
 from recfleet.errors import BadInputError, ConfigurationError, InfrastructureError, TenantError
 from recfleet.local import free_port
 from recfleet.registry import ArtifactStore
@@ -164,3 +166,55 @@ def test_nobody_reads_half_a_folder(disk: ArtifactStore) -> None:
         writer.join()
     assert reads > 0
     assert [path.name for path in _folder(disk).iterdir()] == ["a"]
+
+
+def test_only_what_is_on_record_is_read(store: ArtifactStore) -> None:
+    files = {"a.npy": b"123", "model.json": b"{}"}
+    contents = contents_of(files)
+    uri = store.write("als-a/r1/model", files)
+    assert store.read(uri, contents) == files
+
+    # MLflow leaves this file in a folder from which it loads a model.
+    store.write("als-a/r1/model", {"registered_model_meta": b"model_name: als-a", **files})
+    assert store.read(uri, contents) == files
+
+    for other, told in (
+        ({**files, "a.npy": b"321"}, "a.npy was changed"),
+        ({"a.npy": b"12", "model.json": b"[ ]"}, "a.npy and model.json were changed"),
+        ({**files, "code.py": b""}, "code.py does not belong there"),
+        ({"a.npy": b"123"}, "model.json is missing"),
+    ):
+        store.write("als-a/r1/model", other)
+        with pytest.raises(TenantError, match=told):
+            store.read(uri, contents)
+
+    store.write("als-a/r1/model", files)
+    store.write("als-a/r1/model/code", {"loader.py": b""})
+    for known in (contents, None):
+        with pytest.raises(TenantError, match=r"code does not belong there: it is a .*folder"):
+            store.read(uri, known)
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path.as_uri())
+    files = {"a.npy": b"123"}
+    store.write("true", files)
+    store.write("folder", files)
+    (tmp_path / "folder" / "a.npy").unlink()
+    (tmp_path / "folder" / "a.npy").symlink_to(tmp_path / "true" / "a.npy")
+    (tmp_path / "link").symlink_to(tmp_path / "true")
+    for place in ("folder", "link"):
+        with pytest.raises(TenantError, match=r"does not belong there: it is a link"):
+            store.read(place)
+        store.write(place, files)
+        assert store.read(place, contents_of(files)) == files
+    assert (tmp_path / "true" / "a.npy").read_bytes() == b"123"
+
+
+def test_a_digest_is_of_names_lengths_and_hashes() -> None:
+    files = {"b": b"2", "a": b"1"}
+    contents = contents_of(files)
+    assert contents["a"] == "1 6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
+    listing = f'{{"a":"{contents["a"]}","b":"{contents["b"]}"}}'
+    assert digest_of(contents) == hashlib.sha256(listing.encode()).hexdigest()
+    assert len({digest_of(contents_of(other)) for other in (files, {"a": b"1"}, {"b": b"1"})}) == 3

@@ -97,7 +97,7 @@ def test_odd_but_legal_tenants(registry: Registry, model: AlsModel, tenant_id: s
 def test_illegal_tenants(registry: Registry, model: AlsModel, tenant_id: str) -> None:
     for work in (
         lambda: log(registry, tenant_id, model),
-        lambda: register(registry, tenant_id, LoggedRun("a", "b")),
+        lambda: register(registry, tenant_id, LoggedRun("a", "b", {})),
         lambda: registry.set_champion(tenant_id, version=1, previous=None),
         lambda: registry.aliases(tenant_id),
         lambda: registry.versions(tenant_id),

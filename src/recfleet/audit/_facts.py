@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from recfleet.contents import Contents
 from recfleet.stored import Moment, Stored
 
 
@@ -48,6 +49,10 @@ class ChampionFacts(MadeFrom):
     model_uri: str | None = None
     """Where its arrays are."""
     train_end: Moment | None = None
+    contents: Contents | None = None
+    """What its folder holds: each file's length and SHA-256."""
+    first_seen: bool | None = None
+    """True: nothing was on record about its folder before, so ``contents`` is what was found."""
     release_id: int | None = None
     """The release that went live, if a person put the model in force."""
     approval_id: int | None = None
@@ -120,6 +125,8 @@ class RepairFacts(Facts):
     """The version from which the story continues; None and set: there is none on record."""
     mode: str | None = None
     """The mode that the story goes on from."""
+    contents: Contents | None = None
+    """What a model's folder was found to hold when nothing was on record about it."""
     policy: dict[str, Any] | None = None
     """The policy of its own that the story goes on from, by the fields' names, with dots."""
 

@@ -20,6 +20,7 @@ from recfleet.audit._facts import (
     Span,
 )
 from recfleet.audit._read import OnRecord
+from recfleet.contents import digest_of
 from recfleet.judging import Bounds
 
 _METRICS = {"rmse": ("RMSE", 4), "ndcg_at_10": ("NDCG@10", 3), "recall_at_10": ("recall@10", 3)}
@@ -104,12 +105,14 @@ def where_it_came_from(entry: OnRecord) -> list[str]:
     """What a new champion was made from: data, recipe, code, run; one line each."""
     facts = entry.facts
     if isinstance(facts, MadeFrom):
-        return [*_data(entry, facts), *_runs(facts)]
+        return [*_data(entry, facts), *_runs(facts), *_files(facts)]
     match facts:
         case BackfillFacts(run_id=run_id) if run_id:
             return [f"Airflow run {airflow_run(run_id)}"]
         case AnswerFacts(run_id=run_id) if run_id:
             return [f"MLflow run {run_id}"]
+        case RepairFacts(contents=contents) if contents:
+            return [f"files first seen, digest {digest_of(contents)}"]
     return []
 
 
@@ -132,6 +135,12 @@ def _runs(facts: MadeFrom) -> Iterator[str]:
     }
     if told := [f"{name} {value}" for name, value in made.items() if value]:
         yield ", ".join(told)
+
+
+def _files(facts: MadeFrom) -> Iterator[str]:
+    if isinstance(facts, ChampionFacts) and facts.contents:
+        seen = " first seen," if facts.first_seen else ","
+        yield f"files{seen} digest {digest_of(facts.contents)}"
 
 
 def airflow_run(night_run: str) -> str:

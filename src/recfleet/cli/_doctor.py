@@ -29,6 +29,7 @@ _LABELS = {
     "policies": "the audit",
     "versions": "MLflow's versions",
     "aliases": "MLflow's aliases",
+    "digests": "models' digests",
     "files": "models' files",
     "approvals": "requests for approval",
     "overtaken": "requests for approval",
@@ -60,8 +61,8 @@ def doctor(
     """Check that Postgres, MLflow and the models' files agree.
 
     The doctor checks nights that never ended, unfinished changes of champion, the audit's last word
-    on each champion, mode and policy, MLflow's versions and aliases, the models' files and
-    checksums, requests for approval, and the live lists. It lists what disagrees, tenant by tenant.
+    on each champion, mode and policy, MLflow's versions and aliases, the models' files and their
+    digests, requests for approval, and the live lists. It lists what disagrees, tenant by tenant.
     Nights may run at the same time.
 
     With --repair, it repairs what disagrees: the record in Postgres counts, no model is ever

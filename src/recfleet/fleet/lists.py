@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
 from recfleet.errors import TenantError
+from recfleet.fleet.loading import load
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.kinds import Offers
 from recfleet.record import Champion
@@ -74,14 +75,14 @@ def make_checked_lists(
     Raises:
         TenantError: the model cannot be loaded, or the lists fail their checks; says what is wrong.
     """
-    from recfleet.models import read_model, resolve_offers
+    from recfleet.models import resolve_offers
     from recfleet.releases import check_lists, make_lists
 
     watch = watch or Stopwatch()
     arrays: Model | None = None
     if model is not None:
         with watch.part("publish.read"):
-            arrays = read_model(artifacts.read(model.model_uri))
+            arrays = load(model, artifacts)
     with watch.part("publish.recommend"):
         if offers is None:
             offers = resolve_offers(

@@ -15,7 +15,7 @@ from recfleet.models.blend import (
 )
 from recfleet.models.contract import SOURCES, Model, Scorer, Source, Trainer
 from recfleet.models.factors import Factors
-from recfleet.models.families import load_library, read_model, trainer_of
+from recfleet.models.families import check_format, load_library, read_model, trainer_of
 from recfleet.models.log import InteractionLog, microseconds
 from recfleet.models.popularity import popular_products, popularity_scorer, product_popularity
 from recfleet.models.ranking import Ranked, blended, merge, rank, starts_of
@@ -37,6 +37,7 @@ __all__ = [
     "average",
     "blend",
     "blended",
+    "check_format",
     "fit_weights",
     "load_library",
     "merge",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from recfleet.kinds import Offers
 from recfleet.models.als import AlsTrainer
+from recfleet.models.als import check_format as check_als
 from recfleet.models.als import load_library as load_als
 from recfleet.models.als import load_model as read_als
 from recfleet.models.contract import Model, Trainer
@@ -24,6 +25,15 @@ def read_model(files: Mapping[str, bytes]) -> Model:
         TenantError: a file is missing, or is not what was written.
     """
     return read_als(files)
+
+
+def check_format(files: Mapping[str, bytes]) -> None:
+    """Check that this version of recfleet reads a model's files; quick, because no array is read.
+
+    Raises:
+        TenantError: it does not; says why.
+    """
+    check_als(files)
 
 
 def load_library() -> float:

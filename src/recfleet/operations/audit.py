@@ -20,6 +20,7 @@ from recfleet.audit import (
 )
 from recfleet.database import Connection, transaction
 from recfleet.operations.policies import shown
+from recfleet.record.digests import stray_digests
 from recfleet.tenants import Mode, get_tenant, own_policies, tenant_names
 from recfleet.tenants.fields import flatten
 
@@ -97,6 +98,10 @@ def verify(
         wrong = [
             Fault(number, f"{tenant_id}: {champion_disagrees(number, told_version, version)}.")
             for tenant_id, number, told_version, version in stray_champions(connection)
+        ]
+        wrong += [
+            Fault(number, f"{tenant_id}: {digest_disagrees(number, version)}.")
+            for tenant_id, number, version in stray_digests(connection)
         ]
         wrong += [
             Fault(number, f"{tenant_id}: {mode_disagrees(number, told_mode, mode)}.")
@@ -211,6 +216,13 @@ def champion_disagrees(number: int | None, told: int | None, version: int | None
         return f"version {version} is champion on record, but no entry of the audit made it so"
     on_record = "none is" if version is None else f"version {version} is"
     return f"entry {number} of the audit made version {told} champion, but {on_record} on record"
+
+
+def digest_disagrees(number: int | None, version: int) -> str:
+    """How the audit and the files on record of a version disagree, in words."""
+    if number is None:
+        return f"the record has a digest of version {version}, but no entry of the audit has it"
+    return f"entry {number} of the audit has another digest of version {version} than the record"
 
 
 def mode_disagrees(number: int | None, told: Mode, mode: Mode) -> str:

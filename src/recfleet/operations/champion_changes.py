@@ -17,9 +17,11 @@ from datetime import UTC, datetime
 
 import structlog
 
+from recfleet.contents import digest_of
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, RecfleetError
 from recfleet.fleet.intents import mend_intents
+from recfleet.fleet.loading import check_version, is_first_seen
 from recfleet.operations.champion_choice import Case, Choice
 from recfleet.operations.operator_night import (
     close_operator_night,
@@ -40,7 +42,7 @@ from recfleet.record import (
     delete_empty_night,
     get_champion,
 )
-from recfleet.registry import find_versions, open_artifacts
+from recfleet.registry import DIGEST, find_versions, open_artifacts
 from recfleet.releases import kept_release, switch_live
 from recfleet.settings import RegistrySettings, registry_settings
 from recfleet.tenants import Tenant, get_tenant, lock_tenants
@@ -129,7 +131,8 @@ class ChampionChanges:
                 )
             case = self._case(tenant_id)
             choice = choose(case)
-            winner = self._load(case, choice.version)
+            known = case.versions[choice.version]
+            winner = check_version(connection, tenant_id, known, self._artifacts)
             return self._put_in_force(night, case, choice, winner)
 
     def foresee(self, tenant_id: str, choose: Callable[[Case], Choice]) -> str:
@@ -137,9 +140,10 @@ class ChampionChanges:
         with transaction(self._connection), errors_of(tenant_id):
             case = self._case(tenant_id)
             choice = choose(case)
-            winner = self._load(case, choice.version)
+            known = case.versions[choice.version]
+            winner = check_version(self._connection, tenant_id, known, self._artifacts)
             kept = self._kept(case.tenant, winner.version)
-            known_of = remarks_on(self._connection, tenant_id, [case.versions[winner.version]])
+            known_of = remarks_on(self._connection, tenant_id, [known])
         before = f"version {case.champion.version}" if case.champion else "no model"
         lists = "are kept, and would be live at once" if kept else "would be made at once"
         return (
@@ -166,14 +170,6 @@ class ChampionChanges:
             versions={version.version: version for version in found},
         )
 
-    def _load(self, case: Case, version: int) -> Champion:
-        """The version, after checking that its files are whole."""
-        from recfleet.models import read_model
-
-        known = case.versions[version]
-        model = read_model(self._artifacts.read(known.model_uri))
-        return Champion(version, known.run_id, known.model_uri, model.train_end)
-
     def _put_in_force(self, night: Night, case: Case, choice: Choice, winner: Champion) -> Changed:
         connection, tenant_id = self._connection, case.tenant.tenant_id
         before = choice.first()
@@ -188,6 +184,7 @@ class ChampionChanges:
             made_from=choice.made_from,
             release_id=release_id,
             approval_id=choice.approval_id,
+            is_first_seen=is_first_seen(connection, tenant_id, case.versions[winner.version]),
         )
         switch_live(connection, {tenant_id: release_id})
         record_by_operator(
@@ -237,12 +234,13 @@ class ChampionChanges:
     def _marks(self, case: Case, choice: Choice, winner: Champion) -> dict[int, dict[str, str]]:
         """Version -> tags that tell of the change in MLflow."""
         by = {"decided_by": self.actor, "decision_reason": self.reason}
+        digest = {DIGEST: digest_of(winner.contents or {})}
         if choice.is_rollback and case.champion:
             return {
                 case.champion.version: {"verdict": "rolled back", **by},
-                winner.version: {"verdict": "rolled back to", **by},
+                winner.version: {"verdict": "rolled back to", **by, **digest},
             }
-        return {winner.version: {"verdict": "promote", **by}}
+        return {winner.version: {"verdict": "promote", **by, **digest}}
 
     def __enter__(self) -> ChampionChanges:
         return self

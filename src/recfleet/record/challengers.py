@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recfleet.audit import MadeFrom
+from recfleet.contents import Contents
 from recfleet.judging import Numbers
 from recfleet.record.champions import Champion
 from recfleet.stored import Moment
@@ -14,11 +15,10 @@ class Trained(MadeFrom):
     train_end: Moment
     """Where the holdout begins."""
 
-    def logged(self, run_id: str, model_uri: str) -> ChallengerFacts:
-        """The same, with its run in MLflow and the place of its arrays."""
-        return ChallengerFacts.model_validate(
-            {**self.plain(), "run_id": run_id, "model_uri": model_uri}
-        )
+    def logged(self, run_id: str, model_uri: str, contents: Contents) -> ChallengerFacts:
+        """The same, with its run in MLflow, the place of its arrays, and what was written there."""
+        known = {"run_id": run_id, "model_uri": model_uri, "contents": contents}
+        return ChallengerFacts.model_validate({**self.plain(), **known})
 
 
 class ChallengerFacts(Trained):
@@ -28,10 +28,12 @@ class ChallengerFacts(Trained):
     """The run in MLflow."""
     model_uri: str
     """Where its arrays are."""
+    contents: Contents | None = None
+    """What was written there; None: an older release wrote it."""
 
     def as_champion(self) -> Champion:
         """The challenger as a champion; its version is 0 until it is registered."""
-        return Champion(0, self.run_id, self.model_uri, self.train_end)
+        return Champion(0, self.run_id, self.model_uri, self.train_end, self.contents)
 
 
 class NightNumbers(Numbers):

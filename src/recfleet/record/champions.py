@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from psycopg2.extras import execute_values
+from psycopg2.extras import Json, execute_values
 
+from recfleet.contents import Contents
 from recfleet.database import Connection, Row, read_rows
 
 
@@ -19,13 +20,15 @@ class Champion:
     run_id: str
     model_uri: str
     train_end: datetime
+    contents: Contents | None = field(default=None, compare=False)
+    """What its folder must hold; None: nothing is on record, as for models of old releases."""
 
 
 def get_champion(connection: Connection, tenant_id: str, role: str = "champion") -> Champion | None:
     """The tenant's champion (or ``previous``), or None before its first model."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select version, run_id, model_uri, train_end from champion "
+            "select version, run_id, model_uri, train_end, contents from champion "
             "where tenant_id = %s and role = %s",
             (tenant_id, role),
         )
@@ -39,7 +42,7 @@ def get_champions(
     """Tenant id -> champion (or ``previous``), for those of these tenants that have one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select tenant_id, version, run_id, model_uri, train_end from champion "
+            "select tenant_id, version, run_id, model_uri, train_end, contents from champion "
             "where tenant_id = any(%s) and role = %s",
             (list(tenant_ids), role),
         )
@@ -96,7 +99,8 @@ def put_in_force(
         execute_values(
             cursor,
             "insert into champion "
-            "(tenant_id, role, version, run_id, model_uri, train_end, night_id) values %s",
+            "(tenant_id, role, version, run_id, model_uri, train_end, contents, night_id) "
+            "values %s",
             [
                 (
                     tenant_id,
@@ -105,6 +109,7 @@ def put_in_force(
                     winner.run_id,
                     winner.model_uri,
                     winner.train_end,
+                    None if winner.contents is None else Json(winner.contents),
                     night_id,
                 )
                 for tenant_id, winner in winners.items()

@@ -32,6 +32,8 @@ class Coronation:
     """The release that goes live, if a person puts the model in force."""
     approval_id: int | None = None
     """The request, if a person approved it."""
+    is_first_seen: bool = False
+    """Whether nothing was on record about the winner's folder before."""
 
 
 def crown(
@@ -123,6 +125,8 @@ def _facts(item: Coronation) -> ChampionFacts:
             "run_id": item.winner.run_id,
             "model_uri": item.winner.model_uri,
             "train_end": item.winner.train_end,
+            **({"contents": item.winner.contents} if item.winner.contents else {}),
+            **({"first_seen": True} if item.is_first_seen else {}),
         }
     )
 

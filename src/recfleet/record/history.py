@@ -17,6 +17,7 @@ select distinct on (entry.tenant_id) entry.tenant_id, entry.to_version,
        coalesce(entry.facts ->> 'model_uri', champion.model_uri,
                 'als-' || entry.tenant_id || '/forgotten'),
        coalesce((entry.facts ->> 'train_end')::timestamptz, champion.train_end, entry.happened_at),
+       coalesce(entry.facts -> 'contents', champion.contents),
        coalesce(night.as_of, entry.happened_at)
   from history as entry
   left join night using (night_id)
@@ -48,7 +49,7 @@ def champions_of(
 _FORMER = """
 select distinct on (former.tenant_id) former.tenant_id, former.to_version,
        former.facts ->> 'run_id', former.facts ->> 'model_uri',
-       (former.facts ->> 'train_end')::timestamptz
+       (former.facts ->> 'train_end')::timestamptz, former.facts -> 'contents'
   from (
     select distinct on (tenant_id) tenant_id, audit_id, history.kind, from_version
       from history left join night using (night_id)

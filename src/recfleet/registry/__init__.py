@@ -6,7 +6,7 @@ from recfleet.registry._folder import model_folder
 from recfleet.registry._library import load_library
 from recfleet.registry._links import model_page, run_page, version_page
 from recfleet.registry._look_up import KnownVersion, find_versions
-from recfleet.registry._names import CHAMPION, PREVIOUS, model_name, tenant_of
+from recfleet.registry._names import CHAMPION, DIGEST, PREVIOUS, model_name, tenant_of
 from recfleet.registry._open import open_artifacts, open_registry
 from recfleet.registry._registry import Registry
 from recfleet.registry._retention import OldRun, OldVersion, Retention
@@ -23,6 +23,7 @@ from recfleet.registry._versions import Aliases, ModelVersion
 
 __all__ = [
     "CHAMPION",
+    "DIGEST",
     "PREVIOUS",
     "Aliases",
     "ArtifactStore",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
+from recfleet.contents import Contents, check_contents, check_sizes
 from recfleet.errors import BadInputError, ConfigurationError, InfrastructureError, TenantError
 from recfleet.registry._bucket import Bucket
 from recfleet.registry._disk import Disk
@@ -80,30 +82,40 @@ class ArtifactStore:
             self._place.write(path, files)
         return uri
 
-    def read(self, location: str) -> dict[str, bytes]:
+    def read(self, location: str, contents: Contents | None = None) -> dict[str, bytes]:
         """Read a folder's files.
 
         Args:
             location: the folder's address, or its place below the root.
+            contents: what the folder must hold, by the record; None: nothing is on record.
 
         Returns:
             Name -> content.
 
         Raises:
             BadInputError: it is outside the root.
-            TenantError: the store is there and the folder is not.
+            TenantError: the store is there and the folder is not; or the folder holds other files
+                than it must, or something that is no file.
             InfrastructureError: the store is away or refuses.
         """
         path = self._path(location)
         uri = self._place.uri(path)
-        with _trouble(f"read {uri}"):
-            files = self._place.read(path)
+        with _trouble(f"read {uri}"), _refusing(uri):
+            files = self._read(path, contents)
             if files is None:
                 self._place.check_root(self._base)
         if files is None:
             raise TenantError(
                 f"The files of {uri} are gone: restore them, or train the model again."
             )
+        return files
+
+    def _read(self, path: str, contents: Contents | None) -> dict[str, bytes] | None:
+        if contents is None:
+            return self._place.read(path)
+        files = self._place.read(path, partial(check_sizes, expected=contents))
+        if files is not None:
+            check_contents(files, contents)
         return files
 
     def delete(self, location: str) -> None:
@@ -186,6 +198,18 @@ def _split(uri: str) -> tuple[str, str]:
 def _check_name(name: str) -> None:
     if name in {"", ".", ".."} or "/" in name or "\\" in name or not name.isprintable():
         raise BadInputError(f"{name!r} cannot be the name of a file in the artifact store.")
+
+
+@contextmanager
+def _refusing(uri: str) -> Iterator[None]:
+    """Add the folder, and what helps, to a sentence on what is wrong in it."""
+    try:
+        yield
+    except TenantError as error:
+        raise TenantError(
+            f"The folder {uri} is refused: {error}. Restore its files as they were written, or "
+            "put another version in force with `recfleet rollback` or `recfleet promote`."
+        ) from error
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
+
+from recfleet.errors import TenantError
+from recfleet.registry._names import OF_MLFLOW
 
 if TYPE_CHECKING:
     from pyarrow.fs import S3FileSystem
@@ -35,15 +38,37 @@ class Bucket:
             if info.is_file and info.base_name not in files:
                 self._files.delete_file(info.path)
 
-    def read(self, path: str) -> dict[str, bytes] | None:
-        """A folder's files; None when there is no such folder."""
+    def read(
+        self, path: str, fits: Callable[[Mapping[str, int]], None] = lambda _: None
+    ) -> dict[str, bytes] | None:
+        """A folder's files; None when there is no such folder.
+
+        Args:
+            path: the folder.
+            fits: takes the sizes of its files, and raises when they must not be read.
+
+        Raises:
+            TenantError: there is a folder in it.
+        """
         files = {}
         with suppress(FileNotFoundError):
-            for info in self._list(path):
-                if info.is_file:
-                    with self._files.open_input_file(info.path) as stream:
-                        files[info.base_name] = cast("bytes", stream.read())
+            sizes = self._sizes(path)
+            if sizes:
+                fits(sizes)
+            for name in sizes:
+                with self._files.open_input_file(f"{path}/{name}") as stream:
+                    files[name] = cast("bytes", stream.read())
         return files or None
+
+    def _sizes(self, path: str) -> dict[str, int]:
+        """Name -> bytes, of the model's own files."""
+        sizes = {}
+        for info in self._list(path):
+            if not info.is_file:
+                raise TenantError(f"{info.base_name} does not belong there: it is a folder")
+            if info.base_name != OF_MLFLOW:
+                sizes[info.base_name] = info.size
+        return sizes
 
     def delete(self, path: str) -> None:
         """Delete a folder and all below it; nothing when there is none."""

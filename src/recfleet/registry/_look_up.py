@@ -12,11 +12,14 @@ from dataclasses import dataclass
 import psycopg2
 
 from recfleet.errors import ConfigurationError
-from recfleet.registry._names import model_name
+from recfleet.registry._names import DIGEST, model_name
 from recfleet.registry._upgrade import connect_store
 
 _VERSIONS = """
-select version, run_id, coalesce(storage_location, source)
+select version, run_id, coalesce(storage_location, source),
+       (select value from model_version_tags as tag
+         where tag.name = model_versions.name and tag.version = model_versions.version
+           and tag.workspace = model_versions.workspace and tag.key = %s)
   from model_versions
  where name = %s and current_stage is distinct from 'Deleted_Internal' and run_id is not null
  order by version
@@ -31,6 +34,8 @@ class KnownVersion:
     run_id: str
     model_uri: str
     """Folder of its arrays."""
+    digest: str | None = None
+    """The digest of its files, as the night noted it there; None: it noted none."""
 
 
 def find_versions(store_url: str, tenant_id: str) -> list[KnownVersion]:
@@ -48,7 +53,7 @@ def find_versions(store_url: str, tenant_id: str) -> list[KnownVersion]:
     name = model_name(tenant_id)
     with closing(connect_store(store_url)) as connection, connection.cursor() as cursor:
         try:
-            cursor.execute(_VERSIONS, (name,))
+            cursor.execute(_VERSIONS, (DIGEST, name))
         except psycopg2.ProgrammingError as error:
             first_line = str(error).strip().partition("\n")[0]
             raise ConfigurationError(

@@ -12,6 +12,12 @@ PREVIOUS = "previous"
 
 PREFIX = "als-"
 
+OF_MLFLOW = "registered_model_meta"
+"""A file that MLflow writes into a model's folder when it loads the model from there."""
+
+DIGEST = "digest"
+"""Tag of a version: the digest of its files."""
+
 
 def model_name(tenant_id: str) -> str:
     """Name of a tenant's registered model, and of its experiment.

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from recfleet.batches import batches
+from recfleet.contents import Contents, contents_of
 from recfleet.errors import ConfigurationError, InfrastructureError
 from recfleet.registry._artifacts import ArtifactStore
 from recfleet.registry._folder import model_folder
@@ -38,6 +39,8 @@ class LoggedRun:
     """MLflow's run."""
     model_uri: str
     """Folder of its arrays, for ``ArtifactStore.read``."""
+    contents: Contents
+    """What was written there."""
 
 
 class Runs:
@@ -88,7 +91,7 @@ class Runs:
             as_of: the night's as-of time; its date is the run's name.
             label: an addition to the run's name, which tells such runs apart in a list.
             look_for_earlier: return the runs that an earlier attempt at this night has already
-                logged, and log only the others. Costs a search.
+                logged, with these files in their folders, and log only the others. Costs a search.
 
         Returns:
             The runs, in the challengers' order.
@@ -99,11 +102,14 @@ class Runs:
             ConfigurationError: an experiment keeps its files under another root.
             TenantError: a model's files are not a model.
         """
-        logged: dict[str, LoggedRun] = {}
+        folders = {each.tenant_id: model_folder(each.files) for each in challengers}
+        logged: dict[str, tuple[str, str]] = {}
         with translated():
             experiments = self._experiments_of(challengers)
             if look_for_earlier:
                 logged = self._earlier_runs(experiments, night)
+            for tenant_id, (_, model_uri) in logged.items():
+                self._artifacts.write(model_uri, folders[tenant_id])
             new = [challenger for challenger in challengers if challenger.tenant_id not in logged]
             rows = [
                 self._run_row(challenger, experiments[challenger.tenant_id], night, as_of, label)
@@ -111,7 +117,7 @@ class Runs:
             ]
             try:
                 for challenger, row in zip(new, rows, strict=True):
-                    folder = model_folder(challenger.files)
+                    folder = folders[challenger.tenant_id]
                     self._artifacts.write(f"{row.artifact_uri}/model", folder)
                 if rows:
                     with self._run_store.ManagedSessionMaker(read_only=False) as session:
@@ -121,8 +127,11 @@ class Runs:
                     self._artifacts.delete(f"{row.artifact_uri}/model")
                 raise
         for challenger, row in zip(new, rows, strict=True):
-            logged[challenger.tenant_id] = LoggedRun(row.run_id, f"{row.artifact_uri}/model")
-        return [logged[challenger.tenant_id] for challenger in challengers]
+            logged[challenger.tenant_id] = (row.run_id, f"{row.artifact_uri}/model")
+        return [
+            LoggedRun(*logged[tenant_id], contents_of(folder))
+            for tenant_id, folder in folders.items()
+        ]
 
     def _experiments_of(self, challengers: Sequence[Challenger]) -> dict[str, Experiment]:
         """Tenant id -> experiment, made where it is missing."""
@@ -151,13 +160,13 @@ class Runs:
 
     def _earlier_runs(
         self, experiments: Mapping[str, Experiment], night: str
-    ) -> dict[str, LoggedRun]:
+    ) -> dict[str, tuple[str, str]]:
+        """Tenant id -> run and the folder of its model."""
         tenants = {int(found.experiment_id): tenant for tenant, found in experiments.items()}
         with self._run_store.ManagedSessionMaker() as session:
             found = find_runs(session, list(tenants), night)
         return {
-            tenants[number]: LoggedRun(run_id, f"{uri}/model")
-            for number, (run_id, uri) in found.items()
+            tenants[number]: (run_id, f"{uri}/model") for number, (run_id, uri) in found.items()
         }
 
     def _run_row(

@@ -1,8 +1,15 @@
-"""The loader that ``mlflow.pyfunc.load_model`` uses for a tenant's model."""
+"""A tenant's model for Python: the loader that ``mlflow.pyfunc.load_model`` uses, and a safer way.
+
+Both compare the files with the digest that the night noted at the version in MLflow. MLflow reads
+the folder's ``MLmodel`` first and imports the loader that it names, so whoever can write into the
+folder can have other code loaded, and that code compares nothing. ``load_champion`` compares the
+files before anything in them is used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.contents import contents_of, digest_of
+from recfleet.errors import TenantError
 from recfleet.models import InteractionLog, Model, Ranked, Scorer, merge, rank, read_model
+from recfleet.registry._disk import Disk
+from recfleet.registry._names import CHAMPION, DIGEST, OF_MLFLOW, model_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,19 +131,84 @@ class Recommender:
         )
 
 
+def load_champion(tenant_id: str, alias: str = CHAMPION) -> Recommender:
+    """The model in force of a tenant, after comparing its files with their digest in MLflow.
+
+    Args:
+        tenant_id: the tenant.
+        alias: ``champion``, or ``previous``.
+
+    Raises:
+        BadInputError: the tenant's id is not a slug.
+        TenantError: the files are not those that were registered, or no digest is noted.
+        mlflow.exceptions.MlflowException: there is no such model, or MLflow is away.
+    """
+    from mlflow import MlflowClient
+    from mlflow.artifacts import download_artifacts
+
+    name = model_name(tenant_id)
+    version = MlflowClient().get_model_version_by_alias(name, alias)
+    noted = version.tags.get(DIGEST)
+    if noted is None:
+        raise TenantError(
+            f"Version {version.version} of {name} has no digest in MLflow, so nobody can say "
+            "whether its files were changed: `recfleet doctor --repair` notes one."
+        )
+    files = _read(download_artifacts(f"models:/{name}/{version.version}"))
+    _check(files, noted, f"Version {version.version} of {name}")
+    return Recommender(read_model(files))
+
+
 def _load_pyfunc(path: str) -> Recommender:
     """Load the model of a folder; MLflow calls this by its name.
 
     Raises:
-        TenantError: a file is missing, or is not what was written.
+        TenantError: a file is missing, or is not what was written, or does not belong there.
     """
-    # MLmodel, and perhaps other files beside it, are MLflow's and not the model's.
-    files = {
-        file.name: file.read_bytes()
-        for file in Path(path).iterdir()
-        if file.suffix in {".npy", ".json"}
-    }
+    files = _read(path)
+    if registered := _registered(path):
+        name, version = registered
+        if noted := _noted(name, version):
+            _check(files, noted, f"Version {version} of {name}")
     return Recommender(read_model(files))
+
+
+def _read(path: str) -> dict[str, bytes]:
+    """The files of a folder on this machine, without the one that MLflow puts beside them."""
+    files = Disk().read(os.path.abspath(path))  # noqa: PTH100 - a link stays one
+    if files is None:
+        raise TenantError(f"There is no folder {path}.")
+    return files
+
+
+def _registered(path: str) -> tuple[str, str] | None:
+    """Name and version, which MLflow writes beside a model that it finds by these."""
+    import yaml
+
+    try:
+        told = yaml.safe_load((Path(path) / OF_MLFLOW).read_text(encoding="utf-8"))
+        return str(told["model_name"]), str(told["model_version"])
+    except FileNotFoundError:
+        return None  # The caller named a folder or a run.
+    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise TenantError(f"{OF_MLFLOW} in {path} cannot be read: {error}") from error
+
+
+def _noted(name: str, version: str) -> str | None:
+    """The digest at a version in MLflow; None: an older release registered it."""
+    from mlflow import MlflowClient
+
+    noted: str | None = MlflowClient().get_model_version(name, version).tags.get(DIGEST)
+    return noted
+
+
+def _check(files: Mapping[str, bytes], noted: str, who: str) -> None:
+    found = digest_of(contents_of(files))
+    if found != noted:
+        raise TenantError(
+            f"{who} is not what was registered: its files have the digest {found}, but MLflow has "
+            f"{noted}. `recfleet doctor` says which file was changed."
+        )
 
 
 def _objects(values: Sequence[object]) -> NDArray[np.object_]:

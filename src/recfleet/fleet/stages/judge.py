@@ -10,6 +10,7 @@ import structlog
 
 from recfleet.errors import TenantError
 from recfleet.fleet.evidence import Standing
+from recfleet.fleet.loading import load
 from recfleet.fleet.probation import OnProbation
 from recfleet.record import Champion
 from recfleet.registry import ArtifactStore
@@ -30,12 +31,10 @@ def load_champion(
     A champion with missing or damaged files can be neither judged nor served. The challenger then
     has to beat popularity, as a first model does; otherwise the tenant would be stuck without one.
     """
-    from recfleet.models import read_model
-
     if on_record is None:
         return None, None
     try:
-        return read_model(artifacts.read(on_record.model_uri)), None
+        return load(on_record, artifacts), None
     except TenantError as error:
         log.warning("champion lost", tenant_id=tenant_id, reason=str(error))
         return None, (
@@ -87,10 +86,8 @@ def score_previous(
         interactions: the model is folded in from these.
         artifacts: where the model is.
     """
-    from recfleet.models import read_model
-
     try:
-        previous = read_model(artifacts.read(on_probation.previous.model_uri))
+        previous = load(on_probation.previous, artifacts)
         return _score_as_served("previous model", previous, holdout, interactions), None
     except TenantError as error:
         log.warning("previous lost", tenant_id=interactions.tenant_id, reason=str(error))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from recfleet.contents import digest_of
 from recfleet.fleet.intents import carry_out_promotions, carry_out_rollbacks
 from recfleet.fleet.stage_loop import Desk, Work
 from recfleet.fleet.stages.judge import number_tags
@@ -16,7 +17,7 @@ from recfleet.fleet.stages.publication import Publication
 from recfleet.fleet.stages.train_and_judge import describe
 from recfleet.fleet.stopwatch import shared_part
 from recfleet.record import Champion, RollBack
-from recfleet.registry import Promotion, Registry
+from recfleet.registry import DIGEST, Promotion, Registry
 
 
 def change_in_mlflow(
@@ -120,12 +121,14 @@ def promotion(desk: Desk, work: Work[Publication], *, verdict: str, in_force: bo
     row, model = work.row, _challenger(work.made)
     reason = row.reason or ""
     assert row.challenger is not None  # noqa: S101 - registered models were trained tonight
-    tags = describe(desk, row, row.challenger, verdict, reason)
+    tags = describe(desk, row, row.challenger, verdict, reason) | number_tags(row.numbers)
+    if model.contents is not None:
+        tags[DIGEST] = digest_of(model.contents)
     return Promotion(
         tenant_id=row.tenant_id,
         run_id=model.run_id,
         model_uri=model.model_uri,
-        tags=tags | number_tags(row.numbers),
+        tags=tags,
         description=reason,
         previous=work.made.champion.version if work.made.champion else None,
         in_force=in_force,

@@ -229,7 +229,7 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]
                 "verdict": work.made.verdict.kind,
                 "reason": work.made.verdict.reason,
                 "numbers": numbers_against(work.made.verdict.numbers, work.made.against),
-                "challenger": work.made.facts.logged(run.run_id, run.model_uri),
+                "challenger": work.made.facts.logged(run.run_id, run.model_uri, run.contents),
             },
         )
         for work, run in zip(works, logged, strict=True)

@@ -4,13 +4,14 @@ from recfleet.models.als._fit import fit
 from recfleet.models.als._fold_in import fold_in
 from recfleet.models.als._library import load_library
 from recfleet.models.als._model import AlsModel
-from recfleet.models.als._read import load_model
+from recfleet.models.als._read import check_format, load_model
 from recfleet.models.als._trainer import AlsTrainer
 from recfleet.models.als._write import dump_model
 
 __all__ = [
     "AlsModel",
     "AlsTrainer",
+    "check_format",
     "dump_model",
     "fit",
     "fold_in",

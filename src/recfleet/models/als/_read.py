@@ -51,6 +51,15 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
         raise TenantError(f"The model's files cannot be read: {error}") from error
 
 
+def check_format(files: Mapping[str, bytes]) -> None:
+    """Check that this version of recfleet reads the files; quick, because no array is read.
+
+    Raises:
+        TenantError: ``model.json`` is missing, cannot be read, or is of another format.
+    """
+    _read_head(files)
+
+
 def _read_head(files: Mapping[str, bytes]) -> dict[str, Any]:
     if HEAD not in files:
         raise TenantError(f"The model's file {HEAD} is missing: restore it, or train again.")

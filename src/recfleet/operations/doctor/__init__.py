@@ -5,6 +5,7 @@ is the authority. Each module has one kind of check:
 
 - ``_lists``: live releases are complete, checked, and made by the champion on record.
 - ``_models``: champions on record have their versions and aliases in MLflow.
+- ``_digests``: the record says what each model's files are, as the audit does.
 - ``_files``: files of models that are or could come into force are as they were written.
 - ``_nights``: nights have ended, and changes of champion are finished.
 - ``_approvals``: requests past their time have ended, and MLflow knows how.

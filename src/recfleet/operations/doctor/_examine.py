@@ -12,6 +12,7 @@ from recfleet.database import Connection, transaction
 from recfleet.errors import TenantError
 from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
 from recfleet.operations.doctor._audit import AUDIT, MODES, POLICIES
+from recfleet.operations.doctor._digests import DIGESTS
 from recfleet.operations.doctor._files import FILES
 from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.operations.doctor._lists import LISTS
@@ -29,6 +30,7 @@ CHECKS = (
     POLICIES,
     VERSIONS,
     ALIASES,
+    DIGESTS,
     FILES,
     APPROVALS,
     OVERTAKEN,
@@ -159,8 +161,8 @@ def _mend_under_lock(tools: Tools, check: Check, finding: Finding, actor: str) -
         lock_tenants(tools.connection, [finding.tenant_id])
         if not _still(check.find(tools, [finding.tenant_id]), finding):
             return  # Somebody, or an earlier repair, has mended it meanwhile.
-        check.mend(tools, finding)
-        append_entries(tools.connection, [_entry(finding, actor)])
+        facts = check.mend(tools, finding)
+        append_entries(tools.connection, [_entry(finding, actor, facts)])
 
 
 def _mend_alone(tools: Tools, check: Check, finding: Finding, actor: str) -> None:
@@ -181,9 +183,9 @@ def _key(finding: Finding) -> tuple[object, ...]:
     return (finding.check, finding.tenant_id, *of_what)
 
 
-def _entry(finding: Finding, actor: str) -> Entry:
+def _entry(finding: Finding, actor: str, facts: RepairFacts | None = None) -> Entry:
     # The tenant's story continues from these facts, even if no champion is on record.
-    facts = RepairFacts(check=finding.check)
+    facts = facts or RepairFacts(check=finding.check)
     if finding.check == AUDIT.name:
         facts = RepairFacts(check=finding.check, champion=finding.version)
     if finding.check == MODES.name:

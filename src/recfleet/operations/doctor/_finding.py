@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from recfleet.audit import RepairFacts
 from recfleet.database import Connection
 from recfleet.registry import ArtifactStore, Registry, open_registry
 from recfleet.settings import RegistrySettings
@@ -76,8 +77,8 @@ class Check:
     find: Callable[[Tools, Collection[str] | None], Iterable[Finding]]
     """Takes tenants, or None for all, and returns what disagrees. It runs a second time under the
     locks of the tenants found, so that a night at work does not look like a disagreement."""
-    mend: Callable[[Tools, Finding], None]
-    """Repairs one finding. If the finding is about a tenant, the caller holds its lock, and
-    commits."""
+    mend: Callable[[Tools, Finding], RepairFacts | None]
+    """Repairs one finding, and returns what the audit needs to know about that. If the finding is
+    about a tenant, the caller holds its lock, and commits."""
     of_tenants: bool = True
     """Whether findings are repaired under the tenant's lock; otherwise ``mend`` commits itself."""

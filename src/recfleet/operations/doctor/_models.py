@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
+from recfleet.contents import digest_of
 from recfleet.errors import TenantError
 from recfleet.fleet.intents import point_aliases
 from recfleet.operations.doctor._finding import Check, Finding, Tools
-from recfleet.registry import CHAMPION, PREVIOUS, Surveyed, survey
+from recfleet.registry import CHAMPION, DIGEST, PREVIOUS, Surveyed, survey
 
 # A change of champion under way has moved an alias and is not on record yet, or the other way
 # round. Its intent says so; an intent that stays is a check of its own.
 _RECORD = """
-select tenant_id, role, version, run_id
+select tenant_id, role, version, run_id, contents
   from model_on_record
  where %(tenants)s::text[] is null or tenant_id = any(%(tenants)s)
 """
 # Where a version's arrays are: the record has a champion's, the night has a waiting version's.
 _WHERE = """
-select run_id, model_uri, train_end
+select run_id, model_uri, train_end, contents
   from model_on_record
  where tenant_id = %(tenant)s and version = %(version)s and model_uri is not null
 """
@@ -34,8 +35,8 @@ select distinct tenant_id
  where intent is not null and (%(tenants)s::text[] is null or tenant_id = any(%(tenants)s))
 """
 
-Roles = dict[str, tuple[int, str]]
-"""Role -> version and run."""
+Roles = dict[str, tuple[int, str, str | None]]
+"""Role -> version, run, and the digest of its files if that is on record."""
 
 
 def _find(tools: Tools, tenant_ids: Collection[str] | None) -> Iterator[Finding]:
@@ -60,15 +61,19 @@ def _read_record(
         cursor.execute(_UNDER_WAY, given)
         under_way = {tenant_id for (tenant_id,) in cursor}
         cursor.execute(_RECORD, given)
-        for tenant_id, role, version, run_id in cursor:
-            on_record[tenant_id][role] = (version, run_id)
+        for tenant_id, role, version, run_id, contents in cursor:
+            digest = None if contents is None else digest_of(contents)
+            on_record[tenant_id][role] = (version, run_id, digest)
     return dict(on_record), under_way
 
 
 def _versions(tenant_id: str, roles: Roles, model: Surveyed) -> Iterator[Finding]:
-    for role, (version, run_id) in sorted(roles.items()):
+    for role, (version, run_id, digest) in sorted(roles.items()):
         there = model.runs.get(version)
         if there == run_id:
+            if digest not in (None, model.digests.get(version)):
+                what = f"version {version}, {_ROLES[role]}, has not the digest on record in MLflow"
+                yield Finding("versions", tenant_id, what, "writes it there", version=version)
             continue
         yield Finding(
             "versions",
@@ -118,13 +123,18 @@ def _restore(tools: Tools, finding: Finding) -> None:
         row = cursor.fetchone()
     if row is None:
         raise TenantError("nothing on record says where its files are: reject it")
-    run_id, model_uri, train_end = row
+    run_id, model_uri, train_end, contents = row
+    digest = {} if contents is None else {DIGEST: digest_of(contents)}
+    there = survey(tools.settings.mlflow_store_url, [finding.tenant_id])
+    if there.get(finding.tenant_id, Surveyed()).runs.get(finding.version) == run_id:
+        tools.registry.mark_version(finding.tenant_id, finding.version, digest)
+        return
     tools.registry.restore_version(
         finding.tenant_id,
         finding.version,
         run_id=run_id,
         model_uri=model_uri,
-        tags={"tenant": finding.tenant_id, "train_end": train_end},
+        tags={"tenant": finding.tenant_id, "train_end": train_end, **digest},
         description="Restored by a repair: it was on record, but missing here.",
     )
 
