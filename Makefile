@@ -62,10 +62,10 @@ bench-housekeeping: $(INSTALLED_DEV) ## run fifty nights of 200 tenants, check t
 bench-pages: $(INSTALLED_DEV) ## measure the Fleet page with 4,000 and 40,000 tenants; 3 minutes
 	$(BENCH) benchmarks.pages
 
-bench-bench-quality: $(INSTALLED_DEV) ## count false quarantines of real shops, and faults seen; RETAIL=PATH, 6 minutes
+bench-quality: $(INSTALLED_DEV) ## count false quarantines of real shops, and faults seen; RETAIL=PATH, 6 minutes
 	$(BENCH) benchmarks.quality_replay "$${RETAIL:?name the UCI Online Retail file: make bench-quality RETAIL=PATH}"
 
-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
+bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
 	$(BENCH) benchmarks.operations
 
 bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write docs/judging.md; 13 minutes
