@@ -30,7 +30,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-operations bench-quality bench-served operations chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-operations bench-quality bench-served operations chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -64,6 +64,9 @@ bench-pages: $(INSTALLED_DEV) ## measure the Fleet page with 4,000 and 40,000 te
 
 bench-quality: $(INSTALLED_DEV) ## count false quarantines of real shops, and faults seen; RETAIL=PATH, 6 minutes
 	$(BENCH) benchmarks.quality_replay "$${RETAIL:?name the UCI Online Retail file: make bench-quality RETAIL=PATH}"
+
+bench-row-security: $(INSTALLED_DEV) ## measure a look-up with row security beside one without; 1 minute
+	$(BENCH) benchmarks.row_security
 
 bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
 	$(BENCH) benchmarks.operations

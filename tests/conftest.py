@@ -21,10 +21,11 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"
 
 import pytest
 
-from recfleet.database import connect, migrate
+from recfleet.database import READER, WRITER, connect, migrate
 from recfleet.local import PostgresServer, free_port
 from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 from tests.pasts import Kept, Pasts, lay_out, past_of, settings_of
+from tests.roles import MLFLOW, make_database, make_logins, url_of
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -103,9 +104,11 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def _template(postgres_server: PostgresServer) -> str:
-    """A migrated database that fresh ones are copied from."""
+    """A migrated database that fresh ones are copied from; it belongs to the owner."""
     postgres_server.create_database(_TEMPLATE)
     migrate(postgres_server.url(_TEMPLATE))
+    postgres_server.create_role(MLFLOW)
+    make_logins(postgres_server)
     return _TEMPLATE
 
 
@@ -139,14 +142,24 @@ def _kept(request: pytest.FixtureRequest) -> Kept | None:
 
 
 @pytest.fixture
-def database_url(
-    postgres_server: PostgresServer, _template: str, _kept: Kept | None
-) -> Iterator[str]:
-    """Address of a migrated database for this test: fresh, or with the past it asks for."""
+def database(postgres_server: PostgresServer, _template: str, _kept: Kept | None) -> Iterator[str]:
+    """Name of a migrated database for this test: fresh, or with the past it asks for."""
     name = f"test_{next(_numbers)}"
-    postgres_server.create_database(name, template=_kept.database if _kept else _template)
-    yield postgres_server.url(name)
+    make_database(postgres_server, name, _kept.database if _kept else _template)
+    yield name
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer, database: str) -> str:
+    """Address of this test's database for nights and commands."""
+    return url_of(postgres_server, WRITER, database)
+
+
+@pytest.fixture
+def reader_url(postgres_server: PostgresServer, database: str) -> str:
+    """Address of this test's database for the pages."""
+    return url_of(postgres_server, READER, database)
 
 
 @pytest.fixture
@@ -158,12 +171,12 @@ def connection(database_url: str) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_template(postgres_server: PostgresServer) -> str:
+def mlflow_template(postgres_server: PostgresServer, _template: str) -> str:
     """An MLflow database with empty tables, as a template for others."""
     from recfleet.registry import upgrade_store
 
-    postgres_server.create_database(_MLFLOW_TEMPLATE)
-    upgrade_store(postgres_server.url(_MLFLOW_TEMPLATE))
+    postgres_server.create_database(_MLFLOW_TEMPLATE, owner=MLFLOW)
+    upgrade_store(url_of(postgres_server, MLFLOW, _MLFLOW_TEMPLATE))
     gc.collect()  # MLflow leaves its connection open, and a template may have no connections.
     return _MLFLOW_TEMPLATE
 
@@ -181,8 +194,9 @@ def mlflow_store_url(
 ) -> Iterator[str]:
     """Address of MLflow's database for this test."""
     name = f"mlflow_{database_url.rsplit('_', 1)[-1]}"
-    postgres_server.create_database(name, template=_kept.mlflow if _kept else mlflow_template)
-    yield postgres_server.url(name)
+    template = _kept.mlflow if _kept else mlflow_template
+    postgres_server.create_database(name, template=template, owner=MLFLOW)
+    yield url_of(postgres_server, MLFLOW, name)
     # MLflow keeps its connections for as long as the process lives; they end with the database.
     postgres_server.drop_database(name)
 

@@ -17,9 +17,10 @@ from typing import Any
 import psycopg2
 import pytest
 
-from recfleet.database import Connection, connect
+from recfleet.database import WRITER, Connection, connect
 from recfleet.local import PostgresServer
 from recfleet.settings import RegistrySettings, forget_settings
+from tests.roles import MLFLOW, make_database, url_of
 
 Make = Callable[[Connection], object]
 _makers: dict[tuple[str, str], Make] = {}
@@ -96,9 +97,12 @@ class Pasts:
     def _make(self, make: Make) -> Kept:
         number = next(self._numbers)
         kept = Kept(f"past_{number}", f"past_mlflow_{number}", self.folder / str(number))
-        self.server.create_database(kept.database, template=self.template)
-        self.server.create_database(kept.mlflow, template=self.mlflow_template)
-        urls = self.server.url(kept.database), self.server.url(kept.mlflow)
+        make_database(self.server, kept.database, self.template)
+        self.server.create_database(kept.mlflow, template=self.mlflow_template, owner=MLFLOW)
+        urls = (
+            url_of(self.server, WRITER, kept.database),
+            url_of(self.server, MLFLOW, kept.mlflow),
+        )
         lay_out(None, self.artifacts)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in settings_of(*urls, self.artifacts, self.folder / "home").items():

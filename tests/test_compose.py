@@ -16,14 +16,18 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from recfleet.database import LOGINS
 from recfleet.settings import (
     ENV_PREFIX,
     ROLES,
+    AdministratorSettings,
     AirflowSettings,
+    ApplicationSettings,
     DatabaseSettings,
     LinkSettings,
     MlflowLoginSettings,
     NightSettings,
+    PagesSettings,
     RegistrySettings,
 )
 
@@ -50,8 +54,8 @@ HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
 
 # Service -> the roles of recfleet's settings that it reads; what has a default may be missing.
 ROLES_OF: dict[str, set[type[BaseSettings]]] = {
-    "init": {DatabaseSettings, RegistrySettings},
-    "api-server": {DatabaseSettings, LinkSettings, AirflowSettings},
+    "init": {AdministratorSettings, ApplicationSettings, DatabaseSettings, RegistrySettings},
+    "api-server": {DatabaseSettings, PagesSettings, LinkSettings, AirflowSettings},
     "scheduler": {LinkSettings},
     "dag-processor": {LinkSettings, NightSettings},
     "triggerer": {LinkSettings},
@@ -66,10 +70,12 @@ _WITH_MODELS = {"init", "worker", "mlflow", "cli"}
 # Secret of .env -> the services whose containers get it. Airflow's workers run the tenants' work
 # and may stand on other machines: they get no password of Airflow's database.
 HOLDERS = {
-    "POSTGRES_PASSWORD": {"postgres"},
+    "POSTGRES_PASSWORD": {"postgres", "init"},
     "POSTGRES_AIRFLOW_PASSWORD": {"postgres"} | _IN_AIRFLOW_S_DATABASE,
     "POSTGRES_MLFLOW_PASSWORD": {"postgres"} | _WITH_MODELS,
-    "POSTGRES_RECFLEET_PASSWORD": {"postgres", "init", "api-server", "worker", "cli"},
+    "POSTGRES_WRITER_PASSWORD": {"init", "api-server", "worker", "cli"},
+    "POSTGRES_READER_PASSWORD": {"init", "api-server", "cli"},
+    "POSTGRES_APPLICATION_PASSWORD": {"init", "cli"},
     "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
     "OBJECT_STORE_ACCESS_KEY": {"objects"} | _WITH_MODELS,
     "OBJECT_STORE_SECRET_KEY": {"objects"} | _WITH_MODELS,
@@ -160,7 +166,9 @@ def test_every_setting_has_one_role() -> None:
 
 
 def test_every_setting_can_be_set() -> None:
-    assert set(FIELDS) <= set(_of_people()) | set(_image_environment())
+    given = set(_of_people()) | set(SERVICES["init"]["environment"])
+
+    assert set(FIELDS) <= given | set(_image_environment())
     assert {role.__name__ for role in ROLES} == {
         role.__name__ for roles in ROLES_OF.values() for role in roles
     }
@@ -185,7 +193,7 @@ def test_settings_can_be_made_from_what_the_services_get(monkeypatch: pytest.Mon
 
     settings = {name: value for role in ROLES for name, value in role().model_dump().items()}
 
-    assert settings["database_url"] == "postgresql://recfleet:s3cret@postgres:5432/recfleet"
+    assert settings["database_url"] == "postgresql://recfleet_writer:s3cret@postgres:5432/recfleet"
     assert (
         settings["mlflow_store_url"] == "postgresql+psycopg2://mlflow:s3cret@postgres:5432/mlflow"
     )
@@ -610,12 +618,13 @@ ONLY_COMPOSE = {
     "MLFLOW_DEFAULT_ARTIFACT_ROOT": "an option on the command line of the stack on one machine",
     "MLFLOW_S3_ENDPOINT_URL": "the object store",
     "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "many processes, one Postgres",
+    "RECFLEET_ADMIN_DATABASE_URL": "a file of the server's on one machine",
     "RECFLEET_ARTIFACT_ENDPOINT_URL": "the object store",
 }
 
 
 def test_both_stacks_set_the_same(tmp_path: Path) -> None:
-    from recfleet.local._environment import DATABASES, Ports, Secrets, compose
+    from recfleet.local._environment import OWNERS, Ports, Secrets, compose
     from recfleet.local._layout import Layout
 
     layout = Layout(tmp_path)
@@ -623,8 +632,8 @@ def test_both_stacks_set_the_same(tmp_path: Path) -> None:
         layout,
         CHECKOUT,
         Ports(8080, 5000, 5432),
-        Secrets("a", "b", "c", "d", "e", "f"),
-        {name: f"postgresql://u:p@127.0.0.1/{name}" for name in DATABASES},
+        Secrets.of(layout),
+        {role: f"postgresql://{role}:p@127.0.0.1/d" for role in (*LOGINS, *OWNERS)},
         given={"RECFLEET_SUITES": "expectations", "RECFLEET_POLICY": "policy.toml"},
         running={},
     )

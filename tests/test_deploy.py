@@ -19,8 +19,10 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 
+from recfleet.cli import app
 from recfleet.database import Connection
 from recfleet.local import PostgresServer, free_port
+from recfleet.settings import forget_settings
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 
@@ -200,10 +202,12 @@ def _execute(connection: Connection, statement: str | sql.Composable) -> None:
 
 
 @pytest.mark.postgres
-def test_each_has_a_database_that_nobody_else_enters(server: PostgresServer) -> None:
+def test_each_has_a_database_that_nobody_else_enters(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from recfleet.local._binaries import binaries
 
-    passwords = {"airflow": "it's $1", "mlflow": 'a "b" \\c', "recfleet": "plain"}
+    passwords = {"airflow": "it's $1", "mlflow": 'a "b" \\c'}
     done = subprocess.run(
         ["/bin/sh", str(DEPLOY / "postgres" / "databases.sh")],
         env={
@@ -219,11 +223,33 @@ def test_each_has_a_database_that_nobody_else_enters(server: PostgresServer) -> 
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    names = {
+        "recfleet_writer": "",
+        "recfleet_reader": "PAGES_",
+        "recfleet_application": "APPLICATION_",
+    }
+    for role, part in names.items():
+        address = server.url_of(role, f"of-{role}", "recfleet")
+        monkeypatch.setenv(f"RECFLEET_{part}DATABASE_URL", address)
+    admin_url = server.url_of("postgres", "the%20server's", "recfleet")
+    monkeypatch.setenv("RECFLEET_ADMIN_DATABASE_URL", admin_url)
+    forget_settings()
+    _migrate_by_command()
+    forget_settings()
 
     for name, password in passwords.items():
         _execute(_connect(server, name, password, name), "create schema own create table t ()")
         with pytest.raises(psycopg2.OperationalError, match="authentication"):
             _connect(server, name, "wrong", name)
-        for other in set(passwords) - {name}:
+    enter = {**dict.fromkeys(names, "recfleet"), **{name: name for name in passwords}}
+    known = {**{role: f"of-{role}" for role in names}, **passwords}
+    for role, own in enter.items():
+        _connect(server, role, known[role], own).close()
+        for other in {"recfleet", "airflow", "mlflow", "postgres", "template1"} - {own}:
             with pytest.raises(psycopg2.OperationalError, match="permission denied"):
-                _connect(server, name, password, other)
+                _connect(server, role, known[role], other)
+
+
+def _migrate_by_command() -> None:
+    with pytest.raises(SystemExit, match="0"):
+        app(["migrate"])

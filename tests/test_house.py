@@ -76,7 +76,7 @@ ARROWS: dict[str, set[str]] = {
 
 # Room -> its tables, which no other room's SQL names.
 TABLES: dict[str, set[str]] = {
-    "tenants": {"tenant"},
+    "tenants": {"analyst", "tenant"},
     "interactions": {"ingest", "interaction", "product", "unusable_line"},
     "record": {"approval", "champion", "ledger", "night", "shard_run"},
     "audit": {"audit"},

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Airflow, MLflow and recfleet each get a database and an owner. Postgres runs this once, when its
-# volume is empty. In one database, MLflow and Airflow would overwrite each other's alembic_version.
+# Airflow, MLflow and recfleet each get a database, and Airflow and MLflow an owner of it. The roles of
+# recfleet's database are made by `recfleet migrate`. Postgres runs this once, when its volume is empty. In one database, MLflow and Airflow would overwrite each other's alembic_version.
 set -eu
 
 create() {
@@ -16,4 +16,8 @@ SQL
 
 create airflow "$POSTGRES_AIRFLOW_PASSWORD"
 create mlflow "$POSTGRES_MLFLOW_PASSWORD"
-create recfleet "$POSTGRES_RECFLEET_PASSWORD"
+
+psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
+create database recfleet;
+revoke all on database recfleet, postgres, template1 from public;
+SQL

@@ -32,7 +32,28 @@ class DatabaseSettings(_Role):
     """Where recfleet's own data is."""
 
     database_url: str
-    """recfleet's database, ``postgresql://user:password@host:port/name``."""
+    """recfleet's database for nights and commands, ``postgresql://user:password@host:port/name``."""
+
+
+class PagesSettings(_Role):
+    """How the pages read recfleet's database."""
+
+    pages_database_url: str | None = None
+    """The address of a role that may only read; by default ``database_url``."""
+
+
+class ApplicationSettings(_Role):
+    """How applications read recfleet's database."""
+
+    application_database_url: str | None = None
+    """The address for applications, which see the live views only; people print it."""
+
+
+class AdministratorSettings(_Role):
+    """How the schema is migrated and roles get their passwords."""
+
+    admin_database_url: str | None = Field(default=None, repr=False)
+    """The address of an administrator of the server; by default ``database_url``."""
 
 
 class RegistrySettings(_Role):
@@ -146,6 +167,9 @@ class FileSettings(_Role):
 
 ROLES: tuple[type[BaseSettings], ...] = (
     DatabaseSettings,
+    PagesSettings,
+    ApplicationSettings,
+    AdministratorSettings,
     RegistrySettings,
     LinkSettings,
     MlflowLoginSettings,
@@ -165,6 +189,24 @@ def database_settings() -> DatabaseSettings:
         ConfigurationError: a variable is missing or has a value that cannot be used.
     """
     return _read(DatabaseSettings)
+
+
+@cache
+def pages_settings() -> PagesSettings:
+    """How the pages read, read once."""
+    return _read(PagesSettings)
+
+
+@cache
+def application_settings() -> ApplicationSettings:
+    """How applications read, read once."""
+    return _read(ApplicationSettings)
+
+
+@cache
+def administrator_settings() -> AdministratorSettings:
+    """How the schema is migrated, read once."""
+    return _read(AdministratorSettings)
 
 
 @cache
@@ -237,6 +279,9 @@ def forget_settings() -> None:
     """Read all settings again at their next use, after the environment has changed."""
     for read in (
         database_settings,
+        pages_settings,
+        application_settings,
+        administrator_settings,
         registry_settings,
         link_settings,
         mlflow_login_settings,

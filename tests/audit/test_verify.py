@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
@@ -26,6 +28,7 @@ from recfleet.judging import Numbers
 from recfleet.operations.audit import verify
 from recfleet.operations.policies import parse_changes, set_policies
 from tests.nights import query
+from tests.roles import administrator
 
 pytestmark = pytest.mark.postgres
 
@@ -52,14 +55,25 @@ def five(connection: Connection) -> Connection:
     return connection
 
 
-def _tamper(connection: Connection, *statements: str) -> None:
+@pytest.fixture
+def owner(five: Connection) -> Iterator[Connection]:
+    """A connection to the same database as its owner."""
+    with administrator(five) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("set role recfleet_owner")
+        connection.commit()
+        yield connection
+        connection.rollback()
+
+
+def _tamper(owner: Connection, *statements: str) -> None:
     """Change the audit as the owner of the database could, past its refusal."""
-    with connection.cursor() as cursor:
+    with owner.cursor() as cursor:
         cursor.execute("alter table audit disable trigger append_only")
         for statement in statements:
             cursor.execute(statement)
-        cursor.execute("alter table audit enable trigger append_only")
-    connection.commit()
+        cursor.execute("alter table audit enable always trigger append_only")
+    owner.commit()
 
 
 def _faults(connection: Connection, head: str | None = None) -> list[str]:
@@ -101,13 +115,51 @@ def test_an_empty_audit_is_whole_unless_it_was_not_empty(connection: Connection)
         "do update set reason = 'x'",
     ],
 )
-def test_the_database_refuses_changes(five: Connection, statement: str) -> None:
+def test_the_database_refuses_changes(five: Connection, owner: Connection, statement: str) -> None:
     with (
         pytest.raises(psycopg2.errors.RaiseException, match=r"recfleet\.audit is append-only"),
-        five.cursor() as cursor,
+        owner.cursor() as cursor,
     ):
         cursor.execute(statement)
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege), five.cursor() as cursor:
+        cursor.execute(statement)
     assert _faults(five) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("alter table audit disable trigger append_only", "append_only.* is switched off"),
+        ("alter table audit enable trigger chain", "chain.* is switched off, or can be"),
+        ("drop trigger chain on audit", "chain.* is missing"),
+        (
+            "create or replace trigger append_only before delete on audit "
+            "for each statement execute function refuse_change()",
+            "append_only .* is not the one that refuses changes",
+        ),
+        (
+            "create or replace function chain_audit() returns trigger language plpgsql as "
+            "'begin return new; end'",
+            "chain .* is not the one that chains new entries",
+        ),
+        (
+            "create trigger lose before insert on audit "
+            "for each row execute function chain_audit()",
+            "a trigger that recfleet did not make: lose",
+        ),
+    ],
+)
+def test_triggers_that_are_not_as_they_were_made_are_found(
+    five: Connection, owner: Connection, statement: str, found: str
+) -> None:
+    with pytest.raises(psycopg2.Error), five.cursor() as cursor:
+        cursor.execute(statement)
+    assert _faults(five) == []
+    with owner.cursor() as cursor:
+        cursor.execute(statement)
+    owner.commit()
+    [fault] = _faults(five)
+    assert re.search(found, fault)
 
 
 def test_nobody_chooses_number_or_hash(five: Connection) -> None:
@@ -136,8 +188,10 @@ def test_nobody_chooses_number_or_hash(five: Connection) -> None:
         ("hash = repeat('0', 64)", 5),
     ],
 )
-def test_a_changed_entry_is_found(five: Connection, change: str, number: int) -> None:
-    _tamper(five, f"update audit set {change} where audit_id = {number}")
+def test_a_changed_entry_is_found(
+    five: Connection, owner: Connection, change: str, number: int
+) -> None:
+    _tamper(owner, f"update audit set {change} where audit_id = {number}")
     assert f"Entry {number} was changed: its hash is not of what it says." in _faults(five)
 
 
@@ -155,42 +209,46 @@ def _keep_telling(connection: Connection, function: str) -> None:
     assert query(connection, "select audit_text(audit) from audit where audit_id = 2") == [(old,)]
 
 
-def test_what_the_databases_functions_tell_does_not_count(five: Connection) -> None:
+def test_what_the_databases_functions_tell_does_not_count(
+    five: Connection, owner: Connection
+) -> None:
     head = str(read_head(five))
-    _keep_telling(five, "select text from old_text where old_text.audit_id = entry.audit_id")
+    _keep_telling(owner, "select text from old_text where old_text.audit_id = entry.audit_id")
     assert _faults(five, head) == ["Entry 2 was changed: its hash is not of what it says."]
 
 
-def test_a_view_in_the_tables_place_is_found(five: Connection) -> None:
-    _tamper(five)
-    with five.cursor() as cursor:
+def test_a_view_in_the_tables_place_is_found(five: Connection, owner: Connection) -> None:
+    _tamper(owner)
+    with owner.cursor() as cursor:
         cursor.execute("alter table audit rename to kept")
         cursor.execute("create view audit as select * from kept")
-    five.commit()
+    owner.commit()
     [fault] = _faults(five)
     assert fault.startswith("The audit is not a plain table")
 
 
-def test_a_column_of_another_type_is_found(five: Connection) -> None:
-    with five.cursor() as cursor:
+def test_a_column_of_another_type_is_found(five: Connection, owner: Connection) -> None:
+    with owner.cursor() as cursor:
         cursor.execute("create table plain as select * from audit")
         cursor.execute("alter table plain alter numbers type text")
         cursor.execute("alter table audit rename to kept")
         cursor.execute("alter table plain rename to audit")
-    five.commit()
-    assert len(_faults(five)) == 5
+    owner.commit()
+    assert sum("was changed" in fault for fault in _faults(five)) == 5
 
 
-def test_missing_entries_are_found(five: Connection) -> None:
-    _tamper(five, "delete from audit where audit_id in (2, 3)")
+def test_missing_entries_are_found(five: Connection, owner: Connection) -> None:
+    _tamper(owner, "delete from audit where audit_id in (2, 3)")
     assert _faults(five) == ["Entries 2 to 3 are missing."]
-    _tamper(five, "delete from audit where audit_id = 1")
+    _tamper(owner, "delete from audit where audit_id = 1")
     assert _faults(five) == ["Entries 1 to 3 are missing."]
 
 
-def test_an_end_that_was_cut_off_is_found_by_a_noted_head(five: Connection) -> None:
+def test_an_end_that_was_cut_off_is_found_by_a_noted_head(
+    five: Connection, owner: Connection
+) -> None:
     head = str(read_head(five))
-    _tamper(five, "delete from audit where audit_id >= 4")
+    _tamper(owner, "delete from audit where audit_id >= 4")
     assert _faults(five) == []  # Nothing within the database shows it.
     assert _faults(five, head) == [
         "The audit ends with entry 3, but entry 5 was noted as its head: the entries at its end "
@@ -201,9 +259,9 @@ def test_an_end_that_was_cut_off_is_found_by_a_noted_head(five: Connection) -> N
     assert fault.startswith("Entry 5 has another hash than you noted")
 
 
-def test_entries_that_changed_places_are_found(five: Connection) -> None:
+def test_entries_that_changed_places_are_found(five: Connection, owner: Connection) -> None:
     _tamper(
-        five,
+        owner,
         "update audit set audit_id = -2 where audit_id = 2",
         "update audit set audit_id = 2 where audit_id = 3",
         "update audit set audit_id = 3 where audit_id = -2",
@@ -227,15 +285,15 @@ def _forge(connection: Connection, number: int) -> None:
     _tamper(connection, change, f"update audit set hash = '{new}' where audit_id = {number}")
 
 
-def test_a_forged_hash_breaks_the_chain(five: Connection) -> None:
-    _forge(five, 2)
+def test_a_forged_hash_breaks_the_chain(five: Connection, owner: Connection) -> None:
+    _forge(owner, 2)
     [fault] = _faults(five)
     assert fault.startswith("Entry 3 does not follow from entry 2")
 
 
-def test_a_forged_last_entry_is_found_by_a_noted_head(five: Connection) -> None:
+def test_a_forged_last_entry_is_found_by_a_noted_head(five: Connection, owner: Connection) -> None:
     head = str(read_head(five))
-    _forge(five, 5)
+    _forge(owner, 5)
     assert _faults(five) == []
     [fault] = _faults(five, head)
     assert fault.startswith("Entry 5 has another hash than you noted")

@@ -17,6 +17,7 @@ from recfleet.settings import RegistrySettings
 from recfleet.tenants import add_tenants
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.pasts import past
+from tests.roles import administer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -116,10 +117,12 @@ def test_verify_says_the_head_and_remembers_one(fleet: Connection, connection: C
     assert "It contains the head you noted" in _run("audit", "verify", "--head", head)
     # The night has it too, for readers of Airflow's logs.
     assert query(connection, "select summary ->> 'audit_head' from night") == [(head,)]
-    with connection.cursor() as cursor:
-        cursor.execute("alter table audit disable trigger append_only")
-        cursor.execute("update audit set actor = 'nobody'")
-    connection.commit()
+    administer(
+        connection,
+        "alter table audit disable trigger append_only",
+        "update audit set actor = 'nobody'",
+        "alter table audit enable always trigger append_only",
+    )
     said = _run("audit", "verify", code=1)
     assert "Entry 1 was changed: its hash is not of what it says." in said
     assert "1 thing is wrong" in said

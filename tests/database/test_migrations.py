@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import psycopg2
 import pytest
 from alembic import command
 from alembic.config import Config
 
-from recfleet.database import Connection, connect, migrate
+from recfleet.database import Connection, connect, hand_over, make_roles, migrate
 from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
 from recfleet.releases import create_partition
@@ -24,9 +25,14 @@ ROW = (
 
 @pytest.fixture
 def used(postgres_server: PostgresServer) -> Iterator[tuple[str, Connection]]:
-    """A database as of migration 0003, with a night's partition that holds a list."""
+    """A database as of migration 0003, with a night's partition that holds a list.
+
+    As in those days, everything belongs to the superuser.
+    """
     postgres_server.create_database("used")
     url = postgres_server.url("used")
+    with closing(psycopg2.connect(url)) as admin:
+        make_roles(admin)
     config = Config()
     config.set_main_option("script_location", "recfleet:database/migrations")
     config.attributes["url"] = url
@@ -34,8 +40,11 @@ def used(postgres_server: PostgresServer) -> Iterator[tuple[str, Connection]]:
     connection = connect(url)
     with connection.cursor() as cursor:
         cursor.execute("insert into night (run_id, as_of) values ('one', now())")
-        create_partition(connection, 1)
+        cursor.execute(
+            "create table recommendation_night_1 partition of recommendation for values in (1)"
+        )
         cursor.execute(ROW, (1, "c", "popular"))
+    hand_over(connection, "recfleet", "recfleet")
     connection.commit()
     yield url, connection
     connection.close()

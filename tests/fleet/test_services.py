@@ -28,6 +28,7 @@ from recfleet.models import als
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings, database_settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
+from tests.roles import administer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
@@ -157,16 +158,13 @@ def test_a_connection_lost_in_the_middle_of_copy(
     plan_night("night", None, FIRST, {})
     _stages("night", "validate", "train_and_judge")
     decide_night("night")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "create function stop() returns trigger language plpgsql as "
-            "$$ begin perform pg_advisory_xact_lock_shared(1, 1); return new; end $$"
-        )
-        cursor.execute(
-            "create trigger stop before insert on recommendation "
-            "for each row when (new.customer_id = 'c0043') execute function stop()"
-        )
-    connection.commit()
+    administer(
+        connection,
+        "create function stop() returns trigger language plpgsql as "
+        "$$ begin perform pg_advisory_xact_lock_shared(1, 1); return new; end $$",
+        "create trigger stop before insert on recommendation "
+        "for each row when (new.customer_id = 'c0043') execute function stop()",
+    )
     url = database_settings().database_url
     with (
         _held(url, "select pg_advisory_lock(1, 1)"),
@@ -347,9 +345,7 @@ def test_postgres_disk_is_full(
             _in_a_small_space(connection, stack, leave)
         finally:
             connection.rollback()
-            with connection.cursor() as cursor:
-                cursor.execute("drop table recommendation cascade")
-            connection.commit()
+            administer(connection, "drop table recommendation cascade")
             with closing(psycopg2.connect(postgres_server.url())) as other:
                 other.autocommit = True
                 with other.cursor() as cursor:
@@ -361,9 +357,7 @@ def _in_a_small_space(
 ) -> None:
     """The night's lists go to a disk without room for them."""
     plan_night("night", None, FIRST, {})
-    with connection.cursor() as cursor:
-        cursor.execute("alter table recommendation_night_1 set tablespace small")
-    connection.commit()
+    administer(connection, "alter table recommendation_night_1 set tablespace small")
     _stages("night", "validate", "train_and_judge")
     decide_night("night")
     with pytest.raises(psycopg2.OperationalError, match="No space left on device"):

@@ -12,13 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recfleet.database import LOGINS, WRITER
 from recfleet.errors import ConfigurationError
 from recfleet.local import _environment as environment
-from recfleet.local._environment import DATABASES, Ports, Secrets
+from recfleet.local._environment import OWNERS, Ports, Secrets
 from recfleet.local._layout import Layout
 from recfleet.settings import ROLES
 
-_URLS = {name: f"postgresql://recfleet:secret@127.0.0.1:5/{name}" for name in DATABASES}
+_URLS = {
+    role: f"postgresql://{role}:secret@127.0.0.1:5/{OWNERS.get(role, 'recfleet')}"
+    for role in (*LOGINS, *OWNERS)
+}
 _PORTS = Ports(airflow=1001, mlflow=1002, postgres=1003)
 
 
@@ -51,7 +55,7 @@ def test_all_readers_agree(layout: Layout) -> None:
     assert _as_sh_reads(layout.environment) == variables
     read = [role(_env_file=layout.environment).model_dump() for role in ROLES]
     settings = ChainMap(*read)
-    assert settings["database_url"] == _URLS["recfleet"]
+    assert settings["database_url"] == _URLS[WRITER]
     assert settings["artifact_root"] == (layout.home / "artifacts").as_uri()
     assert settings["airflow_password"] == Secrets.of(layout).admin_password
     assert settings["mlflow_password"] == variables["MLFLOW_TRACKING_PASSWORD"]
@@ -119,7 +123,7 @@ def test_a_person_may_tune_the_nights(layout: Layout) -> None:
 
 def test_settings_of_another_stack_do_not_count(layout: Layout) -> None:
     variables = _compose(layout, RECFLEET_DATABASE_URL="postgresql://elsewhere/other")
-    assert variables["RECFLEET_DATABASE_URL"] == _URLS["recfleet"]
+    assert variables["RECFLEET_DATABASE_URL"] == _URLS[WRITER]
 
 
 def test_a_useless_setting_is_named(layout: Layout) -> None:

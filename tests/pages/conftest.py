@@ -98,11 +98,16 @@ Visit = Callable[..., Browser]
 
 @pytest.fixture
 def app(
-    database_url: str, door: Door, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    database_url: str,
+    reader_url: str,
+    door: Door,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Iterator[LazyApp]:
     """The pages over this test's database."""
     values = {
         "DATABASE_URL": database_url,
+        "PAGES_DATABASE_URL": reader_url,
         "MLFLOW_URL": "http://127.0.0.1:5000",
         "HOME": str(tmp_path / "home"),
     }

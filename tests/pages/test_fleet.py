@@ -17,6 +17,7 @@ from recfleet.quality import DocsPage, store_docs
 from recfleet.releases import create_partition
 from tests.nights import START
 from tests.pages.conftest import Visit
+from tests.roles import administer
 
 pytestmark = pytest.mark.postgres
 
@@ -438,7 +439,8 @@ def test_search_and_filters_find_what_a_plain_loop_finds(
 ) -> None:
     search, mode = query["q"], query["mode"]
     outcome, attention = query["outcome"], query["attention"]
-    fleet.run("truncate tenant, ledger cascade")
+    fleet.run("delete from ledger")
+    fleet.run("delete from tenant")
     night = fleet.night(0)
     expected = []
     for number, (name, its_mode, its_outcome) in enumerate(shops):
@@ -573,7 +575,7 @@ def test_while_the_database_is_away_the_page_says_so(
 ) -> None:
     from recfleet.settings import forget_settings
 
-    monkeypatch.setenv("RECFLEET_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("RECFLEET_PAGES_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     forget_settings()
     answer = visit().get("/fleet")
     assert answer.status_code == 503
@@ -581,8 +583,10 @@ def test_while_the_database_is_away_the_page_says_so(
     assert "127.0.0.1" not in answer.text
 
 
-def test_a_database_of_another_version_is_told_apart(fleet: Fleet, visit: Visit) -> None:
-    fleet.run("alter view tenant_night rename column skill to skill_by_another_name")
+def test_a_database_of_another_version_is_told_apart(
+    fleet: Fleet, visit: Visit, connection: Connection
+) -> None:
+    administer(connection, "alter view tenant_night rename column skill to skill_by_another_name")
     answer = visit().get("/fleet")
     assert answer.status_code == 503
     assert "of another version" in answer.text

@@ -19,6 +19,7 @@ from recfleet.errors import TenantError
 from recfleet.releases import Check, Lists, create_partition, kept_release, switch_live
 from recfleet.releases._wire import copy_lists
 from tests.releases._worlds import add_night, lists_of, make_champion, random_lists, stage
+from tests.roles import administer
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -510,10 +511,10 @@ def test_a_partition_is_made_once(connection: Connection) -> None:
         connection, "select count(*) from pg_inherits where inhparent = 'recommendation'::regclass"
     ) == [(1,)]
     # A table that was made but not attached is used.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"alter table recommendation detach partition recommendation_night_{night_id}"
-        )
+    administer(
+        connection,
+        f"alter table recommendation detach partition recommendation_night_{night_id}",
+    )
     create_partition(connection, night_id)
     stage(connection, night_id, SMALL)
 
@@ -562,8 +563,8 @@ def test_readers_do_not_wait_for_a_partition_in_the_making(
 
 def test_lists_need_their_night_to_have_a_partition(connection: Connection) -> None:
     night_id = add_night(connection)
-    with connection.cursor() as cursor:
-        cursor.execute(f"drop table recommendation_night_{night_id}")
+    connection.commit()
+    administer(connection, f"drop table recommendation_night_{night_id}")
     with pytest.raises(psycopg2.errors.CheckViolation, match="no partition"):
         stage(connection, night_id, SMALL)
 

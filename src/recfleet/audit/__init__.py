@@ -2,6 +2,7 @@
 
 from recfleet.audit._chain import Chain, Fault, Head, check_chain, parse_head, read_head
 from recfleet.audit._facts import (
+    AnalystFacts,
     AnswerFacts,
     AwaitingFacts,
     BackfillFacts,
@@ -31,6 +32,7 @@ from recfleet.audit._write import SCHEDULER, Entry, Kind, append_entries
 __all__ = [
     "OF_BACKFILL",
     "SCHEDULER",
+    "AnalystFacts",
     "AnswerFacts",
     "AwaitingFacts",
     "BackfillFacts",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recfleet.audit._canonical import COLUMNS, canonical_text, send_plainly
+from recfleet.audit._triggers import wrong_triggers
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 
@@ -96,7 +97,7 @@ def check_chain(
         noted: an earlier head, which must still be in the chain.
         told: called after every page with the number of entries read so far.
     """
-    faults: list[Fault] = list(_stands_between(connection))
+    faults = [Fault(None, what) for what in _stands_between(connection)]
     entries, head, is_there = 0, None, False
     with connection.cursor(name="audit") as cursor:
         cursor.itersize = _PAGE
@@ -117,15 +118,17 @@ def check_chain(
     return Chain(entries, head, tuple(faults))
 
 
-def _stands_between(connection: Connection) -> Iterator[Fault]:
+def _stands_between(connection: Connection) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute(_PLAIN)
-        if cursor.fetchone() != (True,):
-            yield Fault(
-                None,
-                "The audit is not a plain table: a view, a rule or row security decides what its "
-                "readers see.",
-            )
+        is_plain = cursor.fetchone() == (True,)
+    if is_plain:
+        yield from wrong_triggers(connection)
+    else:
+        yield (
+            "The audit is not a plain table: a view, a rule or row security decides what its "
+            "readers see."
+        )
 
 
 def _faults_of(former: Head | None, columns: Sequence[Any], stored: str) -> Iterator[Fault]:

@@ -140,6 +140,13 @@ class DeletionFacts(Facts):
     """What was deleted -> how many."""
 
 
+class AnalystFacts(Facts):
+    """Facts of a login that sees one tenant's lists."""
+
+    login: str | None = None
+    change: Literal["added", "dropped"] | None = None
+
+
 _OF_KIND: dict[str, type[Facts]] = {
     **dict.fromkeys(("first model", "promotion", "rollback"), ChampionFacts),
     "awaiting approval": AwaitingFacts,
@@ -149,6 +156,7 @@ _OF_KIND: dict[str, type[Facts]] = {
     "backfill": BackfillFacts,
     "repair": RepairFacts,
     "deletion": DeletionFacts,
+    "analyst": AnalystFacts,
 }
 
 

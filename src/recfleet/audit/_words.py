@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from recfleet.audit._facts import (
+    AnalystFacts,
     AnswerFacts,
     BackfillFacts,
     ChampionFacts,
@@ -52,13 +53,19 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return ", ".join(_changed(key, change, longest) for key, change in changes.items())
         case BackfillFacts(first=first, last=last) if first and last:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
-        case DeletionFacts(rows=rows) if rows:
-            return ", ".join(f"{count:,} {what}" for what, count in rows.items() if count)
+        case DeletionFacts() | AnalystFacts():
+            return _gone_or_come(facts)
         case RepairFacts():
             return _repaired(facts, longest)
         case ModeFacts(former=former, new=new) if {"former", "new"} <= facts.model_fields_set:
             return f"{_short(former, longest)} → {_short(new, longest)}"
     return ""
+
+
+def _gone_or_come(facts: DeletionFacts | AnalystFacts) -> str:
+    if isinstance(facts, AnalystFacts):
+        return f"{facts.change} {facts.login}"
+    return ", ".join(f"{count:,} {what}" for what, count in (facts.rows or {}).items() if count)
 
 
 def _repaired(facts: RepairFacts, longest: int | None) -> str:

@@ -26,6 +26,7 @@ Kind = Literal[
     "backfill",
     "repair",
     "deletion",
+    "analyst",
 ]
 
 

@@ -31,11 +31,20 @@ def migrate_command() -> None:
     """Create or upgrade recfleet's tables for this version.
 
     `recfleet up` does this by itself. In a larger installation, run it once before the workers
-    start.
+    start, with RECFLEET_ADMIN_DATABASE_URL as the address of an administrator of the server: the
+    command makes the database's roles and gives them the passwords of recfleet's other addresses.
     """
-    from recfleet.database import migrate
+    from recfleet import settings
+    from recfleet.database import admit, migrate
 
     migrate()
+    if admin_url := settings.administrator_settings().admin_database_url:
+        admit(
+            admin_url,
+            settings.database_settings().database_url,
+            settings.pages_settings().pages_database_url,
+            settings.application_settings().application_database_url,
+        )
     console().print("recfleet's tables are up to date.")
 
 

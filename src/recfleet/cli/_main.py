@@ -33,6 +33,7 @@ for _room in (
     "recommend",
     "champions",
     "approvals",
+    "access",
     "audit",
     "doctor",
     "housekeeping",

@@ -16,14 +16,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from recfleet.database import APPLICATION, READER, WRITER
 from recfleet.errors import ConfigurationError
 from recfleet.local._files import write_private
 from recfleet.local._layout import Layout
 from recfleet.local._ports import LOOPBACK
 from recfleet.settings import ENV_PREFIX, ROLES
 
-DATABASES = ("recfleet", "mlflow", "airflow")
-"""A database each, because MLflow and Airflow both keep their own ``alembic_version``."""
+OWNERS = {"mlflow": "mlflow", "airflow": "airflow"}
+"""Role -> the database that it owns, and the only one that it enters. MLflow and Airflow have a
+database each, because both keep their own ``alembic_version``."""
 
 DEFAULT_PORTS = {"airflow": 8080, "mlflow": 5000, "postgres": 54329}
 
@@ -116,6 +118,22 @@ class Secrets:
     fernet_key: str
     jwt_secret: str
     session_key: str
+    writer_password: str
+    reader_password: str
+    application_password: str
+    mlflow_database_password: str
+    airflow_database_password: str
+
+    @property
+    def database_passwords(self) -> dict[str, str]:
+        """Role of Postgres -> password."""
+        return {
+            WRITER: self.writer_password,
+            READER: self.reader_password,
+            APPLICATION: self.application_password,
+            "mlflow": self.mlflow_database_password,
+            "airflow": self.airflow_database_password,
+        }
 
     @classmethod
     def of(cls, layout: Layout) -> Secrets:
@@ -156,6 +174,11 @@ def _fresh_secrets() -> dict[str, str]:
         "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "jwt_secret": secrets.token_hex(32),
         "session_key": secrets.token_hex(32),
+        "writer_password": secrets.token_hex(24),
+        "reader_password": secrets.token_hex(24),
+        "application_password": secrets.token_hex(24),
+        "mlflow_database_password": secrets.token_hex(24),
+        "airflow_database_password": secrets.token_hex(24),
     }
 
 
@@ -176,7 +199,7 @@ def compose(
         checkout: where ``dags/`` and ``plugins/`` are.
         ports: where its services listen.
         secret: its keys and passwords.
-        database_urls: ``postgresql://…`` of each of ``DATABASES``.
+        database_urls: Postgres' role -> the ``postgresql://…`` of its database.
         given: the caller's environment; its settings of the nights are taken over.
         running: the running stack's variables, empty when none runs.
 
@@ -228,7 +251,9 @@ def _recfleet(
 ) -> dict[str, str]:
     return {
         "RECFLEET_HOME": str(layout.home),
-        "RECFLEET_DATABASE_URL": database_urls["recfleet"],
+        "RECFLEET_DATABASE_URL": database_urls[WRITER],
+        "RECFLEET_PAGES_DATABASE_URL": database_urls[READER],
+        "RECFLEET_APPLICATION_DATABASE_URL": database_urls[APPLICATION],
         # What a shard writes to MLflow reaches the disk with its next commit to recfleet's database
         # at the latest, because both are on one server with one log.
         "RECFLEET_MLFLOW_STORE_URL": f"{database_urls['mlflow']}?{_NO_WAIT}",

@@ -79,7 +79,8 @@ class Layout:
         names = (name for name, value in vars(Layout).items() if isinstance(value, property))
         paths = [getattr(self, name) for name in names]
         ours = {path.relative_to(self.home).parts[0] for path in paths}
-        return ours | {f"{self.postgres.name}.password"}
+        password = f"{self.postgres.name}.password"
+        return ours | {password, f"{password}.next"}
 
 
 def checkout() -> Path:

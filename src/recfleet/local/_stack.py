@@ -19,7 +19,8 @@ from recfleet.database import migrate
 from recfleet.errors import ConfigurationError, RecfleetError
 from recfleet.local import _environment as environment
 from recfleet.local import _migrations as migrations
-from recfleet.local._environment import DATABASES, Ports, Secrets
+from recfleet.local import _roles as roles
+from recfleet.local._environment import Ports, Secrets
 from recfleet.local._files import tail, write_private
 from recfleet.local._layout import Layout, checkout
 from recfleet.local._ports import LOOPBACK, is_taken
@@ -232,12 +233,13 @@ class _Start:
     def _variables(
         self, server: PostgresServer, ports: Ports, running: Mapping[str, str]
     ) -> dict[str, str]:
+        secret = Secrets.of(self._layout)
         return environment.compose(
             self._layout,
             self._checkout,
             ports,
-            Secrets.of(self._layout),
-            {name: server.url(name) for name in DATABASES},
+            secret,
+            roles.urls(server, secret),
             given=os.environ,
             running=running,
         )
@@ -289,16 +291,17 @@ class _Start:
         self, server: PostgresServer, plan: list[Service], variables: dict[str, str]
     ) -> None:
         layout = self._layout
-        environment.write(layout.environment, variables)
-        _write_airflow_files(layout, variables, Secrets.of(layout))
+        secret = Secrets.of(layout)
         server.start()
-        created = {name for name in DATABASES if server.create_database(name)}
+        created = roles.prepare(server, secret, environment.read(layout.environment))
+        environment.write(layout.environment, variables)
+        _write_airflow_files(layout, variables, secret)
         self._progress(f"postgres answers on port {server.port}")
         env = environment.for_process(variables)
         mlflow, *airflow = plan
         with ThreadPoolExecutor() as pool:
             parts = [
-                pool.submit(self._migrate_recfleet, variables["RECFLEET_DATABASE_URL"]),
+                pool.submit(self._migrate_recfleet, server.url("recfleet")),
                 pool.submit(self._bring_up_mlflow, mlflow, env, fresh="mlflow" in created),
                 pool.submit(self._bring_up_airflow, airflow, env),
             ]

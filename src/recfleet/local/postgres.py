@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import encrypt_password
 
 from recfleet.errors import ConfigurationError, RecfleetError
 from recfleet.local._binaries import Owner
@@ -72,13 +73,36 @@ class PostgresServer:
         """The file with its password, readable only by the owner."""
         return self.data_dir.with_name(f"{self.data_dir.name}.password")
 
+    @property
+    def _next_password_path(self) -> Path:
+        """There while the password is being changed."""
+        return self.password_path.with_name(f"{self.password_path.name}.next")
+
     def url(self, database: str = "postgres") -> str:
-        """Address of one of its databases, ``postgresql://user:password@127.0.0.1:port/name``.
+        """The superuser's address of a database, ``postgresql://user:password@127.0.0.1:port/name``.
 
         Raises:
             ConfigurationError: the server has not been initialised, or its password is lost.
         """
-        return f"postgresql://{USER}:{self._password()}@{LOOPBACK}:{self.port}/{database}"
+        return self.url_of(USER, self.password(), database)
+
+    def url_of(self, role: str, password: str, database: str) -> str:
+        """A role's address of a database."""
+        return f"postgresql://{role}:{password}@{LOOPBACK}:{self.port}/{database}"
+
+    def password(self) -> str:
+        """The superuser's password.
+
+        Raises:
+            ConfigurationError: the server has not been initialised, or its password is lost.
+        """
+        try:
+            return self.password_path.read_text().strip()
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"the password of the Postgres in {self.data_dir} is missing: there is no "
+                f"{self.password_path}"
+            ) from None
 
     def initialise(self) -> None:
         """Make the folder and the password; does nothing when they are there.
@@ -89,14 +113,14 @@ class PostgresServer:
             RecfleetError: ``initdb`` failed.
         """
         if (self.data_dir / "PG_VERSION").exists():
-            self._password()
+            self.password()
             return
         owner = Owner.find()
         self.data_dir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(self.password_path, secrets.token_hex(24) + "\n")
         with _folder_of(owner, beside=self.data_dir) as work:
             password = work / "password"
-            write_private(password, self._password() + "\n")
+            write_private(password, self.password() + "\n")
             owner.take(password)
             data = work / "data"
             data.mkdir(mode=0o700)
@@ -118,6 +142,7 @@ class PostgresServer:
         """
         self.initialise()
         if self._answers():
+            self._end_change_of_password()
             return
         self.stop()
         self.clear_remains()
@@ -133,6 +158,7 @@ class PostgresServer:
                     f"Postgres {end} while starting; its log ends:\n{tail(self.log_path)}"
                 )
             time.sleep(0.02)
+        self._end_change_of_password()
 
     def stop(self, timeout: float = 60) -> None:
         """Stop it and disconnect its clients; does nothing when it is not running.
@@ -196,12 +222,31 @@ class PostgresServer:
             return None
         return psutil.Process(pid) if self._is_ours(pid) else None
 
-    def create_database(self, name: str, *, template: str | None = None) -> bool:
+    def change_password(self, password: str) -> None:
+        """Give the superuser another password.
+
+        If it is interrupted, the next call of ``start`` ends it.
+        """
+        with self._maintenance() as cursor:
+            write_private(self._next_password_path, password + "\n")
+            verifier = encrypt_password(password, USER, cursor.connection, "scram-sha-256")
+            cursor.execute(f"alter role {USER} password %s", (verifier,))
+        self._next_password_path.replace(self.password_path)
+
+    def create_role(self, name: str) -> None:
+        """Make a role that logs in, without a password yet; does nothing when it is there."""
+        with self._maintenance() as cursor:
+            cursor.execute("select 1 from pg_roles where rolname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("create role {} login").format(sql.Identifier(name)))
+
+    def create_database(self, name: str, *, template: str | None = None, owner: str = USER) -> bool:
         """Make a database; does nothing when it is there.
 
         Args:
             name: name of the new database.
             template: a database to copy; nobody may be connected to it.
+            owner: the role that it belongs to; by default the superuser.
 
         Returns:
             Whether it was made.
@@ -210,8 +255,8 @@ class PostgresServer:
             cursor.execute("select 1 from pg_database where datname = %s", (name,))
             if cursor.fetchone() is not None:
                 return False
-            statement = sql.SQL("create database {} template {}").format(
-                sql.Identifier(name), sql.Identifier(template or "template1")
+            statement = sql.SQL("create database {} template {} owner {}").format(
+                *map(sql.Identifier, (name, template or "template1", owner))
             )
             cursor.execute(statement)
         return True
@@ -222,6 +267,18 @@ class PostgresServer:
             statement = sql.SQL("drop database if exists {} with (force)")
             cursor.execute(statement.format(sql.Identifier(name)))
 
+    def _end_change_of_password(self) -> None:
+        """Find out which password the server took, if a change of it was interrupted."""
+        if not self._next_password_path.exists():
+            return
+        password = self._next_password_path.read_text().strip()
+        try:
+            psycopg2.connect(self.url_of(USER, password, "postgres")).close()
+        except psycopg2.OperationalError:
+            self._next_password_path.unlink()
+        else:
+            self._next_password_path.replace(self.password_path)
+
     @contextlib.contextmanager
     def _maintenance(self) -> Iterator[psycopg2.extensions.cursor]:
         connection = psycopg2.connect(self.url())
@@ -231,15 +288,6 @@ class PostgresServer:
                 yield cursor
         finally:
             connection.close()
-
-    def _password(self) -> str:
-        try:
-            return self.password_path.read_text().strip()
-        except FileNotFoundError:
-            raise ConfigurationError(
-                f"the password of the Postgres in {self.data_dir} is missing: there is no "
-                f"{self.password_path}"
-            ) from None
 
     def _initdb(self, target: Path, owner: Owner) -> None:
         """Make a server in ``target``, which is empty; its password is beside it."""

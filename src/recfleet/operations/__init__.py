@@ -6,6 +6,7 @@
 - ``approvals``: answer waiting changes of champion; ``questions`` is how a night asks in Airflow.
 - ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
 - ``deletion``: delete tenants with everything of theirs.
+- ``analysts``: logins of the database that see one tenant's live lists.
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
   ``backfill_results``: run nights of the past again, from the request to the results.
 - ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 from recfleet.faces import import_on_demand
 
 if TYPE_CHECKING:
+    from recfleet.operations.analysts import add_analyst, drop_analyst
     from recfleet.operations.approvals import Answered, approve, list_waiting, reject
     from recfleet.operations.attention import ATTENTION, URGENT_OUTCOMES, Attention, Standing
     from recfleet.operations.audit import tell_story, verify
@@ -95,6 +97,7 @@ __all__ = [
     "Standing",
     "Standings",
     "Trace",
+    "add_analyst",
     "airflow_page",
     "approve",
     "backfill_progress",
@@ -106,6 +109,7 @@ __all__ = [
     "close_backfill",
     "decide_backfill",
     "delete_tenants",
+    "drop_analyst",
     "explain_policy",
     "left_out_in_words",
     "left_over_keys",

@@ -15,10 +15,16 @@ from recfleet.record.retention import delete_record_of, night_under_way
 from recfleet.registry import ArtifactStore, Retention, open_artifacts
 from recfleet.releases import delete_releases_of
 from recfleet.settings import registry_settings
-from recfleet.tenants import delete_tenant, get_tenant, lock_tenants, seize_tenant
+from recfleet.tenants import delete_tenant, drop_logins_of, get_tenant, lock_tenants, seize_tenant
 
 # Releases before the record: a live release of a model needs its champion.
-_ROOMS = (delete_releases_of, delete_record_of, delete_quality_of, delete_purchases_of)
+_ROOMS = (
+    delete_releases_of,
+    delete_record_of,
+    delete_quality_of,
+    delete_purchases_of,
+    drop_logins_of,
+)
 
 
 def delete_tenants(

@@ -26,7 +26,6 @@ from recfleet.database import Connection, Cursor
 from recfleet.releases._partition import LOCK, NIGHTS_OF_PARTITIONS
 
 _MERGED = "recommendation_kept_"
-_MERGED_PATTERN = f"^{_MERGED}[0-9]+$"
 _READERS_WAIT = "100ms"
 _SECONDS_FOR_READERS = 60.0
 _ATTEMPTS = 30
@@ -111,10 +110,14 @@ class _Exchange:
     before: datetime
 
     @property
-    def nights(self) -> sql.Composable:
+    def nights(self) -> list[int]:
         """The nights of what stays."""
-        nights = sorted({item.night_id for item in self.moving})
-        return sql.SQL(", ").join(map(sql.Literal, nights))
+        return sorted({item.night_id for item in self.moving})
+
+    @property
+    def names(self) -> list[str]:
+        """The partitions' names."""
+        return [part.name for part in self.taken]
 
 
 class _PostponedError(Exception):
@@ -203,30 +206,13 @@ def _choose(past: Sequence[_Partition], wanted: Sequence[_Wanted]) -> list[_Part
 
 def _copy(cursor: Cursor, plan: _Exchange) -> str:
     """Write the wanted lists into a new table that no reader sees yet; returns its name."""
+    nights = [item.night_id for item in plan.moving]
+    releases = [item.release_id for item in plan.moving]
     cursor.execute(
-        "select coalesce(max(substr(relname, %s)::bigint), 0) + 1 from pg_class "
-        "where relnamespace = 'recfleet'::regnamespace and relname ~ %s",
-        (len(_MERGED) + 1, _MERGED_PATTERN),
+        "select copy_lists(%s, %s::bigint[], %s::bigint[])", (plan.names, nights, releases)
     )
-    [(number,)] = cursor.fetchall()
-    table = _table(f"{_MERGED}{number}")
-    cursor.execute(
-        sql.SQL(
-            "create table {} (like recfleet.recommendation including all, check (night_id in ({})))"
-        ).format(table, plan.nights)
-    )
-    for part in plan.taken:
-        cursor.execute(
-            sql.SQL(
-                "insert into {} select old.* from {} as old "
-                "join unnest(%s::bigint[], %s::bigint[]) as wanted (night_id, release_id) "
-                "using (night_id, release_id) order by night_id, release_id, customer_id"
-            ).format(table, _table(part.name)),
-            _keys(_of_nights(plan.moving, [part])),
-        )
-    # Records the number of rows for the next housekeeping, and for the planner of readers.
-    cursor.execute(sql.SQL("analyze {}").format(table))
-    return f"{_MERGED}{number}"
+    [(name,)] = cursor.fetchall()
+    return str(name)
 
 
 def _exchange_soon(connection: Connection, plan: _Exchange, copy: str | None) -> None:
@@ -252,13 +238,7 @@ def _await_old_readers(connection: Connection, transaction: str) -> None:
     patience = time.monotonic() + _SECONDS_FOR_READERS
     while True:
         with connection, connection.cursor() as cursor:
-            cursor.execute(
-                "select count(*) from pg_stat_activity where datname = current_database() "
-                "and pid <> pg_backend_pid() and backend_type = 'client backend' "
-                "and backend_xmin is not null "
-                "and age(backend_xmin) >= age(%s::xid8::xid)",
-                (transaction,),
-            )
+            cursor.execute("select readers_before(%s)", (transaction,))
             [(readers,)] = cursor.fetchall()
         if not readers:
             return
@@ -277,17 +257,7 @@ def _exchange(cursor: Cursor, plan: _Exchange, copy: str | None) -> None:
         statement = sql.SQL("lock table {} in access exclusive mode nowait")
         cursor.execute(statement.format(_table(part.name)))
     _check_unchanged(cursor, plan)
-    for part in plan.taken:
-        statement = sql.SQL("alter table recfleet.recommendation detach partition {}")
-        cursor.execute(statement.format(_table(part.name)))
-    if copy is not None:
-        cursor.execute(
-            sql.SQL(
-                "alter table recfleet.recommendation attach partition {} for values in ({})"
-            ).format(_table(copy), plan.nights)
-        )
-    for part in plan.taken:
-        cursor.execute(sql.SQL("drop table {}").format(_table(part.name)))
+    cursor.execute("select exchange_lists(%s, %s, %s::bigint[])", (plan.names, copy, plan.nights))
 
 
 def _check_unchanged(cursor: Cursor, plan: _Exchange) -> None:
@@ -310,18 +280,8 @@ def _check_unchanged(cursor: Cursor, plan: _Exchange) -> None:
 def _clear_remains(connection: Connection) -> None:
     """Drop copies that a killed process left aside."""
     with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "select relname from pg_class where relnamespace = 'recfleet'::regnamespace "
-            "and relkind = 'r' and not relispartition and relname ~ %s",
-            (_MERGED_PATTERN,),
-        )
-        for (name,) in cursor.fetchall():
-            cursor.execute(sql.SQL("drop table {}").format(_table(name)))
+        cursor.execute("select drop_copies()")
 
 
 def _table(name: str) -> sql.Identifier:
     return sql.Identifier("recfleet", name)
-
-
-def _keys(wanted: Sequence[_Wanted]) -> tuple[list[int], list[int]]:
-    return [item.night_id for item in wanted], [item.release_id for item in wanted]

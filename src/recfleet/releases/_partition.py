@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psycopg2 import sql
-
 from recfleet.database import Connection
+
+_OF_A_NIGHT = "recommendation_night_"
 
 LOCK = "pg_advisory_xact_lock(hashtext('recfleet recommendation partitions'), 0)"
 """Lock for adding or removing partitions, held until the transaction ends."""
@@ -27,31 +27,14 @@ select class.relname, class.reltuples, bound.nights
 def create_partition(connection: Connection, night_id: int) -> None:
     """Make the partition for a night's releases; does nothing when it is there.
 
-    Safe to call twice, even at the same time. The table is made on its own and then attached,
-    because ``create table … partition of`` would lock readers out of every partition until the
-    caller commits.
+    Safe to call twice, even at the same time. A function of the database's owner makes it, and
+    locks no reader out.
 
     Args:
         connection: an open connection; the caller commits.
         night_id: the night's number in the ledger.
     """
-    table = sql.Identifier("recfleet", partition_name(night_id))
-    with connection.cursor() as cursor:
-        cursor.execute(f"select {LOCK}")
-        if is_attached(connection, night_id):
-            return
-        cursor.execute(
-            sql.SQL(
-                "create table if not exists {table} (like recfleet.recommendation including all, "
-                "check (night_id = {night}))"
-            ).format(table=table, night=sql.Literal(night_id))
-        )
-        cursor.execute(
-            sql.SQL(
-                "alter table recfleet.recommendation attach partition {table} "
-                "for values in ({night})"
-            ).format(table=table, night=sql.Literal(night_id))
-        )
+    _make(connection, _OF_A_NIGHT, [night_id])
 
 
 def create_shared_partition(connection: Connection, night_ids: Sequence[int]) -> None:
@@ -64,34 +47,17 @@ def create_shared_partition(connection: Connection, night_ids: Sequence[int]) ->
         connection: an open connection; the caller commits.
         night_ids: numbers in the ledger.
     """
+    _make(connection, "recommendation_backfill_", night_ids)
+
+
+def _make(connection: Connection, name_begins: str, night_ids: Sequence[int]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"select {LOCK}")
-        cursor.execute(
-            f"select unnest(nights) from ({NIGHTS_OF_PARTITIONS}) as known"  # noqa: S608
-        )
-        attached = {night_id for (night_id,) in cursor}
-        new = sorted(set(night_ids) - attached)
-        if not new:
-            return
-        table = sql.Identifier("recfleet", f"recommendation_backfill_{new[0]}")
-        nights = sql.SQL(", ").join(map(sql.Literal, new))
-        cursor.execute(
-            sql.SQL(
-                "create table {table} (like recfleet.recommendation including all, "
-                "check (night_id in ({nights})))"
-            ).format(table=table, nights=nights)
-        )
-        cursor.execute(
-            sql.SQL(
-                "alter table recfleet.recommendation attach partition {table} "
-                "for values in ({nights})"
-            ).format(table=table, nights=nights)
-        )
+        cursor.execute("select make_partition(%s, %s::bigint[])", (name_begins, list(night_ids)))
 
 
 def partition_name(night_id: int) -> str:
     """Name of a night's partition, in the schema recfleet."""
-    return f"recommendation_night_{int(night_id)}"
+    return f"{_OF_A_NIGHT}{int(night_id)}"
 
 
 def is_attached(connection: Connection, night_id: int) -> bool:

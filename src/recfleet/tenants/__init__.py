@@ -1,5 +1,12 @@
 """Who the tenants are, their mode and their policy."""
 
+from recfleet.tenants._analysts import (
+    Analyst,
+    add_login,
+    drop_login,
+    drop_logins_of,
+    list_analysts,
+)
 from recfleet.tenants._lock import lock_tenants
 from recfleet.tenants._repository import (
     Mode,
@@ -25,18 +32,23 @@ from recfleet.tenants.policy import Policy
 
 __all__ = [
     "TENANT_ID_PATTERN",
+    "Analyst",
     "Mode",
     "Policy",
     "Tenant",
+    "add_login",
     "add_tenants",
     "check_tenant_id",
     "check_tenants",
     "delete_tenant",
+    "drop_login",
+    "drop_logins_of",
     "fleet_policy",
     "get_modes",
     "get_tenant",
     "get_tenants",
     "hold_tenants",
+    "list_analysts",
     "list_tenants",
     "lock_tenants",
     "name_tenants",

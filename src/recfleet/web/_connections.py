@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from psycopg2.extensions import make_dsn
 
 from recfleet.database import Connection, connect
-from recfleet.settings import database_settings
+from recfleet.settings import database_settings, pages_settings
 
 _SECONDS_TO_CONNECT = 5
 _SECONDS_TO_READ = 20
@@ -20,13 +20,14 @@ def open_database(*, purpose: str, readonly: bool) -> Iterator[Connection]:
 
     Args:
         purpose: what Postgres shows as the connection's ``application_name``.
-        readonly: the connection can change nothing, and each statement may take 20 seconds. A
-            writing connection has no such limit: an operation ends, or is undone, by its own rules.
+        readonly: the connection is the pages' own, which can change nothing, and each statement may
+            take 20 seconds. A writing connection has no such limit: an operation ends, or is
+            undone, by its own rules.
 
     Raises:
         psycopg2.OperationalError: Postgres does not answer within 5 seconds.
     """
-    address = make_dsn(database_settings().database_url, connect_timeout=_SECONDS_TO_CONNECT)
+    address = make_dsn(_address(readonly=readonly), connect_timeout=_SECONDS_TO_CONNECT)
     connection = connect(address, purpose=purpose)
     try:
         connection.set_session(readonly=readonly)
@@ -36,3 +37,8 @@ def open_database(*, purpose: str, readonly: bool) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def _address(*, readonly: bool) -> str:
+    own = pages_settings().pages_database_url if readonly else None
+    return own or database_settings().database_url

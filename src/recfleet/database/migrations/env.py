@@ -10,6 +10,7 @@ _url = context.config.attributes["url"].replace("postgresql://", "postgresql+psy
 with create_engine(_url, poolclass=pool.NullPool).connect() as _connection:
     # Two processes that start at once take turns.
     _connection.execute(text("select pg_advisory_lock(hashtext('recfleet migrations'))"))
+    _connection.execute(text("set role recfleet_owner"))
     _connection.execute(text("create schema if not exists recfleet"))
     _connection.commit()
     context.configure(connection=_connection, version_table_schema="recfleet")

@@ -1,0 +1,292 @@
+"""What each role of recfleet's database may do, tried out as an attacker would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+
+from recfleet.database import (
+    APPLICATION,
+    READER,
+    WRITER,
+    Connection,
+    connect,
+    transaction,
+)
+from recfleet.errors import BadInputError, NotFoundError, UnknownTenantError
+from recfleet.local import PostgresServer
+from recfleet.operations import add_analyst, drop_analyst
+from recfleet.operations.audit import verify
+from recfleet.releases import switch_live
+from recfleet.tenants import list_analysts
+from tests.nights import query
+from tests.releases._worlds import add_night, lists_of, stage
+from tests.roles import MLFLOW, administrator, make_database, url_of
+
+pytestmark = pytest.mark.postgres
+
+VIEWS = ("live_recommendation", "live_popular", "live_excluded")
+ANALYST = "analyst"
+
+
+@pytest.fixture(scope="module")
+def addresses(postgres_server: PostgresServer, _template: str) -> Iterator[dict[str, str]]:
+    """A database with live lists of acme and beta: role -> its address; the analyst is beta's."""
+    make_database(postgres_server, "roles", _template)
+    known = {role: url_of(postgres_server, role, "roles") for role in (WRITER, READER, APPLICATION)}
+    with closing(connect(known[WRITER])) as connection:
+        with transaction(connection), connection.cursor() as cursor:
+            night_id = add_night(connection, ("acme", "beta"))
+            for tenant_id in ("acme", "beta"):
+                lists = lists_of({f"{tenant_id}-1": [("p", 1.0)]}, [("q", 0.5)])
+                switch_live(
+                    connection, {tenant_id: stage(connection, night_id, lists, tenant_id=tenant_id)}
+                )
+            cursor.execute(
+                "insert into recommendation select night_id, release_id, 'shy-' || tenant_id, "
+                "'{}', '{}', 'excluded' from live_release"
+            )
+            cursor.execute("insert into interaction values ('acme', now(), 1, 'c', 'p', 1, 1)")
+        known[ANALYST] = add_analyst(connection, "beta", "mara", actor="tests", reason="a report")
+        yield known
+        drop_analyst(connection, "beta", "mara", actor="tests", reason="over")
+    postgres_server.drop_database("roles")
+
+
+def _ask(address: str, *statements: str) -> list[tuple[Any, ...]]:
+    """The rows of the last statement, all in one transaction that is undone."""
+    with closing(connect(address)) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def _allowed(address: str, statements: list[str]) -> list[str]:
+    """The statements that are not refused for want of a privilege."""
+    allowed = []
+    with closing(connect(address)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        for statement in statements:
+            try:
+                cursor.execute(statement)
+            except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.FeatureNotSupported):
+                continue  # the second: an extension that this server does not have
+            except psycopg2.Error as error:
+                allowed.append(f"{statement}: {error}")
+            else:
+                allowed.append(statement)
+    return allowed
+
+
+# --- What nobody may, though the password is known ------------------------------------------------
+
+_NOBODY = [
+    "copy (select 1) to program 'id > /tmp/owned'",
+    "copy (select 1) to '/tmp/owned'",
+    "do $$ begin execute $x$copy (select 1) to program 'id'$x$; end $$",
+    "select pg_read_file('/etc/passwd')",
+    "select rolpassword from pg_authid",
+    "select * from pg_shadow",
+    "set role recfleet_owner",
+    "set role recfleet_live",
+    "set role recfleet",
+    "set session authorization recfleet",
+    "set session_replication_role = replica",
+    "create role mine login",
+    "alter role recfleet_application superuser",
+    "create database mine",
+    "create extension dblink",
+    "create extension postgres_fdw",
+    "create schema mine",
+    "create function recfleet.mine() returns int language sql as 'select 1'",
+    "create function public.mine() returns int language sql as 'select 1'",
+    "create table recfleet.mine (n int)",
+    "create view recfleet.mine as select 1",
+    "create trigger mine before insert on audit for each row execute function chain_audit()",
+    "alter table audit disable trigger append_only",
+    "alter table audit disable trigger all",
+    "alter table live_release disable row level security",
+    "drop policy seen_tenant on live_release",
+    "truncate audit",
+    "update audit set reason = 'x'",
+    "delete from audit",
+    "alter view live_recommendation set (security_barrier = false)",
+    "insert into analyst values ('recfleet_analyst_x', 'acme', 'x', now(), 'x')",
+    "update alembic_version set version_num = 'x'",
+    "select lo_create(0)",
+    "select lo_from_bytea(0, 'x')",
+    "select pg_reload_conf()",
+    "alter system set work_mem = '1GB'",
+]
+_NO_READER = [
+    "create temp table t (n int)",
+    "insert into audit (kind, actor, reason) values ('repair', 'mallory', 'x')",
+    "insert into tenant (tenant_id, name) values ('mine', 'Mine')",
+    "update tenant set mode = 'off'",
+    "update live_release set release_id = release_id",
+    "delete from interaction",
+    "select pg_advisory_lock(hashtextextended('recfleet audit', 0))",
+    "select pg_try_advisory_lock(1)",
+    "select recfleet.make_partition('recommendation_night_', array[9])",
+    "select recfleet.exchange_lists(array['recommendation_night_1'], null, null)",
+    "select recfleet.add_analyst('recfleet_analyst_x', 'acme', 'x', 'SCRAM-SHA-256$', 'x')",
+    "select recfleet.drop_analyst('recfleet_analyst_beta_mara')",
+    "do $$ begin lock table recfleet.recommendation in access exclusive mode; end $$",
+]
+_NO_STRANGER = [
+    f"select * from {table}"
+    for table in (
+        "interaction", "recommendation", "recommendation_night_1", "live_release", "release",
+        "tenant", "audit", "ledger", "analyst", "live", "live_origin", "history", "catalogue",
+        "alembic_version",
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("role", [WRITER, READER, APPLICATION, ANALYST])
+def test_nobody_who_logs_in_owns_anything(addresses: dict[str, str], role: str) -> None:
+    assert _allowed(addresses[role], _NOBODY) == []
+
+
+@pytest.mark.parametrize("role", [READER, APPLICATION, ANALYST])
+def test_who_reads_cannot_write(addresses: dict[str, str], role: str) -> None:
+    assert _allowed(addresses[role], _NO_READER) == []
+
+
+@pytest.mark.parametrize("role", [APPLICATION, ANALYST])
+def test_who_sees_the_live_views_sees_nothing_else(addresses: dict[str, str], role: str) -> None:
+    assert _allowed(addresses[role], _NO_STRANGER) == []
+    seen = "select table_name from information_schema.tables where table_schema = 'recfleet'"
+    assert {name for (name,) in _ask(addresses[role], seen)} == set(VIEWS)
+
+
+def test_other_databases_are_closed(
+    postgres_server: PostgresServer, addresses: dict[str, str]
+) -> None:
+    postgres_server.create_database("airflow_s", owner=MLFLOW)
+    try:
+        with closing(psycopg2.connect(postgres_server.url())) as admin, transaction(admin):
+            admin.cursor().execute("revoke all on database airflow_s from public")
+        psycopg2.connect(url_of(postgres_server, MLFLOW, "airflow_s")).close()
+        for address in addresses.values():
+            with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+                psycopg2.connect(address.replace("/roles", "/airflow_s"))
+    finally:
+        postgres_server.drop_database("airflow_s")
+
+
+@pytest.mark.parametrize("role", [READER, APPLICATION, ANALYST])
+def test_what_others_ask_is_not_shown(addresses: dict[str, str], role: str) -> None:
+    with closing(connect(addresses[WRITER])) as other, other.cursor() as cursor:
+        cursor.execute("select 'a secret of the night'")
+        asked = _ask(addresses[role], "select query from pg_stat_activity where query is not null")
+    assert not any("a secret" in text for (text,) in asked)
+
+
+# --- What they may --------------------------------------------------------------------------------
+
+
+def _tenants(address: str, view: str, *before: str) -> set[str]:
+    return {name for (name,) in _ask(address, *before, f"select tenant_id from {view}")}
+
+
+def _set(tenant_id: str) -> str:
+    return f"select set_config('app.tenant', '{tenant_id}', true)"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_reader_sees_the_tenant_that_it_sets(addresses: dict[str, str], view: str) -> None:
+    for role in (APPLICATION, READER, WRITER):
+        assert _tenants(addresses[role], view) == {"acme", "beta"}
+        assert _tenants(addresses[role], view, _set("acme")) == {"acme"}
+        assert _tenants(addresses[role], view, _set("nobody")) == set()
+        assert _tenants(addresses[role], view, _set("acme"), _set("")) == {"acme", "beta"}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_an_analyst_sees_one_tenant_whatever_it_sets(addresses: dict[str, str], view: str) -> None:
+    for before in ("select 1", _set("acme"), _set(""), "reset role", "set row_security = on"):
+        assert _tenants(addresses[ANALYST], view, before) == {"beta"}
+    with pytest.raises(psycopg2.ProgrammingError):
+        _ask(addresses[ANALYST], "set role recfleet_analyst")
+
+
+def test_what_is_not_seen_does_not_leak_through_a_condition(addresses: dict[str, str]) -> None:
+    leak = "1 / (case when customer_id = 'acme-1' then 0 else 1 end) = 1"
+    asked = f"select customer_id from live_recommendation where {leak}"
+    assert _ask(addresses[ANALYST], asked) == [("beta-1",)]
+    assert _ask(addresses[APPLICATION], _set("beta"), asked) == [("beta-1",)]
+    with pytest.raises(psycopg2.errors.DivisionByZero):
+        _ask(addresses[APPLICATION], asked)
+
+
+def test_the_writer_cannot_turn_the_owners_functions_to_other_tables(
+    addresses: dict[str, str],
+) -> None:
+    for statement in (
+        "select make_partition('tenant; --', array[77])",
+        "select exchange_lists(array['audit'], null, null)",
+        "select copy_lists(array['interaction'], array[1], array[1])",
+        "select exchange_lists(array['recommendation_night_1'], 'audit', array[1])",
+        "select add_analyst('recfleet_writer', 'acme', 'x', 'SCRAM-SHA-256$', 'x')",
+        "select add_analyst('recfleet_analyst_x', 'acme', 'x', 'plain', 'x')",
+        "select drop_analyst('recfleet_reader')",
+    ):
+        with pytest.raises(psycopg2.errors.RaiseException, match=r"^n"):
+            _ask(addresses[WRITER], statement)
+
+
+def test_a_reader_can_verify_the_audit(addresses: dict[str, str]) -> None:
+    with closing(connect(addresses[READER])) as connection:
+        chain = verify(connection)
+    assert (chain.entries, chain.faults) == (1, ())
+
+
+# --- Analysts -------------------------------------------------------------------------------------
+
+
+def test_an_analyst_comes_and_goes(connection: Connection) -> None:
+    add_night(connection, ("acme",))
+    connection.commit()
+    long = "a-" * 29 + "shop"
+    with connection.cursor() as cursor:
+        cursor.execute("insert into tenant (tenant_id, name) values (%s, 'Long')", (long,))
+    connection.commit()
+    why = {"actor": "mara", "reason": "monthly report"}
+    address = add_analyst(connection, "acme", "jo", **why)
+    add_analyst(connection, long, "jo", **why)
+    with pytest.raises(BadInputError, match="acme has an analyst jo already"):
+        add_analyst(connection, "acme", "jo", **why)
+    with pytest.raises(BadInputError, match="cannot be an analyst's name"):
+        add_analyst(connection, "acme", "Jo Smith", **why)
+    with pytest.raises(UnknownTenantError):
+        add_analyst(connection, "acne", "jo", **why)
+    listed = list_analysts(connection)
+    assert [(one.tenant_id, one.name, one.added_by) for one in listed] == [
+        (long, "jo", "mara"),
+        ("acme", "jo", "mara"),
+    ]
+    assert max(len(one.login) for one in listed) == 63
+
+    session = connect(address)
+    assert query(session, "select count(*) from live_recommendation") == [(0,)]
+    drop_analyst(connection, "acme", "jo", **why)
+    drop_analyst(connection, long, "jo", **why)
+    with pytest.raises(psycopg2.ProgrammingError):
+        query(session, "select count(*) from recfleet.live_recommendation")
+    session.close()
+    with pytest.raises(psycopg2.OperationalError, match="authentication"):
+        connect(address)
+    with pytest.raises(NotFoundError, match="acme has no analyst jo"):
+        drop_analyst(connection, "acme", "jo", **why)
+    assert query(
+        connection, "select kind, actor, facts ->> 'change' from history where tenant_id = 'acme'"
+    ) == [("analyst", "mara", "added"), ("analyst", "mara", "dropped")]
+    with administrator(connection) as admin:
+        assert (
+            query(admin, "select 1 from pg_roles where rolname like 'recfleet_analyst_a%%'") == []
+        )
