@@ -133,7 +133,7 @@ def test_verify_says_the_head_and_remembers_one(fleet: Connection, connection: C
 
 def test_from_a_list_to_where_it_came_from(fleet: Connection, connection: Connection) -> None:
     told = _run("trace", "alpha", "c0001")
-    assert re.search(r"list +the customer's own, 20 products: p\d{3}, ", told)
+    assert re.search(r"list +the customer's own, 38 products: p\d{3}, ", told)
     assert re.search(r"release +1, served by model, as of 2026-03-30 09:00, live since", told)
     assert re.search(r"night +1 \(the fleet's\), run one", told)
     assert "http://127.0.0.1:8080/dags/nightly_fleet/runs/one" in told
@@ -175,7 +175,8 @@ def test_traces_without_a_model_a_customer_a_release(
 
     with connection.cursor() as cursor:
         cursor.execute(
-            "update recommendation set source = 'excluded', products = '{}', scores = '{}' "
+            "update recommendation set source = 'excluded', products = '{}', scores = '{}', "
+            "kinds = '', sources = null "
             "where customer_id = 'c0001' and release_id = (select release_id from live_release "
             "where tenant_id = 'alpha')"
         )
