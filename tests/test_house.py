@@ -47,7 +47,11 @@ ARROWS: dict[str, set[str]] = {
     # A release belongs to a night, and is live with the champion: its views join both.
     "releases": {"audit", "database", "interactions", "models", "record", "tenants"},
     # Why a product is in a list: from the purchases, and from the model that made the list.
-    "reasons": {"database", "interactions", "models", "record", "registry", "releases"},
+    # A list's origin is in the audit, with the judge's numbers.
+    "reasons": {
+        "audit", "database", "interactions", "judging", "models", "record", "registry", "releases",
+        "tenants",
+    },
     # The night itself.
     "fleet": {
         "audit", "database", "interactions", "judging", "models", "quality", "record", "registry",

@@ -189,7 +189,7 @@ def _the_command_line_tells_the_same() -> None:
 def _note_something() -> None:
     connection = psycopg2.connect(database_settings().database_url)
     with connection, connection.cursor() as cursor:
-        cursor.execute("create table public.noted as select 42 as answer")
+        cursor.execute("insert into recfleet.tenant (tenant_id, name) values ('noted', '42')")
     connection.close()
 
 
@@ -213,8 +213,8 @@ def _something_was_kept(layout: Layout) -> None:
     server.start()
     connection = psycopg2.connect(server.url("recfleet"))
     with connection, connection.cursor() as cursor:
-        cursor.execute("select answer from public.noted")
-        assert cursor.fetchone() == (42,)
+        cursor.execute("select name from recfleet.tenant where tenant_id = 'noted'")
+        assert cursor.fetchone() == ("42",)
     connection.close()
     server.stop()
 

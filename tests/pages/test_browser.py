@@ -312,7 +312,7 @@ def _mlflow_shows(browser: Browser | None, stack: Stack, address: str, text: str
     page.on("response", lambda it: refused.append(it.url) if it.status in (401, 403) else None)
     page.goto(address)
     page.get_by_text(text).first.wait_for()
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
     context.close()
     assert [url for url in refused if not url.endswith(NOT_FOR_LOOKING)] == []
 

@@ -31,7 +31,7 @@ def places(connection: Connection, stack: RegistrySettings) -> list[Recommended]
     )
     connection.commit()
     assert run_night("first", NIGHT).outcomes == {"first model": 1}
-    return look_up(connection, "acme", "c0000", 5)
+    return look_up(connection, "acme", "c0000", 5, kind="new")
 
 
 def _why(connection: Connection, customer: str, places: list[Recommended]) -> list[str]:

@@ -17,7 +17,7 @@ from recfleet.cli._output import AsJson, console, print_json, printable
 
 if TYPE_CHECKING:
     from recfleet.audit import Chain, OnRecord
-    from recfleet.operations import Model, Trace
+    from recfleet.reasons import Model, Trace
 
 _TOLD_FAULTS = 20
 
@@ -202,7 +202,7 @@ def trace_command(
     SQL: the view live_origin, one row per tenant.
     """
     from recfleet.database import connect
-    from recfleet.operations import trace_list
+    from recfleet.reasons import trace_list
 
     with closing(connect()) as connection:
         found = trace_list(connection, tenant_id, customer_id)

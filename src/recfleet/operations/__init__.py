@@ -10,7 +10,7 @@
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
   ``backfill_results``: run nights of the past again, from the request to the results.
 - ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
-- ``audit``, ``trace``: verify the audit, tell a tenant's story, and trace a list to its origin.
+- ``audit``: verify the audit, and tell a tenant's story.
 - ``doctor``: a face of its own; finds disagreements between Postgres, MLflow and the artifact
   store, and repairs them.
 - ``choose``: select tenants. ``result``: an operation's result for each tenant.
@@ -73,7 +73,6 @@ if TYPE_CHECKING:
         read_standing,
         read_standings,
     )
-    from recfleet.operations.trace import Model, Trace, airflow_page, trace_list
 else:
     __getattr__ = import_on_demand(__name__, __file__)
 
@@ -90,15 +89,12 @@ __all__ = [
     "Case",
     "Changed",
     "Choice",
-    "Model",
     "Question",
     "Result",
     "Selection",
     "Standing",
     "Standings",
-    "Trace",
     "add_analyst",
-    "airflow_page",
     "approve",
     "backfill_progress",
     "backfill_sentence",
@@ -134,7 +130,6 @@ __all__ = [
     "tell_answers",
     "tell_answers_of",
     "tell_story",
-    "trace_list",
     "verify",
     "visible_text",
     "why_left_out",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from recfleet.operations import airflow_page
+from recfleet.reasons import airflow_page
 from recfleet.registry import model_page, version_page
 
 
