@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -59,6 +61,14 @@ def test_the_model_names_two_of_the_customers_purchases(
         assert sentence == "customers who buy what they bought buy it"
     for sentence in _why(connection, "c0000", [replace(place, source="popular") for place in lost]):
         assert re.fullmatch(r"popular in this shop: \d+ of 120 customers bought it", sentence)
+
+
+def test_a_folder_that_was_changed_gives_no_reasons(
+    connection: Connection, places: list[Recommended], stack: RegistrySettings
+) -> None:
+    [(uri,)] = query(connection, "select model_uri from champion where role = 'champion'")
+    (Path(urlsplit(uri).path) / "strange.npy").write_bytes(b"")
+    assert set(_why(connection, "c0000", places)) == {"customers who buy what they bought buy it"}
 
 
 def test_reasons_that_need_no_model(connection: Connection, places: list[Recommended]) -> None:

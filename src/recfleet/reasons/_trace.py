@@ -93,8 +93,8 @@ class Trace:
     known_customer: bool
     """False: the release has no list of the customer's own, and the popular one stands in."""
     source: str | None
-    """model or popular; excluded: the tenant's policy excludes the customer, and the list is empty;
-    None: there is no release."""
+    """What put the first product there, such as taste; excluded: the tenant's policy excludes
+    the customer, and the list is empty; None: there is no release."""
     products: list[str]
     """The best first."""
     scores: list[float]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import humanize
 
 from recfleet.database import Connection
-from recfleet.errors import RecfleetError
+from recfleet.errors import RecfleetError, TenantError
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MONTH = timedelta(days=28)
 _NAMED = 2
 """How many of a customer's purchases a sentence names."""
 _MODEL = """
-select model_uri
+select model_uri, contents
   from model_on_record
  where tenant_id = %s and version = %s and model_uri is not null
 """
@@ -104,7 +104,9 @@ def say_why(
     known = [product for product in products if product is not None]
     causes: Mapping[int, list[str]] = {}
     if artifacts is not None and purchases.customer is not None:
-        with suppress(RecfleetError):  # without the model's arrays, the other reasons remain
+        with suppress(
+            RecfleetError, TenantError
+        ):  # without the model's arrays, the other reasons remain
             model = _model(connection, tenant_id, places[0].model_version, artifacts)
             causes = _causes(connection, model, purchases, known) if model else {}
     return [
@@ -116,7 +118,11 @@ def say_why(
 def _model(
     connection: Connection, tenant_id: str, version: int | None, artifacts: ArtifactStore
 ) -> Model | None:
-    """The model of a version, if it is on record."""
+    """The model of a version, if it is on record.
+
+    Raises:
+        TenantError: its folder does not hold what is on record.
+    """
     from recfleet.models import read_model
 
     with connection.cursor() as cursor:
@@ -124,7 +130,7 @@ def _model(
         row = cursor.fetchone()
     if row is None:
         return None
-    return read_model(artifacts.read(row[0]))
+    return read_model(artifacts.read(*row))
 
 
 def _causes(
