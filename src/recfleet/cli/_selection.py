@@ -77,10 +77,7 @@ def choose(
     from recfleet.operations import choose_tenants, parse_condition
 
     conditions = [parse_condition(text) for text in where or ()]
-    named = [*(tenant_ids or ()), *(_read_ids(file) if file is not None else ())]
-    if file is not None and not named:
-        raise BadInputError(f"{_name(file)} names no tenant: write one id per line.")
-    return choose_tenants(connection, named, conditions)
+    return choose_tenants(connection, _named(tenant_ids, file), conditions)
 
 
 def ask(count: int, what: str, *, yes: bool) -> None:
@@ -122,10 +119,7 @@ def choose_to_delete(
     """
     if where or not (tenant_ids or file):
         return choose(connection, tenant_ids, file=file, where=where)
-    named = [*(tenant_ids or ()), *(_read_ids(file) if file is not None else ())]
-    if not named:
-        raise BadInputError(f"{_name(file or '')} names no tenant: write one id per line.")
-    return sorted(set(named))
+    return sorted(set(_named(tenant_ids, file)))
 
 
 def ask_twice(tenant_ids: Sequence[str], *, yes: bool) -> None:
@@ -203,6 +197,18 @@ def show_results(title: str, results: Sequence[Result], *, dry_run: bool = False
         raise BadInputError(
             f"{sum(is_failure)} of {len(results)} tenants {failed}; the table says why."
         )
+
+
+def _named(tenant_ids: Sequence[str] | None, file: str | None) -> list[str]:
+    """The ids of the arguments and of a file.
+
+    Raises:
+        BadInputError: the file cannot be read, or names no tenant.
+    """
+    named = [*(tenant_ids or ()), *(_read_ids(file) if file is not None else ())]
+    if file is not None and not named:
+        raise BadInputError(f"{_name(file)} names no tenant: write one id per line.")
+    return named
 
 
 def _read_ids(file: str) -> Iterator[str]:
