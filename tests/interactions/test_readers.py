@@ -17,10 +17,10 @@ from pyarrow import parquet
 
 from recfleet.errors import BadInputError
 from recfleet.interactions import Batch, ColumnMapping
-from recfleet.interactions._csv import read_csv
-from recfleet.interactions._excel import read_excel
-from recfleet.interactions._parquet import read_parquet
-from recfleet.interactions._source import Source, inspect
+from recfleet.interactions.files._csv import read_csv
+from recfleet.interactions.files._excel import read_excel
+from recfleet.interactions.files._parquet import read_parquet
+from recfleet.interactions.files._source import Source, inspect
 from tests.interactions._files import csv_text
 
 MAPPING = ColumnMapping(tenant_id="t", customer_column="c", product_column="p", time_column="w")

@@ -1,6 +1,5 @@
 """Interactions: in from files, out as one tenant's matrices as of a time."""
 
-from recfleet.interactions._batch import Batch
 from recfleet.interactions._ingest import Progress, ingest
 from recfleet.interactions._load import IngestReport, Loader, TenantReport
 from recfleet.interactions._tenant_names import TenantNames
@@ -18,6 +17,7 @@ from recfleet.interactions.catalogue import (
     read_discontinued,
 )
 from recfleet.interactions.clean import NO_TENANT, REASONS, Cleaned, clean
+from recfleet.interactions.files import Batch
 from recfleet.interactions.ingests import begin_ingest, end_ingest, sources_with_prefix
 from recfleet.interactions.known import (
     Known,

@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recfleet.database import Connection, transaction
-from recfleet.interactions._batch import Batch
-from recfleet.interactions._csv import read_csv
-from recfleet.interactions._excel import read_excel
 from recfleet.interactions._load import IngestReport, Loader
-from recfleet.interactions._parquet import read_parquet
-from recfleet.interactions._source import Source, inspect
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import check_readable, clean
+from recfleet.interactions.files import (
+    Batch,
+    Source,
+    inspect,
+    read_csv,
+    read_excel,
+    read_parquet,
+)
 from recfleet.interactions.mapping import ColumnMapping
 from recfleet.tenants import tenant_names
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recfleet.interactions._batch import TIME
+from recfleet.interactions.files import TIME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"

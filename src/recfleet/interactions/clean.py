@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recfleet.errors import BadInputError
-from recfleet.interactions._batch import TIME, Batch
 from recfleet.interactions._numbers import parse_numbers
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions._times import parse_times
+from recfleet.interactions.files import TIME, Batch
 from recfleet.interactions.mapping import ColumnMapping
 from recfleet.models import microseconds
 

@@ -9,11 +9,11 @@ from itertools import chain
 import pyarrow as pa
 
 from recfleet.errors import BadInputError
-from recfleet.interactions._batch import TIME, Batch
-from recfleet.interactions._columns import named_columns
-from recfleet.interactions._package import Package, Sheet, open_package
-from recfleet.interactions._sheet import Row, read_sheet
-from recfleet.interactions._source import Source
+from recfleet.interactions.files._batch import TIME, Batch
+from recfleet.interactions.files._columns import named_columns
+from recfleet.interactions.files._package import Package, Sheet, open_package
+from recfleet.interactions.files._sheet import Row, read_sheet
+from recfleet.interactions.files._source import Source
 from recfleet.interactions.mapping import ColumnMapping
 
 _BATCH_ROWS = 10_000

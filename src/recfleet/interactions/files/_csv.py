@@ -15,9 +15,9 @@ from functools import partial
 import pyarrow as pa
 
 from recfleet.errors import BadInputError
-from recfleet.interactions._batch import Batch
-from recfleet.interactions._columns import named_columns
-from recfleet.interactions._source import Source, open_bytes
+from recfleet.interactions.files._batch import Batch
+from recfleet.interactions.files._columns import named_columns
+from recfleet.interactions.files._source import Source, open_bytes
 from recfleet.interactions.mapping import ColumnMapping
 
 _DELIMITERS = (",", ";", "\t", "|")

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recfleet.errors import BadInputError
-from recfleet.interactions._batch import TIME, Batch
-from recfleet.interactions._columns import named_columns
-from recfleet.interactions._source import Source
+from recfleet.interactions.files._batch import TIME, Batch
+from recfleet.interactions.files._columns import named_columns
+from recfleet.interactions.files._source import Source
 from recfleet.interactions.mapping import ColumnMapping
 
 _BATCH_ROWS = 30_000

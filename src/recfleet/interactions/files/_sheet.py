@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from recfleet.errors import BadInputError
-from recfleet.interactions._columns import MOST_COLUMNS
-from recfleet.interactions._package import INSTEAD, CellText, Package, Sheet
-from recfleet.interactions._xml import Spelling, read_xml
+from recfleet.interactions.files._columns import MOST_COLUMNS
+from recfleet.interactions.files._package import INSTEAD, CellText, Package, Sheet
+from recfleet.interactions.files._xml import Spelling, read_xml
 
 Row = list[object]
 
