@@ -75,10 +75,11 @@ def put_question(params: dict[str, Any] | None = None) -> dict[str, Any]:
 @task
 def carry_out(question: dict[str, Any], answered: dict[str, Any]) -> str:
     """Carry out the answer, in the name of the person who gave it."""
+    from recfleet.audit import visible_text
     from recfleet.database import connect
     from recfleet.errors import InfrastructureError, RecfleetError
     from recfleet.operations import carry_out as do
-    from recfleet.operations import tell_answers, visible_text
+    from recfleet.operations import tell_answers
     from recfleet.record import expire_requests
 
     [option] = answered["chosen_options"]

@@ -22,6 +22,7 @@ from recfleet.settings import (
     ROLES,
     AdministratorSettings,
     AirflowSettings,
+    ApiSettings,
     ApplicationSettings,
     DatabaseSettings,
     LinkSettings,
@@ -54,7 +55,9 @@ HEALTHCHECK_KEYS = {"test", "interval", "timeout", "retries", "start_period"}
 
 # Service -> the roles of recfleet's settings that it reads; what has a default may be missing.
 ROLES_OF: dict[str, set[type[BaseSettings]]] = {
-    "init": {AdministratorSettings, ApplicationSettings, DatabaseSettings, RegistrySettings},
+    "init": {
+        AdministratorSettings, ApiSettings, ApplicationSettings, DatabaseSettings, RegistrySettings,
+    },
     "api-server": {DatabaseSettings, PagesSettings, LinkSettings, AirflowSettings},
     "scheduler": {LinkSettings},
     "dag-processor": {LinkSettings, NightSettings},
@@ -62,7 +65,7 @@ ROLES_OF: dict[str, set[type[BaseSettings]]] = {
     "worker": set(ROLES) - {MlflowLoginSettings},
     "mlflow": {MlflowLoginSettings},
     "cli": set(ROLES) - {MlflowLoginSettings},
-}
+}  # fmt: skip
 
 _IN_AIRFLOW_S_DATABASE = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
 _WITH_MODELS = {"init", "worker", "mlflow", "cli"}
@@ -76,6 +79,7 @@ HOLDERS = {
     "POSTGRES_WRITER_PASSWORD": {"init", "api-server", "worker", "cli"},
     "POSTGRES_READER_PASSWORD": {"init", "api-server", "cli"},
     "POSTGRES_APPLICATION_PASSWORD": {"init", "cli"},
+    "POSTGRES_API_PASSWORD": {"init"},
     "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
     "OBJECT_STORE_ACCESS_KEY": {"objects"} | _WITH_MODELS,
     "OBJECT_STORE_SECRET_KEY": {"objects"} | _WITH_MODELS,

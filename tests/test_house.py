@@ -39,6 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "models": set(),
     "tenants": {"database"},
     "interactions": {"database", "models", "tenants"},  # models are made from what is read
+    "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
     "synthetic": {"database", "interactions", "tenants"},
     "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
@@ -59,8 +60,8 @@ ARROWS: dict[str, set[str]] = {
     },
     # A person's work by day, above nights and rooms.
     "operations": {
-        "audit", "database", "fleet", "interactions", "judging", "models", "quality", "record",
-        "registry", "releases", "tenants",
+        "audit", "database", "fleet", "interactions", "judging", "keys", "models", "quality",
+        "record", "registry", "releases", "tenants",
     },
     # Shared by every face over HTTP.
     "web": {"database"},
@@ -73,8 +74,8 @@ ARROWS: dict[str, set[str]] = {
     "local": {"database"},
     # The commands.
     "cli": {
-        "audit", "database", "fleet", "interactions", "local", "operations", "reasons", "record",
-        "registry", "releases", "synthetic", "tenants",
+        "audit", "database", "fleet", "interactions", "keys", "local", "operations", "reasons",
+        "record", "registry", "releases", "synthetic", "tenants",
     },
 }  # fmt: skip
 
@@ -82,6 +83,7 @@ ARROWS: dict[str, set[str]] = {
 TABLES: dict[str, set[str]] = {
     "tenants": {"analyst", "tenant"},
     "interactions": {"ingest", "interaction", "product", "unusable_line"},
+    "keys": {"api_key"},
     "record": {"approval", "champion", "ledger", "night", "shard_run"},
     "audit": {"audit"},
     "quality": {"data_docs", "quality_result"},

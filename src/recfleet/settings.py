@@ -49,6 +49,13 @@ class ApplicationSettings(_Role):
     """The address for applications, which see the live views only; people print it."""
 
 
+class ApiSettings(_Role):
+    """How the HTTP service runs."""
+
+    api_database_url: str | None = Field(default=None, repr=False)
+    """The address of the service's own role, which sees the tenant that a caller's key opens."""
+
+
 class AdministratorSettings(_Role):
     """How the schema is migrated and roles get their passwords."""
 
@@ -56,17 +63,21 @@ class AdministratorSettings(_Role):
     """The address of an administrator of the server; by default ``database_url``."""
 
 
-class RegistrySettings(_Role):
-    """Where models are written and read."""
-
-    mlflow_store_url: str
-    """MLflow's own database; workers write to it directly. It is not recfleet's database."""
+class ArtifactSettings(_Role):
+    """Where models' arrays are; a part of the registry's role, for whoever only reads models."""
 
     artifact_root: str
     """Place of the models' arrays: ``file:///…`` on one machine, or ``s3://bucket/prefix``."""
 
     artifact_endpoint_url: str | None = None
     """Address of an S3-compatible store; unset for S3 itself and for files."""
+
+
+class RegistrySettings(ArtifactSettings):
+    """Where models are written and read."""
+
+    mlflow_store_url: str
+    """MLflow's own database; workers write to it directly. It is not recfleet's database."""
 
 
 class LinkSettings(_Role):
@@ -169,6 +180,7 @@ ROLES: tuple[type[BaseSettings], ...] = (
     DatabaseSettings,
     PagesSettings,
     ApplicationSettings,
+    ApiSettings,
     AdministratorSettings,
     RegistrySettings,
     LinkSettings,
@@ -201,6 +213,26 @@ def pages_settings() -> PagesSettings:
 def application_settings() -> ApplicationSettings:
     """How applications read, read once."""
     return _read(ApplicationSettings)
+
+
+@cache
+def api_settings() -> ApiSettings:
+    """How the HTTP service runs, read once.
+
+    Raises:
+        ConfigurationError: a variable has a value that cannot be used.
+    """
+    return _read(ApiSettings)
+
+
+@cache
+def artifact_settings() -> ArtifactSettings:
+    """Where models' arrays are, read once.
+
+    Raises:
+        ConfigurationError: a variable is missing.
+    """
+    return _read(ArtifactSettings)
 
 
 @cache
@@ -281,6 +313,8 @@ def forget_settings() -> None:
         database_settings,
         pages_settings,
         application_settings,
+        api_settings,
+        artifact_settings,
         administrator_settings,
         registry_settings,
         link_settings,

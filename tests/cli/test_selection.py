@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import typer
 
+from recfleet.audit import check_who_and_why
 from recfleet.cli._actor import actor
 from recfleet.cli._selection import ASKS_ABOVE, ask, choose, show_results
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
-from recfleet.operations.result import Result, check_who_and_why
+from recfleet.operations.result import Result
 from recfleet.tenants import add_tenants
 
 

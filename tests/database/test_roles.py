@@ -10,14 +10,17 @@ import psycopg2
 import pytest
 
 from recfleet.database import (
+    API,
     APPLICATION,
     READER,
     WRITER,
     Connection,
     connect,
+    read_row,
     transaction,
 )
 from recfleet.errors import BadInputError, NotFoundError, UnknownTenantError
+from recfleet.keys import Scope, ShownKey, create_key, read_key
 from recfleet.local import PostgresServer
 from recfleet.operations import add_analyst, drop_analyst
 from recfleet.operations.audit import verify
@@ -37,7 +40,9 @@ ANALYST = "analyst"
 def addresses(postgres_server: PostgresServer, _template: str) -> Iterator[dict[str, str]]:
     """A database with live lists of acme and beta: role -> its address; the analyst is beta's."""
     make_database(postgres_server, "roles", _template)
-    known = {role: url_of(postgres_server, role, "roles") for role in (WRITER, READER, APPLICATION)}
+    known = {
+        role: url_of(postgres_server, role, "roles") for role in (WRITER, READER, APPLICATION, API)
+    }
     with closing(connect(known[WRITER])) as connection:
         with transaction(connection), connection.cursor() as cursor:
             night_id = add_night(connection, ("acme", "beta"))
@@ -147,12 +152,12 @@ _NO_STRANGER = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("role", [WRITER, READER, APPLICATION, ANALYST])
+@pytest.mark.parametrize("role", [WRITER, READER, APPLICATION, API, ANALYST])
 def test_nobody_who_logs_in_owns_anything(addresses: dict[str, str], role: str) -> None:
     assert _allowed(addresses[role], _NOBODY) == []
 
 
-@pytest.mark.parametrize("role", [READER, APPLICATION, ANALYST])
+@pytest.mark.parametrize("role", [READER, APPLICATION, API, ANALYST])
 def test_who_reads_cannot_write(addresses: dict[str, str], role: str) -> None:
     assert _allowed(addresses[role], _NO_READER) == []
 
@@ -179,7 +184,7 @@ def test_other_databases_are_closed(
         postgres_server.drop_database("airflow_s")
 
 
-@pytest.mark.parametrize("role", [READER, APPLICATION, ANALYST])
+@pytest.mark.parametrize("role", [READER, APPLICATION, API, ANALYST])
 def test_what_others_ask_is_not_shown(addresses: dict[str, str], role: str) -> None:
     with closing(connect(addresses[WRITER])) as other, other.cursor() as cursor:
         cursor.execute("select 'a secret of the night'")
@@ -244,6 +249,83 @@ def test_a_reader_can_verify_the_audit(addresses: dict[str, str]) -> None:
     with closing(connect(addresses[READER])) as connection:
         chain = verify(connection)
     assert (chain.entries, chain.faults) == (1, ())
+
+
+# --- Callers of the HTTP service -----------------------------------------------------------------
+
+_SERVED = "select * from recfleet.serve_list(%s, %s, %s, %s)"
+
+
+def _key(address: str, tenant_id: str, scope: Scope = "read") -> ShownKey:
+    with closing(connect(address)) as connection:
+        why = {"actor": "tests", "reason": "a till"}
+        return read_key(
+            create_key(connection, tenant_id, scopes=[scope], name="till", expires_at=None, **why)
+        )
+
+
+def _served(address: str, key: ShownKey, tenant_id: str, customer: str) -> dict[str, Any]:
+    with closing(connect(address)) as connection:
+        row = read_row(connection, _SERVED, (key.key_id, key.digest, tenant_id, customer))
+    assert row is not None
+    return row
+
+
+def test_the_service_sees_nothing_without_a_key(addresses: dict[str, str]) -> None:
+    allowed = _allowed(
+        addresses[API],
+        [
+            *_NO_STRANGER,
+            *(f"select * from {view}" for view in VIEWS),
+            "select * from api_key",
+            "select * from recfleet.open_key('abcdefgh', '', 'read')",
+            "select * from recfleet.live_list('acme', 'acme-1')",
+            "select * from recfleet.describe_products('acme', array['p'])",
+        ],
+    )
+    assert allowed == []
+    key = ShownKey("abcdefgh", b"0" * 32)
+    assert _served(addresses[API], key, "acme", "acme-1")["trouble"] == "unknown"
+
+
+def test_a_key_opens_its_tenant_and_no_other(addresses: dict[str, str]) -> None:
+    key = _key(addresses[WRITER], "acme")
+
+    own = _served(addresses[API], key, "acme", "acme-1")
+    other = _served(addresses[API], key, "beta", "beta-1")
+    nobody = _served(addresses[API], key, "nobody", "beta-1")
+
+    assert (own["tenant_id"], own["products"], own["trouble"]) == ("acme", ["p"], None)
+    assert {value for value in other.values() if value is not None} == set()
+    assert nobody == other
+    wrong = ShownKey(key.key_id, b"1" * 32)
+    assert _served(addresses[API], wrong, "acme", "acme-1")["trouble"] == "unknown"
+    events = _key(addresses[WRITER], "acme", "events")
+    assert _served(addresses[API], events, "acme", "acme-1")["trouble"] == "scope"
+
+
+def test_a_tenant_that_was_opened_closes_with_the_statement(addresses: dict[str, str]) -> None:
+    key = _key(addresses[WRITER], "acme")
+    with closing(connect(addresses[API])) as connection:
+        connection.autocommit = True
+        read_row(connection, _SERVED, (key.key_id, key.digest, "acme", "acme-1"))
+        row = read_row(connection, "select recfleet.seen_tenant() as tenant")
+    assert row == {"tenant": ""}
+
+
+def test_the_function_finds_what_the_views_show(addresses: dict[str, str]) -> None:
+    for role in (APPLICATION, ANALYST):
+        [(products, source)] = _ask(
+            addresses[role], "select products, source from recfleet.live_list('beta', 'beta-1')"
+        )
+        assert (products, source) == (["p"], "taste")
+        [(popular, source)] = _ask(
+            addresses[role], "select products, source from recfleet.live_list('beta', 'nobody')"
+        )
+        assert (popular, source) == (["q"], None)
+    hidden = "select products from recfleet.live_list('acme', 'acme-1')"
+    assert _ask(addresses[ANALYST], hidden) == [(None,)]
+    assert _ask(addresses[APPLICATION], _set("beta"), hidden) == [(None,)]
 
 
 # --- Analysts -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from recfleet.database import Connection, connect
 from recfleet.errors import BadInputError, UnknownTenantError
+from recfleet.keys import create_key
 from recfleet.operations import delete_tenants, set_mode, tell_story, verify
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import RegistrySettings
@@ -53,6 +54,8 @@ def test_nothing_of_a_deleted_tenant_is_left_but_its_audit(
         shop(connection, tenant, weeks=range(12))
     run_night("first", START + 12 * WEEK)
     set_mode(connection, ["gone"], "frozen", actor=ANN, reason=WHY)
+    key = {"scopes": ["read"], "name": "till", "expires_at": None}
+    create_key(connection, "gone", **key, actor=ANN, reason=WHY)  # type: ignore[arg-type]
     of_other = _rows_of(connection, "stays")
     [(all_lists,)] = query(connection, "select count(*) from recommendation")
     folder = Path(urlsplit(stack.artifact_root).path) / "als-gone"

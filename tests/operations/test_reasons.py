@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from recfleet.audit import check_who_and_why, visible_text
 from recfleet.errors import BadInputError
-from recfleet.operations import visible_text
-from recfleet.operations.result import check_who_and_why
 
 UNSEEN = ["", " ", "\n\t", "\u200b", "\u00a0", "\u3000 ", "\x00", "\ufeff", "\u2060\u200d",
           "\u00ad", "\u202e", "\u3164", "\u2800", "\u0301", "\ufe0f", "\U000e0020"]  # fmt: skip

@@ -10,6 +10,7 @@ from recfleet.audit._facts import (
     DeletionFacts,
     Facts,
     FieldChange,
+    KeyFacts,
     MadeFrom,
     ModeFacts,
     PolicyFacts,
@@ -18,6 +19,7 @@ from recfleet.audit._facts import (
     read_facts,
 )
 from recfleet.audit._read import OnRecord, read_entries
+from recfleet.audit._who import check_who_and_why, visible_text
 from recfleet.audit._words import (
     OF_BACKFILL,
     airflow_run,
@@ -44,6 +46,7 @@ __all__ = [
     "Fault",
     "FieldChange",
     "Head",
+    "KeyFacts",
     "Kind",
     "MadeFrom",
     "ModeFacts",
@@ -54,6 +57,7 @@ __all__ = [
     "airflow_run",
     "append_entries",
     "check_chain",
+    "check_who_and_why",
     "facts_in_words",
     "numbers_in_words",
     "parse_head",
@@ -61,6 +65,7 @@ __all__ = [
     "read_facts",
     "read_head",
     "span_in_words",
+    "visible_text",
     "what_changed",
     "where_it_came_from",
 ]

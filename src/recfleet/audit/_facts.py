@@ -147,6 +147,19 @@ class AnalystFacts(Facts):
     change: Literal["added", "dropped"] | None = None
 
 
+class KeyFacts(Facts):
+    """Facts of a key of the HTTP service; its secret is nowhere."""
+
+    key_id: str | None = None
+    change: Literal["created", "revoked"] | None = None
+    name: str | None = None
+    """What it is for."""
+    scopes: list[str] | None = None
+    expires_at: Moment | None = None
+    replaces: str | None = None
+    """The key in whose place it was made, and which ends soon."""
+
+
 _OF_KIND: dict[str, type[Facts]] = {
     **dict.fromkeys(("first model", "promotion", "rollback"), ChampionFacts),
     "awaiting approval": AwaitingFacts,
@@ -157,6 +170,7 @@ _OF_KIND: dict[str, type[Facts]] = {
     "repair": RepairFacts,
     "deletion": DeletionFacts,
     "analyst": AnalystFacts,
+    "key": KeyFacts,
 }
 
 

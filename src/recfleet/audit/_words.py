@@ -14,6 +14,7 @@ from recfleet.audit._facts import (
     DeletionFacts,
     Facts,
     FieldChange,
+    KeyFacts,
     MadeFrom,
     ModeFacts,
     PolicyFacts,
@@ -53,7 +54,7 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return ", ".join(_changed(key, change, longest) for key, change in changes.items())
         case BackfillFacts(first=first, last=last) if first and last:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
-        case DeletionFacts() | AnalystFacts():
+        case DeletionFacts() | AnalystFacts() | KeyFacts():
             return _gone_or_come(facts)
         case RepairFacts():
             return _repaired(facts, longest)
@@ -62,9 +63,13 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
     return ""
 
 
-def _gone_or_come(facts: DeletionFacts | AnalystFacts) -> str:
+def _gone_or_come(facts: DeletionFacts | AnalystFacts | KeyFacts) -> str:
     if isinstance(facts, AnalystFacts):
         return f"{facts.change} {facts.login}"
+    if isinstance(facts, KeyFacts):
+        scopes = f" for {', '.join(facts.scopes)}" if facts.scopes else ""
+        instead = f" in the place of {facts.replaces}" if facts.replaces else ""
+        return f"{facts.change} {facts.key_id} ({facts.name}){scopes}{instead}"
     return ", ".join(f"{count:,} {what}" for what, count in (facts.rows or {}).items() if count)
 
 

@@ -27,6 +27,7 @@ Kind = Literal[
     "repair",
     "deletion",
     "analyst",
+    "key",
 ]
 
 

@@ -44,6 +44,7 @@ def migrate_command() -> None:
             settings.database_settings().database_url,
             settings.pages_settings().pages_database_url,
             settings.application_settings().application_database_url,
+            settings.api_settings().api_database_url,
         )
     console().print("recfleet's tables are up to date.")
 

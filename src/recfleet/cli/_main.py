@@ -34,6 +34,7 @@ for _room in (
     "champions",
     "approvals",
     "access",
+    "key",
     "audit",
     "doctor",
     "housekeeping",

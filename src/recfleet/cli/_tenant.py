@@ -227,9 +227,9 @@ def delete_command(
 
     For instance: recfleet tenant delete acme --reason "contract ended" --dry-run
     """
+    from recfleet.audit import check_who_and_why
     from recfleet.database import connect
     from recfleet.operations import delete_tenants
-    from recfleet.operations.result import check_who_and_why
 
     with closing(connect()) as connection:
         chosen = choose_to_delete(connection, tenant_ids, file=file, where=where)

@@ -5,6 +5,7 @@ from recfleet.database._copy import copy_rows, read_arrow
 from recfleet.database._migrate import migrate
 from recfleet.database._roles import (
     ANALYST,
+    API,
     APPLICATION,
     LIVE,
     LOGINS,
@@ -21,6 +22,7 @@ from recfleet.database._rows import Row, read_row, read_rows
 
 __all__ = [
     "ANALYST",
+    "API",
     "APPLICATION",
     "LIVE",
     "LOGINS",

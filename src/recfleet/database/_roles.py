@@ -32,10 +32,13 @@ READER = "recfleet_reader"
 APPLICATION = "recfleet_application"
 """Applications, which see the live views of all tenants."""
 
+API = "recfleet_api"
+"""The HTTP service, which sees the tenant that a caller's key opens."""
+
 ANALYST = "recfleet_analyst"
 """What all analysts have in common; their logins' names begin with it."""
 
-LOGINS = (WRITER, READER, APPLICATION)
+LOGINS = (WRITER, READER, APPLICATION, API)
 """The roles that log in with a password of recfleet's settings."""
 
 SCHEMA = "recfleet"
@@ -102,7 +105,7 @@ def open_to_roles(connection: Connection, database: str) -> None:
         "database": sql.Identifier(database),
         "owner": sql.Identifier(OWNER),
         "writer": sql.Identifier(WRITER),
-        "readers": sql.SQL(", ").join(map(sql.Identifier, (READER, APPLICATION, ANALYST))),
+        "readers": sql.SQL(", ").join(map(sql.Identifier, (READER, APPLICATION, API, ANALYST))),
     }
     statements = """
     alter database {database} owner to {owner};

@@ -12,7 +12,8 @@ begin
       ('recfleet_analyst', 'nologin'),
       ('recfleet_writer', 'login'),
       ('recfleet_reader', 'login connection limit 60'),
-      ('recfleet_application', 'login connection limit 60')
+      ('recfleet_application', 'login connection limit 60'),
+      ('recfleet_api', 'login connection limit 60')
     ) as known (name, options)
   loop
     if not exists (select from pg_roles where rolname = wanted.name) then

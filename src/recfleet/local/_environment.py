@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from recfleet.database import APPLICATION, READER, WRITER
+from recfleet.database import API, APPLICATION, READER, WRITER
 from recfleet.errors import ConfigurationError
 from recfleet.local._files import write_private
 from recfleet.local._layout import Layout
@@ -121,6 +121,7 @@ class Secrets:
     writer_password: str
     reader_password: str
     application_password: str
+    api_password: str
     mlflow_database_password: str
     airflow_database_password: str
 
@@ -131,6 +132,7 @@ class Secrets:
             WRITER: self.writer_password,
             READER: self.reader_password,
             APPLICATION: self.application_password,
+            API: self.api_password,
             "mlflow": self.mlflow_database_password,
             "airflow": self.airflow_database_password,
         }
@@ -177,6 +179,7 @@ def _fresh_secrets() -> dict[str, str]:
         "writer_password": secrets.token_hex(24),
         "reader_password": secrets.token_hex(24),
         "application_password": secrets.token_hex(24),
+        "api_password": secrets.token_hex(24),
         "mlflow_database_password": secrets.token_hex(24),
         "airflow_database_password": secrets.token_hex(24),
     }
@@ -254,6 +257,7 @@ def _recfleet(
         "RECFLEET_DATABASE_URL": database_urls[WRITER],
         "RECFLEET_PAGES_DATABASE_URL": database_urls[READER],
         "RECFLEET_APPLICATION_DATABASE_URL": database_urls[APPLICATION],
+        "RECFLEET_API_DATABASE_URL": database_urls[API],
         # What a shard writes to MLflow reaches the disk with its next commit to recfleet's database
         # at the latest, because both are on one server with one log.
         "RECFLEET_MLFLOW_STORE_URL": f"{database_urls['mlflow']}?{_NO_WAIT}",

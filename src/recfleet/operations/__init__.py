@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         tell_answers,
         tell_answers_of,
     )
-    from recfleet.operations.result import Result, visible_text
+    from recfleet.operations.result import Result
     from recfleet.operations.standing import (
         SORTS,
         Selection,
@@ -131,6 +131,5 @@ __all__ = [
     "tell_answers_of",
     "tell_story",
     "verify",
-    "visible_text",
     "why_left_out",
 ]

@@ -6,9 +6,8 @@ import secrets
 
 from psycopg2.extensions import parse_dsn
 
-from recfleet.audit import AnalystFacts, Entry, append_entries
+from recfleet.audit import AnalystFacts, Entry, append_entries, check_who_and_why
 from recfleet.database import Connection, transaction
-from recfleet.operations.result import check_who_and_why
 from recfleet.settings import application_settings
 from recfleet.tenants import add_login, drop_login, lock_tenants
 

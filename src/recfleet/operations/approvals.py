@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from psycopg2.extras import RealDictCursor
 
-from recfleet.audit import MadeFrom, append_entries
+from recfleet.audit import MadeFrom, append_entries, check_who_and_why
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, InfrastructureError, NotFoundError, RecfleetError
 from recfleet.fleet.answers import tell_registry
 from recfleet.judging import Numbers
 from recfleet.operations.champion_changes import ChampionChanges, Changed
 from recfleet.operations.champion_choice import Case, Choice
-from recfleet.operations.result import check_who_and_why, errors_of
+from recfleet.operations.result import errors_of
 from recfleet.record import NightNumbers, end_waiting, expire_requests
 from recfleet.settings import registry_settings
 from recfleet.tenants import lock_tenants

@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
+from recfleet.audit import visible_text
 from recfleet.errors import BadInputError
 from recfleet.fleet import parse_as_of
-from recfleet.operations.result import visible_text
 
 MOST_NIGHTS = 400
 """Most nights of one backfill: more than a year, day by day."""

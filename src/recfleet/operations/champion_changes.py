@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from recfleet.audit import check_who_and_why
 from recfleet.contents import digest_of
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError, RecfleetError
@@ -31,7 +32,7 @@ from recfleet.operations.operator_night import (
     stage_now,
     tenant_time,
 )
-from recfleet.operations.result import check_who_and_why, errors_of
+from recfleet.operations.result import errors_of
 from recfleet.operations.version_history import remarks_on, with_remark
 from recfleet.record import (
     Champion,

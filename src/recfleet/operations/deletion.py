@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from recfleet.audit import DeletionFacts, Entry, append_entries, read_entries
+from recfleet.audit import DeletionFacts, Entry, append_entries, check_who_and_why, read_entries
 from recfleet.database import Connection
 from recfleet.errors import TenantError, UnknownTenantError
 from recfleet.interactions import delete_purchases_of
-from recfleet.operations.result import Result, check_who_and_why
+from recfleet.keys import delete_keys_of
+from recfleet.operations.result import Result
 from recfleet.quality import delete_quality_of
 from recfleet.record import is_change_under_way
 from recfleet.record.retention import delete_record_of, night_under_way
@@ -24,6 +25,7 @@ _ROOMS = (
     delete_quality_of,
     delete_purchases_of,
     drop_logins_of,
+    delete_keys_of,
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recfleet.audit import Entry, ModeFacts, append_entries
+from recfleet.audit import Entry, ModeFacts, append_entries, check_who_and_why
 from recfleet.batches import batches
 from recfleet.database import Connection
 from recfleet.errors import TenantError
@@ -18,7 +18,7 @@ from recfleet.operations.operator_night import (
     stage_now,
     tenant_time,
 )
-from recfleet.operations.result import Result, check_who_and_why
+from recfleet.operations.result import Result
 from recfleet.record import Night, get_champion
 from recfleet.registry import open_artifacts
 from recfleet.releases import end_live, switch_live

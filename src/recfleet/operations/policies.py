@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from recfleet.audit import Entry, FieldChange, PolicyFacts, append_entries
+from recfleet.audit import Entry, FieldChange, PolicyFacts, append_entries, check_who_and_why
 from recfleet.batches import batches
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
-from recfleet.operations.result import Result, check_who_and_why
+from recfleet.operations.result import Result
 from recfleet.tenants import (
     Policy,
     check_tenants,

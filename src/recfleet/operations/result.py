@@ -1,8 +1,7 @@
-"""What all operations have in common: an actor, a reason, and a result for each tenant."""
+"""What all operations have in common: a result for each tenant."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,39 +19,6 @@ class Result:
     """Unchanged: the tenant was in the wanted state already, and nothing was written."""
     sentence: str
     """What was done, or why it was not."""
-
-
-_CONTROLS = ("Cc", "Cs")
-# Letters and symbols by their category, and yet nothing can be seen of them.
-_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
-
-
-def visible_text(text: str) -> str:
-    """A text as a person reads it: without control characters, and without blanks around it.
-
-    Empty when nothing of it can be seen, such as a zero-width space.
-    """
-    if not any(unicodedata.category(sign)[0] in "LNPS" and sign not in _BLANK for sign in text):
-        return ""
-    kept = (sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in _CONTROLS)
-    return "".join(kept).strip()
-
-
-def check_who_and_why(actor: str, reason: str) -> tuple[str, str]:
-    """Check what the audit keeps of a person.
-
-    Returns:
-        Actor and reason, as the audit keeps them.
-
-    Raises:
-        BadInputError: nothing can be seen of one of them.
-    """
-    actor, reason = visible_text(actor), visible_text(reason)
-    if not actor:
-        raise BadInputError("The actor is missing: the audit keeps who did what.")
-    if not reason:
-        raise BadInputError("Say why, in a few words (--reason); the audit keeps the reason.")
-    return actor, reason
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
+from recfleet.audit import visible_text
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, NotFoundError, RecfleetError, UnknownTenantError
 from recfleet.operations import (
@@ -25,7 +26,6 @@ from recfleet.operations import (
     reject,
     roll_back,
     set_mode,
-    visible_text,
 )
 from recfleet.pages._airflow import APPROVALS, BACKFILL, MODE, ROLLBACK
 from recfleet.pages._notice import Notice

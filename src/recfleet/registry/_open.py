@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from recfleet.registry._artifacts import ArtifactStore
 from recfleet.registry._registry import Registry
-from recfleet.settings import RegistrySettings
+from recfleet.settings import ArtifactSettings, RegistrySettings
 
 
-def open_artifacts(known: RegistrySettings) -> ArtifactStore:
+def open_artifacts(known: ArtifactSettings) -> ArtifactStore:
     """The store of models' arrays; nothing is connected yet.
 
     Raises:
