@@ -38,4 +38,4 @@ class TenantError(Exception):
 
 
 class ThinError(TenantError):
-    """A tenant has too little data to train a model on; it is served popularity."""
+    """A tenant has too little data to train a model on; it is served without one."""

@@ -136,7 +136,6 @@ class Reader:
         self._expect(ranks == list(range(1, len(entries) + 1)), f"{who}: ranks {ranks}")
         self._expect(scores == sorted(scores, reverse=True), f"{who}: scores {scores}")
         self._expect(len(products) == len(entries), f"{who}: a product twice")
-        self._expect(len({entry[3] for entry in entries}) == 1, f"{who}: mixed sources")
 
     def _expect(self, holds: bool, otherwise: str) -> None:
         if not holds:

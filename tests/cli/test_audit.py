@@ -164,8 +164,8 @@ def test_traces_without_a_model_a_customer_a_release(
     fleet: Connection, connection: Connection
 ) -> None:
     told = _run("trace", "thin", "c0001")
-    assert "served by popularity" in told
-    assert "none: the tenant is served popular products" in told
+    assert "served by personal" in told
+    assert "none: the tenant is served without one" in told
     assert json.loads(_run("trace", "thin", "c0001", "--json"))["model"] is None
 
     unknown = json.loads(_run("trace", "alpha", "nobody", "--json"))

@@ -41,7 +41,7 @@ def _run(*words: str) -> str:
 def test_a_night_as_a_table_and_as_json(fleet: Connection) -> None:
     table = _run("night", "show")
     assert re.search(r"alpha +│ first model +│ v1 ", table)
-    assert re.search(r"thin +│ too thin +│ popularity ", table)
+    assert re.search(r"thin +│ too thin +│ personal ", table)
     assert "2 tenants: 1 first model, 1 too thin" in table
     assert "Milliseconds per tenant" in table
 
@@ -50,7 +50,7 @@ def test_a_night_as_a_table_and_as_json(fleet: Connection) -> None:
     alpha, thin = night["tenants"]
     assert (alpha["tenant"], alpha["verdict"], alpha["version"]) == ("alpha", "promote", 1)
     assert alpha["rmse_challenger"] < alpha["rmse_popularity"]
-    assert (thin["served_by"], thin["rmse_challenger"]) == ("popularity", None)
+    assert (thin["served_by"], thin["rmse_challenger"]) == ("personal", None)
     assert [row["night_id"] for row in json.loads(_run("night", "list", "--json"))] == [1]
 
 
@@ -59,7 +59,7 @@ def test_tenants_as_a_table_and_as_json(fleet: Connection) -> None:
     rows = json.loads(_run("tenant", "list", "--json"))
     assert [(row["tenant"], row["served_by"]) for row in rows] == [
         ("alpha", "model"),
-        ("thin", "popularity"),
+        ("thin", "personal"),
     ]
 
 

@@ -112,7 +112,7 @@ def test_a_new_tenant_frozen_in_mid_night_has_no_model(
     run_night("two", AS_OF, {"tenants": ["alpha"]})
     [(_, outcome, reason)] = query(connection, ROW, "two")
     assert outcome == "frozen"
-    assert reason.startswith("frozen: no first model is trained, and popular products are served")
+    assert reason.startswith("frozen: no first model is trained, and lists are made without one")
 
 
 @pytest.mark.usefixtures("turned")

@@ -56,7 +56,7 @@ def test_a_first_model_must_beat_popularity() -> None:
     assert (verdict.kind, verdict.first) == ("reject", True)
     assert verdict.reason == (
         "The challenger's error (RMSE) is 1.98% higher than popularity's; the tenant is served "
-        "popular products."
+        "without a model."
     )
 
 
@@ -94,7 +94,7 @@ def test_a_first_model_has_a_minimum_of_its_own() -> None:
     verdict = judge(holdout(), scores, POLICY, seed=1)
     assert verdict.reason == (
         "The challenger's error (RMSE) is 0.16% lower than popularity's, but 0.20% is needed; the "
-        "tenant is served popular products."
+        "tenant is served without a model."
     )
     scores["challenger"] = scored(0.2488)
     assert judge(holdout(), scores, POLICY, seed=1).kind == "promote"

@@ -208,7 +208,7 @@ def test_a_first_model_waits_where_the_policy_asks_for_the_first(
     _policy(connection, "first")
     run_night("first", FIRST)
     assert outcomes(connection, "first") == {"shop": "awaiting approval"}
-    assert query(connection, LIVE) == [("shop", "popularity", None)]
+    assert query(connection, LIVE) == [("shop", "personal", None)]
     assert query(connection, REQUESTS) == [("shop", "promotion", 1, None, "policy", "waiting")]
 
     assert approve(connection, [1], **WHO).done == [1]

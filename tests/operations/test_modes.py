@@ -84,7 +84,7 @@ def test_off_shows_nothing_and_on_brings_the_last_lists_back(
     ]
 
 
-def test_lists_that_are_too_old_give_way_to_popularity_until_the_next_night(
+def test_lists_that_are_too_old_give_way_to_lists_without_a_model_until_the_next_night(
     connection: Connection, alpha: Connection
 ) -> None:
     _set(connection, "off", "alpha")
@@ -92,8 +92,8 @@ def test_lists_that_are_too_old_give_way_to_popularity_until_the_next_night(
 
     [on] = _set(connection, "on", "alpha")
 
-    assert "its last lists are 8 days old, so popular products" in on.sentence
-    assert query(connection, LIVE, "alpha") == [("popularity", None, AS_OF, "operator")]
+    assert "its last lists are 8 days old, so lists without a model" in on.sentence
+    assert query(connection, LIVE, "alpha") == [("personal", None, AS_OF, "operator")]
     assert _shows(connection, "alpha")
     [(outcome, reason, state)] = query(
         connection,
@@ -140,8 +140,8 @@ def test_a_pinned_champion_that_is_lost_is_stood_in_for(
 
     [frozen] = _set(connection, "frozen", "alpha")
 
-    assert "so popular products as of" in frozen.sentence
-    assert query(connection, LIVE, "alpha") == [("popularity", None, AS_OF, "operator")]
+    assert "so lists without a model as of" in frozen.sentence
+    assert query(connection, LIVE, "alpha") == [("personal", None, AS_OF, "operator")]
 
 
 def test_lists_from_before_an_exclusion_are_not_shown_again(

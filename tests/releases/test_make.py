@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recfleet.kinds import KINDS, Offers, kinds_of
-from recfleet.models import Factors, popularity
+from recfleet.models import Factors, popularity, shipped_weights
 from recfleet.models.als import fit
 from recfleet.models.log import InteractionLog
 from recfleet.models.popularity import product_popularity
@@ -156,7 +156,9 @@ def test_excluded_customers_have_an_empty_list_and_nobody_elses_changes(
 
 def test_no_customer_at_all() -> None:
     log = log_of([])
-    lists = make_lists(log, None, np.ones(0, dtype=bool), Recipe(), offers="new")
+    lists = make_lists(
+        log, None, np.ones(0, dtype=bool), Recipe(), offers="new", weights=shipped_weights()
+    )
     assert len(lists) == 0
     assert len(lists.popular_products) == 0
 
@@ -249,7 +251,7 @@ def test_a_fitted_model_is_folded_in_with_its_own_recipe_and_passes_the_checks()
     )
     active = rng.random(40) > 0.1
     wanted = Recipe(list_length=8, signal="lines")
-    lists = make_lists(log, model, active, wanted, offers="new")
+    lists = make_lists(log, model, active, wanted, offers="new", weights=None)
     assert lists.from_model.sum() == (np.diff(matrix.indptr) > 0).sum()
     assert set(lists.lengths) == {8}
     checks = check_lists(lists, log, active=active, recipe=wanted, minimum_coverage=1)

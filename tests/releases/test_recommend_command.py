@@ -56,7 +56,7 @@ def test_a_list_and_where_it_came_from(recommend: Recommend) -> None:
     ]
     assert lines[-1].strip() == (
         "From release 1 of night 1, as of 2024-05-01 00:00 UTC: model version 7. "
-        "Scores are the model's."
+        "A higher score is more likely to be bought."
     )
 
 
@@ -72,7 +72,7 @@ def test_an_unknown_customer(recommend: Recommend) -> None:
         "Customer \"o'brien\" of acme is unknown: these are the tenant's popular"
     )
     assert "popular │" in said
-    assert "Scores are the share of the tenant's customers who bought the product." in said
+    assert "A higher score is more likely to be bought." in said
 
 
 def test_a_customer_to_whom_nothing_is_left(recommend: Recommend) -> None:

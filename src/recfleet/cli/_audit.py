@@ -229,7 +229,7 @@ def _told(found: Trace) -> Iterator[tuple[str, str]]:
     if release.airflow_page:
         yield "", release.airflow_page
     if found.model is None:
-        yield "model", "none: the tenant is served popular products"
+        yield "model", "none: the tenant is served without one"
     else:
         yield from _told_model(found.model)
 

@@ -111,18 +111,13 @@ _NOTHING = {
 
 def _origin(place: Recommended) -> str:
     model = (
-        "popularity, because the tenant has no model"
+        "no model, because the tenant has none"
         if place.model_version is None
         else f"model version {place.model_version}"
     )
-    meaning = (
-        "the model's"
-        if place.source == "taste"
-        else "the share of the tenant's customers who bought the product"
-    )
     return (
         f"From release {place.release_id} of night {place.night_id}, as of "
-        f"{place.as_of:%Y-%m-%d %H:%M} UTC: {model}. Scores are {meaning}."
+        f"{place.as_of:%Y-%m-%d %H:%M} UTC: {model}. A higher score is more likely to be bought."
     )
 
 

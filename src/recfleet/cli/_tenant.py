@@ -64,7 +64,7 @@ _SHOWN_NAMES = 3
 
 _SECTIONS = {
     "data": ("Data", "No interactions."),
-    "models": ("Models", "No model yet: the tenant is served popularity."),
+    "models": ("Models", "No model yet: the tenant is served without one."),
     "live": ("Live release", "Nothing is live."),
     "nights": ("Nights", "No night yet."),
     "promotions": ("Promotions", "No promotion yet."),
@@ -128,7 +128,7 @@ def set_mode_command(
     the customers' purchases and the catalogue. off: nothing is computed and, from this moment on,
     nothing is shown. Back from off, a tenant shows its last lists if they are recent
     (RECFLEET_REVIVE_DAYS); otherwise lists are made at once, from the frozen champion or, until the
-    next night, from popular products.
+    next night, without a model.
 
     For instance: recfleet tenant set-mode germany france frozen --reason "broken feed"
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
 from recfleet.errors import TenantError
-from recfleet.fleet.loading import load
+from recfleet.fleet.loading import load_serving
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.kinds import Offers
 from recfleet.record import Champion
@@ -60,12 +60,12 @@ def make_checked_lists(
     offers: Offers | None = None,
     watch: Stopwatch | None = None,
 ) -> tuple[Lists, list[Check]]:
-    """Make a model's lists, or popularity's, and check them.
+    """Make a tenant's lists, with a model's taste or without, and check them.
 
     Args:
         interactions: everything up to as-of.
         active: (P,) products that may be recommended.
-        model: the model that ranks; None: popularity.
+        model: the model whose taste takes part; None: there is none.
         policy: the tenant's.
         artifacts: where the model is.
         offers: the kinds of the lists, as the night has resolved them; by default they are resolved
@@ -75,27 +75,28 @@ def make_checked_lists(
     Raises:
         TenantError: the model cannot be loaded, or the lists fail their checks; says what is wrong.
     """
-    from recfleet.models import resolve_offers
+    from recfleet.models import Lesson, resolve_offers
     from recfleet.releases import check_lists, make_lists
 
     watch = watch or Stopwatch()
+    since = interactions.as_of - timedelta(days=policy.recipe.holdout_days)
     arrays: Model | None = None
     if model is not None:
         with watch.part("publish.read"):
-            arrays = load(model, artifacts)
+            arrays, weights = load_serving(model, artifacts)
+    else:
+        with watch.part("publish.learn"):
+            weights = Lesson.of(interactions, since).learn(None)
     with watch.part("publish.recommend"):
         if offers is None:
-            offers = resolve_offers(
-                policy.offers,
-                interactions,
-                before=interactions.as_of - timedelta(days=policy.recipe.holdout_days),
-            )
+            offers = resolve_offers(policy.offers, interactions, before=since)
         lists = make_lists(
             interactions,
             arrays,
             active,
             policy.recipe,
             offers=offers,
+            weights=weights,
             excluded_customers=policy.excluded_customers,
         )
     with watch.part("publish.check"):

@@ -12,7 +12,7 @@ from recfleet.record.digests import find_contents
 from recfleet.registry import ArtifactStore, KnownVersion
 
 if TYPE_CHECKING:
-    from recfleet.models import Model
+    from recfleet.models import Model, Weights
 
 
 def load(model: Champion, artifacts: ArtifactStore) -> Model:
@@ -27,10 +27,25 @@ def load(model: Champion, artifacts: ArtifactStore) -> Model:
             the version, the files, and what to do.
         InfrastructureError: the store is away or refuses.
     """
-    from recfleet.models import read_model
+    return load_serving(model, artifacts)[0]
+
+
+def load_serving(model: Champion, artifacts: ArtifactStore) -> tuple[Model, Weights | None]:
+    """The model, and the weights that it serves with; None: it serves by taste alone.
+
+    Args:
+        model: says where it is, and what its folder must hold.
+        artifacts: where the model is.
+
+    Raises:
+        TenantError: as ``load`` does.
+        InfrastructureError: the store is away or refuses.
+    """
+    from recfleet.models import read_model, read_weights
 
     try:
-        return read_model(artifacts.read(model.model_uri, model.contents))
+        files = artifacts.read(model.model_uri, model.contents)
+        return read_model(files), read_weights(files)
     except TenantError as error:
         who = f"version {model.version}" if model.version else "the challenger"
         raise TenantError(f"{who} cannot be loaded: {error}") from error

@@ -178,7 +178,7 @@ _WHO: Mapping[Offers, str] = {
 
 
 def _stays(first: bool) -> str:
-    return "the tenant is served popular products" if first else "the champion stays"
+    return "the tenant is served without a model" if first else "the champion stays"
 
 
 def _gain(comparison: Comparison, confidence: float) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from recfleet.models._top_k import top_k
 from recfleet.models.blend import (
+    Lesson,
     Line,
     Samples,
     Signals,
@@ -15,7 +16,14 @@ from recfleet.models.blend import (
 )
 from recfleet.models.contract import SOURCES, Model, Scorer, Source, Trainer
 from recfleet.models.factors import Factors
-from recfleet.models.families import check_format, load_library, read_model, trainer_of
+from recfleet.models.families import (
+    WEIGHTS,
+    check_format,
+    load_library,
+    read_model,
+    read_weights,
+    trainer_of,
+)
 from recfleet.models.log import InteractionLog, microseconds
 from recfleet.models.popularity import popular_products, popularity_scorer, product_popularity
 from recfleet.models.ranking import Ranked, blended, merge, rank, starts_of
@@ -23,8 +31,10 @@ from recfleet.models.repeats import resolve_offers
 
 __all__ = [
     "SOURCES",
+    "WEIGHTS",
     "Factors",
     "InteractionLog",
+    "Lesson",
     "Line",
     "Model",
     "Ranked",
@@ -47,6 +57,7 @@ __all__ = [
     "product_popularity",
     "rank",
     "read_model",
+    "read_weights",
     "resolve_offers",
     "samples",
     "shipped_priors",

@@ -9,8 +9,12 @@ from recfleet.models.als import AlsTrainer
 from recfleet.models.als import check_format as check_als
 from recfleet.models.als import load_library as load_als
 from recfleet.models.als import load_model as read_als
+from recfleet.models.blend import Weights
 from recfleet.models.contract import Model, Trainer
 from recfleet.recipe import Recipe
+
+WEIGHTS = "weights.json"
+"""The file that holds the weights of the signals, beside a model's own files."""
 
 
 def trainer_of(recipe: Recipe, offers: Offers) -> Trainer:
@@ -25,6 +29,20 @@ def read_model(files: Mapping[str, bytes]) -> Model:
         TenantError: a file is missing, or is not what was written.
     """
     return read_als(files)
+
+
+def read_weights(files: Mapping[str, bytes]) -> Weights | None:
+    """The weights of the signals that a model serves with.
+
+    Returns:
+        None when an older release wrote the model: it serves by taste alone, as it did then.
+
+    Raises:
+        TenantError: the file cannot be read.
+    """
+    if WEIGHTS not in files:
+        return None
+    return Weights.from_json(files[WEIGHTS].decode(errors="replace"))
 
 
 def check_format(files: Mapping[str, bytes]) -> None:

@@ -51,7 +51,7 @@ FIELDS = {
     ),
     "served_by": _Field(
         "coalesce((select served_by from live where live.tenant_id = roster.tenant_id), 'nothing')",
-        "what made its live lists: model, popularity, or nothing if none are live",
+        "what made its live lists: model, personal (without a model), popularity or nothing",
         (*get_args(ServedBy), "nothing"),
     ),
 }

@@ -85,8 +85,8 @@ def set_mode(
     A tenant that is off shows nothing from the commit on. A tenant that comes back shows its last
     lists if they are at most ``RECFLEET_REVIVE_DAYS`` old and its policy excludes nothing more than
     it did then. Otherwise lists are made at once, as of the tenant's own time: the pinned
-    champion's if it comes back frozen, popular products if it comes back on. If none can be made,
-    it shows nothing until its next night.
+    champion's if it comes back frozen, lists without a model if it comes back on. If none can be
+    made, it shows nothing until its next night.
 
     Args:
         connection: an open connection; changes are committed.
@@ -246,4 +246,4 @@ def _stage(desk: _Desk, tenant: Tenant, night: Night) -> tuple[int, str]:
             pass  # The champion cannot be served; the next night says why.
         else:
             return release_id, f"the lists of its frozen version {champion.version}"
-    return stage_now(connection, night, tenant, None, artifacts), "popular products"
+    return stage_now(connection, night, tenant, None, artifacts), "lists without a model"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.kinds import Offers
+from recfleet.kinds import KINDS, Offers
 from recfleet.models import SOURCES
 
 
@@ -80,6 +80,12 @@ class Lists:
 
     @property
     def from_model(self) -> NDArray[np.bool_]:
-        """(m,) whether the list begins with the model's taste."""
-        model: NDArray[np.bool_] = self.first_sources == SOURCES.index("taste")
-        return model
+        """(m,) whether the model's taste put a product into the list."""
+        owners = np.repeat(np.arange(len(self)), self.lengths)
+        tasted = owners[self.sources == SOURCES.index("taste")]
+        return np.bincount(tasted, minlength=len(self)) > 0
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a customer is offered own products again, in an order of the customer's own."""
+        return bool((self.kinds == KINDS.index("again")).any())

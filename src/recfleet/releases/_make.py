@@ -1,4 +1,4 @@
-"""Making a tenant's lists from its model, or from popularity."""
+"""Making a tenant's lists from taste, habit and trend."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from recfleet.models import (
     Model,
     Ranked,
     Scorer,
+    Signals,
+    Weights,
+    blend,
     merge,
     popular_products,
     product_popularity,
@@ -32,23 +35,27 @@ def make_lists(
     recipe: Recipe,
     *,
     offers: Offers,
+    weights: Weights | None,
     excluded_customers: Collection[str] = (),
 ) -> Lists:
     """Make the list of every customer of the log, and the list for unknown customers.
 
-    The model folds customers in with everything in the log, and ranks products for them. Popular
-    products replace the model for customers without a purchase to fold in, for customers to whom
-    the model has nothing left to offer, and for everybody when there is no model. Popularity is the
-    same one that the judge compares models with: the share of customers who bought a product, over
-    the whole log. Short lists are not filled up: a short list means that candidates ran out.
+    The model folds customers in with everything in the log. Its taste, the customers' habits and
+    the tenant's trends are blended into one score. Without a model, habit, trend and popularity
+    make each customer's own list. Popular products are for customers without a purchase, and for
+    those to whom nothing else is left to offer. Popularity is the same one that the judge compares
+    models with: the share of customers who bought a product, over the whole log. Short lists are
+    not filled up: a short list means that candidates ran out.
 
     Args:
         log: the tenant's interactions up to as-of.
-        model: the champion; None when the tenant is served popularity.
+        model: the champion; None when the tenant has none.
         active: (P,) products that may be recommended.
         recipe: gives the list's length; folding in uses the model's own recipe.
         offers: the kinds of the lists. Whom the release does not know gets popular products in any
             case.
+        weights: of the signals; None: rank by taste or popularity alone, as models of older
+            releases were made to serve.
         excluded_customers: ids of customers who get an empty list, in the log or not; their
             purchases still count for the others.
 
@@ -56,8 +63,19 @@ def make_lists(
         TenantError: customers could not be folded in.
     """
     bought = log.matrix(recipe.signal if model is None else model.recipe.signal)
-    scorer = None if model is None else model.fold_in(log)
-    lists = lists_from_scorer(bought, scorer, log, active, recipe, offers=offers)
+    taste = None if model is None else model.fold_in(log)
+    if weights is None:
+        lists = lists_from_scorer(bought, taste, log, active, recipe, offers=offers)
+    else:
+        own = blend(
+            Signals.of(log, log.as_of),
+            taste,
+            weights,
+            allowed=active,
+            list_length=recipe.list_length,
+            offers=offers,
+        )
+        lists = with_popular(own.filled(), bought, log, active, recipe, offers=offers)
     return exclude_customers(lists, excluded_customers) if excluded_customers else lists
 
 
@@ -102,7 +120,7 @@ def lists_from_scorer(
     *,
     offers: Offers,
 ) -> Lists:
-    """Make the lists of customers that are already folded in.
+    """Make the lists of customers that are already folded in, by one scorer alone.
 
     Args:
         bought: (C, P) any explicit value where the customer bought the product.
@@ -112,11 +130,37 @@ def lists_from_scorer(
         recipe: gives the list's length.
         offers: the kinds.
     """
+    own = None
+    if scorer is not None:
+        own = rank(
+            scorer, bought, allowed=active, list_length=recipe.list_length, offers=offers
+        ).filled()
+    return with_popular(own, bought, log, active, recipe, offers=offers)
+
+
+def with_popular(
+    own: Ranked | None,
+    bought: csr_matrix,
+    log: InteractionLog,
+    active: NDArray[np.bool_],
+    recipe: Recipe,
+    *,
+    offers: Offers,
+) -> Lists:
+    """The customers' own lists, and popular products for everybody else.
+
+    Args:
+        own: lists, none of them empty.
+        bought: (C, P) any explicit value where the customer bought the product.
+        log: the log that has these customers and products.
+        active: (P,) products that may be recommended.
+        recipe: gives the list's length.
+        offers: the kinds.
+    """
     share = product_popularity(bought)
     offered = np.flatnonzero(active & (share > 0))
     offered = offered[np.argsort(-share[offered], kind="stable")]
-    own = [] if scorer is None else [_from_model(scorer, bought, active, recipe, offers)]
-    served = np.concatenate([np.empty(0, np.int32), *(part.customers for part in own)])
+    served = np.empty(0, np.int32) if own is None else own.customers
     others = np.setdiff1d(np.arange(bought.shape[0]), served)
     theirs = csr_matrix(bought)[others][:, offered]
     theirs.sort_indices()
@@ -129,7 +173,7 @@ def lists_from_scorer(
         offers=offers,
     )
     popular = offered[: recipe.list_length].astype(np.int32)
-    ranked = merge([*own, fallback])
+    ranked = merge([fallback] if own is None else [own, fallback])
     return Lists(
         customer_ids=log.customer_ids,
         product_ids=log.product_ids,
@@ -143,15 +187,3 @@ def lists_from_scorer(
         popular_scores=share[popular],
         offers=offers,
     )
-
-
-def _from_model(
-    scorer: Scorer,
-    bought: csr_matrix,
-    active: NDArray[np.bool_],
-    recipe: Recipe,
-    offers: Offers,
-) -> Ranked:
-    """The lists that the model can make, without empty ones."""
-    ranked = rank(scorer, bought, allowed=active, list_length=recipe.list_length, offers=offers)
-    return ranked.filled()

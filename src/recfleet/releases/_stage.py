@@ -17,7 +17,8 @@ from recfleet.releases._check import Check
 from recfleet.releases._lists import Lists
 from recfleet.releases._wire import copy_lists
 
-ServedBy = Literal["model", "popularity"]
+ServedBy = Literal["model", "personal", "popularity"]
+"""A model; without one, lists from each customer's own purchases; or the same for everybody."""
 
 # An existing release is overwritten. xmax tells whether it existed: a row that was just inserted
 # has none.
@@ -26,7 +27,8 @@ insert into release (night_id, tenant_id, served_by, model_version, run_id, as_o
                      customers, from_model, popular_products, popular_scores, checks, offers)
 values %s
 on conflict (tenant_id, night_id, model_version) do update
-   set run_id = excluded.run_id, as_of = excluded.as_of, fingerprint = excluded.fingerprint,
+   set served_by = excluded.served_by, run_id = excluded.run_id, as_of = excluded.as_of,
+       fingerprint = excluded.fingerprint,
        customers = excluded.customers, from_model = excluded.from_model,
        popular_products = excluded.popular_products, popular_scores = excluded.popular_scores,
        checks = excluded.checks, offers = excluded.offers, created_at = now()
@@ -44,9 +46,9 @@ class Draft:
     lists: Lists
     """Every customer's list."""
     model_version: int | None
-    """Version of the registered model; None for popularity."""
+    """Version of the registered model; None: there is none."""
     run_id: str | None
-    """The model's run in MLflow; None for popularity."""
+    """The model's run in MLflow; None: there is none."""
     as_of: datetime
     """Time up to which interactions were seen."""
     fingerprint: str
@@ -57,7 +59,9 @@ class Draft:
     @property
     def served_by(self) -> ServedBy:
         """What made the lists."""
-        return "popularity" if self.model_version is None else "model"
+        if self.model_version is not None:
+            return "model"
+        return "personal" if self.lists.is_personal else "popularity"
 
 
 def stage_releases(connection: Connection, night_id: int, drafts: Sequence[Draft]) -> list[int]:

@@ -17,7 +17,7 @@ from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
     from recfleet.judging import Holdout, Numbers, Probation, Score, Verdict
-    from recfleet.models import InteractionLog, Model
+    from recfleet.models import InteractionLog, Model, Scorer
     from recfleet.tenants import Policy
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ def load_champion(
 
 
 def score_contenders(
-    challenger: Model,
+    taste: Scorer,
     champion: Model | None,
     holdout: Holdout,
     interactions: InteractionLog,
@@ -52,15 +52,15 @@ def score_contenders(
     """All contenders' scores on the same holdout, and why a champion that is there has none.
 
     Args:
-        challenger: tonight's model.
+        taste: the challenger, folded in for this holdout.
         champion: the model in force; None: there is none.
         holdout: what they are judged by.
         interactions: the models are folded in from these.
     """
-    from recfleet.judging import LeakError, score_popularity
+    from recfleet.judging import LeakError, score, score_popularity
 
     scores: dict[str, Score | None] = {
-        "challenger": _score_as_served("challenger", challenger, holdout, interactions),
+        "challenger": score(holdout, taste),
         "champion": None,
         "popularity": score_popularity(holdout),
     }
@@ -143,11 +143,23 @@ def _score_as_served(
     who: str, model: Model, holdout: Holdout, interactions: InteractionLog
 ) -> Score:
     """A model's score after folding in the history by the model's own recipe."""
-    from recfleet.judging import check_no_leak, score
+    from recfleet.judging import score
+
+    return score(holdout, fold_in_history(who, model, holdout, interactions))
+
+
+def fold_in_history(
+    who: str, model: Model, holdout: Holdout, interactions: InteractionLog
+) -> Scorer:
+    """A model folded in with what was bought before a holdout, for the judged customers.
+
+    Raises:
+        LeakError: the model was trained on the holdout.
+    """
+    from recfleet.judging import check_no_leak
 
     check_no_leak(model.train_end, holdout.start, who=who)
-    scorer = model.fold_in(interactions, before=holdout.start, wanted=holdout.customers)
-    return score(holdout, scorer)
+    return model.fold_in(interactions, before=holdout.start, wanted=holdout.customers)
 
 
 def number_tags(numbers: Numbers | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from recfleet import registry
@@ -16,7 +17,13 @@ from recfleet.errors import ThinError
 from recfleet.fleet.evidence import Standing, read_standings
 from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import Desk, Stage, Work
-from recfleet.fleet.stages.judge import load_champion, score_contenders, score_previous, weigh
+from recfleet.fleet.stages.judge import (
+    fold_in_history,
+    load_champion,
+    score_contenders,
+    score_previous,
+    weigh,
+)
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.kinds import Offers
@@ -44,7 +51,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from recfleet.judging import Holdout, Verdict
-    from recfleet.models import InteractionLog
+    from recfleet.models import InteractionLog, Lesson
 
 BATCH_SIZE = 32
 """How many tenants' runs are logged in one transaction of MLflow's database."""
@@ -108,7 +115,7 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
     if row.mode == "frozen":
         what = "the champion stays and is not retrained"
         if on_record is None:
-            what = "no first model is trained, and popular products are served"
+            what = "no first model is trained, and lists are made without one"
         return _untrained(f"frozen: {what}", on_record)
     recipe, as_of = row.policy.recipe, desk.night.as_of
     train_end = as_of - timedelta(days=recipe.holdout_days)
@@ -153,6 +160,13 @@ class _Case:
     on_record: Champion | None
     watch: Stopwatch
 
+    @cached_property
+    def lesson(self) -> Lesson:
+        """What the weights of the signals are learned from: the holdout's purchases."""
+        from recfleet.models import Lesson
+
+        return Lesson.of(self.log, self.holdout.start)
+
     @property
     def against(self) -> int | None:
         """Version of the champion on record, which a promotion would replace."""
@@ -170,13 +184,18 @@ def _unjudged(case: _Case) -> Step:
 
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
+    from recfleet.models import WEIGHTS
+
     row, watch, holdout = case.row, case.watch, case.holdout
     with watch.part("train.fit"):
         challenger = train(case.log, row.policy, holdout.offers, train_end=holdout.start)
     with watch.part("judge.read"):
         champion, lost = load_champion(row.tenant_id, case.on_record, tools.artifacts)
     with watch.part("judge.score"):
-        scores, refusal = score_contenders(challenger, champion, holdout, case.log)
+        taste = fold_in_history("challenger", challenger, holdout, case.log)
+        scores, refusal = score_contenders(taste, champion, holdout, case.log)
+    with watch.part("train.learn"):
+        weights = case.lesson.learn(taste)
     watched, trouble = tools.on_probation.get(row.tenant_id), None
     if watched and scores["champion"] is not None:
         with watch.part("judge.previous"):
@@ -199,7 +218,7 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         verdict = _without_previous(verdict, trouble)
     with watch.part("train.write"):
         facts = challenger_facts(case.log, case.matrix, challenger, run_id=desk.night.run_id)
-        files = challenger.files()
+        files = challenger.files() | {WEIGHTS: weights.to_json().encode()}
     return _Judged(verdict, case.against, facts, files)
 
 

@@ -2,12 +2,14 @@
 
 from recfleet.models.blend._features import SIGNAL, Signals
 from recfleet.models.blend._fit import average, fit_weights
+from recfleet.models.blend._learn import Lesson
 from recfleet.models.blend._rank import blend
 from recfleet.models.blend._samples import Samples, samples
 from recfleet.models.blend._weights import Line, Weights, shipped_priors, shipped_weights
 
 __all__ = [
     "SIGNAL",
+    "Lesson",
     "Line",
     "Samples",
     "Signals",

@@ -96,7 +96,7 @@ def _why(row: Mapping[str, Any]) -> str | None:
         return "was never checked"
     if row["has_failed"]:
         return "failed its checks"
-    return None if row["served_by"] == "popularity" else _why_stray(row)
+    return None if row["model_version"] is None else _why_stray(row)
 
 
 def _why_stray(row: Mapping[str, Any]) -> str | None:

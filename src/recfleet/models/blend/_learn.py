@@ -1,0 +1,75 @@
+"""A tenant's own weights, from what its customers bought in the last days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags_array
+
+from recfleet.models.blend._features import Signals
+from recfleet.models.blend._fit import fit_weights
+from recfleet.models.blend._samples import samples
+from recfleet.models.blend._weights import Weights, shipped_priors
+from recfleet.models.contract import Scorer
+from recfleet.models.log import InteractionLog
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What weights are learned from: signals as of a past time, and what was bought since."""
+
+    signals: Signals
+    later: csr_matrix
+    """(C, P) bool: what known customers bought since, of the products that were sold before."""
+
+    @classmethod
+    def of(cls, log: InteractionLog, since: datetime) -> Lesson:
+        """The lesson of the days since a time, up to the log's as-of.
+
+        Args:
+            log: a tenant's interactions up to as-of.
+            since: where the days begin, such as the holdout's start; the signals see nothing of
+                them.
+        """
+        own = log.matrix("binary", before=since)
+        later = log.matrix("binary", since=since, before=log.as_of + _TICK)
+        return cls(Signals.of(log, since - _TICK), _of_known(later, own))
+
+    def learn(
+        self,
+        taste: Scorer | None,
+        *,
+        prior: Sequence[Weights] | None = None,
+        leave_out: NDArray[np.bool_] | None = None,
+    ) -> Weights:
+        """Weights from the lesson, held near a prior.
+
+        Args:
+            taste: a model that was trained on the time before the days, and folded in with it;
+                None: only the lines without taste are learned.
+            prior: weights to begin at; by default the shipped ones.
+            leave_out: (C,) customers from whom nothing is learned.
+
+        Returns:
+            The weights. Lines that nothing was learned for are the prior's.
+        """
+        later = self.later
+        if leave_out is not None:
+            later = csr_matrix(diags_array(~leave_out) @ later)
+            later.eliminate_zeros()
+        found = samples(self.signals, taste, later, allowed=self.signals.bought)
+        return fit_weights([found], prior or shipped_priors())
+
+
+def _of_known(later: csr_matrix, own: csr_matrix) -> csr_matrix:
+    rows, columns = later.nonzero()
+    sold = np.bincount(own.indices, minlength=own.shape[1]) > 0
+    kept = sold[columns] & (np.diff(own.indptr) > 0)[rows]
+    ones = np.ones(int(kept.sum()), dtype=bool)
+    return csr_matrix((ones, (rows[kept], columns[kept])), shape=later.shape)
