@@ -24,6 +24,8 @@ MINUTES ?= 40
 SEED ?=
 # The number of stories that `make interleavings` tries.
 STORIES ?= 200
+# With it, each process compiles Airflow and MLflow anew, and takes three times as long to start.
+unexport PYTHONDONTWRITEBYTECODE
 # Which tests `make quick` runs.
 QUICK := not airflow and not browser and not mlflow and not slow
 # Unexpanded, so that neither make nor the shell interprets the path.
