@@ -14,7 +14,7 @@ from recfleet.models._threads import one_thread
 from recfleet.models.blend._samples import Samples
 from recfleet.models.blend._weights import Line, Weights
 
-STRENGTH = 100.0
+STRENGTH = 1000.0
 """How firmly a tenant's weights are held near the prior: as in ``posterior``."""
 _FREEDOM = 0.01
 """Share of the strength with which the intercept is held: how much is bought differs more between
