@@ -9,7 +9,8 @@ import pytest
 
 from recfleet.errors import BadInputError
 from recfleet.interactions import NO_TENANT, REASONS, Batch, ColumnMapping, TenantNames, clean
-from recfleet.interactions.clean import LONGEST_ID, check_readable
+from recfleet.interactions._findings import Findings
+from recfleet.interactions.clean import LONGEST_ID
 from tests.interactions._files import HEADER, MAPPING, NOW, at
 
 GOOD = ("Shop A", "c1", "p1", "Pen", "2024-01-01 10:00", "2", "5.0")
@@ -53,12 +54,20 @@ def test_a_usable_line_says_what_it_says() -> None:
         ("not a product", {"item": "p"}),
         ("not a product", {"item": "xp1"}),
         ("unreadable time", {"when": "2024-02-30"}),
-        ("unreadable time", {"when": ""}),
+        ("missing time", {"when": ""}),
+        ("missing time", {"when": "NaT"}),
+        ("missing time", {"when": "0000-00-00 00:00:00"}),
+        ("no customer", {"client": r"\N"}),
+        ("no product", {"item": "#N/A"}),
+        ("no tenant", {"shop": "null"}),
+        ("id lost in scientific notation", {"client": "1.23457E+12"}),
+        ("id lost in scientific notation", {"item": "8,91E+15"}),
         ("time before 1970", {"when": "1969-12-31 23:59"}),
         ("time in the future", {"when": "2024-06-02 00:01"}),
         ("unreadable number", {"units": "two"}),
-        ("unreadable number", {"units": ""}),
-        ("unreadable number", {"units": "nan"}),
+        ("missing number", {"units": ""}),
+        ("missing number", {"units": "nan"}),
+        ("missing number", {"worth": "N/A"}),
         ("unreadable number", {"worth": "inf"}),
         ("unreadable number", {"worth": "1e999"}),
     ],
@@ -82,6 +91,10 @@ def test_every_reason_is_tried_above_or_here() -> None:
     assert row["reason"] == "malformed line"
     assert json.loads(row["line"]) == {"line": 'a,"b'}
     assert row["tenant_id"] == NO_TENANT
+    columns = dict(zip(HEADER, zip(GOOD, (None,) * 7, strict=True), strict=True))
+    garbled = Batch.of(columns, broken=[None, r"caf\xe9"], garbled=[False, True])
+    (row,) = clean(garbled, MAPPING, now=NOW).unusable.to_pylist()
+    assert row["reason"] == "unreadable text"
 
 
 @pytest.mark.parametrize(
@@ -146,13 +159,22 @@ def test_nul_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "read"), [("17850.0", "17850"), ("17850.50", "17850.50"), ("A.0", "A.0")]
-)
-def test_whole_number_customers(text: str, read: str) -> None:
-    mapping = MAPPING.model_copy(update={"whole_number_customers": True})
-    batch = batch_of(changed(client=text))
-    assert clean(batch, mapping, now=NOW).usable["customer_id"].to_pylist() == [read]
-    assert clean(batch, MAPPING, now=NOW).usable["customer_id"].to_pylist() == [text]
+    ("text", "read"),
+    [
+        ("17850.0", "17850"), ("17850.00", "17850"), ("17850.50", "17850.50"), ("A.0", "A.0"),
+        ("00042", "00042"), ("1.10", "1.10"), ("12E4", "12E4"), ("5e3f", "5e3f"),
+    ],
+)  # fmt: skip
+def test_an_id_is_one_id_however_it_was_spelled(text: str, read: str) -> None:
+    usable = clean(batch_of(changed(client=text, item=text)), MAPPING, now=NOW).usable
+    assert usable["customer_id"].to_pylist() == usable["product_id"].to_pylist() == [read]
+
+
+def test_other_words_can_mean_missing() -> None:
+    mapping = MAPPING.model_copy(update={"missing": ("gast",)})
+    cleaned = clean(batch_of(changed(client="None"), changed(client="Gast")), mapping, now=NOW)
+    assert cleaned.usable["customer_id"].to_pylist() == ["None"]
+    assert cleaned.unusable["reason"].to_pylist() == ["no customer"]
 
 
 def test_whether_a_product_is_active() -> None:
@@ -213,16 +235,28 @@ def test_no_two_names_share_an_id() -> None:
 @pytest.mark.parametrize(
     ("cells", "match"),
     [
-        ({"when": "12/1/2010 8:26"}, "No time in column 'when'.*'12/1/2010 8:26'.*--time-format"),
-        ({"units": "2,5"}, "Column 'units' has no number.*'2,5'.*--decimal"),
-        ({"worth": "£5"}, "Column 'worth' has no number"),
+        (
+            {"when": "12/1/2010 8:26"},
+            "No time in column 'when'.*'12/1/2010 8:26'.*--time-format '%d/%m/%Y %H:%M'",
+        ),
+        ({"when": "31.12.10"}, "'31.12.10'.*--time-format '%d.%m.%y'"),
+        ({"when": "yesterday"}, "'yesterday'.*strptime's letters"),
+        ({"when": "9"}, "'9'.*--day-one"),
+        ({"units": "2,5"}, "Column 'units' has no number.*'2,5'.*--decimal ','"),
+        ({"worth": "five"}, "Column 'worth' has no number.*Name another column"),
     ],
 )
 def test_a_file_written_in_another_way_is_refused(cells: dict[str, str | None], match: str) -> None:
     with pytest.raises(BadInputError, match=match):
-        check_readable(batch_of(changed(**cells), changed(**cells)), MAPPING)
-    check_readable(batch_of(changed(**cells), GOOD), MAPPING)
-    check_readable(batch_of(changed(when="", units=None)), MAPPING)
+        _found(batch_of(changed(**cells), changed(**cells))).refuse(at_end=False)
+    _found(batch_of(changed(**cells), GOOD)).refuse(at_end=False)
+    _found(batch_of(changed(when="", units=None))).refuse(at_end=True)
+
+
+def _found(batch: Batch) -> Findings:
+    findings = Findings(MAPPING)
+    clean(batch, MAPPING, now=NOW, findings=findings)
+    return findings
 
 
 @pytest.mark.parametrize(

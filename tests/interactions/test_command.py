@@ -99,7 +99,7 @@ def test_a_delimiter_by_name(run: Run, tmp_path: Path) -> None:
         (["--tenant", "t", "--customer-column", "client"], "--product-column, --time-column"),
         (COLUMNS, "--tenant-column"),
         ([*COLUMNS, "--tenant", "../x"], "cannot be a tenant's id"),
-        ([*COLUMNS, "--tenant", "t", "--delimiter", "ab"], "--delimiter is one character"),
+        ([*COLUMNS, "--tenant", "t", "--delimiter", "abcd"], "--delimiter is one to three"),
         (["--preset", "online-retail"], "no column 'Country'"),
         ([*COLUMNS, "--tenant", "t", "--time-format", "%d.%m.%Y"], "No time in column 'when'"),
         ([*COLUMNS, "--tenant", "t", "--quantity-column", "item"], "Column 'item' has no number"),

@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from pyarrow import parquet
 
 from recfleet.errors import BadInputError
-from recfleet.interactions import Batch, ColumnMapping
+from recfleet.interactions import Batch, ColumnMapping, Reading
 from recfleet.interactions.files._csv import read_csv
 from recfleet.interactions.files._excel import read_excel
 from recfleet.interactions.files._parquet import read_parquet
@@ -34,7 +34,7 @@ def cells(batches: list[Batch]) -> list[tuple[str | None, ...]]:
 
 def read_text(path: Path, text: str | bytes, **options: Any) -> list[tuple[str | None, ...]]:
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return cells([batch for batch, _ in read_csv(inspect(path), MAPPING, **options)])
+    return cells([batch for batch, _ in read_csv(inspect(path), MAPPING, Reading(**options))])
 
 
 @pytest.fixture
@@ -70,13 +70,14 @@ def test_utf_16_as_excel_writes_it(path: Path) -> None:
     assert read_text(path, "c\tp\tw\né\tb\t1\n".encode("utf-16")) == [("é", "b", "1")]
 
 
-def test_latin_1_is_read_and_said(path: Path) -> None:
+def test_western_european_text_is_read_and_said(path: Path) -> None:
     text = "c,p,w\n" + "a,b,1\n" * 60_000 + "é,£,1\n"
-    rows = read_text(path, text.encode("latin-1"))
+    rows = read_text(path, text.encode("cp1252"))
     assert rows[-1] == ("é", "£", "1")
     assert len(rows) == 60_001
     (note,) = inspect(path).notes
-    assert "Latin-1" in note
+    assert "cp1252" in note
+    assert "--encoding" in note
 
 
 def test_the_size_of_batches_is_bounded_and_progress_ends_at_one(path: Path) -> None:
@@ -258,7 +259,8 @@ def test_excel_sheets(path: Path) -> None:
     source = inspect(path)
 
     def read(sheet: str | None) -> list[tuple[str | None, ...]]:
-        return cells([batch for batch, _ in read_excel(source, MAPPING, sheet)])
+        how = Reading(sheet=sheet)
+        return cells([batch for batch, _ in read_excel(source, MAPPING, how)])
 
     assert read(None) == [("a", "b", "1")]
     assert read("Sheet1") == [("c", "d", "2")]

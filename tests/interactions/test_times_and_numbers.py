@@ -44,7 +44,22 @@ DAY = datetime(2010, 12, 1, tzinfo=UTC)
         ("2010-12-01 25:00", None),
         ("yesterday", None),
         ("0", None),
-        ("40513.35", None),
+        ("40513.35", datetime(2010, 12, 1, 8, 24, tzinfo=UTC)),  # of Excel
+        ("40513", DAY),
+        ("18000", None),  # of no year that sells
+        ("2010-12-01 08:26:00 UTC", TIME),
+        ("2010-12-01 08:26 GMT", TIME),
+        ("2010-12-01 08:26:00 +0000 UTC", TIME),
+        ("201012010826", TIME),
+        ("20101201082600", TIME),
+        ("881250949", datetime(1997, 12, 4, 15, 55, 49, tzinfo=UTC)),
+        ("1291191960.0", TIME),
+        ("1.29119196e9", TIME),
+        ("1291191960.5", TIME + timedelta(seconds=0.5)),
+        ("881250949000", datetime(1997, 12, 4, 15, 55, 49, tzinfo=UTC)),
+        ("1291191960000000", TIME),
+        ("1291191960000000000", TIME),
+        ("99999999999999999999", None),
         (None, None),
     ],
 )
@@ -97,7 +112,12 @@ def test_common_forms_say_one_thing(form: str, time: datetime) -> None:
     [
         ("5", 5.0), ("-2", -2.0), ("+2.50", 2.5), (".5", 0.5), ("5.", 5.0), ("1e3", 1000.0),
         ("0.1", 0.1), ("nan", None), ("NaN", None), ("inf", None), ("-Infinity", None),
-        ("1e999", None), ("1,5", None), ("1_000", None), ("£2", None), ("0x10", None),
+        ("1e999", None), ("1,5", None), ("1_000", None), ("£2", 2.0), ("0x10", None),
+        ("1,234.50", 1234.5), ("1,200", 1200.0), ("1,23,456.78", 123456.78), ("12,34", None),
+        ("1,2345", None), ("0,500", None), ("1 234.5", 1234.5), ("1'234", 1234.0),
+        ("1\u202f234", 1234.0), ("1,234 567", None), ("$99.00", 99.0), ("-$5", -5.0), ("$-5", -5.0),
+        ("(5.00)", -5.0), ("(-5)", None), ("5-", -5.0), ("−5", -5.0), ("5 €", 5.0), ("EUR 5", 5.0),
+        ("5 kg", None), ("5%", None), ("1.234.567", None), ("1.", 1.0), ("$", None), ("( )", None),
         ("five", None), ("١", None), ("--1", None), (None, None),
     ],
 )  # fmt: skip
@@ -106,7 +126,19 @@ def test_numbers(text: str | None, number: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("2,5", 2.5), ("-2", -2.0), ("1.000,5", None), ("2.5", None)]
+    ("text", "number"),
+    [
+        ("2,5", 2.5),
+        ("-2", -2.0),
+        ("1.000,5", 1000.5),
+        ("2.5", None),
+        ("1.000", 1000.0),
+        ("1.234.567", 1234567.0),
+        ("1 234,5", 1234.5),
+        ("12,50 €", 12.5),
+        ("1,5e3", 1500.0),
+        ("1,234,5", None),
+    ],
 )
 def test_a_decimal_comma(text: str, number: float | None) -> None:
     assert parse_numbers(pa.array([text]), ",").to_pylist() == [number]

@@ -167,7 +167,7 @@ BEFORE, SINCE = "occurred_at < '{day}'", "occurred_at >= '{day}'"
     [
         ("missing customers", {"no customer"}),
         ("future dates", {"time in the future"}),
-        ("wrong types", {"unreadable number", "unreadable time"}),
+        ("wrong types", {"missing number", "unreadable number", "unreadable time"}),
         ("duplicated days", set()),
         ("prices of zero", set()),
     ],

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +22,7 @@ from recfleet.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from recfleet.interactions import ColumnMapping, IngestReport
+    from recfleet.interactions import ColumnMapping, IngestReport, Reading
     from recfleet.interactions import Progress as FileProgress
 
 _SHOWN_TENANTS = 40
@@ -39,7 +40,10 @@ def register(app: typer.Typer) -> None:
 
 def ingest_command(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV, gzipped CSV, Parquet or Excel (.xlsx).")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV or JSON lines, also gzipped, Parquet or Excel (.xlsx)."
+        ),
     ],
     *,
     preset: Annotated[str | None, typer.Option(help="A known kind of file: online-retail.")] = None,
@@ -59,7 +63,20 @@ def ingest_command(
         str | None, typer.Option(help="Column with the purchase time; UTC unless it has an offset.")
     ] = None,
     time_format: Annotated[
-        str | None, typer.Option(help="Such as '%d/%m/%Y %H:%M'; by default ISO 8601 or similar.")
+        str | None,
+        typer.Option(
+            help="Such as '%d/%m/%Y %H:%M'; by default ISO 8601 or similar, seconds since 1970 or "
+            "thousandths, millionths and so on, or Excel's days."
+        ),
+    ] = None,
+    day_one: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="The date of day 1, if the time column counts days."
+        ),
+    ] = None,
+    clock_column: Annotated[
+        str | None, typer.Option(help="Column with the time of day beside such a count.")
     ] = None,
     quantity_column: Annotated[
         str | None, typer.Option(help="Column with the number of units; by default 1 per line.")
@@ -85,10 +102,30 @@ def ingest_command(
     product_pattern: Annotated[
         str | None, typer.Option(help="Regular expression for the ids of products.")
     ] = None,
-    decimal: Annotated[str | None, typer.Option(help="Decimal mark of a CSV file: . or ,")] = None,
+    decimal: Annotated[
+        str | None, typer.Option(help="Decimal mark of numbers that are text: . or ,")
+    ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORD",
+            help="A word that means *missing*, instead of NULL, NaN, None, N/A, - and their like; "
+            "may be given several times.",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the text, such as cp1251; by default UTF-8 or as marked.")
+    ] = None,
     delimiter: Annotated[
         str | None, typer.Option(help="Separator of a CSV file's cells; `tab` for a tab.")
     ] = None,
+    no_header: Annotated[
+        bool,
+        typer.Option("--no-header", help="The file has no header: columns are 1, 2, …"),
+    ] = False,
+    skip_lines: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Lines above the header, such as a title.")
+    ] = 0,
     sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
     yes: Annotated[
         bool,
@@ -121,11 +158,16 @@ def ingest_command(
         active_column=active_column,
         product_pattern=product_pattern,
         decimal=decimal,
+        day_one=None if day_one is None else day_one.date(),
+        clock_column=clock_column,
+        missing=None if missing is None else tuple(missing),
     )
     from recfleet.database import connect
+    from recfleet.interactions import Reading
 
+    how = Reading(_delimiter(delimiter), encoding, sheet, not no_header, skip_lines)
     with closing(connect()) as connection:
-        report = _ingest(connection, file, mapping, _delimiter(delimiter), sheet, yes=yes)
+        report = _ingest(connection, file, mapping, how, yes=yes)
     if as_json:
         print_json(asdict(report))
     else:
@@ -134,9 +176,9 @@ def ingest_command(
 
 def ingest_online_retail(connection: Connection, path: Path) -> list[str]:
     """Load the Online Retail file, print a report, and return its tenants' ids."""
-    from recfleet.interactions import NO_TENANT, ONLINE_RETAIL
+    from recfleet.interactions import AS_IT_IS, NO_TENANT, ONLINE_RETAIL
 
-    report = _ingest(connection, path, ONLINE_RETAIL, None, None)
+    report = _ingest(connection, path, ONLINE_RETAIL, AS_IT_IS)
     _show(report)
     return [tenant.tenant_id for tenant in report.tenants if tenant.tenant_id != NO_TENANT]
 
@@ -181,10 +223,10 @@ def unusable_command(
     print_table(title, rows, columns, right=frozenset({"lines"}), empty="All lines were usable.")
 
 
-def _mapping(preset: str | None, **options: str | None) -> ColumnMapping:
+def _mapping(preset: str | None, **options: object) -> ColumnMapping:
     from recfleet.interactions import PRESETS, ColumnMapping
 
-    fields: dict[str, Any] = {name: text for name, text in options.items() if text is not None}
+    fields: dict[str, Any] = {name: said for name, said in options.items() if said is not None}
     if preset is not None:
         if preset not in PRESETS:
             raise BadInputError(f"There is no preset {preset!r}: use {', '.join(PRESETS)}.")
@@ -208,8 +250,8 @@ def _preset_fields(preset: ColumnMapping, given: dict[str, Any]) -> dict[str, An
 
 def _delimiter(text: str | None) -> str | None:
     text = {"tab": "\t", r"\t": "\t"}.get(text or "", text)
-    if text is not None and (len(text) != 1 or text in '"\r\n'):
-        raise BadInputError(f"--delimiter is one character, or tab; not {text!r}.")
+    if text is not None and (not 1 <= len(text) <= 3 or set(text) & set('"\r\n')):
+        raise BadInputError(f"--delimiter is one to three characters, or tab; not {text!r}.")
     return text
 
 
@@ -217,8 +259,7 @@ def _ingest(
     connection: Connection,
     path: Path,
     mapping: ColumnMapping,
-    delimiter: str | None,
-    sheet: str | None,
+    how: Reading,
     *,
     yes: bool = False,
 ) -> IngestReport:
@@ -236,8 +277,7 @@ def _ingest(
             connection,
             path,
             mapping,
-            delimiter=delimiter,
-            sheet=sheet,
+            how=how,
             progress=tell,
             check_new=check_new,
         )

@@ -17,7 +17,7 @@ from recfleet.interactions.catalogue import (
     read_discontinued,
 )
 from recfleet.interactions.clean import NO_TENANT, REASONS, Cleaned, clean
-from recfleet.interactions.files import Batch
+from recfleet.interactions.files import AS_IT_IS, Batch, Reading
 from recfleet.interactions.ingests import begin_ingest, end_ingest, sources_with_prefix
 from recfleet.interactions.known import (
     Known,
@@ -37,6 +37,7 @@ from recfleet.interactions.weeks import (
 )
 
 __all__ = [
+    "AS_IT_IS",
     "INTERACTION_COLUMNS",
     "NO_TENANT",
     "ONLINE_RETAIL",
@@ -50,6 +51,7 @@ __all__ = [
     "Known",
     "Loader",
     "Progress",
+    "Reading",
     "TenantNames",
     "TenantReport",
     "active_products",

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from recfleet.database import Connection, transaction
 from recfleet.interactions._load import IngestReport, Loader
+from recfleet.interactions._reading import read_cleaned
 from recfleet.interactions._tenant_names import TenantNames
-from recfleet.interactions.clean import check_readable, clean
-from recfleet.interactions.files import (
-    Batch,
-    Source,
-    inspect,
-    read_csv,
-    read_excel,
-    read_parquet,
-)
+from recfleet.interactions.files import AS_IT_IS, Reading, inspect
 from recfleet.interactions.mapping import ColumnMapping
 from recfleet.tenants import tenant_names
 
@@ -40,8 +33,7 @@ def ingest(
     path: Path,
     mapping: ColumnMapping,
     *,
-    delimiter: str | None = None,
-    sheet: str | None = None,
+    how: Reading = AS_IT_IS,
     progress: Callable[[Progress], None] = lambda _: None,
     check_new: Callable[[Mapping[str, str]], None] = lambda _: None,
     now: datetime | None = None,
@@ -53,57 +45,37 @@ def ingest(
 
     Args:
         connection: an open connection; its transaction is committed.
-        path: CSV, gzipped CSV, Parquet or Excel.
+        path: CSV or JSON lines, also gzipped, Parquet or Excel.
         mapping: which column says what.
-        delimiter: between the cells of a CSV file; by default whichever finds the columns.
-        sheet: of an Excel file; by default the first.
+        how: what a person says about the file's form.
         progress: told how far it is, after every batch.
         check_new: given the tenants that the file would add, id -> name, before anything is
             written; an error that it raises leaves everything as it was.
         now: times more than a day later are in the future; by default the moment.
 
     Raises:
-        BadInputError: the file cannot be read, or does not have those columns.
+        BadInputError: the file cannot be read, does not have those columns, or could be read in
+            more than one way.
     """
     progress(Progress("looking at the file", 0.0, 0))
-    source = inspect(path)
+    source = inspect(path, how.encoding)
     now = now or datetime.now(UTC)
-    if source.kind != "csv" and mapping.decimal != ".":
-        # These files hold real numbers, not text in some notation.
-        mapping = mapping.model_copy(update={"decimal": "."})
-    notes = [*source.notes]
+    notes: list[str] = []
     with transaction(connection):
         known = tenant_names(connection)
         tenants = TenantNames(known)
         loader = Loader(connection, source.path.name, source.fingerprint)
         touched: set[str] = set()
-        last: datetime | None = None
         lines = 0
-        for batch, share in _batches(source, mapping, delimiter, sheet, notes):
-            if not lines:
-                check_readable(batch, mapping)
-            cleaned = clean(batch, mapping, now=now, last=last, tenants=tenants)
+        for cleaned, share in read_cleaned(
+            source, mapping, how, now=now, tenants=tenants, notes=notes
+        ):
             loader.add(cleaned)
             touched |= cleaned.tenant_ids()
-            last = cleaned.last
-            lines += len(batch)
+            lines += len(cleaned)
             progress(Progress("reading", share, lines))
         check_new({new: tenants.name_of(new) for new in sorted(touched - known.keys())})
         progress(Progress("writing to the tables", 1.0, lines))
         report = loader.finish({tenant_id: tenants.name_of(tenant_id) for tenant_id in touched})
     progress(Progress("done", 1.0, lines))
     return replace(report, notes=tuple(notes))
-
-
-def _batches(
-    source: Source,
-    mapping: ColumnMapping,
-    delimiter: str | None,
-    sheet: str | None,
-    notes: list[str],
-) -> Iterator[tuple[Batch, float]]:
-    if source.kind == "parquet":
-        return read_parquet(source, mapping)
-    if source.kind == "excel":
-        return read_excel(source, mapping, sheet, notes.append)
-    return read_csv(source, mapping, delimiter)

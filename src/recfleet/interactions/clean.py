@@ -12,10 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from recfleet.errors import BadInputError
+from recfleet.interactions._findings import Findings
+from recfleet.interactions._ids import Spellings, one_spelling
+from recfleet.interactions._missing import is_missing, is_missing_time
 from recfleet.interactions._numbers import parse_numbers
 from recfleet.interactions._tenant_names import TenantNames
-from recfleet.interactions._times import parse_times
+from recfleet.interactions._times import parse_days, parse_times
 from recfleet.interactions.files import TIME, Batch
 from recfleet.interactions.mapping import ColumnMapping
 from recfleet.models import microseconds
@@ -28,20 +30,25 @@ LONGEST_ID = 255
 
 REASONS = (
     "malformed line",
+    "unreadable text",
     "no tenant",
     "tenant name cannot be an id",
     "tenant name makes another tenant's id",
     "no customer",
     "no product",
+    "id lost in scientific notation",
     "id too long",
     "not a product",
+    "missing time",
     "unreadable time",
     "time before 1970",
     "time in the future",
+    "missing number",
     "unreadable number",
 )
 """Reasons why a line is unusable. A line gets the first reason that applies."""
 
+_OF_TENANTS = REASONS[2:5]
 _YES = ("1", "1.0", "true", "t", "yes", "y", "active")
 _NO = ("0", "0.0", "false", "f", "no", "n", "inactive", "discontinued")
 _TOMORROW = timedelta(days=1)
@@ -59,6 +66,9 @@ class Cleaned:
     last: datetime | None
     """Time of the last usable line so far, for placing the lines that follow."""
 
+    def __len__(self) -> int:
+        return len(self.usable) + len(self.unusable)
+
     def tenant_ids(self) -> set[str]:
         """The tenants of all lines, usable or not."""
         ids = {*pc.unique(self.usable["tenant_id"]).to_pylist()}
@@ -72,7 +82,13 @@ class _Fields:
     tenant: pa.Array
     customer: pa.Array
     product: pa.Array
+    lost: pa.Array
+    """Whether the customer's or the product's id has lost its last digits."""
     time: pa.Array
+    no_time: pa.Array
+    """Whether the time is missing, and not only unreadable."""
+    no_number: pa.Array
+    """Whether a number is missing, and not only unreadable."""
     quantity: pa.Array
     amount: pa.Array
     reference: pa.Array
@@ -88,11 +104,13 @@ def clean(
     now: datetime,
     last: datetime | None = None,
     tenants: TenantNames | None = None,
+    findings: Findings | None = None,
 ) -> Cleaned:
     """Split a batch into usable and unusable lines.
 
-    Ids are kept as they are, without the spaces around them. A quantity below zero (a return) and
-    an amount of zero are usable: the matrices decide what they count for.
+    Ids are kept as they are, without the spaces around them and without ``.0`` behind a whole
+    number. A quantity below zero (a return) and an amount of zero are usable: the matrices decide
+    what they count for.
 
     Args:
         batch: some lines of a file.
@@ -101,21 +119,27 @@ def clean(
         last: time of the last usable line before the batch. An unusable line without a readable and
         credible time is placed at the time of the last usable line before it.
         tenants: the tenants that names mean; by default no tenant is known yet.
+        findings: is told what the lines show about the file.
     """
-    fields = _fields(batch, mapping)
+    fields = _fields(batch, mapping, findings or Findings(mapping))
     ids, tenant_trouble = _tenant_ids(fields.tenant, mapping, tenants or TenantNames())
+    garbled = _nowhere(len(batch)) if batch.garbled is None else batch.garbled
     earliest, latest = 0, microseconds(now + _TOMORROW)
     time = fields.time.cast(pa.int64())
     troubles = {
-        "malformed line": pc.is_valid(batch.broken),
+        "malformed line": pc.and_not(pc.is_valid(batch.broken), garbled),
+        "unreadable text": garbled,
         **tenant_trouble,
         "no customer": pc.is_null(fields.customer),
         "no product": pc.is_null(fields.product),
+        "id lost in scientific notation": fields.lost,
         "id too long": pc.or_(_too_long(fields.customer), _too_long(fields.product)),
         "not a product": _no_match(fields.product, mapping.product_pattern),
+        "missing time": fields.no_time,
         "unreadable time": pc.is_null(time),
         "time before 1970": pc.less(time, earliest),
         "time in the future": pc.greater(time, latest),
+        "missing number": fields.no_number,
         "unreadable number": pc.or_(pc.is_null(fields.quantity), pc.is_null(fields.amount)),
     }
     reason = np.select([_mask(troubles[name]) for name in REASONS], range(len(REASONS)), -1)
@@ -128,92 +152,105 @@ def clean(
     )
 
 
-def check_readable(batch: Batch, mapping: ColumnMapping) -> None:
-    """Refuse a file whose times or numbers are all unreadable.
-
-    Raises:
-        BadInputError: a column has text on some lines and none of it can be read.
-    """
-    columns = mapping.columns
-    if not _some_readable(batch, mapping.time_column, _times(batch, mapping)):
-        form = repr(mapping.time_format) if mapping.time_format else "ISO 8601 or a form like it"
-        raise BadInputError(
-            f"No time in column {mapping.time_column!r} has the form {form}; the first is "
-            f"{_first(batch, mapping.time_column)!r}. Give their form, for instance "
-            "--time-format '%m/%d/%Y %H:%M'."
-        )
-    for column in (columns[says] for says in ("quantity", "amount", "price") if says in columns):
-        numbers = parse_numbers(_stripped(batch.columns[column]), mapping.decimal)
-        if not _some_readable(batch, column, numbers):
-            raise BadInputError(
-                f"Column {column!r} has no number; its first value is {_first(batch, column)!r}. "
-                "Name another column, or for a decimal comma use --decimal ','."
-            )
-
-
-def _some_readable(batch: Batch, column: str, values: pa.Array) -> bool:
-    filled = len(batch) - _stripped(batch.columns[column]).null_count
-    return not filled or values.null_count < len(batch)
-
-
-def _first(batch: Batch, column: str) -> str:
-    return str(_stripped(batch.columns[column]).drop_null()[0].as_py())
-
-
-def _fields(batch: Batch, mapping: ColumnMapping) -> _Fields:
+def _fields(batch: Batch, mapping: ColumnMapping, findings: Findings) -> _Fields:
     columns = mapping.columns
     length = len(batch)
-    nothing = pa.nulls(length, pa.string())
+    decimal = mapping.decimal or "."
 
     def text(says: str) -> pa.Array:
         column = columns.get(says)
-        return nothing if column is None else _stripped(batch.columns[column])
+        if column is None:
+            return pa.nulls(length, pa.string())
+        # NA is a country.
+        words = mapping.missing if says != "tenant" else [w for w in mapping.missing if w != "na"]
+        return _stripped(batch.columns[column], words)
 
-    def number(says: str) -> pa.Array:
-        return parse_numbers(text(says), mapping.decimal)
-
-    customer = text("customer")
-    if mapping.whole_number_customers:
-        customer = pc.replace_substring_regex(customer, r"^([0-9]+)\.0+$", r"\1")
-    quantity = number("quantity") if "quantity" in columns else pa.array(np.ones(length))
+    customer, lost_customer = one_spelling(text("customer"), decimal, findings.customers)
+    product, lost_product = one_spelling(text("product"), decimal, findings.products)
+    reference, _ = one_spelling(text("reference"), decimal, Spellings())
+    tenant, _ = one_spelling(text("tenant"), decimal, Spellings())
+    numbers = {
+        says: _numbers(batch, columns[says], text(says), findings)
+        for says in ("quantity", "amount", "price")
+        if says in columns
+    }
+    quantity = numbers["quantity"][0] if "quantity" in columns else pa.array(np.ones(length))
+    time, no_time = _times(batch, mapping, text, findings)
     return _Fields(
-        tenant=text("tenant"),
+        tenant=tenant,
         customer=customer,
-        product=text("product"),
-        time=_times(batch, mapping),
+        product=product,
+        lost=pc.or_kleene(lost_customer, lost_product),
+        time=time,
+        no_time=no_time,
+        no_number=_any([missing for _, missing in numbers.values()], length),
         quantity=quantity,
-        amount=_amount(columns, number, quantity),
-        reference=text("reference"),
+        amount=_amount({says: read for says, (read, _) in numbers.items()}, quantity),
+        reference=reference,
         description=text("description"),
         active=_active(text("active")),
         category=text("category"),
     )
 
 
-def _amount(
-    columns: Mapping[str, str], number: Callable[[str], pa.Array], quantity: pa.Array
-) -> pa.Array:
-    if "amount" in columns:
-        return number("amount")
-    if "price" not in columns:
+def _numbers(
+    batch: Batch, column: str, text: pa.Array, findings: Findings
+) -> tuple[pa.Array, pa.Array]:
+    """A column's numbers, and where they are missing."""
+    known = batch.numbers.get(column)
+    decimal = findings.mapping.decimal
+    marks = findings.marks if decimal is None else None
+    if known is None:
+        read = parse_numbers(text, decimal or ".", column, marks)
+    else:
+        unknown = pc.if_else(pc.is_null(known), text, None)
+        read = pc.coalesce(known, parse_numbers(unknown, decimal or ".", column, marks))
+    findings.add_numbers(column, text, read)
+    return read, pc.is_null(text)
+
+
+def _any(conditions: list[pa.Array], length: int) -> pa.Array:
+    met = _nowhere(length)
+    for condition in conditions:
+        met = pc.or_(met, condition)
+    return met
+
+
+def _nowhere(length: int) -> pa.Array:
+    return pa.array(np.zeros(length, bool))
+
+
+def _amount(numbers: Mapping[str, pa.Array], quantity: pa.Array) -> pa.Array:
+    if "amount" in numbers:
+        return numbers["amount"]
+    if "price" not in numbers:
         return quantity
-    amount = pc.multiply(quantity, number("price"))
+    amount = pc.multiply(quantity, numbers["price"])
     return pc.add(pc.if_else(pc.is_finite(amount), amount, None), 0.0)
 
 
-def _times(batch: Batch, mapping: ColumnMapping) -> pa.Array:
-    column = mapping.time_column
-    known = batch.times.get(column)
-    text = _stripped(batch.columns[column])
-    if known is None:
-        return parse_times(text, mapping.time_format)
-    unknown = pc.if_else(pc.is_null(known), text, None)
-    return pc.coalesce(known, parse_times(unknown, mapping.time_format))
+def _times(
+    batch: Batch, mapping: ColumnMapping, text: Callable[[str], pa.Array], findings: Findings
+) -> tuple[pa.Array, pa.Array]:
+    """The lines' times, and where they are missing."""
+    known = batch.times.get(mapping.time_column)
+    written = text("time")
+    written = pc.if_else(is_missing_time(written), None, written)
+    if mapping.day_one is not None:
+        clock = text("clock") if mapping.clock_column else None
+        read = parse_days(written, mapping.day_one, clock)
+    elif known is None:
+        read = parse_times(written, mapping.time_format)
+    else:
+        unknown = pc.if_else(pc.is_null(known), written, None)
+        read = pc.coalesce(known, parse_times(unknown, mapping.time_format))
+    findings.add_times(written, read, has_dates=known is not None and known.null_count < len(known))
+    return read, pc.is_null(written)
 
 
-def _stripped(column: pa.Array) -> pa.Array:
+def _stripped(column: pa.Array, missing: Sequence[str]) -> pa.Array:
     bare = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(bare, ""), None, bare)
+    return pc.if_else(is_missing(bare, missing), None, bare)
 
 
 def _active(text: pa.Array) -> pa.Array:
@@ -228,7 +265,7 @@ def _tenant_ids(
     """Every line's tenant, or NO_TENANT; and the lines with each trouble about the tenant."""
     if mapping.tenant_id is not None:
         ids = pa.array([mapping.tenant_id]).take(pa.array(np.zeros(len(names), np.int64)))
-        return ids, {reason: pa.array(np.zeros(len(names), bool)) for reason in REASONS[1:4]}
+        return ids, dict.fromkeys(_OF_TENANTS, _nowhere(len(names)))
     encoded = pc.dictionary_encode(names)
     found = [tenants.tenant_id(name) for name in encoded.dictionary.to_pylist()]
     ids = pa.array([tenant_id for tenant_id, _ in found], pa.string())
@@ -248,7 +285,7 @@ def _too_long(ids: pa.Array) -> pa.Array:
 
 def _no_match(ids: pa.Array, pattern: str | None) -> pa.Array:
     if pattern is None:
-        return pa.array(np.zeros(len(ids), bool))
+        return _nowhere(len(ids))
     return pc.invert(pc.match_substring_regex(ids, rf"(?s)\A(?:{pattern})\z"))
 
 

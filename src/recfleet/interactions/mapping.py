@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Self
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from recfleet.errors import BadInputError
+from recfleet.interactions._missing import USUAL
 from recfleet.tenants import check_tenant_id
 
 
@@ -62,11 +64,20 @@ class ColumnMapping(BaseModel):
     product_pattern: str | None = None
     """Regular expression that a product's id matches as a whole; what does not is no product."""
 
-    whole_number_customers: bool = False
-    """Read a customer ``17850.0`` as ``17850``."""
+    decimal: str | None = None
+    """What stands between a number's whole part and its fraction, ``.`` or ``,``.
 
-    decimal: str = "."
-    """What stands between a number's whole part and its fraction."""
+    By default a point; a file whose numbers may have a comma is then refused.
+    """
+
+    day_one: date | None = None
+    """The date of day 1, for a time column that counts days."""
+
+    clock_column: str | None = None
+    """Column with the time of day beside such a count, as ``16:31`` or ``1631``."""
+
+    missing: tuple[str, ...] = USUAL
+    """Words that mean *missing*, in lower case; an empty cell always does."""
 
     @field_validator("tenant_id")
     @classmethod
@@ -75,10 +86,15 @@ class ColumnMapping(BaseModel):
 
     @field_validator("decimal")
     @classmethod
-    def _is_sign(cls, decimal: str) -> str:
-        if decimal not in (".", ","):
+    def _is_sign(cls, decimal: str | None) -> str | None:
+        if decimal not in (None, ".", ","):
             raise BadInputError(f"The decimal mark (--decimal) is '.' or ',', not {decimal!r}.")
         return decimal
+
+    @field_validator("missing")
+    @classmethod
+    def _is_lower(cls, missing: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(word.strip().lower() for word in missing)
 
     @field_validator("product_pattern")
     @classmethod
@@ -103,7 +119,22 @@ class ColumnMapping(BaseModel):
                 "Give the column with the amount of the line (--amount-column) or the price of "
                 "one unit (--price-column), but not both."
             )
+        if self.day_one is not None and self.time_format is not None:
+            raise BadInputError(
+                "The time column counts days (--day-one) or has a form (--time-format), not both."
+            )
+        if self.clock_column is not None and self.day_one is None:
+            raise BadInputError(
+                "A column with the time of day (--clock-column) stands beside a count of days: "
+                "give the date of day 1 (--day-one)."
+            )
         return self
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The file's columns that hold numbers."""
+        named = (self.quantity_column, self.amount_column, self.price_column)
+        return frozenset(column for column in named if column is not None)
 
     @property
     def columns(self) -> dict[str, str]:
@@ -113,6 +144,7 @@ class ColumnMapping(BaseModel):
             "customer": self.customer_column,
             "product": self.product_column,
             "time": self.time_column,
+            "clock": self.clock_column,
             "quantity": self.quantity_column,
             "amount": self.amount_column,
             "price": self.price_column,
@@ -135,7 +167,6 @@ ONLINE_RETAIL = ColumnMapping.model_construct(
     description_column="Description",
     reference_column="InvoiceNo",
     product_pattern=r"\d{5}.*",
-    whole_number_customers=True,
 )
 """The UCI Online Retail file: one tenant a country; postage, fees and samples are no products."""
 

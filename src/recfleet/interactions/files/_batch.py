@@ -23,6 +23,10 @@ class Batch:
     """(n,) text of a line that could not be split into cells; null for other lines."""
     times: dict[str, pa.Array] = field(default_factory=dict)
     """Column -> (n,) times, for files that know times; null where the cell is text."""
+    numbers: dict[str, pa.Array] = field(default_factory=dict)
+    """Column -> (n,) float64, for files that know numbers; null where the cell is text."""
+    garbled: pa.Array | None = None
+    """(n,) whether a broken line has bytes that are no text; None: no line has."""
 
     def __len__(self) -> int:
         return len(self.broken)
@@ -34,6 +38,8 @@ class Batch:
         *,
         broken: Sequence[str | None] | None = None,
         times: Mapping[str, pa.Array] | None = None,
+        numbers: Mapping[str, pa.Array] | None = None,
+        garbled: Sequence[bool] | None = None,
     ) -> Batch:
         """Make a batch of columns of equal length, without NUL characters, which Postgres lacks.
 
@@ -41,12 +47,18 @@ class Batch:
             columns: name -> text, None for an empty cell.
             broken: the text of lines that could not be split into cells, None for other lines.
             times: name -> times, for cells that hold times and not text.
+            numbers: name -> numbers, for cells that hold numbers and not text.
+            garbled: whether a broken line has bytes that are no text.
         """
         arrays = {name: _without_nul(_text(values)) for name, values in columns.items()}
         length = len(next(iter(arrays.values()))) if arrays else len(broken or ())
-        if broken is None:
-            return cls(arrays, pa.nulls(length, pa.string()), dict(times or {}))
-        return cls(arrays, _without_nul(_text(broken)), dict(times or {}))
+        return cls(
+            arrays,
+            pa.nulls(length, pa.string()) if broken is None else _without_nul(_text(broken)),
+            dict(times or {}),
+            dict(numbers or {}),
+            None if garbled is None else pa.array(garbled, pa.bool_()),
+        )
 
     def lines(self, which: Sequence[int]) -> list[dict[str, Any]]:
         """Some lines as column -> text, a broken line as ``{"line": text}``; for storing."""

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import pyarrow as pa
 
 from recfleet.errors import BadInputError
 from recfleet.interactions.files._batch import Batch
-from recfleet.interactions.files._columns import named_columns
+from recfleet.interactions.files._columns import LOOKED_AT, named_columns, numbered_columns
+from recfleet.interactions.files._encoding import MARKING, is_garbled, show_bytes
+from recfleet.interactions.files._how import AS_IT_IS, Reading
 from recfleet.interactions.files._source import Source, open_bytes
 from recfleet.interactions.mapping import ColumnMapping
 
-_DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "\t", "|", "::")
+"""What separates cells, if nobody says it."""
+_INSTEAD = "\x1f"
+"""Stands for a separator of more than one character, which the parser does not know."""
 _LONGEST_HEADER = 1 << 17
 _LONGEST_LINE = 1 << 20
 _MOST_LINES_OF_A_ROW = 100
@@ -29,14 +35,19 @@ _BATCH_CHARACTERS = 8 << 20
 
 
 def read_csv(
-    source: Source, mapping: ColumnMapping, delimiter: str | None = None
+    source: Source,
+    mapping: ColumnMapping,
+    how: Reading = AS_IT_IS,
 ) -> Iterator[tuple[Batch, float]]:
     """Read a CSV file.
+
+    A first line ``sep=;``, as Excel writes it, names the separator and is no data.
 
     Args:
         source: the file.
         mapping: the columns that must be there.
-        delimiter: the separator of cells; by default the one that finds those columns.
+        how: the separator of cells, by default the one that finds those columns; whether there is a
+            header, and what stands above it.
 
     Yields:
         Batches, and the share of the file that has been read.
@@ -45,19 +56,26 @@ def read_csv(
         BadInputError: a wanted column is not there, or the first line is no header.
     """
     with open_bytes(source.path, gzipped=source.gzipped) as (content, raw):
-        text = io.TextIOWrapper(content, encoding=source.encoding, newline="")
+        errors = MARKING if source.damaged else "strict"
+        text = io.TextIOWrapper(content, encoding=source.encoding, errors=errors, newline="")
         lines = _Lines(iter(partial(text.readline, _LONGEST_LINE), ""))
-        first = lines.peek()
+        named = lines.skip(how.skip_lines)
+        beginning = lines.peek(LOOKED_AT)
+        first = beginning[0] if beginning else ""
         if len(first) > _LONGEST_HEADER:
             raise BadInputError(
                 f"The first line of {source.path} is not a CSV header: it has more than "
                 f"{_LONGEST_HEADER:,} characters."
             )
-        between = delimiter or _sniff(first, mapping)
-        rows = csv.reader(lines, delimiter=between, strict=True)
-        names = named_columns(_header(rows, source), mapping)
-        lines.taken.clear()
-        for batch in _batches(_rows(rows, lines, len(names)), names):
+        lines.between = how.delimiter or named or _sniff(first, mapping, how)
+        rows = csv.reader(lines, delimiter=lines.written, strict=True)
+        names = _names(beginning, partial(_header, rows, source), lines, mapping, how)
+        if how.has_header:
+            lines.taken.clear()
+        else:
+            lines.give_back_all()
+        read = _rows(rows, lines, len(names), damaged=source.damaged)
+        for batch in _batches(read, names, source.damaged):
             yield batch, raw.tell() / source.size
 
 
@@ -68,6 +86,14 @@ class _Lines:
         self._lines = lines
         self._again: deque[str] = deque()
         self.taken: list[str] = []
+        self.first = 1
+        """The number of the first line that is not blank, after those that are skipped."""
+        self.between = ","
+
+    @property
+    def written(self) -> str:
+        """What separates cells in the lines that are handed out: one character."""
+        return self.between if len(self.between) == 1 else _INSTEAD
 
     def __iter__(self) -> _Lines:
         return self
@@ -77,15 +103,39 @@ class _Lines:
             raise csv.Error("an unclosed quote")
         line = self._again.popleft() if self._again else next(self._lines)
         self.taken.append(line)
-        return line
+        return line if len(self.between) == 1 else line.replace(self.between, _INSTEAD)
 
-    def peek(self) -> str:
-        """The first line that is not blank; it stays unread."""
-        for line in self._lines:
+    def skip(self, count: int) -> str | None:
+        """Drop lines, and then one that names the separator; returns the separator."""
+        for _ in range(count):
+            next(self._lines, "")
+        self.first += count
+        first = self.peek(1)
+        found = re.fullmatch(r'"?sep=(.)"?', first[0].strip("\ufeff\r\n")) if first else None
+        if not found:
+            return None
+        self._again.clear()
+        self.first += 1
+        return found[1]
+
+    def peek(self, count: int) -> list[str]:
+        """The first lines from one on that is not blank; they stay unread."""
+        for line in self._lines if not self._again else ():
             if line.strip():
                 self._again.append(line)
-                return line
-        return ""
+                break
+            self.first += 1
+        while self._again and len(self._again) < count:
+            line = next(self._lines, "")
+            if not line:
+                break
+            self._again.append(line)
+        return list(self._again)
+
+    def give_back_all(self) -> None:
+        """Hand out the lines of the current row again."""
+        self._again.extendleft(reversed(self.taken))
+        self.taken.clear()
 
     def give_back(self) -> str:
         """Drop the first line of the current row, and hand out the others again."""
@@ -95,14 +145,48 @@ class _Lines:
         return first
 
 
-def _sniff(first: str, mapping: ColumnMapping) -> str:
+def _cells(line: str, delimiter: str) -> list[str]:
+    if len(delimiter) > 1:
+        line, delimiter = line.replace(delimiter, _INSTEAD), _INSTEAD
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _sniff(first: str, mapping: ColumnMapping, how: Reading) -> str:
     wanted = set(mapping.columns.values())
 
     def fits(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([first], delimiter=delimiter), [])
-        return len(wanted & {cell.strip() for cell in cells}), len(cells)
+        cells = _cells(first, delimiter)
+        names = {cell.strip() for cell in cells}
+        if not how.has_header:
+            names = set(map(str, range(1, len(cells) + 1)))
+        return len(wanted & names), len(cells)
 
-    return max(_DELIMITERS, key=fits)
+    return max(DELIMITERS, key=fits)
+
+
+def _names(
+    beginning: list[str],
+    first: Callable[[], list[str]],
+    lines: _Lines,
+    mapping: ColumnMapping,
+    how: Reading,
+) -> list[str]:
+    if not how.has_header:
+        return numbered_columns(first(), mapping)
+    # With a title above it, the header can have another separator than the title.
+    wanted = set(mapping.columns.values())
+    read = [
+        [_cells(line, other) for line in beginning[1:]] for other in (lines.between, *DELIMITERS)
+    ]
+    below = next((rows for rows in read if any(wanted <= _stripped(cells) for cells in rows)), [])
+    return named_columns(first(), mapping, dict(enumerate(below, start=lines.first + 1)))
+
+
+def _stripped(cells: list[str]) -> set[str]:
+    return {cell.strip() for cell in cells}
 
 
 def _header(rows: Iterator[list[str]], source: Source) -> list[str]:
@@ -115,7 +199,7 @@ def _header(rows: Iterator[list[str]], source: Source) -> list[str]:
 
 
 def _rows(
-    rows: Iterator[list[str]], lines: _Lines, width: int
+    rows: Iterator[list[str]], lines: _Lines, width: int, *, damaged: bool
 ) -> Iterator[tuple[list[str] | None, str, int]]:
     """Each row's cells, or None and the raw line; and the length in characters."""
     while True:
@@ -137,32 +221,42 @@ def _rows(
                 continue
             del cells[width:]
         length = sum(map(len, lines.taken))
+        if damaged and is_garbled("".join(lines.taken)):
+            yield None, "".join(lines.taken), length
+            lines.taken.clear()
+            continue
         lines.taken.clear()
         if any(cells):
             yield cells, "", length
 
 
 def _batches(
-    rows: Iterable[tuple[list[str] | None, str, int]], names: list[str]
+    rows: Iterable[tuple[list[str] | None, str, int]], names: list[str], damaged: bool
 ) -> Iterator[Batch]:
     nothing: list[str | None] = [None] * len(names)
     cells: list[list[str] | list[str | None]] = []
     broken: dict[int, str] = {}
+    garbled: set[int] = set()
     characters = 0
     for row, line, length in rows:
+        if row is None and damaged and is_garbled(line):
+            garbled.add(len(cells))
         if row is None:
-            broken[len(cells)] = line.rstrip("\r\n")
+            broken[len(cells)] = show_bytes(line).rstrip("\r\n")
         cells.append(nothing if row is None else row)
         characters += length
         if len(cells) == _BATCH_ROWS or characters > _BATCH_CHARACTERS:
-            yield _batch(cells, broken, names)
-            cells, broken, characters = [], {}, 0
+            yield _batch(cells, broken, garbled, names)
+            cells, broken, garbled, characters = [], {}, set(), 0
     if cells:
-        yield _batch(cells, broken, names)
+        yield _batch(cells, broken, garbled, names)
 
 
 def _batch(
-    cells: list[list[str] | list[str | None]], broken: dict[int, str], names: list[str]
+    cells: list[list[str] | list[str | None]],
+    broken: dict[int, str],
+    garbled: set[int],
+    names: list[str],
 ) -> Batch:
     columns = dict(
         zip(
@@ -171,4 +265,9 @@ def _batch(
             strict=True,
         )
     )
-    return Batch.of(columns, broken=[broken.get(place) for place in range(len(cells))])
+    places = range(len(cells))
+    return Batch.of(
+        columns,
+        broken=[broken.get(place) for place in places],
+        garbled=[place in garbled for place in places] if garbled else None,
+    )

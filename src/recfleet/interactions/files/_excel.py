@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import chain
 
@@ -10,23 +11,24 @@ import pyarrow as pa
 
 from recfleet.errors import BadInputError
 from recfleet.interactions.files._batch import TIME, Batch
-from recfleet.interactions.files._columns import named_columns
+from recfleet.interactions.files._columns import LOOKED_AT, named_columns, numbered_columns
+from recfleet.interactions.files._how import AS_IT_IS, Reading
 from recfleet.interactions.files._package import Package, Sheet, open_package
-from recfleet.interactions.files._sheet import Row, read_sheet
+from recfleet.interactions.files._sheet import Piece, read_sheet
 from recfleet.interactions.files._source import Source
 from recfleet.interactions.mapping import ColumnMapping
 
 _BATCH_ROWS = 10_000
 _BATCH_CELLS = 1_000_000
 _BATCH_CHARACTERS = 8 << 20
-
-Pieces = Iterator[tuple[list[Row], float]]
+_ROUNDED = 10**15
+"""Excel keeps 15 digits of a number."""
 
 
 def read_excel(
     source: Source,
     mapping: ColumnMapping,
-    sheet: str | None = None,
+    how: Reading = AS_IT_IS,
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Batch, float]]:
     """Read one sheet of a workbook.
@@ -34,7 +36,8 @@ def read_excel(
     Args:
         source: the file.
         mapping: the columns that must be there.
-        sheet: its name; by default the first.
+        how: the sheet, by default the first; whether there is a header, and how many rows stand
+            above it.
         note: called with what a person should know: which sheets were not read.
 
     Yields:
@@ -44,13 +47,15 @@ def read_excel(
         BadInputError: no such sheet or column, or the file is damaged or larger than any table.
     """
     with open_package(source.path) as package:
-        page = _sheet(package, sheet)
+        page = _sheet(package, how.sheet)
         _note_others(package, page, note)
-        pieces = read_sheet(package, page)
-        for header, after, share in _header(pieces):
-            names = named_columns([_text(cell) for cell in header], mapping)
-            yield from _batches(chain([(after, share)], pieces), names)
-            return
+        pieces = read_sheet(package, page, how.skip_lines)
+        for piece in pieces:
+            if piece.rows:
+                names = _names(piece, mapping, how)
+                after = replace(piece, rows=piece.rows[1:]) if how.has_header else piece
+                yield from _batches(chain([after], pieces), names, mapping.numbers)
+                return
         raise BadInputError(f"Sheet {page.title!r} of {source.path} is empty.")
 
 
@@ -74,47 +79,56 @@ def _sheet(package: Package, sheet: str | None) -> Sheet:
     return pages[sheet]
 
 
-def _header(pieces: Pieces) -> Iterator[tuple[Row, list[Row], float]]:
-    """The first row, those that were read with it, and the share that was read; or nothing."""
-    for rows, share in pieces:
-        if rows:
-            yield rows[0], rows[1:], share
+def _names(piece: Piece, mapping: ColumnMapping, how: Reading) -> list[str]:
+    first, *below = [[_text(cell) for cell in row] for row in piece.rows[:LOOKED_AT]]
+    if how.has_header:
+        return named_columns(first, mapping, dict(zip(piece.numbers[1:], below, strict=False)))
+    return numbered_columns(first, mapping)
 
 
 def _batches(
-    pieces: Iterable[tuple[list[Row], float]], names: list[str]
+    pieces: Iterable[Piece], names: list[str], numbers: Set[str]
 ) -> Iterator[tuple[Batch, float]]:
     most_rows = max(1, min(_BATCH_ROWS, _BATCH_CELLS // len(names)))
     cells: list[Sequence[object]] = []
     broken: list[str | None] = []
     characters = 0
     share = 0.0
-    for rows, share in pieces:
-        for row in rows:
+    for piece in pieces:
+        share = piece.share
+        for row in piece.rows:
             fits = len(row) <= len(names)
             broken.append(None if fits else "\t".join(_text(cell) or "" for cell in row))
             cells.append(_fitted(row if fits else (), len(names)))
             characters += sum(len(cell) for cell in row if isinstance(cell, str))
             if len(cells) == most_rows or characters > _BATCH_CHARACTERS:
-                yield _batch(cells, broken, names), share
+                yield _batch(cells, broken, names, numbers), share
                 cells, broken, characters = [], [], 0
     if cells:
-        yield _batch(cells, broken, names), share
+        yield _batch(cells, broken, names, numbers), share
 
 
 def _fitted(row: Sequence[object], width: int) -> Sequence[object]:
     return (*row[:width], *(None,) * (width - len(row)))
 
 
-def _batch(cells: list[Sequence[object]], broken: list[str | None], names: list[str]) -> Batch:
+def _batch(
+    cells: list[Sequence[object]],
+    broken: list[str | None],
+    names: list[str],
+    wanted_numbers: Set[str],
+) -> Batch:
     columns: dict[str, list[str | None]] = {}
     times: dict[str, pa.Array] = {}
+    numbers: dict[str, pa.Array] = {}
     for name, column in zip(names, zip(*cells, strict=True), strict=True):
         columns[name] = [_text(cell) for cell in column]
         known = [_time(cell) for cell in column]
         if any(known):
             times[name] = pa.array(known, TIME)
-    return Batch.of(columns, broken=broken, times=times)
+        if name in wanted_numbers:
+            numbers[name] = pa.array([_number(cell) for cell in column], pa.float64())
+    return Batch.of(columns, broken=broken, times=times, numbers=numbers)
 
 
 def _text(cell: object) -> str | None:
@@ -124,10 +138,19 @@ def _text(cell: object) -> str | None:
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
+        if abs(cell) >= _ROUNDED:
+            return f"{cell:e}"
         return str(int(cell)) if cell.is_integer() else repr(cell)
     if isinstance(cell, datetime | date):
         return cell.isoformat()
     return str(cell)
+
+
+def _number(cell: object) -> float | None:
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return None
+    # Adding zero turns -0 into 0.
+    return cell + 0.0 if abs(cell) < float("inf") else None
 
 
 def _time(cell: object) -> datetime | None:

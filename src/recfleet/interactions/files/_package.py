@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -39,6 +39,8 @@ class Styles:
     """Styles whose number is a time."""
     durations: frozenset[int] = frozenset()
     """Those whose number is a length of time."""
+    zeros: Mapping[int, int] = field(default_factory=dict)
+    """Style -> digits of a whole number, which begins with zeros if it is shorter."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Package:
         return Styles(
             frozenset(style for style, code in enumerate(codes) if is_date_format(code)),
             frozenset(style for style, code in enumerate(codes) if is_timedelta_format(code)),
+            {style: len(code) for style, code in enumerate(codes) if code and set(code) == {"0"}},
         )
 
     def strings(self) -> list[str]:

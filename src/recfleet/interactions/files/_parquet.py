@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +14,8 @@ from recfleet.interactions.files._source import Source
 from recfleet.interactions.mapping import ColumnMapping
 
 _BATCH_ROWS = 30_000
+_EXACT = {pa.float16(): 2**11, pa.float32(): 2**24, pa.float64(): 10**15}
+"""Type -> the least whole number that may be rounded in it."""
 
 
 def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch, float]]:
@@ -44,7 +46,7 @@ def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch
             read = 0
             for rows in file.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
                 read += len(rows)
-                yield _batch(rows), read / max(file.metadata.num_rows, 1)
+                yield _batch(rows, mapping.numbers), read / max(file.metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise BadInputError(
             f"{source.path} is a damaged or unreadable Parquet file: {str(error).splitlines()[0]}"
@@ -64,16 +66,31 @@ def _plain(kind: pa.DataType) -> bool:
     ) and not pa.types.is_duration(kind)
 
 
-def _batch(rows: pa.RecordBatch) -> Batch:
-    columns, times = {}, {}
+def _batch(rows: pa.RecordBatch, wanted_numbers: Set[str]) -> Batch:
+    columns, times, numbers = {}, {}, {}
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
         values = column
         if pa.types.is_dictionary(values.type):
             values = values.dictionary_decode()
         if pa.types.is_timestamp(values.type) or pa.types.is_date(values.type):
             times[name] = values = _utc(values)
+        elif name in wanted_numbers and _is_number(values.type):
+            numbers[name] = _finite(values)
         columns[name] = _text(values)
-    return Batch.of(columns, times=times)
+    return Batch.of(columns, times=times, numbers=numbers)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
+
+
+def _finite(values: pa.Array) -> pa.Array:
+    # Of 32 bits, 0.1 is the text's and not 0.10000000149011612; adding zero turns -0 into 0.
+    text = values.cast(pa.string()) if values.type in (pa.float16(), pa.float32()) else values
+    numbers = text.cast(pa.float64(), safe=False)
+    return pc.add(pc.if_else(pc.is_finite(numbers), numbers, None), 0.0)
 
 
 def _utc(times: pa.Array) -> pa.Array:
@@ -86,8 +103,15 @@ def _utc(times: pa.Array) -> pa.Array:
 
 
 def _text(values: pa.Array) -> pa.Array:
+    """Values as text; a whole number that may be rounded has an exponent."""
     if pa.types.is_timestamp(values.type):
         return pc.strftime(values, "%Y-%m-%dT%H:%M:%SZ")
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values), None, values)
-    return values.cast(pa.string())
+    if not pa.types.is_floating(values.type):
+        return values.cast(pa.string())
+    values = pc.if_else(pc.is_nan(values), None, values)
+    doubles = values.cast(pa.float64())
+    is_whole = pc.and_(
+        pc.equal(doubles, pc.floor(doubles)), pc.less(pc.abs(doubles), _EXACT[values.type])
+    )
+    whole = pc.if_else(is_whole, doubles, None).cast(pa.int64()).cast(pa.string())
+    return pc.coalesce(whole, values.cast(pa.string()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from recfleet.errors import BadInputError
@@ -12,38 +13,50 @@ from recfleet.interactions.files._xml import Spelling, read_xml
 
 Row = list[object]
 
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of a sheet, each as long as its last value is far to the right."""
+
+    rows: list[Row]
+    numbers: list[int]
+    """Each row's number in the sheet, from 1."""
+    share: float
+    """Share of the sheet that has been read."""
+
+
 _MOST_ROWS = 1 << 20
 """As many as Excel has."""
 _MOST_CELLS = 100_000_000
 _MOST_CHARACTERS = 2 << 30
 
 
-def read_sheet(package: Package, sheet: Sheet) -> Iterator[tuple[list[Row], float]]:
+def read_sheet(package: Package, sheet: Sheet, skip_rows: int = 0) -> Iterator[Piece]:
     """Read the rows of a sheet that have a value in them.
 
     Args:
         package: the workbook.
         sheet: one of its sheets.
+        skip_rows: rows at the top that are left out.
 
     Yields:
-        Some rows, each as long as its last value is far to the right; and the share of the sheet
-        that has been read.
+        Piece by piece.
 
     Raises:
         BadInputError: it is damaged, or has more rows, columns, cells or text than any table.
     """
     what = f"{package.path}, sheet {sheet.title!r},"
-    rows = _Rows(what, _values(package))
+    rows = _Rows(what, _values(package), skip_rows)
     stream, size = package.open_sheet(sheet)
     with stream:
         for read in read_xml(stream, what, rows.start, rows.end, rows.text):
-            yield rows.taken(), min(read / max(size, 1), 1.0)
+            yield rows.taken(min(read / max(size, 1), 1.0))
 
 
 class _Rows:
     """Collects the rows of a sheet."""
 
-    def __init__(self, what: str, value: Callable[[str, int, str], object]) -> None:
+    def __init__(self, what: str, value: Callable[[str, int, str], object], skip_rows: int) -> None:
         from openpyxl.utils import column_index_from_string
 
         self._what = what
@@ -54,18 +67,22 @@ class _Rows:
         self._cell = CellText(what)
         self.text = self._cell.text
         self._rows: list[Row] = []
+        self._numbers: list[int] = []
         self._row: Row = []
         self._seen = 0
+        self._skip = skip_rows
+        self._number = 0
         self._cells = 0
         self._characters = 0
         self._column = 0
         self._kind = "n"
         self._style = 0
 
-    def taken(self) -> list[Row]:
+    def taken(self, share: float) -> Piece:
         """The rows since the last call."""
-        rows, self._rows = self._rows, []
-        return rows
+        piece = Piece(self._rows, self._numbers, share)
+        self._rows, self._numbers = [], []
+        return piece
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         short = self._spelling[name]
@@ -79,6 +96,7 @@ class _Rows:
             self._row, self._column = [], 0
             self._seen += 1
             number = float(attributes.get("r", "1"))
+            self._number = max(int(min(number, _MOST_ROWS)), self._seen)
             if not (number <= _MOST_ROWS and self._seen <= _MOST_ROWS):
                 raise BadInputError(
                     f"{self._what} has a row {max(number, self._seen):,.0f}, and Excel's last is "
@@ -95,8 +113,9 @@ class _Rows:
             if value is not None and value != "":
                 self._put(value)
         elif short == "row":
-            if self._row:
+            if self._row and self._number > self._skip:
                 self._rows.append(self._row)
+                self._numbers.append(self._number)
                 self._count()
         else:
             self._cell.end(short)
@@ -146,7 +165,8 @@ def _values(package: Package) -> Callable[[str, int, str], object]:
         if kind == "n":
             number = float(text) if "." in text or "E" in text or "e" in text else int(text)
             if style not in styles.dates:
-                return number
+                width = styles.zeros.get(style)
+                return str(number).zfill(width) if width and isinstance(number, int) else number
             try:
                 return read_time(number, timedelta=style in styles.durations)
             except (OverflowError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from recfleet.errors import BadInputError
+from recfleet.interactions.files._encoding import find_encoding
 
-Kind = Literal["csv", "excel", "parquet"]
+Kind = Literal["csv", "excel", "json", "parquet"]
 
 _CHUNK = 1 << 20
 _PLAIN_CONTROLS = b"\t\n\r\f"
@@ -35,30 +37,37 @@ class Source:
     kind: Kind
     gzipped: bool
     encoding: str
-    """Encoding of a CSV file's text."""
+    """Encoding of a text file."""
     fingerprint: str
     """SHA-256 of its bytes, hex."""
     size: int
     """Bytes on disk."""
+    damaged: bool = False
+    """Whether a text file has bytes that are no text in its encoding."""
     notes: tuple[str, ...] = ()
     """Notes for people about how it was read."""
 
 
-def inspect(path: Path) -> Source:
+def inspect(path: Path, encoding: str | None = None) -> Source:
     """Read a file once for its kind, its encoding and its fingerprint.
 
+    Args:
+        path: the file.
+        encoding: of a text file, if a person said it.
+
     Raises:
-        BadInputError: it is missing, unreadable or empty, or its kind is not supported.
+        BadInputError: it is missing, unreadable or empty, its kind is not supported, or there is no
+            such encoding.
     """
     try:
-        return _inspect(path)
+        return _inspect(path, encoding)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise BadInputError(f"{path} is a truncated or damaged gzip file: get it again.") from None
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
-def _inspect(path: Path) -> Source:
+def _inspect(path: Path, given: str | None) -> Source:
     if path.is_dir():
         raise BadInputError(f"{path} is a folder: name one file in it.")
     if not path.is_file():
@@ -74,12 +83,28 @@ def _inspect(path: Path) -> Source:
     elif head.startswith(b"PK\x03\x04"):
         _refuse_other_zip(path)
         kind = "excel"
-    encoding = _encoding(path, gzipped=gzipped) if kind == "csv" else "utf-8"
-    notes: tuple[str, ...] = ()
-    if encoding == "latin-1":
-        notes = ("The text is not UTF-8; it was read as Latin-1.",)
     size = path.stat().st_size
-    return Source(path, kind, gzipped, encoding, _fingerprint(path), size, notes)
+    if kind != "csv":
+        return Source(path, kind, gzipped, "utf-8", _fingerprint(path), size)
+    with open_bytes(path, gzipped=gzipped) as (content, _):
+        beginning = content.read(_CHUNK)
+        _refuse_binary(path, beginning, given)
+        content.seek(0)
+        found = find_encoding(content, given)
+    notes = (found.note,) if found.note else ()
+    kind = _kind_of_text(path, beginning.decode(found.name, "replace"))
+    return Source(
+        path, kind, gzipped, found.name, _fingerprint(path), size, found.damaged > 0, notes
+    )
+
+
+def _kind_of_text(path: Path, beginning: str) -> Kind:
+    text = beginning.lstrip("\ufeff \t\r\n")
+    if re.match(r"\[\s*[{\[]", text):
+        raise BadInputError(
+            f"{path} is one JSON array: write one object a line, as `jq -c '.[]' {path.name}` does."
+        )
+    return "json" if re.match(r'\{\s*"', text) else "csv"
 
 
 def _head(path: Path) -> bytes:
@@ -110,50 +135,25 @@ def _fingerprint(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _encoding(path: Path, *, gzipped: bool) -> str:
-    """The text's encoding; the whole text is checked, because even the last line may differ."""
-    with open_bytes(path, gzipped=gzipped) as (content, _):
-        chunk = content.read(_CHUNK)
-        encoding = _encoding_mark(chunk)
-        _refuse_binary(path, chunk, encoding)
-        decoder = codecs.getincrementaldecoder(encoding or "utf-8")()
-        try:
-            while chunk:
-                decoder.decode(chunk)
-                chunk = content.read(_CHUNK)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            if encoding:
-                raise BadInputError(
-                    f"{path} begins as {encoding} text but does not continue so."
-                ) from None
-            _read_to_end(content)
-            return "latin-1"
-    return encoding or "utf-8"
-
-
-def _read_to_end(content: BinaryIO) -> None:
-    """Read the whole file, so that damage is found before anything is loaded."""
-    while content.read(_CHUNK):
-        pass
-
-
-def _encoding_mark(chunk: bytes) -> str | None:
-    if chunk.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
-    if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    return None
-
-
 def _refuse_binary(path: Path, chunk: bytes, encoding: str | None) -> None:
     if not chunk.strip():
         raise BadInputError(f"{path} is empty.")
+    if encoding is not None or chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return
     controls = sum(chunk.count(bytes([code])) for code in range(32) if code not in _PLAIN_CONTROLS)
-    if encoding != "utf-16" and b"\x00" in chunk and controls > len(chunk) / 20:
+    others = controls - chunk.count(0)
+    if b"\x00" in chunk and controls > len(chunk) / 20 and (others or not _is_wide(chunk)):
         raise BadInputError(
-            f"{path} is not a table: use CSV (also gzipped), Parquet or Excel (.xlsx)."
+            f"{path} is not a table: use CSV (also gzipped), JSON lines, Parquet or Excel (.xlsx)."
         )
+
+
+def _is_wide(chunk: bytes) -> bool:
+    """Whether every other byte is zero, as in UTF-16 without a mark."""
+    return any(
+        zeros.count(0) > 0.4 * len(zeros) and chunk.count(0) < 0.6 * len(chunk)
+        for zeros in (chunk[::2], chunk[1::2])
+    )
 
 
 @contextmanager
