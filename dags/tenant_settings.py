@@ -69,7 +69,7 @@ def _carry_out(operate: Callable[..., list[Any]]) -> None:
     except RecfleetError as error:
         # Another try would find the request unchanged.
         raise AirflowFailException(str(error)) from None
-    print(*[result.sentence for result in results] or ["No tenant fits."], sep="\n")
+    print(*[result.sentence for result in results], sep="\n")
     failed = [result.sentence for result in results if result.status == "failed"]
     if failed:
         raise AirflowFailException(f"{len(failed)} of {len(results)} failed: {' '.join(failed)}")

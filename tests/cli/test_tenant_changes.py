@@ -58,7 +58,8 @@ def test_modes_of_some_by_ids_file_and_condition(connection: Connection, tmp_pat
     assert _modes(connection)["t00"] == "frozen"
     _run("set-mode", "off", "--where", "mode=frozen", "--where", "id!=t01", "--reason", "so")
     assert _modes(connection) == {"t00": "off", "t01": "frozen", "t02": "off"}
-    assert "No tenant fits" in _run("set-mode", "on", "--where", "id=nobody", "--reason", "so")
+    with pytest.raises(BadInputError, match="No tenant fits"):
+        _run("set-mode", "on", "--where", "id=nobody", "--reason", "so")
 
 
 def test_many_are_not_touched_unasked(connection: Connection) -> None:

@@ -29,7 +29,12 @@ def test_dates_and_times(text: str, moment: datetime) -> None:
 
 def test_an_empty_conf_asks_for_everything() -> None:
     assert read_request({}).tenants is None
-    assert read_request({"as_of": None, "tenants": []}).tenants is None
+    assert read_request({"as_of": None, "tenants": None}).tenants is None
+
+
+def test_an_empty_list_is_not_everybody() -> None:
+    with pytest.raises(BadInputError, match="tenants: the list is empty"):
+        read_request({"tenants": []})
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

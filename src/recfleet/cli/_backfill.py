@@ -21,7 +21,6 @@ from recfleet.cli._selection import (
     ask,
     choose,
     count_tenants,
-    say_nobody,
 )
 from recfleet.database import Connection
 from recfleet.operations import left_out_in_words, why_left_out
@@ -94,9 +93,6 @@ def backfill(
 
     with closing(connect()) as connection:
         tenant_ids = choose(connection, tenant, file=file, where=where)
-        if not tenant_ids:
-            _say_nobody(dry_run=dry_run, as_json=as_json)
-            return
         given = {"from": first or None, "to": last or None, "step": step, "promote": promote}
         request = _request({**given, "force": force, "reason": reason, "tenants": tenant_ids})
         ahead = look_ahead(connection, request)
@@ -144,13 +140,6 @@ def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_jso
         well = follow(airflow, run_id, watched)
     _show_end(request, run_id, backfilled_nights(connection, request), well=well, as_json=as_json)
     return well
-
-
-def _say_nobody(*, dry_run: bool, as_json: bool) -> None:
-    if not as_json:
-        say_nobody()
-    else:
-        print_json([] if dry_run else {"run_id": None})
 
 
 def _say_done(

@@ -103,9 +103,6 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
             connection, chosen.tenants, file=chosen.file, where=chosen.where
         )
         connection.commit()
-        if not tenants:
-            _selection.say_nobody()
-            return
         yes = chosen.yes or chosen.dry_run
         _selection.ask(len(tenants), f"{_VERBS[what]} {len(tenants)} tenants", yes=yes)
         with progress(what, len(tenants)) as advance:

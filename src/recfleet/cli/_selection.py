@@ -62,7 +62,7 @@ def choose(
     file: str | None = None,
     where: Sequence[str] | None = None,
 ) -> list[str]:
-    """Ids of the tenants that the command line names; may be empty with conditions.
+    """Ids of the tenants that the command line names, at least one.
 
     Args:
         connection: an open connection.
@@ -71,7 +71,8 @@ def choose(
         where: of ``--where``.
 
     Raises:
-        BadInputError: the file cannot be read, a condition is malformed, or no tenant is named.
+        BadInputError: the file cannot be read, a condition is malformed, or no tenant is named or
+            fits.
         UnknownTenantError: some tenants do not exist; the text names them all.
     """
     from recfleet.operations import choose_tenants, parse_condition
@@ -150,11 +151,6 @@ def ask_twice(tenant_ids: Sequence[str], *, yes: bool) -> None:
 
 def _can_ask() -> bool:
     return sys.stdin.isatty()
-
-
-def say_nobody() -> None:
-    """Say that no tenant fits the conditions; this is no error."""
-    console().print(Text("No tenant fits: nothing to do."))
 
 
 def count_tenants(count: int) -> str:

@@ -23,7 +23,6 @@ from recfleet.cli._selection import (
     choose,
     choose_to_delete,
     count_tenants,
-    say_nobody,
     show_results,
 )
 from recfleet.errors import BadInputError
@@ -146,9 +145,6 @@ def set_mode_command(
     mode = modes[last]
     with closing(connect()) as connection:
         chosen = choose(connection, tenant_ids, file=file, where=where)
-        if not chosen:
-            say_nobody()
-            return
         if not dry_run:
             ask(len(chosen), f"Set {len(chosen)} tenants to {mode}", yes=yes)
         results = set_mode(connection, chosen, mode, actor=actor(), reason=reason, dry_run=dry_run)
@@ -196,9 +192,6 @@ def set_command(
         changes = parse_changes(
             assignments, unset or (), left_over=left_over_keys(connection, chosen)
         )
-        if not chosen:
-            say_nobody()
-            return
         if not dry_run:
             ask(len(chosen), f"Change the policies of {len(chosen)} tenants", yes=yes)
         results = set_policies(
@@ -233,9 +226,6 @@ def delete_command(
 
     with closing(connect()) as connection:
         chosen = choose_to_delete(connection, tenant_ids, file=file, where=where)
-        if not chosen:
-            say_nobody()
-            return
         if not dry_run:
             check_who_and_why(actor(), reason)  # before the questions
             ask_twice(chosen, yes=yes)

@@ -37,10 +37,13 @@ class NightRequest(BaseModel):
 
     @field_validator("tenants", mode="before")
     @classmethod
-    def _none_when_empty(cls, value: object) -> object:
+    def _some_or_all(cls, value: object) -> object:
         if isinstance(value, str):
             raise ValueError('give a list, such as ["united-kingdom"]')
-        return value or None
+        # A list that somebody made and that came out empty must not run the whole fleet.
+        if value is not None and not value:
+            raise ValueError("the list is empty: name tenants, or leave it out for all of them")
+        return value
 
 
 def parse_as_of(text: str) -> datetime:

@@ -119,7 +119,7 @@ def choose_tenants(
 
     Raises:
         UnknownTenantError: some tenants do not exist; names each of them.
-        BadInputError: there is neither an id nor a condition.
+        BadInputError: there is neither an id nor a condition, or no tenant fulfils the conditions.
     """
     named = sorted(set(tenant_ids))
     if not named and not conditions:
@@ -143,4 +143,7 @@ def choose_tenants(
             f"select tenant_id from roster where {' and '.join(tests)} order by tenant_id",  # noqa: S608
             values,
         )
-        return [tenant_id for (tenant_id,) in cursor]
+        chosen = [tenant_id for (tenant_id,) in cursor]
+    if not chosen:
+        raise BadInputError("No tenant fits, so nothing was done: look at the conditions again.")
+    return chosen
