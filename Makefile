@@ -100,7 +100,7 @@ cluster: $(INSTALLED_DEV) ## docker-compose.yaml in real containers, one worker 
 	fi
 	exec $(BIN)/python -m tests.cluster
 
-up: $(INSTALLED) ## start Postgres, MLflow and Airflow in the background
+up: $(INSTALLED) ## start Postgres, MLflow, Airflow and the HTTP service in the background
 	$(BIN)/recfleet up
 
 down: ## stop what demo and up started; keep all data

@@ -122,7 +122,7 @@ def running_stack(**settings: str) -> Iterator[Stack]:
     }
     environment |= {f"RECFLEET_{name}": value for name, value in settings.items()}
     environment["RECFLEET_HOME"] = str(home)
-    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+    for service in ("AIRFLOW", "MLFLOW", "POSTGRES", "API"):
         environment[f"RECFLEET_{service}_PORT"] = str(free_port())
     stack = Stack(environment)
     try:

@@ -62,24 +62,26 @@ ROLES_OF: dict[str, set[type[BaseSettings]]] = {
     "scheduler": {LinkSettings},
     "dag-processor": {LinkSettings, NightSettings},
     "triggerer": {LinkSettings},
-    "worker": set(ROLES) - {MlflowLoginSettings},
+    "worker": set(ROLES) - {ApiSettings, MlflowLoginSettings},
     "mlflow": {MlflowLoginSettings},
-    "cli": set(ROLES) - {MlflowLoginSettings},
+    "cli": set(ROLES) - {ApiSettings, MlflowLoginSettings},
+    "recfleet-api": {ApiSettings},
 }  # fmt: skip
 
 _IN_AIRFLOW_S_DATABASE = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
-_WITH_MODELS = {"init", "worker", "mlflow", "cli"}
+_IN_MLFLOW_S_DATABASE = {"init", "worker", "mlflow", "cli"}
+_WITH_MODELS = _IN_MLFLOW_S_DATABASE | {"recfleet-api"}
 
 # Secret of .env -> the services whose containers get it. Airflow's workers run the tenants' work
 # and may stand on other machines: they get no password of Airflow's database.
 HOLDERS = {
     "POSTGRES_PASSWORD": {"postgres", "init"},
     "POSTGRES_AIRFLOW_PASSWORD": {"postgres"} | _IN_AIRFLOW_S_DATABASE,
-    "POSTGRES_MLFLOW_PASSWORD": {"postgres"} | _WITH_MODELS,
+    "POSTGRES_MLFLOW_PASSWORD": {"postgres"} | _IN_MLFLOW_S_DATABASE,
     "POSTGRES_WRITER_PASSWORD": {"init", "api-server", "worker", "cli"},
     "POSTGRES_READER_PASSWORD": {"init", "api-server", "cli"},
     "POSTGRES_APPLICATION_PASSWORD": {"init", "cli"},
-    "POSTGRES_API_PASSWORD": {"init"},
+    "POSTGRES_API_PASSWORD": {"init", "recfleet-api"},
     "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
     "OBJECT_STORE_ACCESS_KEY": {"objects"} | _WITH_MODELS,
     "OBJECT_STORE_SECRET_KEY": {"objects"} | _WITH_MODELS,
@@ -170,7 +172,8 @@ def test_every_setting_has_one_role() -> None:
 
 
 def test_every_setting_can_be_set() -> None:
-    given = set(_of_people()) | set(SERVICES["init"]["environment"])
+    given = set(_of_people())
+    given |= {name for one in ("init", "recfleet-api") for name in SERVICES[one]["environment"]}
 
     assert set(FIELDS) <= given | set(_image_environment())
     assert {role.__name__ for role in ROLES} == {
@@ -235,7 +238,7 @@ def test_env_example_shows_the_defaults_of_the_compose_file() -> None:
 def test_every_variable_has_a_comment() -> None:
     paragraphs = [paragraph for paragraph in EXAMPLE.split("\n\n") if "=" in paragraph]
 
-    assert len(paragraphs) == 7
+    assert len(paragraphs) == 8
     for paragraph in paragraphs:
         assert paragraph.startswith("# "), paragraph
         assert not re.match(r"# [A-Z_]+=", paragraph), paragraph
@@ -319,6 +322,7 @@ def test_mlflow_s_pages_are_behind_recfleet_s_gate() -> None:
 def test_the_services_that_make_recfleet_are_there() -> None:
     assert set(OF_THE_IMAGE) == {
         "init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "mlflow", "cli",
+        "recfleet-api",
     }  # fmt: skip
     assert set(SERVICES) - set(OF_THE_IMAGE) == {"postgres", "redis", "objects"}
     assert SERVICES["worker"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"

@@ -63,6 +63,8 @@ ARROWS: dict[str, set[str]] = {
         "audit", "database", "fleet", "interactions", "judging", "keys", "models", "quality",
         "record", "registry", "releases", "tenants",
     },
+    # The HTTP service for tenants' applications; never the night.
+    "serving": {"keys", "models", "registry"},
     # Shared by every face over HTTP.
     "web": {"database"},
     # The pages inside the Airflow UI.
@@ -75,7 +77,7 @@ ARROWS: dict[str, set[str]] = {
     # The commands.
     "cli": {
         "audit", "database", "fleet", "interactions", "keys", "local", "operations", "reasons",
-        "record", "registry", "releases", "synthetic", "tenants",
+        "record", "registry", "releases", "serving", "synthetic", "tenants",
     },
 }  # fmt: skip
 

@@ -55,6 +55,24 @@ class ApiSettings(_Role):
     api_database_url: str | None = Field(default=None, repr=False)
     """The address of the service's own role, which sees the tenant that a caller's key opens."""
 
+    api_port: int = Field(default=8090, ge=1, le=65535)
+    """Where it listens."""
+
+    api_connections: int = Field(default=8, ge=1, le=50)
+    """Most connections of one process to the database, without the one that hears of changes."""
+
+    api_rate: float = Field(default=100.0, gt=0)
+    """Requests a second that one process answers to a key; twice as many may come at once."""
+
+    api_tenant_rate: float = Field(default=300.0, gt=0)
+    """The same for all keys of a tenant."""
+
+    api_stale_seconds: float = Field(default=300.0, ge=0)
+    """Seconds for which lists in memory are shown, marked stale, while the database is away."""
+
+    api_model_mb: int = Field(default=300, ge=1)
+    """Megabytes that models in memory may take, for each process."""
+
 
 class AdministratorSettings(_Role):
     """How the schema is migrated and roles get their passwords."""

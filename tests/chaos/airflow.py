@@ -65,7 +65,7 @@ def stack() -> Iterator[Layout]:
     for name in [name for name in os.environ if name.startswith("RECFLEET_")]:
         del os.environ[name]
     os.environ |= {"RECFLEET_HOME": str(home), **_TUNED}
-    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+    for service in ("AIRFLOW", "MLFLOW", "POSTGRES", "API"):
         os.environ[f"RECFLEET_{service}_PORT"] = str(free_port())
     environment.compose = lambda *given, **named: {**compose(*given, **named), **_SOONER}
     try:

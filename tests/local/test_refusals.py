@@ -21,7 +21,7 @@ from recfleet.local._state import State, locked
 def layout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     home = folder / "home"
     monkeypatch.setenv("RECFLEET_HOME", str(home))
-    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+    for service in ("AIRFLOW", "MLFLOW", "POSTGRES", "API"):
         monkeypatch.setenv(f"RECFLEET_{service}_PORT", str(local.free_port()))
     return Layout(home)
 
@@ -34,7 +34,7 @@ def squatter() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-@pytest.mark.parametrize("service", ["AIRFLOW", "MLFLOW", "POSTGRES"])
+@pytest.mark.parametrize("service", ["AIRFLOW", "MLFLOW", "POSTGRES", "API"])
 def test_a_taken_port(
     layout: Layout, squatter: int, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -45,7 +45,7 @@ def test_a_taken_port(
     assert psutil.Process().children() == children
     assert not layout.postgres.exists()
     assert not layout.environment.exists()
-    assert [each.state for each in local.status()] == ["stopped"] * 6
+    assert [each.state for each in local.status()] == ["stopped"] * 7
     assert local.down(print) == []
 
 
@@ -53,7 +53,7 @@ def test_a_setting_that_cannot_be_used(layout: Layout, monkeypatch: pytest.Monke
     monkeypatch.setenv("RECFLEET_WORKERS", "many")
     with pytest.raises(ConfigurationError, match="RECFLEET_WORKERS=many"):
         local.up(print)
-    assert [each.state for each in local.status()] == ["stopped"] * 6
+    assert [each.state for each in local.status()] == ["stopped"] * 7
 
 
 def test_down_without_a_stack_makes_no_folder(layout: Layout) -> None:

@@ -40,7 +40,7 @@ def layout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
     folder.chmod(0o755)  # The stack itself keeps others out.
     layout = Layout(folder / "home")
     monkeypatch.setenv("RECFLEET_HOME", str(layout.home))
-    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+    for service in ("AIRFLOW", "MLFLOW", "POSTGRES", "API"):
         monkeypatch.setenv(f"RECFLEET_{service}_PORT", str(local.free_port()))
     for name in ("RECFLEET_DATABASE_URL", "RECFLEET_MLFLOW_STORE_URL"):
         monkeypatch.delenv(name, raising=False)

@@ -205,6 +205,34 @@ class ModelContract(ScorerContract):
             assert bought.tolist() == np.flatnonzero(owned[customer]).tolist()
             assert parts.sum(axis=1) == pytest.approx(table[customer], abs=1e-4)
 
+    def test_a_basket_scores_as_folding_in_does(self) -> None:
+        log = taste_log()
+        model = self.model(log)
+        basket = model.basket()
+        number = {product: place for place, product in enumerate(basket.product_ids)}
+        bought = np.array([log.product_ids[p] in number for p in log.product])
+        for customer in (3, 11):
+            own = replace(
+                log,
+                customer=log.customer[mine := bought & (log.customer == customer)],
+                product=log.product[mine],
+                occurred_at=log.occurred_at[mine],
+                quantity=log.quantity[mine],
+                amount=log.amount[mine],
+            )
+            products = np.flatnonzero(own.matrix("binary").toarray()[customer])
+            lines, net = (
+                np.array([number_of(own, customer, int(product)) for product in products]).T
+                if len(products)
+                else (np.zeros(0), np.zeros(0))
+            )
+            places = np.array([number[log.product_ids[p]] for p in products], np.intp)
+            table = table_of(model.fold_in(own), 60, 40)[customer]
+            wanted = [table[list(log.product_ids).index(p)] for p in basket.product_ids]
+            assert basket.scores(places, lines, net) == pytest.approx(wanted, abs=1e-4)
+        assert basket.likeness(2).argmax() == 2
+        assert basket.size > 0
+
     def test_it_remembers_whom_it_was_fitted_to(self) -> None:
         model = self.model(taste_log())
         asked = np.array([model.customer_ids[4], "nobody", model.customer_ids[0]], dtype=object)
@@ -212,6 +240,14 @@ class ModelContract(ScorerContract):
         assert recalled.known_customers.tolist() == [True, False, True]
         assert recalled.known_products.shape == model.product_ids.shape
         assert recalled.is_finite
+
+
+def number_of(log: InteractionLog, customer: int, product: int) -> tuple[float, float]:
+    """Purchase lines of a pair, and its net quantity."""
+    pair = (log.customer == customer) & (log.product == product)
+    return float((pair & (log.quantity > 0) & (log.amount > 0)).sum()), float(
+        log.quantity[pair & ((log.quantity < 0) | (log.amount > 0))].sum()
+    )
 
 
 def _holdout(log: InteractionLog) -> Holdout:

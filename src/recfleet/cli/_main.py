@@ -35,6 +35,7 @@ for _room in (
     "approvals",
     "access",
     "key",
+    "api",
     "audit",
     "doctor",
     "housekeeping",

@@ -24,12 +24,13 @@ def register(app: typer.Typer) -> None:
 
 
 def up() -> None:
-    """Start Postgres, MLflow and Airflow on this machine.
+    """Start Postgres, MLflow, Airflow and the HTTP service on this machine.
 
     The command waits until they answer. They run in the background, on loopback only, and keep
     their data in the folder RECFLEET_HOME (.recfleet by default). Running services are kept, dead
-    ones are restarted. Set the ports with RECFLEET_AIRFLOW_PORT (8080), RECFLEET_MLFLOW_PORT (5000)
-    and RECFLEET_POSTGRES_PORT (54329), and the number of tasks at once with RECFLEET_WORKERS (2).
+    ones are restarted. Set the ports with RECFLEET_AIRFLOW_PORT (8080), RECFLEET_MLFLOW_PORT
+    (5000), RECFLEET_API_PORT (8090) and RECFLEET_POSTGRES_PORT (54329), and the number of tasks at
+    once with RECFLEET_WORKERS (2).
 
     For the plain `airflow` and `mlflow` commands: `set -a; . .recfleet/stack.env; set +a`.
     """
@@ -81,7 +82,7 @@ def bring_up() -> Stack:
     """Start the stack, showing progress."""
     from recfleet import local
 
-    title = "Starting Postgres, MLflow and Airflow"
+    title = "Starting Postgres, MLflow, Airflow and the HTTP service"
     with _progress(title) as say, _termination_as_interrupt():
         stack = local.up(say)
         if stack.reused:
@@ -104,7 +105,15 @@ def show_addresses() -> None:
         f"MLflow    {link_settings().mlflow_url}   user {login.mlflow_username}, "
         f"password {login.mlflow_password}"
     )
+    out.print(f"API       {api_address()}   keys: recfleet key create")
     out.print("Stop it   make down (or recfleet down)", style="dim")
+
+
+def api_address() -> str:
+    """Where the HTTP service listens on this machine."""
+    from recfleet.settings import api_settings
+
+    return f"http://127.0.0.1:{api_settings().api_port}"
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The whole stack on one machine: Postgres, MLflow and Airflow on loopback."""
+"""The whole stack on one machine: Postgres, MLflow, Airflow and the HTTP service on loopback."""
 
 from recfleet.local._ports import free_port
 from recfleet.local._stack import Progress, ServiceStatus, Stack, down, status, up

@@ -27,7 +27,7 @@ OWNERS = {"mlflow": "mlflow", "airflow": "airflow"}
 """Role -> the database that it owns, and the only one that it enters. MLflow and Airflow have a
 database each, because both keep their own ``alembic_version``."""
 
-DEFAULT_PORTS = {"airflow": 8080, "mlflow": 5000, "postgres": 54329}
+DEFAULT_PORTS = {"airflow": 8080, "mlflow": 5000, "postgres": 54329, "api": 8090}
 
 MLFLOW_USERNAME = "reader"
 """The user of MLflow's pages; ``settings.py`` has the same default."""
@@ -48,10 +48,16 @@ _TUNABLE = {
     "RECFLEET_KEEP_LEDGER_DAYS": "400",
     "RECFLEET_KEEP_QUALITY_DAYS": "90",
     "RECFLEET_REVIVE_DAYS": "7",
+    "RECFLEET_API_CONNECTIONS": "8",
+    "RECFLEET_API_RATE": "100.0",
+    "RECFLEET_API_TENANT_RATE": "300.0",
+    "RECFLEET_API_STALE_SECONDS": "300.0",
+    "RECFLEET_API_MODEL_MB": "300",
     "RECFLEET_SUITES": "",
     "RECFLEET_POLICY": "",
 }
-"""Settings of nights and housekeeping that a person may set before ``up``, and their defaults."""
+"""Settings of nights, housekeeping and the HTTP service that a person may set before ``up``, and
+their defaults."""
 
 DAGS_FOLDER = "RECFLEET_DAGS_FOLDER"
 """Variable with another folder of DAGs; it must hold the checkout's DAGs as well."""
@@ -75,6 +81,7 @@ class Ports:
     airflow: int
     mlflow: int
     postgres: int
+    api: int = DEFAULT_PORTS["api"]
 
     @staticmethod
     def variable(service: str) -> str:
@@ -271,6 +278,7 @@ def _recfleet(
         "RECFLEET_AIRFLOW_PORT": str(ports.airflow),
         "RECFLEET_MLFLOW_PORT": str(ports.mlflow),
         "RECFLEET_POSTGRES_PORT": str(ports.postgres),
+        "RECFLEET_API_PORT": str(ports.api),
     }
 
 
@@ -384,6 +392,15 @@ def read(path: Path) -> dict[str, str]:
         return {}
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     return {name: value.removeprefix("'").removesuffix("'") for name, value in pairs}
+
+
+_OF_API = ("RECFLEET_API_", "RECFLEET_ARTIFACT_", "RECFLEET_REVIVE_DAYS", "OPENBLAS", "OMP")
+
+
+def for_api(variables: Mapping[str, str]) -> dict[str, str]:
+    """The HTTP service's whole environment: no password but that of its own role."""
+    own = {name: value for name, value in variables.items() if name.startswith(_OF_API)}
+    return for_process(own)
 
 
 def for_process(variables: Mapping[str, str]) -> dict[str, str]:

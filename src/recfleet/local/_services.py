@@ -39,8 +39,8 @@ class Service:
 
 
 def services(layout: Layout, ports: Ports) -> list[Service]:
-    """MLflow's and Airflow's processes, in the order in which they are started."""
-    return [_mlflow(layout, ports), *_airflow(ports)]
+    """MLflow's, Airflow's and recfleet's own processes."""
+    return [_mlflow(layout, ports), *_airflow(ports), _api(ports)]
 
 
 def check_installed() -> None:
@@ -73,6 +73,16 @@ def _mlflow(layout: Layout, ports: Ports) -> Service:
         command=(sys.executable, "-m", "mlflow", "server", "--no-serve-artifacts", *flat),
         address=address,
         is_healthy=lambda _since: _get(f"{address}/health") == b"OK",
+    )
+
+
+def _api(ports: Ports) -> Service:
+    address = f"http://{LOOPBACK}:{ports.api}"
+    return Service(
+        name="recfleet-api",
+        command=(sys.executable, "-m", "recfleet.cli", "api", "--port", str(ports.api)),
+        address=address,
+        is_healthy=lambda _since: _get(f"{address}/readyz") is not None,
     )
 
 

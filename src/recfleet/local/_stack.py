@@ -46,6 +46,7 @@ class Stack:
     home: Path
     airflow_url: str
     mlflow_url: str
+    api_url: str
     username: str
     password: str
     environment: Path
@@ -70,7 +71,7 @@ class ServiceStatus:
 
 
 def up(progress: Progress) -> Stack:
-    """Start Postgres, MLflow and Airflow where they are not running, and wait until they answer.
+    """Start what is not running of Postgres, MLflow, Airflow and the API, until it answers.
 
     After any failure no half-started stack is left behind. Data is always kept.
 
@@ -199,6 +200,7 @@ class _Start:
             home=self._layout.home,
             airflow_url=variables["RECFLEET_AIRFLOW_URL"],
             mlflow_url=variables["RECFLEET_MLFLOW_URL"],
+            api_url=f"http://{LOOPBACK}:{ports.api}",
             username=variables["RECFLEET_AIRFLOW_USERNAME"],
             password=variables["RECFLEET_AIRFLOW_PASSWORD"],
             environment=self._layout.environment,
@@ -213,7 +215,7 @@ class _Start:
 
     def _refuse_taken(self, ports: Ports, running: Mapping[str, str]) -> None:
         ours = set()
-        owners = {"airflow": "airflow-api-server", "mlflow": "mlflow"}
+        owners = {"airflow": "airflow-api-server", "mlflow": "mlflow", "api": "recfleet-api"}
         for service, owner in owners.items():
             identity = self._state.processes.get(owner)
             if identity and identity.process():
@@ -298,10 +300,10 @@ class _Start:
         _write_airflow_files(layout, variables, secret)
         self._progress(f"postgres answers on port {server.port}")
         env = environment.for_process(variables)
-        mlflow, *airflow = plan
+        mlflow, *airflow, api = plan
         with ThreadPoolExecutor() as pool:
             parts = [
-                pool.submit(self._migrate_recfleet, server.url("recfleet")),
+                pool.submit(self._bring_up_recfleet, api, server.url("recfleet"), variables),
                 pool.submit(self._bring_up_mlflow, mlflow, env, fresh="mlflow" in created),
                 pool.submit(self._bring_up_airflow, airflow, env),
             ]
@@ -318,9 +320,11 @@ class _Start:
         for error in sorted(errors, key=lambda error: isinstance(error, _CancelledError)):
             raise error
 
-    def _migrate_recfleet(self, url: str) -> None:
+    def _bring_up_recfleet(self, api: Service, url: str, variables: dict[str, str]) -> None:
         migrate(url)
         self._progress("recfleet's tables are up to date")
+        self._launch(api, environment.for_api(variables))
+        self._await_health([api])
 
     def _bring_up_mlflow(self, service: Service, env: dict[str, str], *, fresh: bool) -> None:
         # In an empty database the server itself makes all tables before it answers.

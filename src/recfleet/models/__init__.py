@@ -14,7 +14,7 @@ from recfleet.models.blend import (
     shipped_priors,
     shipped_weights,
 )
-from recfleet.models.contract import SOURCES, Model, Scorer, Source, Trainer
+from recfleet.models.contract import SOURCES, Basket, Model, Scorer, Source, Trainer
 from recfleet.models.factors import Factors
 from recfleet.models.families import (
     WEIGHTS,
@@ -32,6 +32,7 @@ from recfleet.models.repeats import resolve_offers
 __all__ = [
     "SOURCES",
     "WEIGHTS",
+    "Basket",
     "Factors",
     "InteractionLog",
     "Lesson",

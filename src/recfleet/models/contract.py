@@ -95,6 +95,51 @@ class Scorer(ABC):
         return found
 
 
+class Basket(ABC):
+    """What a model needs to score the products for one customer at once, and no more of it.
+
+    It serves by day: it knows no customer, and one whose purchases the model knows gets the scores
+    that folding in would give.
+    """
+
+    product_ids: NDArray[np.object_]
+    """(P',) text: the products that the model was fitted to."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes of memory that it takes."""
+
+    @abstractmethod
+    def scores(
+        self, products: NDArray[np.intp], lines: NDArray[np.float64], net: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Every product's score for a customer who bought these.
+
+        Args:
+            products: (b,) numbers of the products that the customer bought, each once.
+            lines: (b,) number of purchase lines of each.
+            net: (b,) quantity of each, less returns; above zero.
+
+        Returns:
+            (P',).
+
+        Raises:
+            TenantError: the scores are not finite numbers.
+        """
+
+    @abstractmethod
+    def likeness(self, product: int) -> NDArray[np.float32]:
+        """How alike a product is to every product, by who buys them.
+
+        Args:
+            product: its number.
+
+        Returns:
+            (P',) from -1 to 1, the product's own is the highest.
+        """
+
+
 class Model(ABC):
     """A fitted model of one tenant: it keeps arrays, and no purchases."""
 
@@ -157,6 +202,10 @@ class Model(ABC):
         Raises:
             TenantError: the customer cannot be folded in.
         """
+
+    @abstractmethod
+    def basket(self) -> Basket:
+        """The part of it that serves single customers by day."""
 
     @abstractmethod
     def files(self) -> dict[str, bytes]:

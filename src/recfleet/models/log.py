@@ -125,7 +125,7 @@ class InteractionLog:
         net = np.bincount(position, weights=quantity[counted], minlength=len(pairs))
         lines = np.bincount(position, weights=bought[counted], minlength=len(pairs))
         left = (net > 0) & (lines > 0)
-        values = _VALUE[signal](lines[left], net[left]).astype(np.float32)
+        values = signal_value(signal, lines[left], net[left]).astype(np.float32)
         rows, columns = np.divmod(pairs[left], max(shape[1], 1))
         starts = np.zeros(shape[0] + 1, dtype=np.int32)
         np.cumsum(np.bincount(rows, minlength=shape[0]), out=starts[1:])
@@ -152,6 +152,21 @@ _VALUE: dict[Signal, Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]] = {
     "log_quantity": lambda _, net: np.log1p(net),
     "binary": lambda lines, _: np.ones_like(lines),
 }
+
+
+def signal_value(signal: Signal, lines: NDArray[Any], net: NDArray[Any]) -> NDArray[np.float64]:
+    """What pairs of customer and product count as; see ``InteractionLog.matrix``.
+
+    Args:
+        signal: what a pair's value is.
+        lines: (n,) number of purchase lines of each pair, above zero.
+        net: (n,) quantity of each pair, less returns, above zero.
+
+    Returns:
+        (n,).
+    """
+    value: NDArray[np.float64] = _VALUE[signal](lines, net)
+    return value
 
 
 def microseconds(time: datetime) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.models.als._arrays import AlsArrays
+from recfleet.models.als._basket import AlsBasket
 from recfleet.models.als._because import parts_of_scores
 from recfleet.models.als._fold_in import fold_in
 from recfleet.models.als._write import dump_model
@@ -60,6 +61,10 @@ class AlsModel(AlsArrays, Model):
         return bought, parts_of_scores(
             folded.products, weighed, bought, confidence, products, penalty=self.penalty
         )
+
+    def basket(self) -> AlsBasket:
+        """The products' side, in memory."""
+        return AlsBasket(self)
 
     def files(self) -> dict[str, bytes]:
         """The model as ``dump_model`` writes it."""

@@ -1,0 +1,156 @@
+"""What a caller asks for, by the parameters of an address or a body."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from recfleet.serving._http import Call
+from recfleet.serving._problems import ProblemError
+
+MOST_PRODUCTS = 1_000
+LONGEST_ID = 255
+
+
+def _storable(text: str) -> str:
+    text.encode()  # half of a character that takes two has no place in the database
+    if "\x00" in text:
+        raise ValueError("a NUL character is in no id")
+    return text
+
+
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_storable)]
+"""A customer's or product's id, or a category, as the tenant writes it."""
+Length = Annotated[int, Field(ge=1, le=100)]
+
+
+class Asked(BaseModel):
+    """Named values of a request."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class AskedList(Asked):
+    """How a customer's list is wanted."""
+
+    limit: Length = 10
+    """At most so many items."""
+    kind: Literal["new", "again", "both"] = "both"
+    """Only products that are new to the customer, or only those that they bought before."""
+    category: Annotated[list[Id], Field(max_length=100)] = []
+    """Only products of this category; repeat it for several."""
+    exclude: Annotated[list[Id], Field(max_length=100)] = []
+    """A product that is left out; repeat it for several."""
+    channel: Literal["pull"] = "pull"
+    """How the customer gets the list: asked for while they are there."""
+
+
+class AskedPopular(Asked):
+    """How the popular list is wanted."""
+
+    limit: Length = 10
+    """At most so many items."""
+    category: Annotated[list[Id], Field(max_length=100)] = []
+    """Only products of this category; repeat it for several."""
+    exclude: Annotated[list[Id], Field(max_length=100)] = []
+    """A product that is left out; repeat it for several."""
+
+
+class AskedSimilar(Asked):
+    """How many similar products are wanted."""
+
+    limit: Length = 10
+    """At most so many items."""
+
+
+class AskedProducts(Asked):
+    """Which products are looked for."""
+
+    query: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
+    """A part of the product's id or name; upper and lower case are alike."""
+    limit: Length = 10
+    """At most so many products."""
+
+
+class AskedBasket(Asked):
+    """Products in, recommendations out."""
+
+    products: Annotated[list[Id], Field(min_length=1, max_length=MOST_PRODUCTS)]
+    """What the customer has, or what the page shows."""
+    customer: Id | None = None
+    """Whose purchases count as well."""
+    exclude: Annotated[list[Id], Field(max_length=MOST_PRODUCTS)] = []
+    """Products that are left out."""
+    limit: Length = 10
+    """At most so many items."""
+
+
+class AskedMode(Asked):
+    """A tenant's mode from now on."""
+
+    mode: Literal["on", "frozen", "off"]
+    """on: retrain and publish; frozen: publish from the champion; off: recommend nothing."""
+    reason: Annotated[
+        str, Field(min_length=1, max_length=1_000, pattern=r"\S"), AfterValidator(_storable)
+    ]
+    """Why; the audit keeps it with the key's name."""
+
+
+_Asked = TypeVar("_Asked", bound=Asked)
+
+
+def read_parameters(call: Call, kind: type[_Asked]) -> _Asked:
+    """The parameters of an address.
+
+    Raises:
+        ProblemError: one of them is unknown or cannot be used.
+    """
+    values: dict[str, Any] = {}
+    for name, value in call.query:
+        field = kind.model_fields.get(name)
+        if field is not None and "list[" in str(field.annotation):
+            values.setdefault(name, []).append(value)
+        elif name in values:
+            raise ProblemError(400, "A parameter is wrong", f"{name} stands there twice: send one.")
+        else:
+            values[name] = value
+    return _validate(kind, values, 400, "A parameter is wrong", strict=False)
+
+
+def read_body(content: Any, kind: type[_Asked]) -> _Asked:
+    """The values of a body.
+
+    Raises:
+        ProblemError: one of them is unknown or cannot be used.
+    """
+    return _validate(kind, content, 422, "The body is wrong", strict=True)
+
+
+def check_id(text: str, what: str) -> str:
+    """An id of the address, without the white space around it, as in purchases.
+
+    Raises:
+        ProblemError: there is none, or it is too long.
+    """
+    text = text.strip()
+    if not 0 < len(text) <= LONGEST_ID:
+        raise ProblemError(
+            400, f"No {what}", f"The address names a {what} in 1 to {LONGEST_ID} characters."
+        )
+    return text
+
+
+def _validate(kind: type[_Asked], values: Any, status: int, title: str, *, strict: bool) -> _Asked:
+    try:
+        return kind.model_validate(values, strict=strict)
+    except ValidationError as error:
+        told = []
+        for detail in error.errors()[:3]:
+            place = ".".join(map(str, detail["loc"])) or "it"
+            if detail["type"] == "extra_forbidden":
+                known = ", ".join(kind.model_fields)
+                told.append(f"there is no {place}; there are {known}")
+            else:
+                told.append(f"{place}: {detail['msg'][:1].lower()}{detail['msg'][1:]}")
+        raise ProblemError(status, title, f"Correct this: {'; '.join(told)}.") from None

@@ -1,0 +1,202 @@
+"""Products in, recommendations out: the champion's arrays answer at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from recfleet.errors import TenantError
+from recfleet.serving._asked import AskedBasket, AskedList, AskedSimilar
+from recfleet.serving._database import Database, Row
+from recfleet.serving._gate import check_opened
+from recfleet.serving._http import Answer, answer_json
+from recfleet.serving._lists import Item, answer_id, choose, describe, make_item, moment, read_list
+from recfleet.serving._models import Loaded, ModelAwayError, Models
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from recfleet.keys import ShownKey
+
+_BASKET = "select * from recfleet.serve_basket($1, $2, $3, $4)"
+_NAMES = "select * from recfleet.serve_names($1, $2, $3, $4)"
+_LIST = "select * from recfleet.serve_list($1, $2, $3, null)"
+_SPARE = 20
+"""So many more candidates than asked for: some may be discontinued or excluded."""
+
+
+class Baskets:
+    """Answers that are computed by day."""
+
+    def __init__(self, database: Database, models: Models) -> None:
+        """Keep where to ask."""
+        self._database = database
+        self._models = models
+
+    async def recommend(self, key: ShownKey, tenant_id: str, asked: AskedBasket) -> Answer:
+        """What goes with these products, and with what the customer bought."""
+        customer = asked.customer.strip() if asked.customer else None
+        row = await self._row(key, tenant_id, customer)
+        bought = _sums(row, asked.products)
+        note, items, served_by = _silence(row), [], "nothing"
+        if note is None:
+            out = {*asked.products, *asked.exclude, *bought}
+            try:
+                loaded = await self._loaded(row)
+                scores = _scores(loaded, bought)
+                best = _best(loaded, scores, out, asked.limit + _SPARE)
+                items = await self._items(key, tenant_id, best, asked.limit)
+                served_by = "model"
+            except (ModelAwayError, TenantError) as error:
+                note = _instead(error)
+                items = await self._popular(key, tenant_id, out, asked.limit)
+                served_by = "popularity"
+        return _answer(row, items, note, served_by, customer=customer)
+
+    async def similar(
+        self, key: ShownKey, tenant_id: str, product: str, asked: AskedSimilar
+    ) -> Answer:
+        """Products that the same customers buy."""
+        row = await self._row(key, tenant_id, None)
+        note, items, served_by = _silence(row), [], "nothing"
+        if note is None:
+            try:
+                loaded = await self._loaded(row)
+                if product not in loaded.number:
+                    raise ModelAwayError("The live model does not know this product")
+                scores = loaded.basket.likeness(loaded.number[product])
+                best = _best(loaded, scores, {product}, asked.limit + _SPARE)
+                items = await self._items(key, tenant_id, best, asked.limit, kind=None)
+                served_by = "model"
+            except ModelAwayError as error:
+                note = f"{_instead(error)}"
+                items = await self._popular(key, tenant_id, {product}, asked.limit)
+                served_by = "popularity"
+        return _answer(row, items, note, served_by, product=product)
+
+    async def _row(self, key: ShownKey, tenant_id: str, customer: str | None) -> Row:
+        row = await self._database.row(_BASKET, key.key_id, key.digest, tenant_id, customer)
+        check_opened(row["trouble"], row["tenant_id"], tenant_id)
+        return row
+
+    async def _loaded(self, row: Row) -> Loaded:
+        if row["model_uri"] is None:
+            raise ModelAwayError("The tenant is served popularity")
+        return await self._models.of(row)
+
+    async def _items(
+        self,
+        key: ShownKey,
+        tenant_id: str,
+        best: Sequence[tuple[str, float]],
+        limit: int,
+        kind: str | None = "new",
+    ) -> list[Item]:
+        """The best that may be offered now."""
+        products = [product for product, _ in best]
+        row = await self._database.row(_NAMES, key.key_id, key.digest, tenant_id, products)
+        check_opened(row["trouble"], tenant_id, tenant_id)
+        known, withheld = describe(row)
+        return [
+            make_item(product, known.get(product, (None, None)), kind, score, "taste")
+            for product, score in best
+            if product not in withheld
+        ][:limit]
+
+    async def _popular(
+        self, key: ShownKey, tenant_id: str, out: Collection[str], limit: int
+    ) -> list[Item]:
+        row = await self._database.row(_LIST, key.key_id, key.digest, tenant_id)
+        check_opened(row["trouble"], row["tenant_id"], tenant_id)
+        kept = [item for item in read_list(row, None).items if item.product not in out]
+        return list(choose(kept, AskedList(limit=limit)))
+
+
+def _silence(row: Row) -> str | None:
+    """Why nothing may be recommended; None: something may."""
+    if row["mode"] == "off":
+        return f"{row['tenant_id']} is off: its customers get no recommendations."
+    if row["release_id"] is None:
+        return f"{row['tenant_id']} has no lists yet: they come with its next night."
+    if row["is_excluded"]:
+        return "The tenant's policy excludes this customer: they get no recommendations."
+    return None
+
+
+def _instead(error: Exception) -> str:
+    known = str(error) if isinstance(error, ModelAwayError) else ""
+    why = known if known.startswith("The ") and "folder" not in known else "The model is away"
+    return f"{why}: these are the popular products."
+
+
+def _sums(row: Row, said: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Product -> number of purchase lines, and net quantity; what is said counts as one of each."""
+    sums: dict[str, tuple[float, float]] = {}
+    for product, quantity, amount in zip(
+        row["products"] or (), row["quantities"] or (), row["amounts"] or (), strict=True
+    ):
+        lines, net = sums.get(product, (0.0, 0.0))
+        if quantity < 0:
+            sums[product] = (lines, net + quantity)
+        elif quantity > 0 and amount > 0:
+            sums[product] = (lines + 1, net + quantity)
+    for product in dict.fromkeys(text.strip() for text in said):
+        lines, net = sums.get(product, (0.0, 0.0))
+        sums[product] = (lines + 1, max(net, 0.0) + 1)
+    return {product: (lines, net) for product, (lines, net) in sums.items() if lines and net > 0}
+
+
+def _scores(loaded: Loaded, bought: dict[str, tuple[float, float]]) -> NDArray[np.float32]:
+    import numpy as np
+
+    known = [
+        (loaded.number[product], *counts)
+        for product, counts in bought.items()
+        if product in loaded.number
+    ]
+    if not known:
+        raise ModelAwayError("The live model knows none of these products")
+    products, lines, net = (np.array(column) for column in zip(*known, strict=True))
+    return loaded.basket.scores(products.astype(np.intp), lines, net)
+
+
+def _best(
+    loaded: Loaded, scores: NDArray[np.float32], out: Collection[str], most: int
+) -> list[tuple[str, float]]:
+    """The products of the highest scores, without some."""
+    import numpy as np
+
+    from recfleet.models import top_k
+
+    hidden = [loaded.number[product] for product in out if product in loaded.number]
+    shown = scores.copy()
+    shown[hidden] = -np.inf
+    [best] = top_k(shown[None, :], most)
+    return [
+        (str(loaded.basket.product_ids[place]), float(shown[place]))
+        for place in best
+        if np.isfinite(shown[place])
+    ]
+
+
+def _answer(
+    row: Row, items: Sequence[Item], note: str | None, served_by: str, **about: str | None
+) -> Answer:
+    import json
+
+    told = {
+        "id": answer_id(),
+        "channel": "pull",
+        "tenant": row["tenant_id"],
+        **about,
+        "release": row["release_id"],
+        "model_version": row["model_version"],
+        "as_of": moment(row["as_of"]),
+        "served_by": served_by if items else "nothing",
+        "note": note,
+        "items": [
+            {"rank": rank, **json.loads(f"{{{item.rest}}}")} for rank, item in enumerate(items, 1)
+        ],
+    }
+    return answer_json(told)

@@ -1,0 +1,54 @@
+"""Limits of rate: one caller cannot starve the others."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from time import monotonic
+
+from recfleet.serving._problems import ProblemError
+
+_BURST_SECONDS = 2.0
+"""So many seconds' worth may come at once."""
+_MOST = 20_000
+"""Who was seen longest ago is forgotten, and begins with a full measure."""
+
+
+class Limit:
+    """So many requests a second for each of many callers, counted by this process."""
+
+    def __init__(self, rate: float, whose: str, clock: Callable[[], float] = monotonic) -> None:
+        """Nobody has called.
+
+        Args:
+            rate: requests a second.
+            whose: whose limit it is, in words.
+            clock: seconds.
+        """
+        self._rate = rate
+        self._whose = whose
+        self._clock = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, caller: str) -> None:
+        """Count a request.
+
+        Raises:
+            ProblemError: the caller has none left.
+        """
+        now, most = self._clock(), self._rate * _BURST_SECONDS
+        left, then = self._left.pop(caller, (most, now))
+        left = min(most, left + (now - then) * self._rate)
+        if left < 1:
+            self._left[caller] = (left, now)
+            wait = math.ceil((1 - left) / self._rate)
+            raise ProblemError(
+                429,
+                "Too many requests",
+                f"{self._whose} may send {self._rate:g} requests a second: wait, then go on.",
+                headers={"Retry-After": str(wait)},
+            )
+        self._left[caller] = (left - 1, now)
+        if len(self._left) > _MOST:
+            self._left.popitem(last=False)

@@ -1,0 +1,51 @@
+"""The service as a process."""
+
+from __future__ import annotations
+
+import signal
+
+from recfleet.errors import ConfigurationError
+from recfleet.serving._service import Service
+from recfleet.settings import api_settings, artifact_settings
+
+_SECONDS_TO_FINISH = 20
+
+
+def run(host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C; what was begun is finished.
+
+    Args:
+        host: the address to listen at.
+        port: its port.
+
+    Raises:
+        ConfigurationError: the database's address is missing, or the port is taken.
+    """
+    import uvicorn
+
+    from recfleet.registry import open_artifacts
+
+    known = api_settings()
+    if not known.api_database_url:
+        raise ConfigurationError(
+            "RECFLEET_API_DATABASE_URL is missing: set it to the address of the role recfleet_api, "
+            "or run `recfleet up`, which makes one."
+        )
+    service = Service(known, open_artifacts(artifact_settings()))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            service,
+            host=host,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            access_log=False,
+            server_header=False,
+            log_level="warning",
+            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        )
+    )
+    # The server handles SIGTERM, and raises it again when it has finished.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    server.run()

@@ -1,0 +1,349 @@
+"""The service: from a request to its answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from recfleet.errors import ConfigurationError
+from recfleet.serving._asked import (
+    AskedBasket,
+    AskedList,
+    AskedMode,
+    AskedPopular,
+    AskedProducts,
+    AskedSimilar,
+    check_id,
+    read_body,
+    read_parameters,
+)
+from recfleet.serving._baskets import Baskets
+from recfleet.serving._database import Database
+from recfleet.serving._gate import FRESH_SECONDS, Gate, check_opened
+from recfleet.serving._http import Answer, Call, Receive, Scope, Send, answer_json
+from recfleet.serving._kept import KeptLists
+from recfleet.serving._lists import answer_list, read_list
+from recfleet.serving._metrics import Metrics
+from recfleet.serving._models import Models
+from recfleet.serving._openapi import document
+from recfleet.serving._problems import MEDIA_TYPE, DatabaseAwayError, ProblemError
+from recfleet.settings import retention_settings
+
+if TYPE_CHECKING:
+    from recfleet.keys import ShownKey
+    from recfleet.registry import ArtifactStore
+    from recfleet.settings import ApiSettings
+
+log = structlog.get_logger(__name__)
+
+_LIST = "select * from recfleet.serve_list($1, $2, $3, $4)"
+_PRODUCTS = "select * from recfleet.serve_products($1, $2, $3, $4, $5)"
+_MODE = "select * from recfleet.serve_mode($1, $2, $3, $4, $5, $6)"
+_KEPT_LISTS = 10_000
+_MOST_UNDER_WAY = 1_000
+
+Handler = Callable[[Call, "ShownKey", list[str]], Awaitable[Answer]]
+"""Answers a call with a key; it gets what stands in the address for its asterisks, the tenant
+first."""
+
+
+class Service:
+    """An ASGI application without state of its own: as many processes as one likes."""
+
+    def __init__(self, known: ApiSettings, artifacts: ArtifactStore | None) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            known: the service's settings; the database's address is set.
+            artifacts: where models are; None: the popular products stand in for them.
+        """
+        self._database = Database(known.api_database_url or "", known.api_connections)
+        self._gate = Gate(known.api_rate, known.api_tenant_rate)
+        self._kept = KeptLists(_KEPT_LISTS)
+        self._models = Models(artifacts, known.api_model_mb * 1_000_000)
+        self._baskets = Baskets(self._database, self._models)
+        self._stale_seconds = known.api_stale_seconds
+        self._metrics = Metrics()
+        self._under_way = 0
+        self._leaving = False
+        # Operation, and the parts of the path below the tenant: an asterisk is any text.
+        self._routes: dict[tuple[str, ...], dict[str, tuple[str, Handler]]] = {
+            ("customers", "*", "recommendations"): {"GET": ("list", self._list)},
+            ("popular",): {"GET": ("popular", self._popular)},
+            ("products",): {"GET": ("products", self._products)},
+            ("products", "*", "similar"): {"GET": ("similar", self._similar)},
+            ("recommendations",): {"POST": ("basket", self._basket)},
+            ("mode",): {"GET": ("mode", self._get_mode), "PUT": ("switch", self._put_mode)},
+        }
+
+    # --- ASGI -------------------------------------------------------------------------------------
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or begin and end with the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(Call(scope, receive), send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def open(self) -> None:
+        """Begin to listen to the database."""
+        await self._database.open(self._told)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._database.close()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self.open()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                self._leaving = True
+                await self.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _answer(self, call: Call, send: Send) -> None:
+        begun, operation = perf_counter(), "none"
+        self._under_way += 1
+        try:
+            try:
+                if self._under_way > _MOST_UNDER_WAY:
+                    raise ProblemError(
+                        503, "Too busy", "Try again in a second.", headers={"Retry-After": "1"}
+                    )
+                operation, handle = self._find(call)
+                answer = await handle()
+            except ProblemError as problem:
+                answer = Answer(
+                    problem.body(),
+                    problem.status,
+                    MEDIA_TYPE,
+                    {"Cache-Control": "no-store", **problem.headers},
+                )
+            except Exception:
+                log.exception("a request failed", operation=operation)
+                failed = ProblemError(
+                    500,
+                    "That did not work",
+                    "This is a fault of recfleet's own, and the service's log says more.",
+                )
+                answer = Answer(failed.body(), 500, MEDIA_TYPE, {"Cache-Control": "no-store"})
+            self._metrics.answered(operation, answer.status, perf_counter() - begun)
+            await answer.send(send, with_body=call.method != "HEAD")
+        finally:
+            self._under_way -= 1
+
+    def _find(self, call: Call) -> tuple[str, Callable[[], Awaitable[Answer]]]:
+        """The operation that a path and a method name.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        match call.parts:
+            case ["v1", "tenants", tenant_id, *rest] if rest:
+                for pattern, methods in self._routes.items():
+                    named = _named(pattern, rest)
+                    if named is not None:
+                        operation, handler = _by_method(call, methods)
+                        return operation, partial(self._handle, handler, call, [tenant_id, *named])
+            case [name] if name in ("livez", "readyz", "metrics", "openapi.json"):
+                about = {
+                    "livez": self._livez,
+                    "readyz": self._readyz,
+                    "metrics": self._told_metrics,
+                    "openapi.json": self._document,
+                }[name]
+                return _by_method(call, {"GET": (name, about)})
+        raise ProblemError(
+            404, "No such address", "GET /openapi.json has every address of this service."
+        )
+
+    async def _handle(self, handler: Handler, call: Call, named: list[str]) -> Answer:
+        return await handler(call, self._gate.key_of(call), named)
+
+    def _told(self, topic: str | None) -> None:
+        """A tenant has changed; None: anything may have."""
+        self._kept.forget(topic)
+        self._gate.forget(topic)
+
+    # --- Lists ------------------------------------------------------------------------------------
+
+    async def _list(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        tenant_id, customer = named
+        asked = read_parameters(call, AskedList) if call.query else None
+        return await self._read(call, key, tenant_id, check_id(customer, "customer"), asked)
+
+    async def _popular(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        popular = read_parameters(call, AskedPopular)
+        asked = AskedList.model_validate(popular.model_dump())
+        return await self._read(call, key, named[0], None, asked)
+
+    async def _read(
+        self,
+        call: Call,
+        key: ShownKey,
+        tenant_id: str,
+        customer: str | None,
+        asked: AskedList | None,
+    ) -> Answer:
+        """A list from memory, else from the database; from memory again while that is away."""
+        seen = call.header(b"if-none-match")
+        kept = self._kept.get(tenant_id, customer)
+        if kept and self._database.hears and self._gate.has_opened(key, tenant_id, FRESH_SECONDS):
+            listed, age = kept
+            if self._kept.is_fresh(age):
+                self._metrics.listed("memory")
+                return answer_list(listed, asked, seen, None)
+        read_at = self._kept.now()
+        try:
+            row = await self._database.row(_LIST, key.key_id, key.digest, tenant_id, customer)
+        except DatabaseAwayError:
+            if kept and self._gate.has_opened(key, tenant_id, self._stale_seconds):
+                listed, age = kept
+                if age <= self._stale_seconds:
+                    self._metrics.listed("stale")
+                    return answer_list(listed, asked, seen, age)
+            raise
+        check_opened(row["trouble"], row["tenant_id"], tenant_id)
+        topic = str(row["topic"])
+        self._gate.note(key, tenant_id, topic)
+        listed = read_list(row, customer)
+        self._kept.keep(tenant_id, customer, listed, topic, read_at)
+        self._metrics.listed("database")
+        return answer_list(listed, asked, seen, None)
+
+    # --- Computed by day --------------------------------------------------------------------------
+
+    async def _basket(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        asked = read_body(await call.body(), AskedBasket)
+        return await self._baskets.recommend(key, named[0], asked)
+
+    async def _similar(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        asked = read_parameters(call, AskedSimilar)
+        return await self._baskets.similar(key, named[0], check_id(named[1], "product"), asked)
+
+    async def _products(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        asked = read_parameters(call, AskedProducts)
+        first, *found = await self._database.rows(
+            _PRODUCTS, key.key_id, key.digest, named[0], asked.query, asked.limit
+        )
+        check_opened(first["trouble"], first["tenant_id"], named[0])
+        fields = ("name", "category", "is_offered")
+        return answer_json(
+            {
+                "products": [
+                    {"product": row["product_id"], **{field: row[field] for field in fields}}
+                    for row in found
+                ]
+            }
+        )
+
+    # --- The tenant's mode ------------------------------------------------------------------------
+
+    async def _get_mode(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        _no_parameters(call)
+        return await self._mode(key, named[0], None)
+
+    async def _put_mode(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        _no_parameters(call)
+        return await self._mode(key, named[0], read_body(await call.body(), AskedMode))
+
+    async def _mode(self, key: ShownKey, tenant_id: str, asked: AskedMode | None) -> Answer:
+        row = await self._database.row(
+            _MODE,
+            key.key_id,
+            key.digest,
+            tenant_id,
+            asked and asked.mode,
+            asked and asked.reason.strip(),
+            retention_settings().revive_days,
+        )
+        if row["trouble"] == "stale":
+            raise ProblemError(
+                409,
+                "The last lists may not be shown again",
+                f"They are old, not whole, or the policy has changed since: whoever runs recfleet "
+                f"can switch {tenant_id} on, and makes new lists with it.",
+            )
+        check_opened(row["trouble"], row["tenant_id"], tenant_id, "control")
+        return answer_json(
+            {
+                "tenant": tenant_id,
+                "mode": row["mode"],
+                "former": row["former"],
+                "note": row["shows"],
+            }
+        )
+
+    # --- About the service ------------------------------------------------------------------------
+
+    async def _livez(self) -> Answer:
+        return answer_json({"alive": True})
+
+    async def _readyz(self) -> Answer:
+        """Ready when it can answer: the database is there, right, and heard."""
+        trouble = "It is shutting down." if self._leaving else None
+        if trouble is None:
+            try:
+                await self._database.check()
+            except (ProblemError, ConfigurationError) as error:
+                trouble = str(error)
+        if trouble is None and not self._database.hears:
+            await asyncio.sleep(0.1)  # the connection is being made
+            trouble = None if self._database.hears else "Changes in the database are not heard yet."
+        if trouble is not None:
+            raise ProblemError(503, "Not ready", trouble, headers={"Retry-After": "2"})
+        return answer_json({"ready": True})
+
+    async def _told_metrics(self) -> Answer:
+        text = self._metrics.text(
+            kept_lists=len(self._kept),
+            models=len(self._models),
+            model_bytes=self._models.size,
+            under_way=self._under_way,
+            hears=self._database.hears,
+        )
+        return Answer(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _document(self) -> Answer:
+        return Answer(document(), headers={"Cache-Control": "no-cache"})
+
+
+def _named(pattern: tuple[str, ...], parts: list[str]) -> list[str] | None:
+    """What stands in a path for a pattern's asterisks; None: it is another path."""
+    if len(pattern) != len(parts):
+        return None
+    both = list(zip(pattern, parts, strict=True))
+    if any(wanted not in ("*", part) for wanted, part in both):
+        return None
+    return [part for wanted, part in both if wanted == "*"]
+
+
+def _by_method(call: Call, methods: dict[str, tuple[str, Any]]) -> tuple[str, Any]:
+    """The operation of a method; HEAD is a GET without its body.
+
+    Raises:
+        ProblemError: the address has no such method.
+    """
+    method = "GET" if call.method == "HEAD" else call.method
+    if method not in methods:
+        allowed = ", ".join(methods)
+        raise ProblemError(
+            405, "No such method", f"This address has {allowed}.", headers={"Allow": allowed}
+        )
+    return methods[method]
+
+
+def _no_parameters(call: Call) -> None:
+    if call.query:
+        raise ProblemError(400, "A parameter is wrong", "This address has no parameters.")
