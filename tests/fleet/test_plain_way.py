@@ -12,7 +12,17 @@ from recfleet.database import Connection
 from recfleet.fleet.stages.train import train
 from recfleet.interactions import active_products, read_log
 from recfleet.interactions.catalogue import read_discontinued
-from recfleet.judging import Holdout, Score, judge, score, score_popularity
+from recfleet.judging import (
+    Evidence,
+    Holdout,
+    Likeness,
+    Score,
+    TasteEvidence,
+    judge,
+    score,
+    score_popularity,
+    score_served,
+)
 from recfleet.models import (
     Factors,
     InteractionLog,
@@ -70,7 +80,10 @@ def _folded(model: AlsModel, log: InteractionLog, until: datetime | None) -> Fac
 
 
 def _plainly(
-    log: InteractionLog, champion: AlsModel | None, as_of: datetime
+    log: InteractionLog,
+    champion: AlsModel | None,
+    as_of: datetime,
+    evidence: tuple[list[Evidence], list[Likeness]],
 ) -> tuple[str, dict[str, Any], AlsModel | None]:
     """A tenant's verdict, its numbers, and its challenger: trained whoever may judge it."""
     policy, start = Policy(), as_of - timedelta(days=14)
@@ -87,7 +100,12 @@ def _plainly(
         "champion": score(holdout, _folded(champion, log, start)) if champion else None,
         "popularity": score_popularity(holdout),
     }
-    verdict = judge(holdout, scores, policy, seed=challenger.seed)
+    served = None
+    if champion is None and len(holdout.customers) >= policy.minimum_holdout_customers:
+        served = score_served(Lesson.of(log, start), _folded(challenger, log, start), holdout)
+    verdict = judge(
+        holdout, scores, policy, seed=challenger.seed, served=served, taste=TasteEvidence(*evidence)
+    )
     return verdict.kind, verdict.numbers.plain(), challenger
 
 
@@ -98,6 +116,7 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
     verdicts: set[str] = set()
     champions: dict[str, AlsModel] = {}
     weights: dict[str, Weights] = {}
+    tastes: dict[str, Any] = {}
     artifacts = ArtifactStore(stack.artifact_root)
     for as_of in (FIRST, SECOND):
         run_night(f"night {as_of}", as_of)
@@ -110,7 +129,8 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
         assert len(rows) == TENANTS
         for tenant_id, verdict, numbers in rows:
             log = read_log(connection, tenant_id, as_of)
-            kind, expected, challenger = _plainly(log, champions.get(tenant_id), as_of)
+            evidence = _evidence(tenant_id, tastes)
+            kind, expected, challenger = _plainly(log, champions.get(tenant_id), as_of, evidence)
             assert verdict == kind, tenant_id
             verdicts.add(verdict)
             if numbers and "challenger" in numbers.get("contenders", {}):
@@ -124,12 +144,24 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
                 weights[tenant_id] = _learned(log, challenger, as_of)
             own = weights.get(tenant_id) or _learned(log, None, as_of)
             _check_lists(connection, tenant_id, log, (champions.get(tenant_id), own))
+        tastes = {row[0]: row[2]["taste"] for row in rows if row[2] and "taste" in row[2]}
         for tenant_id, uri in query(
             connection, "select tenant_id, model_uri from champion where role = 'champion'"
         ):
             kept = load_model(artifacts.read(uri))
             assert np.array_equal(kept.product_factors, champions[tenant_id].product_factors)
     assert verdicts == {"promote", "keep", "reject"}
+
+
+def _evidence(tenant_id: str, tastes: dict[str, Any]) -> tuple[list[Evidence], list[Likeness]]:
+    """What the night before found about taste, for the tenant and for the others."""
+    found = {
+        name: Likeness(one["customers"], one["value"], one["standard_error"])
+        for name, one in tastes.items()
+    }
+    own = found.pop(tenant_id, None)
+    earlier = [Evidence(14, own.gain, own.standard_error)] if own else []
+    return earlier, list(found.values())
 
 
 def _learned(log: InteractionLog, model: AlsModel | None, as_of: datetime) -> Weights:

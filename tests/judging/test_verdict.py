@@ -90,16 +90,17 @@ def test_a_gain_below_the_minimum_does_not_promote() -> None:
 
 
 def test_a_first_model_has_a_minimum_of_its_own() -> None:
+    policy = Policy(minimum_skill=0.002)
     scores = {"challenger": scored(0.2492), "champion": None, "popularity": scored(0.25)}
-    verdict = judge(holdout(), scores, POLICY, seed=1)
+    verdict = judge(holdout(), scores, policy, seed=1)
     assert verdict.reason == (
         "The challenger's error (RMSE) is 0.16% lower than popularity's, but 0.20% is needed; the "
         "tenant is served without a model."
     )
     scores["challenger"] = scored(0.2488)
-    assert judge(holdout(), scores, POLICY, seed=1).kind == "promote"
+    assert judge(holdout(), scores, policy, seed=1).kind == "promote"
     noisy = scored(0.2488, noise=0.2)
-    verdict = judge(holdout(), scores | {"challenger": noisy}, POLICY, seed=1)
+    verdict = judge(holdout(), scores | {"challenger": noisy}, policy, seed=1)
     assert verdict.kind == "reject"
     assert "0.24% lower than popularity's, which may be chance: at 99.5%" in verdict.reason
 

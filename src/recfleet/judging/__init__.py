@@ -11,6 +11,7 @@ from recfleet.faces import import_on_demand
 if TYPE_CHECKING:
     from recfleet.judging._compare import Comparison, compare
     from recfleet.judging._evidence import Evidence, Pooled, pool
+    from recfleet.judging._first import Likeness, TasteEvidence
     from recfleet.judging._holdout import Holdout
     from recfleet.judging._leak import LeakError, check_no_leak
     from recfleet.judging._numbers import (
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
         PooledNumbers,
         ProbationNumbers,
         ScoreNumbers,
+        TasteNumbers,
         flatten,
     )
     from recfleet.judging._probation import Probation
     from recfleet.judging._rule import Ruling, needed_gain, rule
     from recfleet.judging._score import Score, score, score_popularity
+    from recfleet.judging._taste import ServedNdcg, score_served
     from recfleet.judging._verdict import Verdict, judge, too_few
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "Holdout",
     "HoldoutNumbers",
     "LeakError",
+    "Likeness",
     "Numbers",
     "Pooled",
     "PooledNumbers",
@@ -46,6 +50,9 @@ __all__ = [
     "Ruling",
     "Score",
     "ScoreNumbers",
+    "ServedNdcg",
+    "TasteEvidence",
+    "TasteNumbers",
     "Verdict",
     "check_no_leak",
     "compare",
@@ -56,6 +63,7 @@ __all__ = [
     "rule",
     "score",
     "score_popularity",
+    "score_served",
     "too_few",
 ]
 

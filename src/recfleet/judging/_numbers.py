@@ -54,6 +54,21 @@ class ProbationNumbers(GainNumbers):
     """Why the previous model was not compared, in words."""
 
 
+class TasteNumbers(EstimateNumbers):
+    """What a first model's taste brings, in NDCG@10 of the blended list on the holdout."""
+
+    customers: int | None = None
+    """Tonight's judged customers; value and error are over these alone."""
+    served_with: Number | None = None
+    """NDCG@10 of the list with taste."""
+    served_without: Number | None = None
+    """NDCG@10 of the list without."""
+    usual: Number | None = None
+    """What taste brings to the fleet's tenants of this size."""
+    expected: Number | None = None
+    """What it brings to this tenant, by its own nights and the usual gain."""
+
+
 class HoldoutNumbers(Stored):
     """The holdout that every contender was judged on."""
 
@@ -94,6 +109,8 @@ class Numbers(Stored):
     pooled: PooledNumbers | None = None
     """Pooled gain of the last nights over the same champion, tonight included."""
     probation: ProbationNumbers | None = None
+    taste: TasteNumbers | None = None
+    """Of a tenant without a model."""
 
     def without_gain(self) -> Numbers:
         """The same numbers for a night in which no comparison with the champion is allowed."""
@@ -119,5 +136,7 @@ def flatten(numbers: Numbers) -> dict[str, float]:
     flat |= {"gain_value": gain.value, "gain_low": gain.low, "gain_high": gain.high}
     flat |= {"pooled_gain_value": pooled.value, "pooled_gain_low": pooled.low}
     flat |= {"probation_gain_value": trial.value, "probation_gain_low": trial.low}
+    taste = numbers.taste or TasteNumbers()
+    flat |= {"taste_gain_value": taste.value, "taste_gain_expected": taste.expected}
     flat["holdout_customers"] = numbers.holdout.customers if numbers.holdout else None
     return {name: float(value) for name, value in flat.items() if value is not None}

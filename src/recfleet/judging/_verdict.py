@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from recfleet.judging._compare import Comparison, compare
 from recfleet.judging._evidence import Evidence, Pooled, of_offers, pool
+from recfleet.judging._first import FirstLook, TasteEvidence, first_look, first_rule
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._numbers import (
     Bounds,
@@ -19,10 +20,12 @@ from recfleet.judging._numbers import (
     PooledNumbers,
     ProbationNumbers,
     ScoreNumbers,
+    TasteNumbers,
 )
 from recfleet.judging._probation import Probation, behind_previous, try_champion
 from recfleet.judging._rule import needed_gain, rule
 from recfleet.judging._score import Score
+from recfleet.judging._taste import ServedNdcg
 from recfleet.kinds import Offers
 from recfleet.statistics import Estimate
 from recfleet.tenants import Policy
@@ -55,12 +58,15 @@ def judge(
     earlier: Sequence[Evidence] = (),
     champion_days: float | None = None,
     probation: Probation | None = None,
+    served: ServedNdcg | None = None,
+    taste: TasteEvidence | None = None,
 ) -> Verdict:
     """The verdict on a challenger, and on a champion that is on probation.
 
     The challenger is promoted when it is not worse than popularity and `rule` lets it replace the
-    champion or, as a tenant's first model, popularity. A champion on probation is rolled back when
-    `try_champion` says so, unless the challenger is promoted and not behind the previous model.
+    champion. A tenant's first model is promoted when `first_rule` says so. A champion on probation
+    is rolled back when `try_champion` says so, unless the challenger is promoted and not behind the
+    previous model.
 
     Args:
         holdout: the holdout that all contenders were scored on.
@@ -73,6 +79,9 @@ def judge(
         earlier: gains over the same champion on earlier nights.
         champion_days: days from the champion's as-of to tonight's; None: no cooldown.
         probation: the champion's probation, if it is on probation and ``previous`` is scored.
+        served: the lists with the challenger's taste and without, for a tenant's first model; when
+            they were not made, its RMSE alone decides by `rule`.
+        taste: what earlier nights found about taste; by default nothing.
     """
     there = {name: score for name, score in scores.items() if score is not None}
     first = "champion" not in there if has_champion is None else not has_champion
@@ -100,7 +109,14 @@ def judge(
     pooled = None if first else pool(comparison.gain, earlier, policy)
     if pooled is not None:
         numbers = numbers.model_copy(update={"pooled": _pooled_numbers(pooled, policy)})
-    ruling = rule(comparison, policy, pooled=pooled, champion_days=champion_days)
+    if first and served is not None:
+        taste = taste or TasteEvidence()
+        taste = replace(taste, earlier=of_offers(taste.earlier, holdout.offers))
+        look = first_look(served.gain, taste, holdout_days=policy.recipe.holdout_days)
+        numbers = numbers.model_copy(update={"taste": _taste_numbers(served, look, policy)})
+        ruling = first_rule(look, comparison, policy)
+    else:
+        ruling = rule(comparison, policy, pooled=pooled, champion_days=champion_days)
     objection = _below_popularity(there) if ruling.passes else ruling.reason
     if objection:
         verdict = Verdict(refused, first, f"{objection}; {_stays(first)}.", numbers)
@@ -188,6 +204,17 @@ def _gain(comparison: Comparison, confidence: float) -> dict[str, Any]:
         "ndcg_at_10": EstimateNumbers(**_bounded(comparison.ndcg, confidence)),
         "recall_at_10": EstimateNumbers(**_bounded(comparison.recall, confidence)),
     }
+
+
+def _taste_numbers(served: ServedNdcg, look: FirstLook, policy: Policy) -> TasteNumbers:
+    return TasteNumbers(
+        customers=served.gain.customers,
+        served_with=_plain(float(served.with_taste.mean())),
+        served_without=_plain(float(served.without.mean())),
+        usual=_plain(look.usual),
+        expected=_plain(look.expected),
+        **_bounded(served.gain, policy.confidence),
+    )
 
 
 def _pooled_numbers(pooled: Pooled, policy: Policy) -> PooledNumbers:

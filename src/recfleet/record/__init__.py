@@ -33,8 +33,10 @@ from recfleet.record.coronations import (
 from recfleet.record.evidence import (
     Finding,
     Question,
+    TasteFinding,
     read_gains,
     read_looks,
+    read_taste_findings,
 )
 from recfleet.record.history import (
     champions_of,
@@ -131,6 +133,7 @@ __all__ = [
     "Skills",
     "State",
     "Step",
+    "TasteFinding",
     "TenantNight",
     "Trained",
     "ask_for_approval",
@@ -169,6 +172,7 @@ __all__ = [
     "read_gains",
     "read_intent",
     "read_looks",
+    "read_taste_findings",
     "read_untold",
     "record_step",
     "record_steps",

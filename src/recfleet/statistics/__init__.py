@@ -2,6 +2,18 @@
 
 from recfleet.statistics._bootstrap import resampled_means
 from recfleet.statistics._estimate import Estimate
-from recfleet.statistics._mean import mean_estimate, overlapping_mean, root_estimate
+from recfleet.statistics._mean import (
+    mean_estimate,
+    overlapping_mean,
+    root_estimate,
+    shrunk_mean,
+)
 
-__all__ = ["Estimate", "mean_estimate", "overlapping_mean", "resampled_means", "root_estimate"]
+__all__ = [
+    "Estimate",
+    "mean_estimate",
+    "overlapping_mean",
+    "resampled_means",
+    "root_estimate",
+    "shrunk_mean",
+]

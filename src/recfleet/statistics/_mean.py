@@ -31,6 +31,24 @@ def root_estimate(square: Estimate) -> Estimate:
     return Estimate(root, slope * square.standard_error, square.customers)
 
 
+def shrunk_mean(
+    values: Sequence[float], errors: Sequence[float], *, prior: float, spread: float
+) -> float:
+    """The mean of measurements and a prior, each weighted by 1 / its variance.
+
+    Args:
+        values: what was measured, perhaps nothing.
+        errors: their standard errors; a measurement with an error of NaN says nothing.
+        prior: what is expected without them.
+        spread: standard deviation of the truth around the prior, above 0.
+    """
+    value, error = np.array(values, dtype=np.float64), np.array(errors, dtype=np.float64)
+    sure = np.isfinite(error)
+    weights = 1 / np.maximum(error[sure], 1e-9) ** 2
+    total = weights.sum() + spread**-2
+    return float((weights @ value[sure] + prior * spread**-2) / total)
+
+
 def overlapping_mean(
     values: Sequence[float], errors: Sequence[float], days: Sequence[float], *, window: float
 ) -> tuple[float, float]:

@@ -83,9 +83,12 @@ class Policy(BaseModel):
     minimum_holdout_customers: int = Field(default=20, ge=2, le=MOST_AT_LEAST)
     """Fewest customers to judge by. With fewer, no model is promoted."""
 
-    minimum_skill: float = Field(default=0.002, ge=0, lt=1)
-    """Share by which a first model's RMSE must be below popularity's. It must surely be below it as
-    well."""
+    minimum_skill: float = Field(default=0, ge=0, lt=1)
+    """Share by which a first model's RMSE must be below popularity's."""
+
+    shares_findings: bool = True
+    """Whether numbers about this tenant's models help to judge the first models of others. They
+    hold no customer, product or purchase."""
 
     minimum_gain: float = Field(default=0.005, ge=0, lt=1)
     """Share by which a challenger's RMSE must surely be below the champion's: the lower bound of

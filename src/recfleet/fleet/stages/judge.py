@@ -16,7 +16,15 @@ from recfleet.record import Champion
 from recfleet.registry import ArtifactStore
 
 if TYPE_CHECKING:
-    from recfleet.judging import Holdout, Numbers, Probation, Score, Verdict
+    from recfleet.judging import (
+        Holdout,
+        Numbers,
+        Probation,
+        Score,
+        ServedNdcg,
+        TasteEvidence,
+        Verdict,
+    )
     from recfleet.models import InteractionLog, Model, Scorer
     from recfleet.tenants import Policy
 
@@ -105,6 +113,8 @@ def weigh(
     lost: str | None = None,
     standing: Standing | None = None,
     probation: Probation | None = None,
+    served: ServedNdcg | None = None,
+    taste: TasteEvidence | None = None,
 ) -> Verdict:
     """The verdict over the contenders' scores.
 
@@ -118,6 +128,8 @@ def weigh(
         lost: what became of a champion that cannot be served, in words.
         standing: of the champion; None: nothing is known about it.
         probation: of the champion; None: it is not on probation.
+        served: the lists with the challenger's taste and without, where there is no champion.
+        taste: what earlier nights found about taste there.
     """
     from recfleet.judging import Verdict, judge
 
@@ -130,6 +142,8 @@ def weigh(
         earlier=standing.earlier if standing else (),
         champion_days=standing.days if standing else None,
         probation=probation,
+        served=served,
+        taste=taste,
     )
     if refusal:
         numbers = verdict.numbers.without_gain()

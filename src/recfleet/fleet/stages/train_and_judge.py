@@ -26,6 +26,7 @@ from recfleet.fleet.stages.judge import (
 )
 from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, train
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
+from recfleet.fleet.taste_evidence import read_taste_evidence
 from recfleet.kinds import Offers
 from recfleet.record import (
     Champion,
@@ -50,7 +51,7 @@ from recfleet.settings import registry_settings
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from recfleet.judging import Holdout, Verdict
+    from recfleet.judging import Holdout, TasteEvidence, Verdict
     from recfleet.models import InteractionLog, Lesson
 
 BATCH_SIZE = 32
@@ -66,6 +67,8 @@ class _Tools:
     """Standings of these champions."""
     on_probation: dict[str, OnProbation]
     """Probations of those champions that are on probation."""
+    taste: dict[str, TasteEvidence]
+    """What earlier nights found about taste, for the tenants without a champion."""
     tenant_ids: list[str]
     _registry: Registry | None = field(default=None, repr=False)
 
@@ -102,6 +105,9 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
         champions=champions,
         standings=standings,
         on_probation=read_probations(desk.connection, desk.night, rows, champions, standings),
+        taste=read_taste_evidence(
+            desk.connection, [row for row in rows if row.tenant_id not in champions], desk.night
+        ),
         tenant_ids=tenant_ids,
     )
 
@@ -184,6 +190,7 @@ def _unjudged(case: _Case) -> Step:
 
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
+    from recfleet.judging import score_served
     from recfleet.models import WEIGHTS
 
     row, watch, holdout = case.row, case.watch, case.holdout
@@ -196,6 +203,10 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         scores, refusal = score_contenders(taste, champion, holdout, case.log)
     with watch.part("train.learn"):
         weights = case.lesson.learn(taste)
+    served = None
+    if scores["champion"] is None and refusal is None:
+        with watch.part("judge.taste"):
+            served = score_served(case.lesson, taste, holdout)
     watched, trouble = tools.on_probation.get(row.tenant_id), None
     if watched and scores["champion"] is not None:
         with watch.part("judge.previous"):
@@ -213,6 +224,8 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
             lost=lost,
             standing=tools.standings.get(row.tenant_id),
             probation=watched.probation if watched else None,
+            served=served,
+            taste=tools.taste.get(row.tenant_id),
         )
     if trouble:
         verdict = _without_previous(verdict, trouble)

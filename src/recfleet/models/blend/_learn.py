@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags_array
+from scipy.sparse import csr_matrix
 
 from recfleet.models.blend._features import Signals
 from recfleet.models.blend._fit import fit_weights
@@ -61,8 +61,10 @@ class Lesson:
         """
         later = self.later
         if leave_out is not None:
-            later = csr_matrix(diags_array(~leave_out) @ later)
-            later.eliminate_zeros()
+            kept = np.repeat(~leave_out, np.diff(later.indptr))
+            lengths = np.where(leave_out, 0, np.diff(later.indptr))
+            starts = np.concatenate([[0], np.cumsum(lengths)])
+            later = csr_matrix((later.data[kept], later.indices[kept], starts), later.shape)
         found = samples(self.signals, taste, later, allowed=self.signals.bought)
         return fit_weights([found], prior or shipped_priors())
 

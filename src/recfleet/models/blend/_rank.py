@@ -36,6 +36,7 @@ def blend(
     allowed: NDArray[np.bool_],
     list_length: int,
     offers: Offers,
+    wanted: NDArray[np.intp] | None = None,
 ) -> Ranked:
     """The list of every customer with an own product, of each kind that is offered.
 
@@ -51,8 +52,11 @@ def blend(
         allowed: (P,) products that may be recommended.
         list_length: most products of each kind.
         offers: the kinds.
+        wanted: numbers of the customers whose lists are made, rising; by default all.
     """
     customers = signals.customers
+    if wanted is not None:
+        customers = np.intersect1d(customers, wanted, assume_unique=True)
     tasted = np.zeros(len(customers), dtype=bool)
     if taste is not None:
         tasted = taste.known_customers[customers]

@@ -1,0 +1,80 @@
+"""Whether a first model's taste makes the lists better that are served without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.judging._holdout import Holdout
+from recfleet.judging._ranking import CUTOFF, ndcg
+from recfleet.models import Lesson, Ranked, Scorer, blend
+from recfleet.statistics import Estimate, mean_estimate
+
+_PARTS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class ServedNdcg:
+    """NDCG@10 of the blended lists of m judged customers."""
+
+    with_taste: NDArray[np.float64]
+    """(m,)."""
+    without: NDArray[np.float64]
+    """(m,)."""
+
+    @property
+    def gain(self) -> Estimate:
+        """The mean of the first less the second, with its standard error."""
+        return mean_estimate(self.with_taste - self.without)
+
+
+def score_served(lesson: Lesson, taste: Scorer, holdout: Holdout) -> ServedNdcg:
+    """How good each judged customer's blended list is, with taste and without.
+
+    The weights of either list are learned from the other half of the customers, so that nobody's
+    own purchases decide how their list is ranked (cross-validation; Hastie, Tibshirani and
+    Friedman, "The elements of statistical learning", 2009, 7.10).
+
+    Args:
+        lesson: of the holdout's days.
+        taste: the challenger, folded in from the holdout's history.
+        holdout: m judged customers.
+    """
+    found = np.zeros((2, len(holdout.customers)))
+    for part in range(_PARTS):
+        rows = np.arange(found.shape[1]) % _PARTS == part
+        there = np.zeros(holdout.history.shape[0], dtype=bool)
+        there[holdout.customers[rows]] = True
+        for row, scorer in enumerate((taste, None)):
+            lists = _lists(lesson, scorer, holdout, there)
+            found[row, rows] = _ndcg(holdout, rows, lists)
+    return ServedNdcg(*found)
+
+
+def _lists(
+    lesson: Lesson, taste: Scorer | None, holdout: Holdout, customers: NDArray[np.bool_]
+) -> Ranked:
+    return blend(
+        lesson.signals,
+        taste,
+        lesson.learn(taste, leave_out=customers),
+        allowed=lesson.signals.bought,
+        list_length=CUTOFF,
+        offers=holdout.offers,
+        wanted=np.flatnonzero(customers),
+    )
+
+
+def _ndcg(holdout: Holdout, rows: NDArray[np.bool_], ranked: Ranked) -> NDArray[np.float64]:
+    """(rows,) NDCG@10 of some judged customers' lists; no list is a list without a hit."""
+    truth = holdout.judged_truth[rows]
+    row = np.searchsorted(holdout.customers[rows], np.repeat(ranked.customers, ranked.lengths))
+    place = np.arange(len(row)) - np.repeat(ranked.starts[:-1], ranked.lengths)
+    first = place < CUTOFF
+    found = np.zeros((truth.shape[0], CUTOFF), dtype=bool)
+    if first.any():
+        hit = np.asarray(truth[row[first], ranked.products[first]]).ravel()
+        found[row[first], place[first]] = hit
+    return ndcg(found, np.diff(truth.indptr))
