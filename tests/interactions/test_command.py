@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -96,6 +97,9 @@ def test_a_delimiter_by_name(run: Run, tmp_path: Path) -> None:
     ("words", "match"),
     [
         (["--preset", "x"], "no preset 'x'"),
+        (["--preset", "complete-journey"], "--day-one"),
+        ([*COLUMNS, "--tenant", "t", "--keep", "view"], "--keep is COLUMN=VALUE"),
+        ([*COLUMNS, "--tenant", "t", "--keep", "kind=1"], "no column 'kind'"),
         (["--tenant", "t", "--customer-column", "client"], "--product-column, --time-column"),
         (COLUMNS, "--tenant-column"),
         ([*COLUMNS, "--tenant", "../x"], "cannot be a tenant's id"),
@@ -114,6 +118,66 @@ def test_what_cannot_be(run: Run, tmp_path: Path, words: list[str], match: str) 
 def test_no_file(run: Run, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="There is no file"):
         run("ingest", tmp_path / "nothing.csv", "--preset", "online-retail")
+
+
+LOG = """timestamp,visitorid,event,itemid,transactionid
+1733221332117,7001,view,3101,
+1733224214164,7002,addtocart,3102,
+1733225214164,7002,transaction,3102,51
+1733226276276,7003,transaction,3103,
+"""
+
+
+def test_a_log_of_events_is_looked_at_first(run: Run, tmp_path: Path, database_url: str) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text(LOG)
+    columns = ["--customer-column", "visitorid", "--product-column", "itemid",
+               "--time-column", "timestamp"]  # fmt: skip
+    with pytest.raises(BadInputError, match=r"log of events.*'event'.*--keep event=transaction"):
+        run("ingest", path, "--tenant", "t", *columns)
+    seen = run("ingest", path, "--tenant", "t", "--dry-run")
+    words = " ".join(seen.split())
+    assert "2 lines, of which 0 are unusable" in words
+    assert "1 of them new (t); 2 customers, 2 of them new; 2 products." in words
+    assert "From 2024-12-03 11:26" in words
+    command = shlex.split(words.partition("load it so: recfleet ")[2])
+    with closing(connect(database_url)) as connection:
+        assert interactions(connection) == []
+    assert "2 lines; 2 added" in run(*command)
+    again = json.loads(run("ingest", path, "--tenant", "t", "--dry-run", "--json"))
+    assert (again["usable"], again["new_customers"], again["new_tenants"]) == (2, 0, [])
+    assert "2 lines; 0 added" in run("ingest", path, "--preset", "retailrocket", "--tenant", "t")
+    assert "4 lines; 3 added" in run("ingest", path, "--tenant", "t", *columns, "--keep", "event=*")
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "columns"),
+    [
+        ("Kundennr;Artikel;Datum;Betrag\n1;A;2024-12-31;5\n", "separator ';'",
+         "--customer-column Kundennr --product-column Artikel --time-column Datum --amount-column "
+         "Betrag"),
+        ("Sales 2025;;\n;;\nuser_id;sku;created_at\n1;A;2024-12-31\n", "2 lines above it",
+         "--customer-column user_id --product-column sku --time-column created_at --skip-lines 2"),
+        ("1::A::5::1733221332\n", "no header", "--time-column 4"),
+        ('{"reviewerID": "R", "asin": "P", "unixReviewTime": 1733221332}\n', "json",
+         "--customer-column reviewerID --product-column asin --time-column unixReviewTime"),
+    ],
+)  # fmt: skip
+def test_columns_are_proposed(run: Run, tmp_path: Path, text: str, form: str, columns: str) -> None:
+    path = tmp_path / "file"
+    path.write_text(text)
+    words = " ".join(run("ingest", path, "--tenant", "t", "--dry-run").split())
+    assert form in words
+    assert columns in words
+
+
+def test_a_dry_run_says_what_would_be_refused(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    path.write_text("customer;product;date;amount\n1;A;2024-12-31;12,50\n2;B;;1,5\n")
+    words = " ".join(run("ingest", path, "--dry-run").split())
+    assert "It would be refused: Column 'amount' has no number; its first value is '12,50'" in words
+    words = " ".join(run("ingest", path, "--dry-run", "--tenant", "t", "--decimal", ",").split())
+    assert "2 lines, of which 1 are unusable: 50.0% of the lines, 10.7% of the amount." in words
 
 
 MANY = [(f"shop {number}", "c1", "p", "Pen", "2024-01-01", 1, 5.0) for number in range(101)]

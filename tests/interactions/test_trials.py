@@ -26,6 +26,8 @@ KUNDE: dict[str, Any] = {
 DATED: dict[str, Any] = {"time": "date"}
 RATED: dict[str, Any] = {"customer": "user", "product": "item", "time": "ts"}
 NUMBERED: dict[str, Any] = {"customer": "1", "product": "2", "time": "4", "has_header": False}
+EVENTS: dict[str, Any] = {"customer": "visitorid", "product": "itemid", "time": "timestamp"}
+SHOP: dict[str, Any] = {"customer": "user_id", "product": "product_id", "time": "event_time"}
 DAYS: dict[str, Any] = {"customer": "household_key", "product": "PRODUCT_ID", "time": "DAY"}
 LOST = {"id lost in scientific notation": 2}
 
@@ -42,6 +44,8 @@ READ: list[tuple[str, dict[str, Any], int, dict[str, int]]] = [
     ("t05_nullwords.csv", SOLD, 1, {"no customer": 11}),
     ("t05b_nullnumbers.csv", SOLD, 1, {"missing number": 3, "missing time": 2,
                                        "unreadable time": 1}),
+    ("t06_events.csv", EVENTS | {"keep": {"event": ("transaction",)}}, 2, {}),
+    ("t17_events_utc.csv", SHOP | {"keep": {"event_type": ("purchase",)}}, 1, {}),
     ("t06b_9digit.csv", RATED, 3, {}),
     ("t06c_ml1m_mix.csv", RATED, 3, {}),
     ("t06d_micro.csv", RATED, 2, {}),
@@ -69,6 +73,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("t02_german.csv", KUNDE, "--decimal ','"),
     ("t02c_mixed.csv", KUNDE, r"'12,50'.*'1\.000'.*--decimal ','"),
     ("t03_dates.csv", DATED, "'31/12/2024'.*'12/31/2024'"),
+    ("t06_events.csv", EVENTS, "log of events.*--keep event=transaction"),
+    ("t17_events_utc.csv", SHOP, "log of events.*--keep event_type=purchase"),
     ("t07_noheader.tsv", PLAIN, "--no-header"),
     ("t07_colons.dat", PLAIN, "--no-header"),
     ("t08b_title.csv", PLAIN, "--skip-lines 3"),

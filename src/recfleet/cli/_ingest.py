@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from recfleet.cli._look import show_look
 from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
@@ -46,7 +47,27 @@ def ingest_command(
         ),
     ],
     *,
-    preset: Annotated[str | None, typer.Option(help="A known kind of file: online-retail.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="A known kind of file: online-retail, online-retail-2, movielens, movielens-1m, "
+            "movielens-100k, instacart, complete-journey, h-and-m, retailrocket or olist."
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show what would be read, with columns proposed; store nothing."
+        ),
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Read only lines with this value, such as event=transaction; may be given several "
+            "times.",
+        ),
+    ] = None,
     tenant: Annotated[
         str | None, typer.Option(metavar="ID", help="The tenant, if all lines belong to one.")
     ] = None,
@@ -139,9 +160,10 @@ def ingest_command(
 
     Either the whole file is loaded, or nothing; loading the same file again adds nothing. Unusable
     lines are counted by reason and kept; `recfleet unusable` shows them. A tenant column makes a
-    tenant of each of its values: before more than 100 new ones, the command asks.
+    tenant of each of its values: before more than 100 new ones, the command asks. Look first with
+    --dry-run.
     """
-    mapping = _mapping(
+    fields, form = _said(
         preset,
         tenant_id=tenant,
         tenant_column=tenant_column,
@@ -160,12 +182,24 @@ def ingest_command(
         decimal=decimal,
         day_one=None if day_one is None else day_one.date(),
         clock_column=clock_column,
-        missing=None if missing is None else tuple(missing),
+        missing=tuple(missing) if missing else None,
+        keep=_kept(keep),
     )
     from recfleet.database import connect
     from recfleet.interactions import Reading
 
-    how = Reading(_delimiter(delimiter), encoding, sheet, not no_header, skip_lines)
+    how = Reading(
+        _delimiter(delimiter) or form.get("delimiter"),
+        encoding,
+        sheet,
+        form.get("has_header", True) and not no_header,
+        skip_lines,
+    )
+    if dry_run:
+        with closing(connect()) as connection:
+            show_look(connection, file, fields, how, as_json=as_json)
+        return
+    mapping = _mapping(fields)
     with closing(connect()) as connection:
         report = _ingest(connection, file, mapping, how, yes=yes)
     if as_json:
@@ -223,29 +257,51 @@ def unusable_command(
     print_table(title, rows, columns, right=frozenset({"lines"}), empty="All lines were usable.")
 
 
-def _mapping(preset: str | None, **options: object) -> ColumnMapping:
-    from recfleet.interactions import PRESETS, ColumnMapping
+def _said(preset: str | None, **options: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The fields of the mapping and of the form that the command line names."""
+    from recfleet.interactions import PRESETS
 
     fields: dict[str, Any] = {name: said for name, said in options.items() if said is not None}
-    if preset is not None:
-        if preset not in PRESETS:
-            raise BadInputError(f"There is no preset {preset!r}: use {', '.join(PRESETS)}.")
-        fields = _preset_fields(PRESETS[preset], fields) | fields
+    if preset is None:
+        return fields, {}
+    if preset not in PRESETS:
+        raise BadInputError(f"There is no preset {preset!r}: use {', '.join(PRESETS)}.")
+    known = PRESETS[preset]
+    if "--day-one" in known.also and "day_one" not in fields:
+        raise BadInputError(
+            f"{preset} is {known.about}. Its days are numbers: give the date of day 1, such as "
+            "--day-one 2017-01-01."
+        )
+    return _preset_fields(known.mapping, fields) | fields, known.form
+
+
+def _kept(keep: list[str] | None) -> dict[str, tuple[str, ...]] | None:
+    kept: dict[str, tuple[str, ...]] = {}
+    for text in keep or ():
+        column, sign, value = text.partition("=")
+        if not column or not sign:
+            raise BadInputError(f"--keep is COLUMN=VALUE, such as event=transaction; not {text!r}.")
+        kept[column] = (*kept.get(column, ()), value)
+    return kept or None
+
+
+def _mapping(fields: dict[str, Any]) -> ColumnMapping:
+    from recfleet.interactions import ColumnMapping
+
     missing = [f"--{name.replace('_', '-')}" for name in _NEEDED if name not in fields]
     if missing:
         raise BadInputError(
-            f"Say which columns the file has: {', '.join(missing)} missing. For a known kind of "
-            "file, use --preset."
+            f"Say which columns the file has: {', '.join(missing)} missing. Add --dry-run to see "
+            "what the file seems to be; for a known kind of file, use --preset."
         )
     return ColumnMapping(**fields)
 
 
-def _preset_fields(preset: ColumnMapping, given: dict[str, Any]) -> dict[str, Any]:
+def _preset_fields(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """A preset's fields, without those that a given field replaces."""
     instead = [{"tenant_id", "tenant_column"}, {"amount_column", "price_column"}]
     dropped = {name for pair in instead if pair & given.keys() for name in pair}
-    fields = preset.model_dump(exclude_none=True)
-    return {name: value for name, value in fields.items() if name not in dropped}
+    return {name: value for name, value in preset.items() if name not in dropped}
 
 
 def _delimiter(text: str | None) -> str | None:

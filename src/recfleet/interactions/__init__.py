@@ -28,7 +28,9 @@ from recfleet.interactions.known import (
 )
 from recfleet.interactions.latest import read_latest
 from recfleet.interactions.log import read_log
-from recfleet.interactions.mapping import ONLINE_RETAIL, PRESETS, ColumnMapping
+from recfleet.interactions.look import Look, look
+from recfleet.interactions.mapping import ONLINE_RETAIL, ColumnMapping
+from recfleet.interactions.presets import PRESETS, Preset
 from recfleet.interactions.weeks import (
     count_lately,
     count_unusable_weeks,
@@ -50,6 +52,8 @@ __all__ = [
     "IngestReport",
     "Known",
     "Loader",
+    "Look",
+    "Preset",
     "Progress",
     "Reading",
     "TenantNames",
@@ -70,6 +74,7 @@ __all__ = [
     "discontinue_products",
     "end_ingest",
     "ingest",
+    "look",
     "number_products_of",
     "read_catalogue",
     "read_discontinued",

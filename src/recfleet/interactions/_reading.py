@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from recfleet.interactions._events import keep_lines, refuse_events
 from recfleet.interactions._findings import Findings
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned, clean
@@ -42,12 +43,19 @@ def read_cleaned(
     notes.extend(source.notes)
     last: datetime | None = None
     is_first = True
-    for batch, share in read_batches(source, mapping, how, notes.append):
+    left_out = 0
+    for lines, share in read_batches(source, mapping, how, notes.append):
+        if is_first:
+            refuse_events(lines, mapping)
+        batch = keep_lines(lines, mapping)
+        left_out += len(lines) - len(batch)
         cleaned = clean(batch, mapping, now=now, last=last, tenants=tenants, findings=findings)
         last = cleaned.last
         if is_first:
             findings.refuse(at_end=False)
-            is_first = False
+        is_first = False
         yield cleaned, share
     findings.refuse(at_end=True)
+    if left_out:
+        notes.append(f"{left_out:,} other lines were left out, as --keep says.")
     notes.extend(findings.notes())

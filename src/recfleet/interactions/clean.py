@@ -65,6 +65,10 @@ class Cleaned:
     """Columns tenant_id, placed_at (may be null), reason, line (JSON text)."""
     last: datetime | None
     """Time of the last usable line so far, for placing the lines that follow."""
+    amount: float = 0.0
+    """The worth of all lines that have one, without signs."""
+    lost_amount: float = 0.0
+    """The worth of the unusable ones among them."""
 
     def __len__(self) -> int:
         return len(self.usable) + len(self.unusable)
@@ -149,7 +153,13 @@ def clean(
         usable=_usable(fields, ids, np.flatnonzero(reason < 0)),
         unusable=_unusable(batch, ids, placed, reason),
         last=last,
+        amount=_worth(fields.amount),
+        lost_amount=_worth(fields.amount.filter(pa.array(reason >= 0))),
     )
+
+
+def _worth(amounts: pa.Array) -> float:
+    return float(pc.sum(pc.abs(amounts)).as_py() or 0.0)
 
 
 def _fields(batch: Batch, mapping: ColumnMapping, findings: Findings) -> _Fields:

@@ -98,6 +98,19 @@ def number_products_of(
         return dict(cursor.fetchall())
 
 
+def customers_of(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, set[str]]:
+    """Tenant id -> its customers, for those of these tenants that have a line."""
+    found: dict[str, set[str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select distinct tenant_id, customer_id from interaction where tenant_id = any(%s)",
+            (list(tenant_ids),),
+        )
+        for tenant_id, customer_id in cursor:
+            found.setdefault(tenant_id, set()).add(customer_id)
+    return found
+
+
 def count_all(connection: Connection, tenant_id: str) -> Row:
     """The amount of one tenant's data: lines, customers, products, and the first and last line."""
     [row] = read_rows(

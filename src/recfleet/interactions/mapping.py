@@ -76,6 +76,12 @@ class ColumnMapping(BaseModel):
     clock_column: str | None = None
     """Column with the time of day beside such a count, as ``16:31`` or ``1631``."""
 
+    keep: dict[str, tuple[str, ...]] = {}
+    """Column -> values; other lines are left out, as the views of a log of events are.
+
+    The value ``*`` keeps all lines: somebody has looked.
+    """
+
     missing: tuple[str, ...] = USUAL
     """Words that mean *missing*, in lower case; an empty cell always does."""
 
@@ -153,7 +159,8 @@ class ColumnMapping(BaseModel):
             "reference": self.reference_column,
             "active": self.active_column,
         }
-        return {says: column for says, column in named.items() if column is not None}
+        kept = {f"keep {column}": column for column in self.keep}
+        return {says: column for says, column in named.items() if column is not None} | kept
 
 
 # Not validated here, because trying the pattern out makes pyarrow import pandas.
@@ -169,6 +176,3 @@ ONLINE_RETAIL = ColumnMapping.model_construct(
     product_pattern=r"\d{5}.*",
 )
 """The UCI Online Retail file: one tenant a country; postage, fees and samples are no products."""
-
-PRESETS = {"online-retail": ONLINE_RETAIL}
-"""Name -> mapping of files that many people have."""

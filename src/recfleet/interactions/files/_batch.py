@@ -60,6 +60,16 @@ class Batch:
             None if garbled is None else pa.array(garbled, pa.bool_()),
         )
 
+    def filter(self, which: pa.Array) -> Batch:
+        """The lines for which a condition, (n,) without nulls, holds."""
+        return Batch(
+            {name: column.filter(which) for name, column in self.columns.items()},
+            self.broken.filter(which),
+            {name: column.filter(which) for name, column in self.times.items()},
+            {name: column.filter(which) for name, column in self.numbers.items()},
+            None if self.garbled is None else self.garbled.filter(which),
+        )
+
     def lines(self, which: Sequence[int]) -> list[dict[str, Any]]:
         """Some lines as column -> text, a broken line as ``{"line": text}``; for storing."""
         indices = pa.array(which, pa.int64())

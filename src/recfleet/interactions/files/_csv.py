@@ -79,6 +79,16 @@ def read_csv(
             yield batch, raw.tell() / source.size
 
 
+def first_delimiter(source: Source, mapping: ColumnMapping, how: Reading) -> str:
+    """The separator of a file's cells, by its first line."""
+    with open_bytes(source.path, gzipped=source.gzipped) as (content, _):
+        text = io.TextIOWrapper(content, source.encoding, errors=MARKING, newline="")
+        lines = _Lines(iter(partial(text.readline, _LONGEST_LINE), ""))
+        named = lines.skip(how.skip_lines)
+        first = "".join(lines.peek(1))
+        return how.delimiter or named or _sniff(first, mapping, how)
+
+
 class _Lines:
     """Lines of text; remembers the lines of the current row and can hand them out again."""
 
