@@ -32,7 +32,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-operations bench-quality bench-served operations chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served operations chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ bench-quality: $(INSTALLED_DEV) ## count false quarantines of real shops, and fa
 
 bench-row-security: $(INSTALLED_DEV) ## measure a look-up with row security beside one without; 1 minute
 	$(BENCH) benchmarks.row_security
+
+bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,000 tenants; 4 minutes
+	$(BENCH) benchmarks.api
 
 bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
 	$(BENCH) benchmarks.operations

@@ -152,13 +152,12 @@ def test_a_body_of_another_kind(served: World) -> None:
 def test_one_caller_cannot_starve_the_others(served: World) -> None:
     async def story(say: Say) -> None:
         statuses = [(await say(LIST)).status_code for _ in range(12)]
-        assert statuses == [200] * 11 + [429]
+        assert statuses == [200] * 10 + [429] * 2
         refused = await say(LIST)
         assert "5 requests a second" in is_problem(refused, 429)
         assert refused.headers["retry-after"] == "1"
         assert products(await say("/v1/tenants/beta/popular", key="beta")) == ["p2", "p1"]
 
-    # The first request is a stranger's: the database has not opened anything yet.
     service = served.service(api_rate=5)
     service._gate._keys._clock = lambda: 0.0
     served.talk(story, service)
@@ -184,8 +183,7 @@ def test_guessed_keys_are_limited_by_address(served: World) -> None:
     async def story(say: Say) -> None:
         guesses = [make_key()[0] for _ in range(45)]
         answers = [await say(LIST, key=guess) for guess in guesses]
-        assert [answer.status_code for answer in answers[:40]] == [401] * 40
-        assert answers[-1].status_code == 429
+        assert [answer.status_code for answer in answers] == [401] * 40 + [429] * 5
 
     assert _gate._STRANGERS == 20
     service = served.service()

@@ -107,7 +107,7 @@ def read_parameters(call: Call, kind: type[_Asked]) -> _Asked:
         ProblemError: one of them is unknown or cannot be used.
     """
     values: dict[str, Any] = {}
-    for name, value in call.query:
+    for name, value in call.query():
         field = kind.model_fields.get(name)
         if field is not None and "list[" in str(field.annotation):
             values.setdefault(name, []).append(value)

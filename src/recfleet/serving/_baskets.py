@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recfleet.errors import TenantError
 from recfleet.serving._asked import AskedBasket, AskedList, AskedSimilar
 from recfleet.serving._database import Database, Row
-from recfleet.serving._gate import check_opened
+from recfleet.serving._gate import Gate, check_opened
 from recfleet.serving._http import Answer, answer_json
 from recfleet.serving._lists import Item, answer_id, choose, describe, make_item, moment, read_list
 from recfleet.serving._models import Loaded, ModelAwayError, Models
@@ -29,9 +29,10 @@ _SPARE = 20
 class Baskets:
     """Answers that are computed by day."""
 
-    def __init__(self, database: Database, models: Models) -> None:
-        """Keep where to ask."""
+    def __init__(self, database: Database, models: Models, gate: Gate) -> None:
+        """Keep where to ask, and whom to tell what a key has opened."""
         self._database = database
+        self._gate = gate
         self._models = models
 
     async def recommend(self, key: ShownKey, tenant_id: str, asked: AskedBasket) -> Answer:
@@ -78,6 +79,7 @@ class Baskets:
     async def _row(self, key: ShownKey, tenant_id: str, customer: str | None) -> Row:
         row = await self._database.row(_BASKET, key.key_id, key.digest, tenant_id, customer)
         check_opened(row["trouble"], row["tenant_id"], tenant_id)
+        self._gate.note(key, tenant_id, str(row["topic"]))
         return row
 
     async def _loaded(self, row: Row) -> Loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -16,7 +17,7 @@ FRESH_SECONDS = 10.0
 """For so long a key that the database has opened may open what is kept in memory."""
 _MOST = 20_000
 _STRANGERS = 20.0
-"""Requests a second of one address with keys that have opened nothing lately."""
+"""Keys a second that one address may show and that open nothing. Many callers may share it."""
 _ASK = {"WWW-Authenticate": "Bearer"}
 
 
@@ -47,7 +48,7 @@ class Gate:
         self._clock = clock
         self._keys = Limit(key_rate, "A key", clock)
         self._tenants = Limit(tenant_rate, "All keys of a tenant together", clock)
-        self._strangers = Limit(_STRANGERS, "An address without a known key", clock)
+        self._strangers = Limit(_STRANGERS, "An address whose keys open nothing", clock)
         self._read: OrderedDict[str, ShownKey] = OrderedDict()
         self._opened: OrderedDict[ShownKey, Opened] = OrderedDict()
 
@@ -60,16 +61,21 @@ class Gate:
         told = call.header(b"authorization")
         key = self._read.get(told or "")
         if key is None:
-            key = self._take_apart(call, told)
+            key = self._take_apart(told)
         opened = self._opened.get(key)
+        self._keys.take(key.key_id)
         if opened is None:
-            self._strangers.take(call.client)
+            self._strangers.take(call.client, 0)
         else:
-            self._keys.take(key.key_id)
             self._tenants.take(opened.tenant_id)
         return key
 
-    def _take_apart(self, call: Call, told: str | None) -> ShownKey:
+    def refused(self, call: Call) -> None:
+        """Count a key that opens nothing."""
+        with suppress(ProblemError):
+            self._strangers.take(call.client)
+
+    def _take_apart(self, told: str | None) -> ShownKey:
         scheme, _, text = (told or "").partition(" ")
         if scheme.lower() != "bearer" or not text:
             raise ProblemError(
@@ -81,7 +87,6 @@ class Gate:
         try:
             key = read_key(text.strip())
         except FormError as error:
-            self._strangers.take(call.client)
             raise ProblemError(401, "No valid key", str(error), headers=_ASK) from None
         self._read[told or ""] = key
         if len(self._read) > _MOST:

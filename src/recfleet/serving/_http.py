@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -66,7 +65,6 @@ class Call:
         self._receive = receive
         self.method: str = scope["method"]
 
-    @cached_property
     def parts(self) -> list[str]:
         """The parts of the path between its slashes, decoded.
 
@@ -75,11 +73,16 @@ class Call:
         """
         raw = self._scope.get("raw_path") or self._scope["path"].encode()
         path = raw.partition(b"?")[0].decode("latin-1").removeprefix("/")
-        return [
-            _text(unquote(part, errors="surrogateescape"), "address") for part in path.split("/")
-        ]
+        if "%" not in path and path.isascii() and len(path) <= _LONGEST_PART:
+            return list(path.split("/"))
+        parts = [unquote(part, errors="surrogateescape") for part in path.split("/")]
+        return [_text(part, "address") for part in parts]
 
-    @cached_property
+    @property
+    def has_query(self) -> bool:
+        """Whether anything stands after the question mark."""
+        return bool(self._scope["query_string"])
+
     def query(self) -> list[tuple[str, str]]:
         """The parameters after the question mark, in their order.
 

@@ -31,8 +31,12 @@ class Limit:
         self._clock = clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, caller: str) -> None:
+    def take(self, caller: str, count: int = 1) -> None:
         """Count a request.
+
+        Args:
+            caller: who sent it.
+            count: how many it stands for; 0 only looks whether one is left.
 
         Raises:
             ProblemError: the caller has none left.
@@ -49,6 +53,6 @@ class Limit:
                 f"{self._whose} may send {self._rate:g} requests a second: wait, then go on.",
                 headers={"Retry-After": str(wait)},
             )
-        self._left[caller] = (left - 1, now)
+        self._left[caller] = (left - count, now)
         if len(self._left) > _MOST:
             self._left.popitem(last=False)

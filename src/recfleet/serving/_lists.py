@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import random
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from recfleet.kinds import KINDS
@@ -37,6 +38,11 @@ class Listed:
     """The answer's JSON from the tenant to the note, without braces."""
     release_id: int | None
     items: tuple[Item, ...]
+
+    @cached_property
+    def by_default(self) -> tuple[str, str]:
+        """The items' JSON and the ``ETag``, as the list is answered when nothing else is asked."""
+        return _written(self, AskedList())
 
 
 def read_list(row: Row, customer: str | None) -> Listed:
@@ -68,22 +74,24 @@ def answer_list(
         seen: the ``ETag`` that the caller has kept.
         age: seconds since it was read, if nobody knows whether it still holds.
     """
-    items = choose(listed.items, asked or AskedList())
-    body = ",".join(f'{{"rank":{rank},{item.rest}}}' for rank, item in enumerate(items, start=1))
-    digest = hashlib.blake2b(f"{listed.head}{body}".encode(), digest_size=9).hexdigest()
-    headers = {
-        "ETag": f'W/"{digest}"',
-        "Cache-Control": "private, no-cache",
-        "Vary": "Authorization",
-    }
+    body, tag = listed.by_default if asked is None else _written(listed, asked)
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if age is not None:
         headers["Age"] = str(int(age))
-    if seen is not None and headers["ETag"] in seen and age is None:
+    if seen is not None and tag in seen and age is None:
         return Answer(b"", 304, headers=headers)
     stale = "false" if age is None else "true"
     head = f'"id":"{answer_id()}","channel":"pull",{listed.head},"is_stale":{stale}'
     text = f'{{{head},"items":[{body}]}}'
     return Answer(text.encode(), headers=headers)
+
+
+def _written(listed: Listed, asked: AskedList) -> tuple[str, str]:
+    """The items' JSON, and the ``ETag``."""
+    items = choose(listed.items, asked)
+    body = ",".join(f'{{"rank":{rank},{item.rest}}}' for rank, item in enumerate(items, start=1))
+    digest = hashlib.blake2b(f"{listed.head}{body}".encode(), digest_size=9).hexdigest()
+    return body, f'W/"{digest}"'
 
 
 def choose(items: Sequence[Item], asked: AskedList) -> Sequence[Item]:
@@ -138,9 +146,12 @@ def moment(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
 
 
+_random = random.Random()  # noqa: S311 - an answer's id is no secret
+
+
 def answer_id() -> str:
     """A UUID of version 7 (RFC 9562): later answers have greater ids."""
-    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    number = (time.time_ns() // 1_000_000) << 80 | _random.getrandbits(80)
     number = number & ~(0xF << 76) | 7 << 76
     number = number & ~(3 << 62) | 2 << 62
     text = f"{number:032x}"

@@ -40,6 +40,8 @@ class Metrics:
             ["origin"],
             registry=self._registry,
         )
+        self._children: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._origins: dict[str, Counter] = {}
         self._gauges = {
             name: Gauge(f"recfleet_api_{name}", text, registry=self._registry)
             for name, text in {
@@ -53,12 +55,23 @@ class Metrics:
 
     def answered(self, operation: str, status: int, seconds: float) -> None:
         """Count an answer."""
-        self._requests.labels(operation, str(status)).inc()
-        self._seconds.labels(operation).observe(seconds)
+        counted = self._children.get((operation, status))
+        if counted is None:
+            # Looking a child up by its labels costs as much as finding a list in memory.
+            counted = (
+                self._requests.labels(operation, str(status)),
+                self._seconds.labels(operation),
+            )
+            self._children[operation, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def listed(self, origin: str) -> None:
         """Count where a list came from: memory, database, stale."""
-        self._kept.labels(origin).inc()
+        counted = self._origins.get(origin)
+        if counted is None:
+            counted = self._origins[origin] = self._kept.labels(origin)
+        counted.inc()
 
     def text(self, **gauges: float) -> bytes:
         """Everything, as Prometheus reads it.

@@ -66,7 +66,7 @@ class Service:
         self._gate = Gate(known.api_rate, known.api_tenant_rate)
         self._kept = KeptLists(_KEPT_LISTS)
         self._models = Models(artifacts, known.api_model_mb * 1_000_000)
-        self._baskets = Baskets(self._database, self._models)
+        self._baskets = Baskets(self._database, self._models, self._gate)
         self._stale_seconds = known.api_stale_seconds
         self._metrics = Metrics()
         self._under_way = 0
@@ -149,7 +149,7 @@ class Service:
         Raises:
             ProblemError: there is none.
         """
-        match call.parts:
+        match call.parts():
             case ["v1", "tenants", tenant_id, *rest] if rest:
                 for pattern, methods in self._routes.items():
                     named = _named(pattern, rest)
@@ -169,7 +169,13 @@ class Service:
         )
 
     async def _handle(self, handler: Handler, call: Call, named: list[str]) -> Answer:
-        return await handler(call, self._gate.key_of(call), named)
+        key = self._gate.key_of(call)
+        try:
+            return await handler(call, key, named)
+        except ProblemError as problem:
+            if problem.status == 401:
+                self._gate.refused(call)
+            raise
 
     def _told(self, topic: str | None) -> None:
         """A tenant has changed; None: anything may have."""
@@ -180,7 +186,7 @@ class Service:
 
     async def _list(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
         tenant_id, customer = named
-        asked = read_parameters(call, AskedList) if call.query else None
+        asked = read_parameters(call, AskedList) if call.has_query else None
         return await self._read(call, key, tenant_id, check_id(customer, "customer"), asked)
 
     async def _popular(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
@@ -345,5 +351,5 @@ def _by_method(call: Call, methods: dict[str, tuple[str, Any]]) -> tuple[str, An
 
 
 def _no_parameters(call: Call) -> None:
-    if call.query:
+    if call.has_query:
         raise ProblemError(400, "A parameter is wrong", "This address has no parameters.")
