@@ -84,7 +84,7 @@ def case_of(shop: Shop) -> Case | None:
         bought=bought,
         lately=log.matrix("binary", since=at - timedelta(days=28), before=at + _TICK),
         truth=truth,
-        allowed=_on_sale(log, at),
+        allowed=on_sale(log, at),
         signals=signals,
         taste=None if model is None else model.fold_in(log, before=at + _TICK),
         past=_past(log, before, model),
@@ -100,7 +100,7 @@ def _past(log: InteractionLog, before: datetime, model: Model | None) -> Samples
     if model is not None:
         taste = model.fold_in(log, before=before + _TICK)
     return samples(
-        Signals.of(log, before), taste, _of_known(later, own), allowed=_on_sale(log, before)
+        Signals.of(log, before), taste, _of_known(later, own), allowed=on_sale(log, before)
     )
 
 
@@ -123,7 +123,8 @@ def _of_known(later: csr_matrix, bought: csr_matrix) -> csr_matrix:
     return truth
 
 
-def _on_sale(log: InteractionLog, at: datetime) -> NDArray[np.bool_]:
+def on_sale(log: InteractionLog, at: datetime) -> NDArray[np.bool_]:
+    """(P,) whether a product was bought in the half year up to the time."""
     last = log.part(before=at + _TICK)
     sold = dict(zip(last.product_ids.tolist(), last.last_sold().tolist(), strict=True))
     earliest = microseconds(at - INACTIVE)

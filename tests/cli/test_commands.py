@@ -43,6 +43,7 @@ def test_a_night_as_a_table_and_as_json(fleet: Connection) -> None:
     assert re.search(r"alpha +│ first model +│ v1 ", table)
     assert re.search(r"thin +│ too thin +│ personal ", table)
     assert "2 tenants: 1 first model, 1 too thin" in table
+    assert "Now served: 1 by a model, 1 personal lists without a model." in table
     assert "Milliseconds per tenant" in table
 
     night = json.loads(_run("night", "show", "2026-03-30", "--json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -234,10 +235,26 @@ def _serves(row: dict[str, Any]) -> str | None:
     return served
 
 
+_SERVED = {
+    "model": "by a model",
+    "personal": "personal lists without a model",
+    "popularity": "popular products alone",
+}
+
+
+def _told_served(served: Mapping[str, int]) -> str:
+    """How many tenants of the fleet are served what."""
+    return ", ".join(
+        f"{served[what]:,} {words}" for what, words in _SERVED.items() if served.get(what)
+    )
+
+
 def _print_summary(summary: dict[str, Any]) -> None:
     """Print the night's sentence and cost; what a person did by day has only a sentence."""
     out = console()
     out.print(summary["sentence"], markup=False)
+    if summary.get("served"):
+        out.print(f"Now served: {_told_served(summary['served'])}.", markup=False)
     costs = summary.get("milliseconds_per_tenant")
     if not costs:
         return

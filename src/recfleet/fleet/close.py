@@ -23,6 +23,7 @@ from recfleet.record import (
     sum_imports,
     sum_skills,
 )
+from recfleet.releases import count_served
 from recfleet.settings import night_settings, registry_settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class NightSummary:
     """Part of a stage -> mean over the tenants that went through it."""
     modes: dict[str, int] = field(default_factory=dict)
     """Mode -> tenants of the whole fleet, at the end of the night."""
+    served: dict[str, int] = field(default_factory=dict)
+    """What made the lists that are live at the end of the night -> tenants of the whole fleet:
+    ``model``, ``personal`` without a model, or ``popularity``."""
     skill: dict[str, float] | None = None
     """The served models against popularity on tonight's holdouts: how many were ``judged``, the
     ``share_better`` than popularity, and the ``median`` share by which their RMSE is below it.
@@ -115,6 +119,7 @@ def _summarize(connection: Connection, night: Night) -> NightSummary:
         },
         milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts.items()},
         modes=_count_modes(connection),
+        served=count_served(connection),
         skill=_skill(connection, night),
         left_out=count_left_out(connection, night),
         audit_head=read_head(connection),
@@ -141,6 +146,7 @@ def _told(summary: NightSummary) -> dict[str, Any]:
         "tenants": summary.tenants,
         "outcomes": summary.outcomes,
         "modes": summary.modes,
+        "served": summary.served,
         "skill": summary.skill,
         "left_out": summary.left_out or None,
         "failed_share": summary.failed_share,

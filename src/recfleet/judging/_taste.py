@@ -49,7 +49,7 @@ def score_served(lesson: Lesson, taste: Scorer, holdout: Holdout) -> ServedNdcg:
         there[holdout.customers[rows]] = True
         for row, scorer in enumerate((taste, None)):
             lists = _lists(lesson, scorer, holdout, there)
-            found[row, rows] = _ndcg(holdout, rows, lists)
+            found[row, rows] = list_ndcg(holdout, lists)[rows]
     return ServedNdcg(*found)
 
 
@@ -67,10 +67,21 @@ def _lists(
     )
 
 
-def _ndcg(holdout: Holdout, rows: NDArray[np.bool_], ranked: Ranked) -> NDArray[np.float64]:
-    """(rows,) NDCG@10 of some judged customers' lists; no list is a list without a hit."""
-    truth = holdout.judged_truth[rows]
-    row = np.searchsorted(holdout.customers[rows], np.repeat(ranked.customers, ranked.lengths))
+def list_ndcg(holdout: Holdout, ranked: Ranked) -> NDArray[np.float64]:
+    """NDCG@10 of each judged customer's list; no list is a list without a hit.
+
+    Args:
+        holdout: m judged customers.
+        ranked: lists in the order that is served; those of other customers do not count.
+
+    Returns:
+        (m,).
+    """
+    truth = holdout.judged_truth
+    judged = np.zeros(holdout.history.shape[0], dtype=bool)
+    judged[holdout.customers] = True
+    ranked = ranked.of(judged)
+    row = np.searchsorted(holdout.customers, np.repeat(ranked.customers, ranked.lengths))
     place = np.arange(len(row)) - np.repeat(ranked.starts[:-1], ranked.lengths)
     first = place < CUTOFF
     found = np.zeros((truth.shape[0], CUTOFF), dtype=bool)

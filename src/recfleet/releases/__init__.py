@@ -2,7 +2,7 @@
 
 from recfleet.releases._check import Check, check_lists
 from recfleet.releases._lists import Lists
-from recfleet.releases._live import live_as_of
+from recfleet.releases._live import count_served, live_as_of
 from recfleet.releases._look_up import (
     CustomerList,
     NotServedError,
@@ -34,6 +34,7 @@ __all__ = [
     "ServedBy",
     "check_lists",
     "count_releases",
+    "count_served",
     "create_partition",
     "create_shared_partition",
     "delete_releases",

@@ -17,3 +17,10 @@ def live_as_of(connection: Connection, tenant_ids: Sequence[str]) -> dict[str, d
             (list(tenant_ids),),
         )
         return dict(cursor.fetchall())
+
+
+def count_served(connection: Connection) -> dict[str, int]:
+    """What made the live lists (a model, habit without one, popularity) -> tenants."""
+    with connection.cursor() as cursor:
+        cursor.execute("select served_by, count(*) from live group by served_by")
+        return dict(cursor.fetchall())
