@@ -200,6 +200,7 @@ def test_the_text_of_mlmodel_is_what_mlflow_would_write() -> None:
             [
                 ColSpec(DataType.string, "customer_id", required=False),
                 ColSpec(Array(DataType.string), "history", required=False),
+                ColSpec(Array(DataType.string), "times", required=False),
             ]
         ),
         outputs=Schema(

@@ -20,7 +20,7 @@ def _folded_in(world: World, bought: set[str]) -> list[str]:
     from recfleet.registry.pyfunc import Recommender
 
     recommender = Recommender(model)
-    ranked, _ = recommender._rank([None], [sorted(bought)], 40)
+    ranked, _ = recommender._rank([None], ([sorted(bought)], [[]]), 40)
     [(_, best, _)] = ranked.each()
     return [product for product in model.product_ids[best].tolist() if product not in bought]
 

@@ -2,6 +2,8 @@
 
 from recfleet.models._top_k import top_k
 from recfleet.models.blend import (
+    TREND,
+    KeptSignals,
     Lesson,
     Line,
     Samples,
@@ -10,9 +12,11 @@ from recfleet.models.blend import (
     average,
     blend,
     fit_weights,
+    read_trend,
     samples,
     shipped_priors,
     shipped_weights,
+    write_trend,
 )
 from recfleet.models.contract import SOURCES, Basket, Model, Scorer, Source, Trainer
 from recfleet.models.factors import Factors
@@ -26,24 +30,30 @@ from recfleet.models.families import (
 )
 from recfleet.models.log import InteractionLog, microseconds
 from recfleet.models.popularity import popular_products, popularity_scorer, product_popularity
+from recfleet.models.purchases import Purchases
 from recfleet.models.ranking import Ranked, blended, merge, rank, starts_of
 from recfleet.models.repeats import resolve_offers
+from recfleet.models.trend import Trend
 
 __all__ = [
     "SOURCES",
+    "TREND",
     "WEIGHTS",
     "Basket",
     "Factors",
     "InteractionLog",
+    "KeptSignals",
     "Lesson",
     "Line",
     "Model",
+    "Purchases",
     "Ranked",
     "Samples",
     "Scorer",
     "Signals",
     "Source",
     "Trainer",
+    "Trend",
     "Weights",
     "average",
     "blend",
@@ -58,6 +68,7 @@ __all__ = [
     "product_popularity",
     "rank",
     "read_model",
+    "read_trend",
     "read_weights",
     "resolve_offers",
     "samples",
@@ -66,4 +77,5 @@ __all__ = [
     "starts_of",
     "top_k",
     "trainer_of",
+    "write_trend",
 ]

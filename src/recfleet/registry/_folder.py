@@ -19,7 +19,8 @@ flavors:
 signature:
   inputs: '[
     {{"name": "customer_id", "type": "string", "required": false}},
-    {{"name": "history", "type": "array", "items": {{"type": "string"}}, "required": false}}]'
+    {{"name": "history", "type": "array", "items": {{"type": "string"}}, "required": false}},
+    {{"name": "times", "type": "array", "items": {{"type": "string"}}, "required": false}}]'
   outputs: '[
     {{"name": "customer_id", "type": "string", "required": false}},
     {{"name": "products", "type": "array", "items": {{"type": "string"}}, "required": true}},

@@ -11,6 +11,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from recfleet import registry
 from recfleet.audit import airflow_run
 from recfleet.errors import ThinError
@@ -191,7 +193,7 @@ def _unjudged(case: _Case) -> Step:
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
     from recfleet.judging import score_served
-    from recfleet.models import WEIGHTS
+    from recfleet.models import TREND, WEIGHTS, Signals, write_trend
 
     row, watch, holdout = case.row, case.watch, case.holdout
     with watch.part("train.fit"):
@@ -231,7 +233,12 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         verdict = _without_previous(verdict, trouble)
     with watch.part("train.write"):
         facts = challenger_facts(case.log, case.matrix, challenger, run_id=desk.night.run_id)
-        files = challenger.files() | {WEIGHTS: weights.to_json().encode()}
+        trend = Signals.of(case.log, case.log.as_of).trend
+        products = np.searchsorted(case.log.product_ids, challenger.product_ids)
+        files = challenger.files() | {
+            WEIGHTS: weights.to_json().encode(),
+            TREND: write_trend(trend, products),
+        }
     return _Judged(verdict, case.against, facts, files)
 
 

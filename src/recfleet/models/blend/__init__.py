@@ -5,10 +5,13 @@ from recfleet.models.blend._fit import average, fit_weights
 from recfleet.models.blend._learn import Lesson
 from recfleet.models.blend._rank import blend
 from recfleet.models.blend._samples import Samples, samples
+from recfleet.models.blend._trend_file import TREND, KeptSignals, read_trend, write_trend
 from recfleet.models.blend._weights import Line, Weights, shipped_priors, shipped_weights
 
 __all__ = [
     "SIGNAL",
+    "TREND",
+    "KeptSignals",
     "Lesson",
     "Line",
     "Samples",
@@ -17,7 +20,9 @@ __all__ = [
     "average",
     "blend",
     "fit_weights",
+    "read_trend",
     "samples",
     "shipped_priors",
     "shipped_weights",
+    "write_trend",
 ]
