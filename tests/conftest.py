@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,13 +30,19 @@ from recfleet.local import PostgresServer, free_port
 from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 from tests.pasts import Kept, Pasts, lay_out, past_of, settings_of
 from tests.roles import MLFLOW, make_database, make_logins, url_of
+from tests.stacks import FIRST_NIGHT, RUN_FIRST_NIGHT, Stack, running_stack
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadScopeScheduling
 
 _TOGETHER = {
-    "a started stack after two nights": ("tests/pages/test_browser.py",),
+    "the started stack": (
+        "tests/dags/test_approvals.py",
+        "tests/cli/test_real_night.py",
+        "tests/pages/test_browser.py",
+        "tests/local/test_stack.py",  # stops it
+    ),
     "Airflow, imported, and its database": ("tests/dags/",),
     "a short form of the whole benchmark": ("tests/judging/test_bench.py",),
     **{
@@ -79,6 +85,18 @@ def _place(nodeid: str) -> tuple[int, int, str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes longest first: the groups, and then the slow tests."""
     items.sort(key=lambda item: (*_place(item.nodeid)[:2], item.get_closest_marker("slow") is None))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a test that failed what happened on the stack that it shares."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("running")
+    if report.failed and stack is not None:
+        report.sections.append(("the started stack", stack.told()))
+    return report
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -172,6 +190,26 @@ def connection(database_url: str) -> Iterator[Connection]:
     connection = connect(database_url)
     yield connection
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Stack]:
+    """The one started stack, for every test that needs Airflow's scheduler or all services."""
+    with running_stack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def after_first_night(running: Stack) -> Stack:
+    """That stack after the first night; every second tenant's first model waits for a person."""
+    running("seed", "--tenants", "12", "--seed", "7", "--until", FIRST_NIGHT)
+    running.query(
+        'update tenant set policy = policy || \'{"approval": "first"}\' where tenant_id in '
+        "(select (array_agg(tenant_id order by tenant_id))[2 * half - 1] "
+        "from tenant, generate_series(1, 6) as half group by half)"
+    )
+    running(*RUN_FIRST_NIGHT)
+    return running
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,11 @@ from recfleet.local import free_port
 _TROUBLE = re.compile(r"\b(warning|error|critical|traceback)\b", re.IGNORECASE)
 MAIN = "from recfleet.cli import main; main()"
 
+FIRST_NIGHT = "2025-12-21"
+"""Time of the first night of the stack that tests share."""
+RUN_FIRST_NIGHT = ("night", "run", "--as-of", FIRST_NIGHT, "--wait")
+"""The command."""
+
 
 @dataclass
 class Stack:
@@ -30,6 +35,13 @@ class Stack:
     environment: dict[str, str]
     variables: dict[str, str] = field(default_factory=dict)
     """Variables of its ``stack.env``."""
+    printed: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Command -> what it printed when it last ran."""
+
+    @property
+    def home(self) -> Path:
+        """The folder with everything that it keeps."""
+        return Path(self.environment["RECFLEET_HOME"])
 
     def __call__(self, *words: str, code: str = MAIN) -> str:
         """Run the command, which must succeed; returns what it printed."""
@@ -48,6 +60,7 @@ class Stack:
         )
         print("$ recfleet", *words)  # shown by pytest when a test fails
         print(done.stdout, done.stderr)
+        self.printed[words] = done.stdout
         return done
 
     def json(self, *words: str) -> Any:
@@ -92,20 +105,26 @@ class Stack:
             cursor.execute(text, parameters)
             return cursor.fetchall() if cursor.description else []
 
-    def tell(self, home: Path) -> None:
-        """Print what Airflow did; pytest shows it when a test fails, and the folder goes."""
+    def told(self) -> str:
+        """What Airflow did, for a person who asks why a test failed: the folder goes."""
         address = self.variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
-        with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
+        lines = ["$ Airflow's tasks"]
+        with (
+            suppress(psycopg2.OperationalError),  # a test may have stopped it
+            closing(psycopg2.connect(address)) as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(
                 "select dag_id, task_id, map_index, state, try_number, "
                 "queued_dttm::time(0)::text, start_date::time(0)::text, end_date::time(0)::text "
                 "from task_instance order by coalesce(start_date, queued_dttm)"
             )
-            print("$ Airflow's tasks", *cursor, sep="\n")
-        for log in sorted((home / "logs").glob("*.log")):
-            lines = log.read_text(errors="replace").splitlines()
-            said = [line for line in lines if _TROUBLE.search(line)]
-            print(f"$ {log.name}, {len(lines)} lines", *said[-20:], sep="\n")
+            lines += map(str, cursor)
+        for log in sorted((self.home / "logs").glob("*.log")):
+            said = log.read_text(errors="replace").splitlines()
+            trouble = [line for line in said if _TROUBLE.search(line)]
+            lines += [f"$ {log.name}, {len(said)} lines", *trouble[-20:]]
+        return "\n".join(lines)
 
 
 @contextmanager
@@ -116,7 +135,9 @@ def running_stack(**settings: str) -> Iterator[Stack]:
         **settings: recfleet's settings with other values, such as ``APPROVAL_HOURS``.
     """
     # Not below pytest's folder, which is closed to other users, such as Postgres's.
-    home = Path(tempfile.mkdtemp(prefix="recfleet-stack-"))
+    folder = Path(tempfile.mkdtemp(prefix="recfleet-stack-"))
+    folder.chmod(0o755)  # The stack itself keeps others out.
+    home = folder / "home"
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("RECFLEET_")
     }
@@ -139,7 +160,7 @@ def running_stack(**settings: str) -> Iterator[Stack]:
         try:
             yield stack
         finally:
-            stack.tell(home)
+            print(stack.told())
     finally:
         stack("down")
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)

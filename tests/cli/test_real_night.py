@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.stacks import Stack
+from tests.stacks import RUN_FIRST_NIGHT, Stack
 
 pytestmark = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest.mark.slow]
 
@@ -27,19 +27,16 @@ with AirflowClient(airflow_settings()) as airflow:
 
 
 @pytest.mark.timeout(900)
-def test_a_first_night(recfleet: Stack) -> None:
-    recfleet("seed", "--tenants", "8", "--seed", "7", "--until", "2025-12-28")
-
-    printed = recfleet("night", "run", "--as-of", "2025-12-28", "--wait")
-
-    night = json.loads(recfleet("night", "show", "--json"))
+def test_a_first_night(after_first_night: Stack) -> None:
+    recfleet = after_first_night
+    night = json.loads(recfleet("night", "show", "1", "--json"))
     assert night["status"] == "done"
-    assert len(night["tenants"]) == 8
+    assert len(night["tenants"]) == 12
     assert all(tenant["reason"] for tenant in night["tenants"])
     served = [row for row in night["tenants"] if row["served_by"] == "model"]
     assert served
     sentence = night["summary"]["sentence"]
-    assert f"8 tenants: {sentence.partition(': ')[2]}" in printed
+    assert _of_all(sentence) in recfleet.printed[RUN_FIRST_NIGHT]
     assert recfleet(code=NOTE.format(run=night["run_id"])).strip() == sentence
 
     tenant = served[0]["tenant"]
@@ -54,7 +51,15 @@ def test_a_first_night(recfleet: Stack) -> None:
     [live] = story["live"]
     assert live["offers"] != "new" or not set(history) & set(predicted["products"])
 
-    recfleet("night", "run", "--as-of", "2025-12-28", "--wait")
+    asked = recfleet.query("select tenant_id from approval")
+    printed = recfleet(*RUN_FIRST_NIGHT)
     again = json.loads(recfleet("night", "show", "--json"))
     assert again["night_id"] > night["night_id"]
-    assert {row["outcome"] for row in again["tenants"]} <= {"unchanged", "quarantined"}
+    assert _of_all(again["summary"]["sentence"]) in printed
+    # People answer the others' requests, and then the night judges those anew.
+    outcomes = {row["outcome"] for row in again["tenants"] if (row["tenant"],) not in asked}
+    assert outcomes <= {"unchanged", "quarantined"}
+
+
+def _of_all(sentence: str) -> str:
+    return f"12 tenants: {sentence.partition(': ')[2]}"
