@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
@@ -26,10 +24,11 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
 import pytest
 
 from recfleet.database import READER, WRITER, connect, migrate
-from recfleet.local import PostgresServer, free_port
+from recfleet.local import PostgresServer
 from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 from tests.pasts import Kept, Pasts, lay_out, past_of, settings_of
 from tests.roles import MLFLOW, make_database, make_logins, url_of
+from tests.servers import throwaway_server
 from tests.stacks import FIRST_NIGHT, RUN_FIRST_NIGHT, Stack, running_stack
 
 if TYPE_CHECKING:
@@ -113,15 +112,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """One throwaway server for this process; it stops at the end, or with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="recfleet-postgres-"))
-    server = PostgresServer(folder / "data", free_port(), durable=False)
-    try:
-        server.start()
+    """One throwaway server for this process."""
+    with throwaway_server() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

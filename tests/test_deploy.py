@@ -23,6 +23,7 @@ from recfleet.cli import app
 from recfleet.database import Connection
 from recfleet.local import PostgresServer, free_port
 from recfleet.settings import forget_settings
+from tests.servers import throwaway_server
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 
@@ -170,19 +171,14 @@ def test_a_root_that_is_no_bucket_is_refused() -> None:
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def server() -> Iterator[PostgresServer]:
     """A server like the image's: its superuser is postgres, and it has no user recfleet."""
-    folder = tmp_path_factory.mktemp("compose")
-    server = PostgresServer(folder / "data", free_port(), durable=False)
-    try:
-        server.start()
+    with throwaway_server() as server:
         maker = psycopg2.connect(server.url())
         _execute(maker, "create role postgres superuser login password 'the server''s'")
         postgres = _connect(server, "postgres", "the server's")
         _execute(postgres, "alter role recfleet rename to maker")
         yield server
-    finally:
-        server.stop()
 
 
 def _connect(

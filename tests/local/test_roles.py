@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,24 +12,19 @@ import psycopg2
 import pytest
 
 from recfleet.database import APPLICATION, LIVE, OWNER, READER, WRITER, hand_over, migrate
-from recfleet.local import PostgresServer, free_port
+from recfleet.local import PostgresServer
 from recfleet.local import _roles as roles
 from recfleet.local._environment import Secrets
 from recfleet.local._layout import Layout
+from tests.servers import throwaway_server
 
 pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresServer]:
-    folder = Path(tempfile.mkdtemp(prefix="recfleet-postgres-"))
-    server = PostgresServer(folder / "data", free_port(), durable=False)
-    try:
-        server.start()
+    with throwaway_server() as server:
         yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
