@@ -100,11 +100,11 @@ class Baskets:
         row = await self._database.row(_NAMES, key.key_id, key.digest, tenant_id, products)
         check_opened(row["trouble"], tenant_id, tenant_id)
         known, withheld = describe(row)
+        offered = [place for place in best if place[0] not in withheld][:limit]
         return [
             make_item(product, known.get(product, (None, None)), kind, score, "taste")
-            for product, score in best
-            if product not in withheld
-        ][:limit]
+            for product, score in offered
+        ]
 
     async def _popular(
         self, key: ShownKey, tenant_id: str, out: Collection[str], limit: int
@@ -185,8 +185,6 @@ def _best(
 def _answer(
     row: Row, items: Sequence[Item], note: str | None, served_by: str, **about: str | None
 ) -> Answer:
-    import json
-
     told = {
         "id": answer_id(),
         "channel": "pull",
@@ -197,8 +195,6 @@ def _answer(
         "as_of": moment(row["as_of"]),
         "served_by": served_by if items else "nothing",
         "note": note,
-        "items": [
-            {"rank": rank, **json.loads(f"{{{item.rest}}}")} for rank, item in enumerate(items, 1)
-        ],
+        "items": [{"rank": rank, **item.told} for rank, item in enumerate(items, 1)],
     }
     return answer_json(told)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,8 @@ from recfleet.serving._asked import AskedList
 from recfleet.serving._database import Row
 from recfleet.serving._http import Answer
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True)
 class Item:
@@ -26,8 +28,13 @@ class Item:
     product: str
     category: str | None
     kind: str | None
-    rest: str
-    """The other fields of its JSON, as they are sent."""
+    told: Mapping[str, Any]
+    """The fields of its JSON besides the rank."""
+
+    @cached_property
+    def rest(self) -> str:
+        """These fields as they are sent."""
+        return _encode(self.told)[1:-1]
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ def read_list(row: Row, customer: str | None) -> Listed:
         "served_by": served_by if items else "nothing",
         "note": note,
     }
-    return Listed(_json(head)[1:-1], row["release_id"], items)
+    return Listed(_encode(head)[1:-1], row["release_id"], items)
 
 
 def answer_list(
@@ -130,7 +137,7 @@ def make_item(
 ) -> Item:
     """A place of a list."""
     name, category = told
-    rest = {
+    told = {
         "product": product,
         "name": name,
         "category": category,
@@ -138,7 +145,7 @@ def make_item(
         "score": round(float(score), 6),
         "source": source,
     }
-    return Item(product, category, kind, _json(rest)[1:-1])
+    return Item(product, category, kind, told)
 
 
 def moment(time: datetime | None) -> str | None:
@@ -189,7 +196,3 @@ def _note(row: Row, customer: str | None) -> str | None:
     if row["source"] is None and customer is not None:
         return "The live lists do not know this customer: these are the popular products."
     return None
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
