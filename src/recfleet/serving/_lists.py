@@ -133,10 +133,14 @@ def describe(row: Row) -> tuple[dict[str, tuple[str | None, str | None]], set[st
 
 
 def make_item(
-    product: str, told: tuple[str | None, str | None], kind: str | None, score: float, source: str
+    product: str,
+    described: tuple[str | None, str | None],
+    kind: str | None,
+    score: float,
+    source: str,
 ) -> Item:
     """A place of a list."""
-    name, category = told
+    name, category = described
     told = {
         "product": product,
         "name": name,
