@@ -38,7 +38,9 @@ ARROWS: dict[str, set[str]] = {
     "statistics": set(),
     "models": set(),
     "tenants": {"database"},
-    "interactions": {"database", "models", "tenants"},  # models are made from what is read
+    "files": {"tenants"},
+    # Models are made from what is read.
+    "interactions": {"database", "files", "models", "tenants"},
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
     "synthetic": {"database", "interactions", "tenants"},
     "quality": {"database", "interactions", "tenants"},

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recfleet.files import inspect
 from recfleet.interactions import ColumnMapping, Reading, TenantNames
 from recfleet.interactions._reading import read_cleaned
-from recfleet.interactions.files import inspect
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _OF_FORM = ("delimiter", "encoding", "sheet", "has_header", "skip_lines")

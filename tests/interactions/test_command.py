@@ -12,11 +12,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from recfleet.cli import _ingest as command
+from recfleet.cli._ingest import _command as command
 from recfleet.database import connect
-from recfleet.errors import BadInputError, UnknownTenantError
+from recfleet.errors import BadInputError, NotFoundError, UnknownTenantError
+from recfleet.interactions import count_undone
 from recfleet.settings import forget_settings
-from tests.interactions._files import interactions, write_csv
+from tests.interactions._files import interactions, rows, write_csv
 
 pytestmark = pytest.mark.postgres
 
@@ -147,7 +148,8 @@ def test_a_log_of_events_is_looked_at_first(run: Run, tmp_path: Path, database_u
     again = json.loads(run("ingest", path, "--tenant", "t", "--dry-run", "--json"))
     assert (again["usable"], again["new_customers"], again["new_tenants"]) == (2, 0, [])
     assert "2 lines; 0 added" in run("ingest", path, "--preset", "retailrocket", "--tenant", "t")
-    assert "4 lines; 3 added" in run("ingest", path, "--tenant", "t", *columns, "--keep", "event=*")
+    assert "4 lines; 3 added" in run("ingest", path, "--tenant", "t", *columns, "--keep", "event=*",
+                                       "--beside")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -178,6 +180,53 @@ def test_a_dry_run_says_what_would_be_refused(run: Run, tmp_path: Path) -> None:
     assert "It would be refused: Column 'amount' has no number; its first value is '12,50'" in words
     words = " ".join(run("ingest", path, "--dry-run", "--tenant", "t", "--decimal", ",").split())
     assert "2 lines, of which 1 are unusable: 50.0% of the lines, 10.7% of the amount." in words
+
+
+def test_a_load_is_taken_back(run: Run, tmp_path: Path, database_url: str) -> None:
+    words = ["--tenant", "t", *COLUMNS]
+    first = tmp_path / "first.csv"
+    first.write_text("client,item,when\na,p,2024-01-01\na,q,\n")
+    run("ingest", first, *words)
+    path = tmp_path / "swap.csv"
+    path.write_text("client,item,when\na,p,03/04/2024\nb,r,05/06/2024\n,r,05/06/2024\n")
+    run("ingest", path, *words, "--time-format", "%m/%d/%Y")
+    with pytest.raises(BadInputError, match=r"\(load 2 of .*'%d/%m/%Y' and not '%m/%d/%Y'"):
+        run("ingest", path, *words, "--time-format", "%d/%m/%Y")
+    again = run("ingest", path, *words, "--time-format", "%d/%m/%Y", "--replace")
+    assert "3 lines; 2 added, 0 known before, 1 unusable" in again
+    with closing(connect(database_url)) as connection:
+        days = [f"{row[1]:%m-%d}" for row in interactions(connection)]
+        assert days == ["01-01", "04-03", "06-05"]
+        connection.rollback()
+        assert _loads(run) == {
+            "first.csv": [None],
+            "swap.csv": [None, "swap.csv is read anew with other settings"],
+        }
+        told = run("ingest", "undo", "3", "--reason", "not ours")
+        assert "2 interactions, 1 unusable lines, 1 products" in told
+        assert [row[2:4] for row in interactions(connection)] == [("a", "p")]
+        assert rows(connection, "select product_id from product") == [("p",)]
+        assert rows(connection, "select kind, tenant_id, reason from audit order by 1") == [
+            ("load undone", "t", "swap.csv is read anew with other settings"),
+            ("load undone", "t", "not ours"),
+        ]
+        assert count_undone(connection, ["t", "u"]) == {"t": 2}
+    assert "undone for: not ours" in run("ingest", "show", "3")
+    with pytest.raises(BadInputError, match="taken back on"):
+        run("ingest", "undo", "3", "--reason", "again")
+    with pytest.raises(BadInputError, match="reason"):
+        run("ingest", "undo", "1")
+    with pytest.raises(NotFoundError, match="no load 9"):
+        run("ingest", "undo", "9", "--reason", "x")
+    # Read once more, the file is there again.
+    assert "2 added" in run("ingest", path, *words, "--time-format", "%d/%m/%Y")
+
+
+def _loads(run: Run) -> dict[str, list[str | None]]:
+    loads: dict[str, list[str | None]] = {}
+    for load in json.loads(run("ingest", "list", "--json")):
+        loads.setdefault(load["source"], []).append(load["undone_for"])
+    return loads
 
 
 MANY = [(f"shop {number}", "c1", "p", "Pen", "2024-01-01", 1, 5.0) for number in range(101)]

@@ -13,9 +13,9 @@ import pytest
 from openpyxl import Workbook
 
 from recfleet.errors import BadInputError
+from recfleet.files._excel import read_excel
+from recfleet.files._source import inspect
 from recfleet.interactions import ColumnMapping
-from recfleet.interactions.files._excel import read_excel
-from recfleet.interactions.files._source import inspect
 
 MAPPING = ColumnMapping(tenant_id="t", customer_column="c", product_column="p", time_column="w")
 MEGABYTES = 512
@@ -27,8 +27,8 @@ from pathlib import Path
 import openpyxl.styles.numbers, openpyxl.utils.datetime, pyarrow.compute
 from recfleet.errors import BadInputError
 from recfleet.interactions import ColumnMapping
-from recfleet.interactions.files._excel import read_excel
-from recfleet.interactions.files._source import inspect
+from recfleet.files._excel import read_excel
+from recfleet.files._source import inspect
 mapping = ColumnMapping(tenant_id="t", customer_column="c", product_column="p", time_column="w")
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 most = pages * resource.getpagesize() + ({MEGABYTES} << 20)

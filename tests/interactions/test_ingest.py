@@ -17,6 +17,7 @@ from pyarrow import parquet
 
 from recfleet.database import Connection, connect
 from recfleet.errors import BadInputError
+from recfleet.fleet.plan import _basis, _read_data
 from recfleet.interactions import (
     NO_TENANT,
     ColumnMapping,
@@ -25,9 +26,10 @@ from recfleet.interactions import (
     TenantReport,
     ingest,
     read_log,
+    undo_ingest,
 )
 from recfleet.interactions.unusable import count_unusable, read_unusable
-from recfleet.tenants import add_tenants, get_tenant, list_tenants
+from recfleet.tenants import add_tenants, get_tenant, get_tenants, list_tenants
 from tests.interactions._files import HEADER, MAPPING, NOW, Row, at, interactions, rows, write_csv
 
 pytestmark = pytest.mark.postgres
@@ -70,9 +72,9 @@ def test_a_file_arrives(connection: Connection, path: Path) -> None:
         ("shop-a", "Shop A"),
         ("shop-b", "Shop B"),
     ]
-    assert rows(connection, "select * from product order by tenant_id") == [
-        ("shop-a", "p1", "Pen", None, None),
-        ("shop-b", "p2", "Ink", None, None),
+    assert rows(connection, "select tenant_id, product_id, name from product order by 1") == [
+        ("shop-a", "p1", "Pen"),
+        ("shop-b", "p2", "Ink"),
     ]
     assert rows(connection, "select source, lines, added, known, unusable from ingest") == [
         ("file.csv", 4, 3, 0, {"no customer": 1})
@@ -215,10 +217,33 @@ def test_a_file_read_better_forgets_what_it_could_not_use(
     content = [(*PEN[:4], "2024-01-01", 1, 1), (*PEN[:4], "31|01|2024", 1, 1)]
     assert load(connection, path, content).unusable == {"unreadable time": 1}
     mapping = MAPPING.model_copy(update={"time_format": "%d|%m|%Y"})
-    report = load(connection, path, content, mapping=mapping)
+    with pytest.raises(BadInputError, match=r"read before.*time_format.*--replace.*--beside"):
+        load(connection, path, content, mapping=mapping)
+    report = load(connection, path, content, mapping=mapping, beside=True)
     assert (report.added, report.unusable) == (1, {"unreadable time": 1})
     (line,) = read_unusable(connection, "shop-a", limit=9)
     assert line.line["when"] == "2024-01-01"
+
+
+def test_a_night_knows_that_a_load_was_taken_back(connection: Connection, path: Path) -> None:
+    """The file that is read anew has as many lines, and other days."""
+
+    def basis() -> str:
+        [tenant] = get_tenants(connection, ["shop-a"])
+        return _basis(tenant, _read_data(connection, [tenant], NOW)["shop-a"])
+
+    def take_back(ingest_id: int) -> None:
+        undo_ingest(connection, ingest_id, actor="me", reason="day and month were exchanged")
+
+    mapping = MAPPING.model_copy(update={"time_format": "%m/%d/%Y"})
+    content = [(*PEN[:4], "03/04/2024", 1, 1)]
+    load(connection, path, content, mapping=mapping)
+    before = basis()
+    mapping = MAPPING.model_copy(update={"time_format": "%d/%m/%Y"})
+    assert load(connection, path, content, mapping=mapping, instead=take_back).added == 1
+    assert interactions(connection)[0][1] == at("2024-04-03")
+    assert len(interactions(connection)) == 1
+    assert basis() != before
 
 
 def test_known_tenants_keep_their_names_and_ids(connection: Connection, path: Path) -> None:

@@ -16,11 +16,11 @@ from openpyxl import Workbook
 from pyarrow import parquet
 
 from recfleet.errors import BadInputError
+from recfleet.files._csv import read_csv
+from recfleet.files._excel import read_excel
+from recfleet.files._parquet import read_parquet
+from recfleet.files._source import Source, inspect
 from recfleet.interactions import Batch, ColumnMapping, Reading
-from recfleet.interactions.files._csv import read_csv
-from recfleet.interactions.files._excel import read_excel
-from recfleet.interactions.files._parquet import read_parquet
-from recfleet.interactions.files._source import Source, inspect
 from tests.interactions._files import csv_text
 
 MAPPING = ColumnMapping(tenant_id="t", customer_column="c", product_column="p", time_column="w")

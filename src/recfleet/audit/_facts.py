@@ -160,6 +160,16 @@ class KeyFacts(Facts):
     """The key in whose place it was made, and which ends soon."""
 
 
+class LoadFacts(Facts):
+    """Facts of a load that was taken back."""
+
+    ingest_id: int | None = None
+    source: str | None = None
+    """The file's name."""
+    rows: dict[str, int] | None = None
+    """What was deleted of the tenant -> how many."""
+
+
 _OF_KIND: dict[str, type[Facts]] = {
     **dict.fromkeys(("first model", "promotion", "rollback"), ChampionFacts),
     "awaiting approval": AwaitingFacts,
@@ -171,6 +181,7 @@ _OF_KIND: dict[str, type[Facts]] = {
     "deletion": DeletionFacts,
     "analyst": AnalystFacts,
     "key": KeyFacts,
+    "load undone": LoadFacts,
 }
 
 

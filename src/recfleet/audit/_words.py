@@ -15,6 +15,7 @@ from recfleet.audit._facts import (
     Facts,
     FieldChange,
     KeyFacts,
+    LoadFacts,
     MadeFrom,
     ModeFacts,
     PolicyFacts,
@@ -54,7 +55,7 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return ", ".join(_changed(key, change, longest) for key, change in changes.items())
         case BackfillFacts(first=first, last=last) if first and last:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
-        case DeletionFacts() | AnalystFacts() | KeyFacts():
+        case DeletionFacts() | AnalystFacts() | KeyFacts() | LoadFacts():
             return _gone_or_come(facts)
         case RepairFacts():
             return _repaired(facts, longest)
@@ -63,14 +64,17 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
     return ""
 
 
-def _gone_or_come(facts: DeletionFacts | AnalystFacts | KeyFacts) -> str:
+def _gone_or_come(facts: DeletionFacts | AnalystFacts | KeyFacts | LoadFacts) -> str:
     if isinstance(facts, AnalystFacts):
         return f"{facts.change} {facts.login}"
     if isinstance(facts, KeyFacts):
         scopes = f" for {', '.join(facts.scopes)}" if facts.scopes else ""
         instead = f" in the place of {facts.replaces}" if facts.replaces else ""
         return f"{facts.change} {facts.key_id} ({facts.name}){scopes}{instead}"
-    return ", ".join(f"{count:,} {what}" for what, count in (facts.rows or {}).items() if count)
+    rows = ", ".join(f"{count:,} {what}" for what, count in (facts.rows or {}).items() if count)
+    if isinstance(facts, LoadFacts):
+        return f"load {facts.ingest_id} of {facts.source}: {rows or 'no rows'}"
+    return rows
 
 
 def _repaired(facts: RepairFacts, longest: int | None) -> str:

@@ -28,6 +28,7 @@ Kind = Literal[
     "deletion",
     "analyst",
     "key",
+    "load undone",
 ]
 
 

@@ -1,5 +1,8 @@
 """Interactions: in from files, out as one tenant's matrices as of a time."""
 
+from recfleet.files import AS_IT_IS, Batch, Reading
+from recfleet.files.mapping import ONLINE_RETAIL, ColumnMapping
+from recfleet.files.presets import PRESETS, Preset
 from recfleet.interactions._ingest import Progress, ingest
 from recfleet.interactions._load import IngestReport, Loader, TenantReport
 from recfleet.interactions._tenant_names import TenantNames
@@ -17,8 +20,16 @@ from recfleet.interactions.catalogue import (
     read_discontinued,
 )
 from recfleet.interactions.clean import NO_TENANT, REASONS, Cleaned, clean
-from recfleet.interactions.files import AS_IT_IS, Batch, Reading
-from recfleet.interactions.ingests import begin_ingest, end_ingest, sources_with_prefix
+from recfleet.interactions.ingests import (
+    Ingest,
+    begin_ingest,
+    count_undone,
+    end_ingest,
+    get_ingest,
+    list_ingests,
+    sources_with_prefix,
+    undo_ingest,
+)
 from recfleet.interactions.known import (
     Known,
     count_all,
@@ -29,8 +40,6 @@ from recfleet.interactions.known import (
 from recfleet.interactions.latest import read_latest
 from recfleet.interactions.log import read_log
 from recfleet.interactions.look import Look, look
-from recfleet.interactions.mapping import ONLINE_RETAIL, ColumnMapping
-from recfleet.interactions.presets import PRESETS, Preset
 from recfleet.interactions.weeks import (
     count_lately,
     count_unusable_weeks,
@@ -49,6 +58,7 @@ __all__ = [
     "Catalogue",
     "Cleaned",
     "ColumnMapping",
+    "Ingest",
     "IngestReport",
     "Known",
     "Loader",
@@ -67,13 +77,16 @@ __all__ = [
     "count_known",
     "count_lately",
     "count_pairs",
+    "count_undone",
     "count_unusable_weeks",
     "count_usable",
     "count_weekly",
     "delete_purchases_of",
     "discontinue_products",
     "end_ingest",
+    "get_ingest",
     "ingest",
+    "list_ingests",
     "look",
     "number_products_of",
     "read_catalogue",
@@ -81,4 +94,5 @@ __all__ = [
     "read_latest",
     "read_log",
     "sources_with_prefix",
+    "undo_ingest",
 ]

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files import Batch
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files import Batch
+from recfleet.files.mapping import ColumnMapping
 
 _LOOKS = (
     "view", "views", "page_view", "pageview", "detail_view", "pv", "click", "clicks", "impression",

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recfleet.errors import BadInputError
+from recfleet.files.mapping import ColumnMapping
 from recfleet.interactions._ids import Spellings
 from recfleet.interactions._numbers import Marks, parse_numbers
 from recfleet.interactions._orders import Orders
 from recfleet.interactions._times import COMMON_FORMS, parse_times
-from recfleet.interactions.mapping import ColumnMapping
 
 _EXAMPLE = "--time-format '%m/%d/%Y %H:%M'"
 _SHORT_YEARS = ("%d.%m.%y", "%d.%m.%y %H:%M", "%d.%m.%y %H:%M:%S", "%d.%m.%Y, %H:%M", "%Y.%m.%d")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from recfleet.database import Connection, transaction
+from recfleet.errors import BadInputError
+from recfleet.files import AS_IT_IS, Reading, Source, inspect
+from recfleet.files.mapping import ColumnMapping
 from recfleet.interactions._load import IngestReport, Loader
 from recfleet.interactions._reading import read_cleaned
 from recfleet.interactions._tenant_names import TenantNames
-from recfleet.interactions.files import AS_IT_IS, Reading, inspect
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.interactions.ingests import Settings, earlier_readings
 from recfleet.tenants import tenant_names
 
 
@@ -37,6 +39,8 @@ def ingest(
     progress: Callable[[Progress], None] = lambda _: None,
     check_new: Callable[[Mapping[str, str]], None] = lambda _: None,
     now: datetime | None = None,
+    beside: bool = False,
+    instead: Callable[[int], None] | None = None,
 ) -> IngestReport:
     """Load a file in one transaction: all of it, or nothing.
 
@@ -52,6 +56,9 @@ def ingest(
         check_new: given the tenants that the file would add, id -> name, before anything is
             written; an error that it raises leaves everything as it was.
         now: times more than a day later are in the future; by default the moment.
+        beside: whether a file that was read before with other settings is read once more beside
+            that reading.
+        instead: called with the number of each such earlier load, to take it back.
 
     Raises:
         BadInputError: the file cannot be read, does not have those columns, or could be read in
@@ -64,7 +71,10 @@ def ingest(
     with transaction(connection):
         known = tenant_names(connection)
         tenants = TenantNames(known)
-        loader = Loader(connection, source.path.name, source.fingerprint)
+        said = settings_of(mapping, how)
+        if not beside:
+            _replace(connection, source, said, instead)
+        loader = Loader(connection, source.path.name, source.fingerprint, said)
         touched: set[str] = set()
         lines = 0
         for cleaned, share in read_cleaned(
@@ -79,3 +89,33 @@ def ingest(
         report = loader.finish({tenant_id: tenants.name_of(tenant_id) for tenant_id in touched})
     progress(Progress("done", 1.0, lines))
     return replace(report, notes=tuple(notes))
+
+
+def settings_of(mapping: ColumnMapping, how: Reading) -> Settings:
+    """How a file is read, as a load records it."""
+    form = {name: value for name, value in asdict(how).items() if value != getattr(AS_IT_IS, name)}
+    return Settings(mapping=mapping.model_dump(mode="json", exclude_defaults=True), form=form)
+
+
+def _replace(
+    connection: Connection,
+    source: Source,
+    said: Settings,
+    instead: Callable[[int], None] | None,
+) -> None:
+    """Have earlier readings of the file with other settings taken back.
+
+    Raises:
+        BadInputError: there is one, and nobody said what to do with it.
+    """
+    for load in earlier_readings(connection, source.fingerprint):
+        if load.settings is None or load.settings.plain() == said.plain():
+            continue
+        if instead is None:
+            raise BadInputError(
+                f"{source.path.name} was read before with other settings (load {load.ingest_id} of "
+                f"{load.started_at:%Y-%m-%d %H:%M}): now {said.difference(load.settings)}. Add "
+                "--replace to take that reading back, or --beside to keep both. Nothing was "
+                "loaded."
+            )
+        instead(load.ingest_id)

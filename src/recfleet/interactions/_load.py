@@ -15,7 +15,7 @@ from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned
-from recfleet.interactions.ingests import begin_ingest, end_ingest
+from recfleet.interactions.ingests import Settings, begin_ingest, end_ingest
 from recfleet.tenants import add_tenants, hold_tenants, name_tenants, tenant_names
 
 _STAGING = """
@@ -48,8 +48,9 @@ with said as (
     from counted
 ), added as (
   insert into interaction
-         (tenant_id, occurred_at, line_hash, customer_id, product_id, quantity, amount, repetition)
-  select * from hashed order by tenant_id collate "C", occurred_at, line_hash
+         (tenant_id, occurred_at, line_hash, customer_id, product_id, quantity, amount, repetition,
+          ingest_id)
+  select *, %s from hashed order by tenant_id collate "C", occurred_at, line_hash
   on conflict do nothing
   returning tenant_id
 )
@@ -57,8 +58,8 @@ select tenant_id, count(*) from added group by tenant_id
 """
 
 _PRODUCTS = """
-insert into product (tenant_id, product_id)
-select distinct tenant_id, product_id from staged
+insert into product (tenant_id, product_id, ingest_id)
+select distinct tenant_id, product_id, %s::bigint from staged
 on conflict do nothing
 """
 
@@ -182,13 +183,20 @@ class Loader:
     behind, until the caller commits.
     """
 
-    def __init__(self, connection: Connection, source: str, fingerprint: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        source: str,
+        fingerprint: str,
+        settings: Settings | None = None,
+    ) -> None:
         """Begin.
 
         Args:
             connection: an open connection that is not in autocommit.
             source: the file's name, or another origin of the lines.
             fingerprint: fingerprint of the source; equal fingerprints mean equal lines.
+            settings: how the source is read, if it can be read in several ways.
         """
         self._connection = connection
         self._source = source
@@ -197,7 +205,7 @@ class Loader:
         self._counts = _Counts()
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
-        self._ingest_id = begin_ingest(connection, source, fingerprint)
+        self._ingest_id = begin_ingest(connection, source, fingerprint, settings)
 
     def add(self, cleaned: Cleaned) -> None:
         """Stage a batch's lines, usable or not."""
@@ -225,9 +233,10 @@ class Loader:
             cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet ingest', 0))")
             self._add_tenants(names)
             cursor.execute("analyze staged")
-            cursor.execute(_INTERACTIONS)
+            cursor.execute(_INTERACTIONS, (self._ingest_id,))
             added: dict[str, int] = dict(cursor.fetchall())
-            for statement in (_PRODUCTS, _NAMES, _CATEGORIES, _STATES):
+            cursor.execute(_PRODUCTS, (self._ingest_id,))
+            for statement in (_NAMES, _CATEGORIES, _STATES):
                 cursor.execute(statement)
             cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
             cursor.execute(_UNUSABLE, (self._ingest_id,))
@@ -239,6 +248,7 @@ class Loader:
                 added=report.added,
                 known=report.known,
                 unusable=report.unusable,
+                tenant_ids=sorted(names),
             )
             cursor.execute("drop table staged, staged_unusable")
         return report

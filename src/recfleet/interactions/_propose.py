@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from recfleet.files import Batch
 from recfleet.interactions._events import find_events
 from recfleet.interactions._times import parse_times
-from recfleet.interactions.files import Batch
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "tenant_column": (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from recfleet.files import Reading, Source, read_batches
+from recfleet.files.mapping import ColumnMapping
 from recfleet.interactions._events import keep_lines, refuse_events
 from recfleet.interactions._findings import Findings
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned, clean
-from recfleet.interactions.files import Reading, Source, read_batches
-from recfleet.interactions.mapping import ColumnMapping
 
 
 def read_cleaned(

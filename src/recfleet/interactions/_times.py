@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recfleet.interactions.files import TIME
+from recfleet.files import TIME
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"

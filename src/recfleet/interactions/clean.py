@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from recfleet.files import TIME, Batch
+from recfleet.files.mapping import ColumnMapping
+from recfleet.files.missing import is_missing, is_missing_time
 from recfleet.interactions._findings import Findings
 from recfleet.interactions._ids import Spellings, one_spelling
-from recfleet.interactions._missing import is_missing, is_missing_time
 from recfleet.interactions._numbers import parse_numbers
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions._times import parse_days, parse_times
-from recfleet.interactions.files import TIME, Batch
-from recfleet.interactions.mapping import ColumnMapping
 from recfleet.models import microseconds
 
 NO_TENANT = "-"

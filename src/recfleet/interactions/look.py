@@ -13,14 +13,14 @@ import pyarrow.compute as pc
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
+from recfleet.files import AS_IT_IS, Reading, inspect
+from recfleet.files.form import find_delimiter, find_form
+from recfleet.files.mapping import ColumnMapping
 from recfleet.interactions._propose import propose
 from recfleet.interactions._reading import read_cleaned
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned
-from recfleet.interactions.files import AS_IT_IS, Reading, inspect
-from recfleet.interactions.files.form import find_delimiter, find_form
 from recfleet.interactions.known import customers_of
-from recfleet.interactions.mapping import ColumnMapping
 from recfleet.tenants import tenant_names
 
 _SHOWN = 5

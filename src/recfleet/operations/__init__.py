@@ -6,6 +6,7 @@
 - ``approvals``: answer waiting changes of champion; ``questions`` is how a night asks in Airflow.
 - ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
 - ``deletion``: delete tenants with everything of theirs.
+- ``loads``: take loads of files back.
 - ``analysts``: logins of the database that see one tenant's live lists.
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
   ``backfill_results``: run nights of the past again, from the request to the results.
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from recfleet.operations.champions import change_all, promote, roll_back
     from recfleet.operations.choose import choose_tenants, parse_condition
     from recfleet.operations.deletion import delete_tenants
+    from recfleet.operations.loads import undo_load
     from recfleet.operations.modes import set_mode
     from recfleet.operations.policies import (
         explain_policy,
@@ -130,6 +132,7 @@ __all__ = [
     "tell_answers",
     "tell_answers_of",
     "tell_story",
+    "undo_load",
     "verify",
     "why_left_out",
 ]

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._batch import TIME, Batch
-from recfleet.interactions.files._columns import named_columns
-from recfleet.interactions.files._source import Source
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files._batch import TIME, Batch
+from recfleet.files._columns import named_columns
+from recfleet.files._source import Source
+from recfleet.files.mapping import ColumnMapping
 
 _BATCH_ROWS = 30_000
 _EXACT = {pa.float16(): 2**11, pa.float32(): 2**24, pa.float64(): 10**15}

@@ -10,13 +10,13 @@ from itertools import chain
 import pyarrow as pa
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._batch import TIME, Batch
-from recfleet.interactions.files._columns import LOOKED_AT, named_columns, numbered_columns
-from recfleet.interactions.files._how import AS_IT_IS, Reading
-from recfleet.interactions.files._package import Package, Sheet, open_package
-from recfleet.interactions.files._sheet import Piece, read_sheet
-from recfleet.interactions.files._source import Source
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files._batch import TIME, Batch
+from recfleet.files._columns import LOOKED_AT, named_columns, numbered_columns
+from recfleet.files._how import AS_IT_IS, Reading
+from recfleet.files._package import Package, Sheet, open_package
+from recfleet.files._sheet import Piece, read_sheet
+from recfleet.files._source import Source
+from recfleet.files.mapping import ColumnMapping
 
 _BATCH_ROWS = 10_000
 _BATCH_CELLS = 1_000_000

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._columns import MOST_COLUMNS
-from recfleet.interactions.files._package import INSTEAD, CellText, Package, Sheet
-from recfleet.interactions.files._xml import Spelling, read_xml
+from recfleet.files._columns import MOST_COLUMNS
+from recfleet.files._package import INSTEAD, CellText, Package, Sheet
+from recfleet.files._xml import Spelling, read_xml
 
 Row = list[object]
 

@@ -16,12 +16,12 @@ from functools import partial
 import pyarrow as pa
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._batch import Batch
-from recfleet.interactions.files._columns import LOOKED_AT, named_columns, numbered_columns
-from recfleet.interactions.files._encoding import MARKING, is_garbled, show_bytes
-from recfleet.interactions.files._how import AS_IT_IS, Reading
-from recfleet.interactions.files._source import Source, open_bytes
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files._batch import Batch
+from recfleet.files._columns import LOOKED_AT, named_columns, numbered_columns
+from recfleet.files._encoding import MARKING, is_garbled, show_bytes
+from recfleet.files._how import AS_IT_IS, Reading
+from recfleet.files._source import Source, open_bytes
+from recfleet.files.mapping import ColumnMapping
 
 DELIMITERS = (",", ";", "\t", "|", "::")
 """What separates cells, if nobody says it."""

@@ -11,11 +11,11 @@ from itertools import islice
 import pyarrow as pa
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._batch import Batch
-from recfleet.interactions.files._columns import named_columns
-from recfleet.interactions.files._encoding import MARKING, is_garbled, show_bytes
-from recfleet.interactions.files._source import Source, open_bytes
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files._batch import Batch
+from recfleet.files._columns import named_columns
+from recfleet.files._encoding import MARKING, is_garbled, show_bytes
+from recfleet.files._source import Source, open_bytes
+from recfleet.files.mapping import ColumnMapping
 
 _BATCH_LINES = 10_000
 _LONGEST_LINE = 1 << 20

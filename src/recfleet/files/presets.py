@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from recfleet.interactions.mapping import ONLINE_RETAIL
+from recfleet.files.mapping import ONLINE_RETAIL
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files.mapping import ColumnMapping
 
 MOST_COLUMNS = 1_024
 """Of any file; purchases need some twelve."""

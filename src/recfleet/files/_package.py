@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._xml import Spelling, read_xml
+from recfleet.files._xml import Spelling, read_xml
 
 MOST_TEXT = 1 << 17
 """Characters of one cell; Excel itself writes at most 32,767."""

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pyarrow.compute as pc
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._batch import Batch
-from recfleet.interactions.files._csv import first_delimiter
-from recfleet.interactions.files._how import Reading
-from recfleet.interactions.files._read import read_batches
-from recfleet.interactions.files._source import Source
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files._batch import Batch
+from recfleet.files._csv import first_delimiter
+from recfleet.files._how import Reading
+from recfleet.files._read import read_batches
+from recfleet.files._source import Source
+from recfleet.files.mapping import ColumnMapping
 
 _MOST_SKIPPED = 15
 _LINES = 200

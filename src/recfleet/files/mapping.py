@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from recfleet.errors import BadInputError
-from recfleet.interactions._missing import USUAL
+from recfleet.files.missing import USUAL
 from recfleet.tenants import check_tenant_id
 
 

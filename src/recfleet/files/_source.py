@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from recfleet.errors import BadInputError
-from recfleet.interactions.files._encoding import find_encoding
+from recfleet.files._encoding import find_encoding
 
 Kind = Literal["csv", "excel", "json", "parquet"]
 

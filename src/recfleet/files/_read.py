@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from recfleet.interactions.files._batch import Batch
-from recfleet.interactions.files._csv import read_csv
-from recfleet.interactions.files._excel import read_excel
-from recfleet.interactions.files._how import Reading
-from recfleet.interactions.files._json import read_json_lines
-from recfleet.interactions.files._parquet import read_parquet
-from recfleet.interactions.files._source import Source
-from recfleet.interactions.mapping import ColumnMapping
+from recfleet.files._batch import Batch
+from recfleet.files._csv import read_csv
+from recfleet.files._excel import read_excel
+from recfleet.files._how import Reading
+from recfleet.files._json import read_json_lines
+from recfleet.files._parquet import read_parquet
+from recfleet.files._source import Source
+from recfleet.files.mapping import ColumnMapping
 
 
 def read_batches(

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from typer.core import TyperGroup
 
-from recfleet.cli._look import show_look
+from recfleet.cli._actor import actor
+from recfleet.cli._ingest._loads import list_command, show_command, undo_command, unusable_command
+from recfleet.cli._ingest._look import show_look
 from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
@@ -35,8 +38,28 @@ _NEEDED = ("customer_column", "product_column", "time_column")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("ingest")(ingest_command)
+    loads = typer.Typer(
+        cls=_FileFirst,
+        help="Load a file of purchases; list, show and take back loads.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+    )
+    loads.command("file")(ingest_command)
+    loads.command("list")(list_command)
+    loads.command("show")(show_command)
+    loads.command("undo")(undo_command)
+    app.add_typer(loads, name="ingest")
     app.command("unusable")(unusable_command)
+
+
+class _FileFirst(TyperGroup):
+    """``recfleet ingest FILE`` means ``recfleet ingest file FILE``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the command there that is left out."""
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = ["file", *args]
+        return super().parse_args(ctx, args)
 
 
 def ingest_command(
@@ -148,6 +171,15 @@ def ingest_command(
         int, typer.Option(min=0, metavar="N", help="Lines above the header, such as a title.")
     ] = 0,
     sheet: Annotated[str | None, typer.Option(help="Sheet of an Excel file.")] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Take back earlier readings of this file with other settings."
+        ),
+    ] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="Read the file once more beside such a reading.")
+    ] = False,
     yes: Annotated[
         bool,
         typer.Option(
@@ -201,7 +233,8 @@ def ingest_command(
         return
     mapping = _mapping(fields)
     with closing(connect()) as connection:
-        report = _ingest(connection, file, mapping, how, yes=yes)
+        again = _again(connection, file, replace=replace, beside=beside)
+        report = _ingest(connection, file, mapping, how, yes=yes, **again)
     if as_json:
         print_json(asdict(report))
     else:
@@ -215,46 +248,6 @@ def ingest_online_retail(connection: Connection, path: Path) -> list[str]:
     report = _ingest(connection, path, ONLINE_RETAIL, AS_IT_IS)
     _show(report)
     return [tenant.tenant_id for tenant in report.tenants if tenant.tenant_id != NO_TENANT]
-
-
-def unusable_command(
-    tenant_id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TENANT]",
-            help="Its id, or - for lines without a known tenant; by default all tenants' counts.",
-        ),
-    ] = None,
-    reason: Annotated[str | None, typer.Option(help="Only lines with this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most N lines.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """Show the unusable lines of loaded files, and why."""
-    from recfleet.database import connect
-    from recfleet.interactions import NO_TENANT, REASONS
-    from recfleet.interactions.unusable import count_unusable, read_unusable
-    from recfleet.tenants import check_tenants
-
-    if reason is not None and reason not in REASONS:
-        raise BadInputError(f"There is no reason {reason!r}: use one of {', '.join(REASONS)}.")
-    with closing(connect()) as connection:
-        if tenant_id is None:
-            title = "Unusable lines"
-            rows = [asdict(row) for row in count_unusable(connection)]
-        else:
-            if tenant_id != NO_TENANT:
-                check_tenants(connection, [tenant_id])
-            title = f"Unusable lines of {tenant_id}"
-            found = read_unusable(connection, tenant_id, reason=reason, limit=limit)
-            rows = [asdict(row) for row in found]
-    if as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        if "line" in row:
-            row["line"] = ", ".join(f"{column}={text!r}" for column, text in row["line"].items())
-    columns = list(rows[0]) if rows else []
-    print_table(title, rows, columns, right=frozenset({"lines"}), empty="All lines were usable.")
 
 
 def _said(preset: str | None, **options: object) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -318,6 +311,7 @@ def _ingest(
     how: Reading,
     *,
     yes: bool = False,
+    **again: Any,
 ) -> IngestReport:
     from recfleet.interactions import ingest
 
@@ -336,7 +330,24 @@ def _ingest(
             how=how,
             progress=tell,
             check_new=check_new,
+            **again,
         )
+
+
+def _again(connection: Connection, file: Path, *, replace: bool, beside: bool) -> dict[str, Any]:
+    """What happens to an earlier reading of the same file."""
+    from recfleet.operations import undo_load
+
+    if replace and beside:
+        raise BadInputError("An earlier reading is replaced or kept: --replace or --beside.")
+    if not replace:
+        return {"beside": beside}
+
+    def take_back(ingest_id: int) -> None:
+        reason = f"{file.name} is read anew with other settings"
+        undo_load(connection, ingest_id, actor=actor(), reason=reason)
+
+    return {"instead": take_back}
 
 
 def _ask_for(file: str, names: Mapping[str, str]) -> None:
