@@ -17,11 +17,13 @@ from recfleet.database import connect
 from recfleet.errors import BadInputError, NotFoundError, UnknownTenantError
 from recfleet.interactions import count_undone
 from recfleet.settings import forget_settings
+from recfleet.tenants import slug_of
 from tests.interactions._files import interactions, rows, write_csv
 
 pytestmark = pytest.mark.postgres
 
 COLUMNS = ["--customer-column", "client", "--product-column", "item", "--time-column", "when"]
+SHOP = slug_of("Shop [A]")
 LINES = [
     ("Shop [A]", "c1", "[bold]", "Pen", "2024-01-01", 2, 5.0),
     ("Shop [A]", "c1", "p2", "Pen", "2024-01-31", 2, 5.0),
@@ -53,11 +55,11 @@ def test_a_file_comes_in_and_is_summed_up(run: Run, tmp_path: Path, database_url
     out = run("ingest", path, "--tenant-column", "shop", *COLUMNS)
     assert "file.csv: 3 lines; 2 added, 0 known before, 1 unusable." in out
     assert "no customer" in out
-    assert "shop-a" in out
+    assert SHOP in out
     report = json.loads(run("ingest", path, "--tenant-column", "shop", *COLUMNS, "--json"))
     assert report["known"] == 2
     assert report["unusable"] == {"no customer": 1}
-    assert report["tenants"] == [{"tenant_id": "shop-a", "usable": 2, "added": 0, "unusable": 1}]
+    assert report["tenants"] == [{"tenant_id": SHOP, "usable": 2, "added": 0, "unusable": 1}]
     with closing(connect(database_url)) as connection:
         assert [row[3] for row in interactions(connection)] == ["[bold]", "p2"]
 
@@ -66,11 +68,11 @@ def test_unusable_lines_are_shown(run: Run, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "file.csv", LINES)
     run("ingest", path, "--tenant-column", "shop", *COLUMNS)
     assert "no customer" in run("unusable")
-    assert "shop='Shop [A]'" in run("unusable", "shop-a")
-    (line,) = json.loads(run("unusable", "shop-a", "--json"))
+    assert "shop='Shop [A]'" in run("unusable", SHOP)
+    (line,) = json.loads(run("unusable", SHOP, "--json"))
     assert line["line"]["item"] == "p2"
     assert json.loads(run("unusable", "-", "--json")) == []
-    assert json.loads(run("unusable", "shop-a", "--reason", "no product", "--json")) == []
+    assert json.loads(run("unusable", SHOP, "--reason", "no product", "--json")) == []
     with pytest.raises(UnknownTenantError, match="'shop-b'"):
         run("unusable", "shop-b")
 

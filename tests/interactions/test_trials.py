@@ -65,6 +65,7 @@ READ: list[tuple[str, dict[str, Any], int, dict[str, int]]] = [
     ("t11d_textcomma.xlsx", {"amount": "amount", "decimal": ","}, 2, {}),
     ("t11d2_textcomma_some.xlsx", {"amount": "amount", "decimal": ","}, 3, {}),
     ("t11e_title.xlsx", {"skip_lines": 2}, 1, {}),
+    ("t12_tenants.csv", {"tenant": "shop"}, 11, {"no tenant": 1}),
     ("t15a_int.csv", PLAIN, 2, {}),
     ("t15b_float.csv", PLAIN, 2, {"no customer": 1}),
     ("t19_days.csv", DAYS | {"day_one": date(2017, 1, 1), "clock": "TRANS_TIME"}, 3, {}),
@@ -99,6 +100,11 @@ def test_a_trial_is_read(
 def test_a_trial_is_refused(name: str, options: dict[str, Any], match: str) -> None:
     with pytest.raises(BadInputError, match=match):
         read(TRIALS / name, **options)
+
+
+def test_every_name_of_the_trials_has_a_tenant_of_its_own() -> None:
+    found = read(TRIALS / "t12_tenants.csv", tenant="shop").column("tenant_id")
+    assert len(set(found)) == 9  # `A B` and `a b`, and `7` and `7.0`, are one
 
 
 def test_ids_and_names_of_the_trials() -> None:

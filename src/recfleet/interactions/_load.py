@@ -50,7 +50,7 @@ with said as (
   insert into interaction
          (tenant_id, occurred_at, line_hash, customer_id, product_id, quantity, amount, repetition,
           ingest_id)
-  select *, %s from hashed order by tenant_id collate "C", occurred_at, line_hash
+  select *, %s::bigint from hashed order by tenant_id collate "C", occurred_at, line_hash
   on conflict do nothing
   returning tenant_id
 )
@@ -206,6 +206,8 @@ class Loader:
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
         self._ingest_id = begin_ingest(connection, source, fingerprint, settings)
+        # What no file brought is not taken back, and is the same whoever writes it.
+        self._origin = None if settings is None else self._ingest_id
 
     def add(self, cleaned: Cleaned) -> None:
         """Stage a batch's lines, usable or not."""
@@ -233,9 +235,9 @@ class Loader:
             cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet ingest', 0))")
             self._add_tenants(names)
             cursor.execute("analyze staged")
-            cursor.execute(_INTERACTIONS, (self._ingest_id,))
+            cursor.execute(_INTERACTIONS, (self._origin,))
             added: dict[str, int] = dict(cursor.fetchall())
-            cursor.execute(_PRODUCTS, (self._ingest_id,))
+            cursor.execute(_PRODUCTS, (self._origin,))
             for statement in (_NAMES, _CATEGORIES, _STATES):
                 cursor.execute(statement)
             cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
@@ -269,8 +271,8 @@ class Loader:
             )
         there = TenantNames(tenant_names(self._connection, list(names)))
         for tenant_id, name in names.items():
-            _, other = there.tenant_id(name)
-            if other is not None:
+            other = there.name_of(tenant_id)
+            if there.tenant_id(name)[0] != tenant_id:
                 raise BadInputError(
                     f"While {self._source} was read, another load made {other!r} the tenant "
                     f"{tenant_id!r}, and {name!r} has the same id. Nothing was loaded: load the "

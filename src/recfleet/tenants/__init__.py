@@ -26,7 +26,7 @@ from recfleet.tenants._repository import (
     tenant_names,
     write_own_policy,
 )
-from recfleet.tenants._slug import TENANT_ID_PATTERN, check_tenant_id, slugify
+from recfleet.tenants._slug import TENANT_ID_PATTERN, check_tenant_id, plain_name, slug_of
 from recfleet.tenants.defaults import fleet_policy
 from recfleet.tenants.policy import Policy
 
@@ -53,9 +53,10 @@ __all__ = [
     "lock_tenants",
     "name_tenants",
     "own_policies",
+    "plain_name",
     "seize_tenant",
     "set_modes",
-    "slugify",
+    "slug_of",
     "tenant_names",
     "write_own_policy",
 ]
