@@ -70,7 +70,7 @@ bench-quality: $(INSTALLED_DEV) ## count false quarantines of real shops, and fa
 bench-row-security: $(INSTALLED_DEV) ## measure a look-up with row security beside one without; 1 minute
 	$(BENCH) benchmarks.row_security
 
-bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,000 tenants; 4 minutes
+bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,000 tenants; 2 minutes
 	$(BENCH) benchmarks.api
 
 bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes

@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.api", description=__doc__)
     parser.add_argument("--tenants", type=int, default=4_000)
     parser.add_argument("--customers", type=int, default=184, help="of each tenant")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     given = parser.parse_args(arguments)
     print(machine(), flush=True)
     with bench_home(None) as (home, server):
