@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
 from pyarrow import parquet
@@ -127,6 +127,7 @@ odd_text = st.text(st.characters(blacklist_characters="\x00", codec="utf-8"), ma
 
 
 @given(st.lists(st.tuples(odd_text, odd_text, odd_text), max_size=20), st.sampled_from(",;\t|"))
+@settings(deadline=None)
 def test_whatever_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, ...]], delimiter: str
 ) -> None:

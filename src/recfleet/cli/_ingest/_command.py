@@ -40,7 +40,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     loads = typer.Typer(
         cls=_FileFirst,
-        help="Load a file of purchases; list, show and take back loads.",
+        help="Load a file of purchases: `recfleet ingest FILE`. List, show and take back loads.",
+        epilog="FILE alone is short for `file FILE`; `recfleet ingest file --help` has options.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
