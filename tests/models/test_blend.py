@@ -27,6 +27,7 @@ from recfleet.models import (
 )
 from recfleet.models.blend._features import again_features, new_features
 from recfleet.models.blend._fit import posterior
+from recfleet.models.blend._samples import _candidates
 from tests.models._logs import AS_OF
 from tests.models._repeats import LATE, odd_logs, repeat_log
 
@@ -230,6 +231,36 @@ def test_the_fleets_weights_are_the_mean_of_tenants() -> None:
 
     assert fleet.new.intercept == pytest.approx(prior.new.intercept + 1)
     assert fleet.again.coefficients == pytest.approx(prior.again.coefficients)
+
+
+def test_the_mean_of_tenants_with_other_features_is_that_of_their_odds() -> None:
+    few = Line(("popular", "age"), (1.0, 2.0), (2.0, 3.0), (0.5, -0.5), -1.0)
+    every = [*shipped_priors(), replace(shipped_weights(), new=few)]
+
+    fleet = average(every, [1, 2, 3])
+
+    rng = np.random.default_rng(0)
+    features = {name: rng.normal(size=20).astype(np.float32) for name in fleet.new.features}
+    odds = np.array([prior.new.log_odds(features) for prior in every])
+    assert fleet.new.log_odds(features) == pytest.approx(np.average(odds, 0, [1, 2, 3]), abs=1e-3)
+
+
+@pytest.mark.parametrize("width", [1, 3, 100])
+def test_candidates_are_the_best_that_a_customer_lacks(width: int) -> None:
+    rng = np.random.default_rng(width)
+    owned = rng.random((9, 14)) < 0.4
+    features = {"popular": rng.integers(0, 5, 14) * 1.0, "taste root": rng.random((9, 14))}
+
+    chosen = _candidates(features, csr_matrix(owned), owned.shape, width)
+
+    for row, own in enumerate(owned):
+        new = np.flatnonzero(~own).tolist()
+        best = {
+            product
+            for values in (features["popular"], features["taste root"][row])
+            for product in sorted(new, key=lambda product: (-values[product], product))[:width]
+        }
+        assert set(np.flatnonzero(chosen[row]).tolist()) == best
 
 
 def test_weights_are_written_and_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -91,8 +92,36 @@ class Signals:
         return owned
 
 
+_OF_TREND = (
+    "popular",
+    "popular lately",
+    "popular this week",
+    "rising",
+    "beginning",
+    "beginning long",
+    "starting",
+    "left",
+    "age",
+    "unsold",
+)
+"""The features of a product alone, fields of ``Trend``."""
+
+_Table = NDArray[np.float32]
+_OF_TASTE: dict[str, Callable[[_Table, _Table], _Table]] = {
+    "taste": lambda taste, _: taste,
+    "taste root": lambda taste, _: np.sqrt(np.maximum(taste, 0)),
+    "taste rising": lambda taste, rising: np.sqrt(np.maximum(taste, 0)) * rising,
+    "taste log": lambda taste, _: np.log(np.maximum(taste, 0) + np.float32(0.01)),
+    "taste trend": lambda taste, rising: np.maximum(taste, 0) * np.exp(rising),
+}
+"""Of taste's score and of what is rising."""
+
+
 def new_features(
-    signals: Signals, products: NDArray[np.intp], taste: NDArray[np.float32] | None
+    signals: Signals,
+    products: NDArray[np.intp],
+    taste: NDArray[np.float32] | None,
+    wanted: Collection[str] | None = None,
 ) -> dict[str, Values]:
     """Features of products that are new to the customer.
 
@@ -100,32 +129,21 @@ def new_features(
         signals: the tenant's.
         products: (k,) their numbers.
         taste: (..., k) taste's score of each; None: there is no model.
+        wanted: names of the features, by default all; others are left out, as they cost time.
 
     Returns:
         Name -> (k,), or as taste where taste is in it.
     """
-    trend = signals.trend
     features: dict[str, Values] = {
-        name: values[products].astype(np.float32)
-        for name, values in (
-            ("popular", trend.popular),
-            ("popular lately", trend.popular_lately),
-            ("popular this week", trend.popular_this_week),
-            ("rising", trend.rising),
-            ("beginning", trend.beginning),
-            ("beginning long", trend.beginning_long),
-            ("starting", trend.starting),
-            ("left", trend.left),
-            ("age", trend.age),
-            ("unsold", trend.unsold),
-        )
+        name: getattr(signals.trend, name.replace(" ", "_"))[products].astype(np.float32)
+        for name in _OF_TREND
+        if wanted is None or name in wanted
     }
     if taste is not None:
-        root = np.sqrt(np.maximum(taste, 0))
-        rising = root * features["rising"]
-        features |= {"taste": taste, "taste root": root, "taste rising": rising}
-        features["taste log"] = np.log(np.maximum(taste, 0) + np.float32(0.01))
-        features["taste trend"] = np.maximum(taste, 0) * np.exp(features["rising"])
+        rising = signals.trend.rising[products].astype(np.float32)
+        for name, of_taste in _OF_TASTE.items():
+            if wanted is None or name in wanted:
+                features[name] = of_taste(taste, rising)
     return features
 
 

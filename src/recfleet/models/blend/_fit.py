@@ -59,20 +59,39 @@ def _fitted(
 def average(weights: Sequence[Weights], shares: Sequence[float]) -> Weights:
     """The fleet's weights: the mean of tenants' weights.
 
+    The mean is that of the features' slopes, so that the tenants may have begun at priors of
+    different features, means and scales; a feature that a tenant lacks has a slope of zero.
+
     Args:
-        weights: of tenants that share a prior, and so the means and scales of the features.
+        weights: at least one.
         shares: how much each counts, such as its number of judged customers; above zero.
     """
     share = np.array(shares) / np.sum(shares)
-    lines = {}
+    lines: dict[str, Line] = {}
     for name in ("new", "again", "new_without_taste", "again_without_taste"):
-        some: list[Line] = [getattr(one, name) for one in weights]
-        coefficients = share @ np.array([line.coefficients for line in some])
-        intercept = float(share @ np.array([line.intercept for line in some]))
-        lines[name] = replace(
-            some[0], coefficients=tuple(coefficients.tolist()), intercept=intercept
-        )
+        lines[name] = _mean_line([getattr(one, name) for one in weights], share)
     return Weights.of_lines(lines)
+
+
+def _mean_line(lines: Sequence[Line], share: NDArray[np.float64]) -> Line:
+    standard = {
+        name: (mean, scale)
+        for line in reversed(lines)
+        for name, mean, scale in zip(line.features, line.means, line.scales, strict=True)
+    }
+    means, scales = np.array(list(standard.values())).reshape(-1, 2).T
+    slopes = np.zeros(len(standard))
+    for line, part in zip(lines, share, strict=True):
+        of_line = dict(zip(line.features, line.slopes.tolist(), strict=True))
+        slopes += part * np.array([of_line.get(name, 0.0) for name in standard])
+    constant = share @ np.array([line.constant for line in lines])
+    return Line(
+        features=tuple(standard),
+        means=tuple(means.tolist()),
+        scales=tuple(scales.tolist()),
+        coefficients=tuple((slopes * scales).tolist()),
+        intercept=float(constant + slopes @ means),
+    )
 
 
 def posterior(

@@ -85,13 +85,13 @@ def _new(offer: _Offer, taste: Scorer | None, line: Line, customers: NDArray[np.
     found: list[Best] = []
     sources: list[NDArray[np.int8]] = []
     for rows, table in taste_tables(taste, customers, candidates):
-        scores = line.log_odds(new_features(signals, candidates, table))
+        scores = line.log_odds(new_features(signals, candidates, table, line.features))
         scores = np.array(np.broadcast_to(scores, (rows.stop - rows.start, len(candidates))))
         scores[owned[rows].nonzero()] = -np.inf
         lengths, columns, best = best_of_all(scores, offer.list_length)
         row = np.repeat(np.arange(len(lengths)), lengths)
         chosen = None if table is None else table[row, columns]
-        features = new_features(signals, candidates[columns], chosen)
+        features = new_features(signals, candidates[columns], chosen, line.features)
         found.append((lengths, columns, best))
         sources.append(_sources(line, features, len(columns)))
     return _ranked(customers, candidates, found, sources, "new")

@@ -88,7 +88,7 @@ def _new(of: _Asked, width: int) -> tuple[dict[str, Values], NDArray[np.bool_]]:
     owned = signals.owned[customers][:, candidates]
     found: list[tuple[dict[str, Values], NDArray[np.bool_]]] = []
     for rows, table in taste_tables(taste, customers, candidates):
-        features = new_features(signals, candidates, table)
+        features = new_features(signals, candidates, table, _BEST_BY)
         shape = (rows.stop - rows.start, len(candidates))
         row, column = _candidates(features, owned[rows], shape, width).nonzero()
         bought = _at(of.later, customers[rows][row], candidates[column])
@@ -105,15 +105,21 @@ def _candidates(
     features: dict[str, Values], owned: csr_matrix, shape: tuple[int, int], width: int
 ) -> NDArray[np.bool_]:
     """(m, k) whether a product is new to the customer, and among the best by something."""
-    own = owned.nonzero()
+    own = np.zeros(shape, dtype=bool)
+    own[owned.nonzero()] = True
     chosen = np.zeros(shape, dtype=bool)
     for name in _BEST_BY:
-        if name in features:
-            table = np.array(np.broadcast_to(features[name], shape), dtype=np.float32)
-            table[own] = -np.inf
+        values = features.get(name)
+        if values is not None and values.ndim == 1:
+            # The same order for everybody: only what a customer owns makes room for others.
+            most = width + int(own.sum(axis=1).max(initial=0))
+            order = np.argsort(-values, kind="stable")[:most]
+            left = ~own[:, order]
+            chosen[:, order] |= left & (np.cumsum(left, axis=1) <= width)
+        elif values is not None:
+            table = np.where(own, np.float32(-np.inf), values)
             np.put_along_axis(chosen, top_k(table, width), values=True, axis=1)
-    chosen[own] = False
-    return chosen
+    return chosen & ~own
 
 
 def _again(of: _Asked) -> tuple[dict[str, Values], NDArray[np.bool_]]:
