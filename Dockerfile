@@ -3,7 +3,8 @@ FROM python:3.12-slim-trixie AS build
 
 WORKDIR /build
 COPY requirements.lock pyproject.toml ./
-ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/venv
+# Compiled here once: the image is read-only where it runs, so that no process could keep what it compiles.
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_COMPILE_BYTECODE=1 VIRTUAL_ENV=/opt/venv
 
 # uv itself is in the lock; the lock constrains everything else that the project asks for.
 # Only wheels: nothing here may need a compiler.

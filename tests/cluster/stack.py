@@ -219,7 +219,7 @@ def project(engine: Engine, work: Path) -> Iterator[Cluster]:
     It is another one than a person's own, whose name is in the file.
     """
     services = yaml.safe_load(COMPOSE_FILE.read_text())["services"]
-    ports = {service: free_port() for service in ("AIRFLOW", "MLFLOW", "POSTGRES")}
+    ports = {service: free_port() for service in ("AIRFLOW", "API", "MLFLOW", "POSTGRES")}
     env_file = work / "env"
     env_file.touch(mode=0o600)
     env_file.write_text(settings((CHECKOUT / ".env.example").read_text(), ports))
