@@ -14,8 +14,9 @@ from recfleet.models._threads import one_thread
 from recfleet.models.blend._samples import Samples
 from recfleet.models.blend._weights import Line, Weights
 
-STRENGTH = 1000.0
-"""How firmly a tenant's weights are held near the prior: as in ``posterior``."""
+STRENGTH = 300.0
+"""How firmly a tenant's weights are held near the prior: as in ``posterior``. More suits shops like
+those that the prior was learned from, less suits others; ``docs/served.md`` has lines of both."""
 _FREEDOM = 0.01
 """Share of the strength with which the intercept is held: how much is bought differs more between
 tenants than what makes it likely."""
