@@ -14,7 +14,7 @@ from recfleet.cli import app
 from recfleet.cli._airflow import AirflowClient
 from recfleet.cli._follow import Watched, _waits_for
 from recfleet.database import Connection
-from recfleet.errors import RecfleetError
+from recfleet.errors import BadInputError, RecfleetError
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.pasts import past
@@ -64,8 +64,8 @@ def test_what_would_be_done(connection: Connection, fleet: Connection) -> None:
         assert _run("backfill", "alpha", *idle).startswith("Nothing to run: ")
     assert query(connection, "select count(*) from night") == [(2,)]
     nobody = ("backfill", "--where", "mode=off", *once, "--json")
-    assert json.loads(_run(*nobody, "--dry-run")) == []
-    assert json.loads(_run(*nobody)) == {"run_id": None}
+    with pytest.raises(BadInputError, match="No tenant fits, so nothing was done"):
+        _run(*nobody)
 
 
 @pytest.mark.parametrize(
