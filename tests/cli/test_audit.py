@@ -41,7 +41,9 @@ def _run(*words: str, code: int = 0) -> str:
 def test_a_tenants_story(fleet: Connection, connection: Connection) -> None:
     story = _run("audit", "alpha")
     assert re.search(r"first model: version 1  by scheduler, night 1", story)
-    assert re.search(r"NDCG@10 is \+0\.\d+ ± 0\.\d+ with the challenger's taste", story)
+    assert re.search(
+        r"With the challenger's taste, the lists' NDCG@10 is 0\.\d+ higher than without", story
+    )
     assert re.search(
         r"RMSE: challenger 0\.\d{4} \(0\.\d{4} to 0\.\d{4}\), popularity 0\.\d{4} \(.*"
         r"\(bounds at 99\.5% each\)",

@@ -97,20 +97,19 @@ def first_rule(look: FirstLook, comparison: Comparison, policy: Policy) -> Rulin
     """
     gain, own = comparison.gain, look.own
     found = (
-        f"The lists' NDCG@10 is {own.value:+.4f} ± {own.standard_error:.4f} with the challenger's "
-        f"taste instead of without, and {look.usual:+.4f} is usual for the fleet's tenants of this "
-        f"size, so {look.expected:+.4f} is expected"
+        f"With the challenger's taste, the lists' NDCG@10 is {_change(own.value)} than without "
+        f"(standard error {own.standard_error:.4f}); for the fleet's tenants of this size it is "
+        f"usually {_change(look.usual)}, so {_change(look.expected)} is expected"
     )
     if look.expected < 0:
         return Ruling(False, found)
+    side = "higher" if gain.value < 0 else "lower"
+    error = f"its error (RMSE) is {abs(gain.value):.2%} {side} than popularity's"
     if gain.value < policy.minimum_skill:
-        side = "higher" if gain.value < 0 else "lower"
-        return Ruling(
-            False,
-            f"{found}; but its error (RMSE) is {abs(gain.value):.2%} {side} than that of the "
-            f"popular products, and at least {policy.minimum_skill:.2%} lower is needed",
-        )
-    return Ruling(
-        True,
-        f"{found}; its error (RMSE) is {gain.value:.2%} lower than that of the popular products.",
-    )
+        needed = f"at least {policy.minimum_skill:.2%} lower is needed"
+        return Ruling(False, f"{found}. But {error}, and {needed}")
+    return Ruling(True, f"{found}, and {error}.")
+
+
+def _change(ndcg: float) -> str:
+    return f"{abs(ndcg):.4f} {'lower' if ndcg < 0 else 'higher'}"
