@@ -66,7 +66,7 @@ ARROWS: dict[str, set[str]] = {
         "record", "registry", "releases", "tenants",
     },
     # The HTTP service for tenants' applications; never the night.
-    "serving": {"keys", "models", "registry"},
+    "serving": {"keys", "models", "reasons", "registry"},
     # Shared by every face over HTTP.
     "web": {"database"},
     # The pages inside the Airflow UI.

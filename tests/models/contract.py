@@ -230,6 +230,8 @@ class ModelContract(ScorerContract):
             table = table_of(model.fold_in(own), 60, 40)[customer]
             wanted = [table[list(log.product_ids).index(p)] for p in basket.product_ids]
             assert basket.scores(places, lines, net) == pytest.approx(wanted, abs=1e-4)
+            parts = basket.because(places, lines, net, np.arange(len(wanted)))
+            assert parts.sum(axis=1) == pytest.approx(wanted, abs=1e-4)
         assert basket.likeness(2).argmax() == 2
         assert basket.size > 0
 

@@ -46,6 +46,8 @@ def test_without_a_good_key_nothing_is_answered(served: World) -> None:
     ("method", "path"),
     [
         ("GET", "customers/c1/recommendations"),
+        ("GET", "customers/c1/recommendations?explain=true"),
+        ("GET", "customers/c1/why/p1"),
         ("GET", "popular"),
         ("GET", "products?query=p"),
         ("GET", "products/x9/similar"),
@@ -69,7 +71,7 @@ def test_another_tenant_is_as_one_that_is_not_there(
         other = await say(f"/v1/tenants/beta/{path}", **more)
         absent = await say(f"/v1/tenants/nobody/{path}", **more)
         assert is_problem(other, 404).replace("beta", "nobody") == is_problem(absent, 404)
-        for module in (_service, _baskets):
+        for module in (_service, _baskets, _reasons):
             monkeypatch.setattr(module, "check_opened", lambda *_: None)
         unchecked = await say(f"/v1/tenants/beta/{path}", **more)
         for secret in ("secret", "p2", '"product":"p1"', "live", "is off"):
@@ -77,7 +79,7 @@ def test_another_tenant_is_as_one_that_is_not_there(
         own = await say("/v1/tenants/beta/mode", key="acme control")
         assert own.status_code != 200 or own.json()["mode"] is None
 
-    from recfleet.serving import _baskets
+    from recfleet.serving import _baskets, _reasons
 
     served.talk(story)
 
@@ -90,6 +92,8 @@ def test_another_tenant_is_as_one_that_is_not_there(
         (f"{LIST}?limit=1&limit=2", 400, "limit stands there twice"),
         (f"{LIST}?limt=1", 400, "there is no limt; there are limit, kind"),
         (f"{LIST}?channel=push", 400, "channel: input should be 'pull'"),
+        (f"{LIST}?explain=perhaps", 400, "explain: input should be a valid boolean"),
+        ("customers/c1/why/%20", 400, "names a product"),
         (f"{LIST}?exclude=%00", 400, "NUL"),
         (f"{LIST}?exclude=%ff", 400, "UTF-8"),
         (f"{LIST}?exclude={'x' * 2000}", 414, "1024 characters"),

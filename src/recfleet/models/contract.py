@@ -129,6 +129,29 @@ class Basket(ABC):
         """
 
     @abstractmethod
+    def because(
+        self,
+        products: NDArray[np.intp],
+        lines: NDArray[np.float64],
+        net: NDArray[np.float64],
+        asked: NDArray[np.intp],
+    ) -> NDArray[np.float64]:
+        """How much each product that a customer bought has to do with the scores of others.
+
+        Args:
+            products: (b,) numbers of the products that the customer bought, each once.
+            lines: (b,) number of purchase lines of each.
+            net: (b,) quantity of each, less returns; above zero.
+            asked: (k,) numbers of the products whose scores are asked about.
+
+        Returns:
+            (k, b) parts: each row sums to the score that ``scores`` gives the product.
+
+        Raises:
+            TenantError: the scores cannot be taken apart.
+        """
+
+    @abstractmethod
     def likeness(self, product: int) -> NDArray[np.float32]:
         """How alike a product is to every product, by who buys them.
 

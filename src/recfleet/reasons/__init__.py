@@ -1,6 +1,18 @@
 """Reasons: why a product is in a customer's list, and where the list came from."""
 
+from recfleet.reasons._sentences import MONTH, Cause, Reason, make_reason, strongest
 from recfleet.reasons._trace import Model, Trace, airflow_page, trace_list
 from recfleet.reasons._why import say_why
 
-__all__ = ["Model", "Trace", "airflow_page", "say_why", "trace_list"]
+__all__ = [
+    "MONTH",
+    "Cause",
+    "Model",
+    "Reason",
+    "Trace",
+    "airflow_page",
+    "make_reason",
+    "say_why",
+    "strongest",
+    "trace_list",
+]

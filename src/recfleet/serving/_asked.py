@@ -44,6 +44,8 @@ class AskedList(Asked):
     """A product that is left out; repeat it for several."""
     channel: Literal["pull"] = "pull"
     """How the customer gets the list: asked for while they are there."""
+    explain: bool = False
+    """Say why each product is there."""
 
 
 class AskedPopular(Asked):

@@ -39,7 +39,7 @@ class Baskets:
         """What goes with these products, and with what the customer bought."""
         customer = asked.customer.strip() if asked.customer else None
         row = await self._row(key, tenant_id, customer)
-        bought = _sums(row, asked.products)
+        bought = sums_of(row, asked.products)
         note, items, served_by = _silence(row), [], "nothing"
         if note is None:
             out = {*asked.products, *asked.exclude, *bought}
@@ -132,7 +132,7 @@ def _instead(error: Exception) -> str:
     return f"{why}: these are the popular products."
 
 
-def _sums(row: Row, said: Iterable[str]) -> dict[str, tuple[float, float]]:
+def sums_of(row: Row, said: Iterable[str]) -> dict[str, tuple[float, float]]:
     """Product -> number of purchase lines, and net quantity; what is said counts as one of each."""
     sums: dict[str, tuple[float, float]] = {}
     for product, quantity, amount in zip(

@@ -51,6 +51,11 @@ class Listed:
         """The items' JSON and the ``ETag``, as the list is answered when nothing else is asked."""
         return _written(self, AskedList())
 
+    def with_reasons(self, items: Sequence[Item], unexplained: str | None) -> Listed:
+        """The same list with other items, and what their reasons lack."""
+        head = f'{self.head},"unexplained":{_encode(unexplained)}'
+        return Listed(head, self.release_id, tuple(items))
+
 
 def read_list(row: Row, customer: str | None) -> Listed:
     """A list as ``serve_list`` has it, without what may no longer be offered."""
@@ -90,6 +95,16 @@ def answer_list(
     stale = "false" if age is None else "true"
     head = f'"id":"{answer_id()}","channel":"pull",{listed.head},"is_stale":{stale}'
     text = f'{{{head},"items":[{body}]}}'
+    return Answer(text.encode(), headers=headers)
+
+
+def answer_place(listed: Listed, rank: int, item: Item, age: float | None) -> Answer:
+    """Answer with one place of a list; the arguments are those of ``answer_list``."""
+    stale = "false" if age is None else "true"
+    text = f'{{{listed.head},"is_stale":{stale},"item":{{"rank":{rank},{item.rest}}}}}'
+    headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if age is not None:
+        headers["Age"] = str(int(age))
     return Answer(text.encode(), headers=headers)
 
 

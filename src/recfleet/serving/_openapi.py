@@ -30,6 +30,18 @@ class _Told(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
+class Why(_Told):
+    """Why a product is in a list."""
+
+    code: Literal["bought", "trend", "because", "taste", "popular"] = Field(examples=["because"])
+    """bought: they bought it before; trend: others began to buy it lately; because: the purchases
+    named raise its score most; taste: the model's, without a name; popular."""
+    sentence: str = Field(examples=["because they bought REGENCY CAKESTAND 3 TIER"])
+    """Without a full stop."""
+    because: list[str] = Field(examples=[["22423"]])
+    """Products that the customer bought, the strongest first; only with the code because."""
+
+
 class Item(_Told):
     """One place of a list."""
 
@@ -44,6 +56,8 @@ class Item(_Told):
     """Falling within a list; scores of different releases do not compare."""
     source: Literal["taste", "habit", "trend", "popular"] = Field(examples=["taste"])
     """What put the product there."""
+    why: Why | None = None
+    """Only where reasons are asked for; null: ``unexplained`` says why there is none."""
 
 
 class _Recommended(_Told):
@@ -72,6 +86,27 @@ class CustomersList(_Recommended):
     is_stale: bool
     """True: the database is away, and this is what was live a while ago (``Age`` has the
     seconds)."""
+    unexplained: str | None = None
+    """Only with ``explain``: a sentence, when reasons are missing or name no purchases."""
+
+
+class Place(_Told):
+    """One place of a customer's live list, and why the product is there."""
+
+    tenant: str = Field(examples=["germany"])
+    customer: str = Field(examples=["12583"])
+    customer_is_known: bool
+    release: int = Field(examples=[318])
+    model_version: int | None = Field(examples=[7])
+    as_of: str = Field(examples=["2026-11-27T00:00:00+00:00"])
+    """The reasons know no later purchase."""
+    served_by: Literal["model", "personal", "popularity"]
+    note: str | None = Field(examples=[None])
+    """A sentence, when the list is another than was asked for."""
+    unexplained: str | None = Field(examples=[None])
+    """A sentence, when the reason is missing or names no purchases."""
+    is_stale: bool
+    item: Item
 
 
 class BasketAnswer(_Recommended):
@@ -144,6 +179,10 @@ _OPERATIONS = (
         "A customer's live list.", CustomersList, AskedList, may_be_unchanged=True,
     ),
     _Operation(
+        "/customers/{customer}/why/{product}", "get", "why", "read",
+        "Why a product is in a customer's live list.", Place,
+    ),
+    _Operation(
         "/popular", "get", "popular", "read",
         "The popular list.", CustomersList, AskedPopular, may_be_unchanged=True,
     ),
@@ -182,7 +221,7 @@ _MEANING = {
     400: "The address or a parameter is wrong.",
     401: "There is no valid key.",
     403: "The key lacks the scope.",
-    404: "The key opens no such tenant.",
+    404: "The key opens no such tenant, or the list has no such product.",
     405: "The address has no such method.",
     408: "The body came too slowly.",
     409: "The tenant cannot be switched on so.",

@@ -27,11 +27,12 @@ from recfleet.serving._database import Database
 from recfleet.serving._gate import FRESH_SECONDS, Gate, check_opened
 from recfleet.serving._http import Answer, Call, Receive, Scope, Send, answer_json
 from recfleet.serving._kept import KeptLists
-from recfleet.serving._lists import answer_list, read_list
+from recfleet.serving._lists import Listed, answer_list, answer_place, choose, read_list
 from recfleet.serving._metrics import Metrics
 from recfleet.serving._models import Models
 from recfleet.serving._openapi import document
 from recfleet.serving._problems import MEDIA_TYPE, DatabaseAwayError, ProblemError
+from recfleet.serving._reasons import Reasons
 from recfleet.settings import retention_settings
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Service:
         self._kept = KeptLists(_KEPT_LISTS)
         self._models = Models(artifacts, known.api_model_mb * 1_000_000)
         self._baskets = Baskets(self._database, self._models, self._gate)
+        self._reasons = Reasons(self._database, self._models, self._gate)
         self._stale_seconds = known.api_stale_seconds
         self._metrics = Metrics()
         self._under_way = 0
@@ -74,6 +76,7 @@ class Service:
         # Operation, and the parts of the path below the tenant: an asterisk is any text.
         self._routes: dict[tuple[str, ...], dict[str, tuple[str, Handler]]] = {
             ("customers", "*", "recommendations"): {"GET": ("list", self._list)},
+            ("customers", "*", "why", "*"): {"GET": ("why", self._why)},
             ("popular",): {"GET": ("popular", self._popular)},
             ("products",): {"GET": ("products", self._products)},
             ("products", "*", "similar"): {"GET": ("similar", self._similar)},
@@ -185,31 +188,50 @@ class Service:
     # --- Lists ------------------------------------------------------------------------------------
 
     async def _list(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        tenant_id, customer = named
+        tenant_id, customer = named[0], check_id(named[1], "customer")
         asked = read_parameters(call, AskedList) if call.has_query else None
-        return await self._read(call, key, tenant_id, check_id(customer, "customer"), asked)
+        listed, age = await self._read(key, tenant_id, customer)
+        if asked is not None and asked.explain:
+            items = choose(listed.items, asked)
+            listed = await self._reasons.explain(key, tenant_id, customer, listed, items)
+        return answer_list(listed, asked, call.header(b"if-none-match"), age)
+
+    async def _why(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        _no_parameters(call)
+        tenant_id, customer = named[0], check_id(named[1], "customer")
+        product = check_id(named[2], "product")
+        listed, age = await self._read(key, tenant_id, customer)
+        for rank, item in enumerate(listed.items, start=1):
+            if item.product == product:
+                listed = await self._reasons.explain(key, tenant_id, customer, listed, [item])
+                return answer_place(listed, rank, listed.items[0], age)
+        raise ProblemError(
+            404,
+            "Not in the list",
+            f"The list of customer {customer!r} has no product {product!r}: ask about one of "
+            "its items.",
+        )
 
     async def _popular(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
         popular = read_parameters(call, AskedPopular)
         asked = AskedList.model_validate(popular.model_dump())
-        return await self._read(call, key, named[0], None, asked)
+        listed, age = await self._read(key, named[0], None)
+        return answer_list(listed, asked, call.header(b"if-none-match"), age)
 
     async def _read(
-        self,
-        call: Call,
-        key: ShownKey,
-        tenant_id: str,
-        customer: str | None,
-        asked: AskedList | None,
-    ) -> Answer:
-        """A list from memory, else from the database; from memory again while that is away."""
-        seen = call.header(b"if-none-match")
+        self, key: ShownKey, tenant_id: str, customer: str | None
+    ) -> tuple[Listed, float | None]:
+        """A list from memory, else from the database; from memory again while that is away.
+
+        Returns:
+            The list, and its age in seconds if nobody knows whether it still holds.
+        """
         kept = self._kept.get(tenant_id, customer)
         if kept and self._database.hears and self._gate.has_opened(key, tenant_id, FRESH_SECONDS):
             listed, age = kept
             if self._kept.is_fresh(age):
                 self._metrics.listed("memory")
-                return answer_list(listed, asked, seen, None)
+                return listed, None
         read_at = self._kept.now()
         try:
             row = await self._database.row(_LIST, key.key_id, key.digest, tenant_id, customer)
@@ -218,7 +240,7 @@ class Service:
                 listed, age = kept
                 if age <= self._stale_seconds:
                     self._metrics.listed("stale")
-                    return answer_list(listed, asked, seen, age)
+                    return listed, age
             raise
         check_opened(row["trouble"], row["tenant_id"], tenant_id)
         topic = str(row["topic"])
@@ -226,7 +248,7 @@ class Service:
         listed = read_list(row, customer)
         self._kept.keep(tenant_id, customer, listed, topic, read_at)
         self._metrics.listed("database")
-        return answer_list(listed, asked, seen, None)
+        return listed, None
 
     # --- Computed by day --------------------------------------------------------------------------
 

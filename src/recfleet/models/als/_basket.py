@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from recfleet.errors import TenantError
 from recfleet.models.als._arrays import AlsArrays
+from recfleet.models.als._because import parts_of_scores
 from recfleet.models.contract import Basket
 from recfleet.models.log import signal_value
 
@@ -43,6 +44,18 @@ class AlsBasket(Basket):
         if not np.isfinite(scores).all():
             raise TenantError("Nothing follows from these products: a score is not finite.")
         return scores
+
+    def because(
+        self,
+        products: NDArray[np.intp],
+        lines: NDArray[np.float64],
+        net: NDArray[np.float64],
+        asked: NDArray[np.intp],
+    ) -> NDArray[np.float64]:
+        """The part of each product bought in these products' scores."""
+        confidence = self._recipe.alpha * signal_value(self._recipe.signal, lines, net)
+        own, wanted = (self._factors[some].astype(np.float64) for some in (products, asked))
+        return parts_of_scores(self._shared, own, confidence, wanted)
 
     def likeness(self, product: int) -> NDArray[np.float32]:
         """The cosine of its factors with everybody's."""

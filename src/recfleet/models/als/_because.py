@@ -10,13 +10,10 @@ from recfleet.errors import TenantError
 
 
 def parts_of_scores(
-    products: NDArray[np.float32],
-    weighed: NDArray[np.bool_],
-    bought: NDArray[np.intp],
+    shared: NDArray[np.float64],
+    own: NDArray[np.float64],
     confidence: NDArray[np.float64],
-    asked: NDArray[np.intp],
-    *,
-    penalty: float,
+    asked: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """The part of each purchase in each score.
 
@@ -25,12 +22,10 @@ def parts_of_scores(
     for Implicit Feedback Datasets", 2008, section 5).
 
     Args:
-        products: (P, d) their factors.
-        weighed: (P,) whether the customer's factors were solved against the product: these are Y.
-        bought: (b,) numbers of the products that the customer bought.
+        shared: (d, d) YᵀY + λI; Y are the products that the customer's factors were solved against.
+        own: (b, d) factors of the products that the customer bought.
         confidence: (b,) their weights c, alpha times the signal.
-        asked: (k,) numbers of the products whose scores are asked about.
-        penalty: λ.
+        asked: (k, d) factors of the products whose scores are asked about.
 
     Returns:
         (k, b); a row sums to the score.
@@ -38,13 +33,10 @@ def parts_of_scores(
     Raises:
         TenantError: the equations are singular.
     """
-    factors = products.astype(np.float64)
-    y, own = factors[weighed], factors[bought]
-    equations = y.T @ y + own.T @ ((confidence - 1)[:, None] * own)
-    equations[np.diag_indices(len(equations))] += penalty
+    equations = shared + own.T @ ((confidence - 1)[:, None] * own)
     try:
         influence = cho_solve(cho_factor(equations, lower=True), own.T)
     except (np.linalg.LinAlgError, ValueError) as error:
         raise TenantError(f"The customer's scores cannot be taken apart: {error}") from error
-    parts: NDArray[np.float64] = (factors[asked] @ influence) * confidence
+    parts: NDArray[np.float64] = (asked @ influence) * confidence
     return parts

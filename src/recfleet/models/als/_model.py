@@ -58,9 +58,10 @@ class AlsModel(AlsArrays, Model):
         weighed = np.isin(log.product_ids, self.product_ids)
         if not weighed[bought].all():  # folding in solves these customers once more, against all
             weighed[:] = True
-        return bought, parts_of_scores(
-            folded.products, weighed, bought, confidence, products, penalty=self.penalty
-        )
+        factors = folded.products.astype(np.float64)
+        shared = factors[weighed].T @ factors[weighed]
+        shared[np.diag_indices(len(shared))] += self.penalty
+        return bought, parts_of_scores(shared, factors[bought], confidence, factors[products])
 
     def basket(self) -> AlsBasket:
         """The products' side, in memory."""
