@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 OWN_DAYS = 56
 """A tenant's own nights count for so long: four fortnights' holdouts."""
-FLEETS_DAYS = 14
+FLEETS_DAYS = 28
 """Of the other tenants, the last night in so many days counts."""
 
 
