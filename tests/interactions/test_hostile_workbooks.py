@@ -17,6 +17,8 @@ from recfleet.files._excel import read_excel
 from recfleet.files._source import inspect
 from recfleet.interactions import ColumnMapping
 
+pytestmark = pytest.mark.slow
+
 MAPPING = ColumnMapping(tenant_id="t", customer_column="c", product_column="p", time_column="w")
 MEGABYTES = 512
 
