@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from recfleet.database import Connection
-from recfleet.record import Night, TasteFinding, TenantNight, read_taste_findings
+from recfleet.record import Night, TenantNight
+from recfleet.record.taste import read_fleets_taste, read_own_taste
 
 if TYPE_CHECKING:
     from recfleet.judging import TasteEvidence
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 OWN_DAYS = 56
 """A tenant's own nights count for so long: four fortnights' holdouts."""
 FLEETS_DAYS = 28
-"""Of the other tenants, the last night in so many days counts."""
+"""Of each other tenant, the last finding in so many days counts, ..."""
+FLEETS_NIGHTS = 5
+"""... and in so many of the fleet's nights: a tenant that was not judged in the last one may have
+been in those before."""
 
 
 def read_taste_evidence(
@@ -38,15 +42,13 @@ def read_taste_evidence(
         return {}
     own: defaultdict[str, list[Evidence]] = defaultdict(list)
     tenant_ids = [row.tenant_id for row in rows]
-    for found in read_taste_findings(connection, night, days=OWN_DAYS, tenant_ids=tenant_ids):
+    for found in read_own_taste(connection, night, tenant_ids, days=OWN_DAYS):
         days = (night.as_of - found.as_of) / timedelta(days=1)
         own[found.tenant_id].append(Evidence(days, found.gain, found.standard_error, found.offers))
-    last: dict[str, TasteFinding] = {}
-    for found in read_taste_findings(connection, night, days=FLEETS_DAYS):
-        last.setdefault(found.tenant_id, found)
+    fleets = read_fleets_taste(connection, night, nights=FLEETS_NIGHTS, days=FLEETS_DAYS)
     likenesses = {
-        tenant_id: Likeness(found.customers, found.gain, found.standard_error)
-        for tenant_id, found in last.items()
+        found.tenant_id: Likeness(found.customers, found.gain, found.standard_error)
+        for found in fleets
     }
     return {
         tenant_id: TasteEvidence(

@@ -33,10 +33,8 @@ from recfleet.record.coronations import (
 from recfleet.record.evidence import (
     Finding,
     Question,
-    TasteFinding,
     read_gains,
     read_looks,
-    read_taste_findings,
 )
 from recfleet.record.history import (
     champions_of,
@@ -133,7 +131,6 @@ __all__ = [
     "Skills",
     "State",
     "Step",
-    "TasteFinding",
     "TenantNight",
     "Trained",
     "ask_for_approval",
@@ -172,7 +169,6 @@ __all__ = [
     "read_gains",
     "read_intent",
     "read_looks",
-    "read_taste_findings",
     "read_untold",
     "record_step",
     "record_steps",

@@ -56,18 +56,6 @@ select distinct on (tenant_id, night.as_of) tenant_id, night.as_of,
    and numbers #> '{{gain,standard_error}}' is not null and {_RECIPE} = recipe
  order by tenant_id, night.as_of desc, night_id desc
 """  # noqa: S608 - of constants
-# What taste brought to tenants without a model. Of several nights with one as-of, the last counts.
-_TASTE = """
-select distinct on (tenant_id, night.as_of) tenant_id, night.as_of,
-       (numbers #>> '{taste,value}')::float, (numbers #>> '{taste,standard_error}')::float,
-       (numbers #>> '{taste,customers}')::int, numbers ->> 'offers'
-  from ledger join night using (night_id)
- where night.as_of < %(as_of)s and night.as_of > %(as_of)s - %(days)s * interval '1 day'
-   and not is_trial and numbers #>> '{taste,standard_error}' is not null
-   and (tenant_id = any(%(tenants)s) or %(tenants)s is null)
-   and (%(tenants)s is not null or policy ->> 'shares_findings' is distinct from 'false')
- order by tenant_id, night.as_of desc, night_id desc
-"""
 # Previous models' gains, from nights that judged the champion after the night that made it.
 _LOOKS = f"""
 select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, night.as_of,
@@ -85,38 +73,6 @@ select distinct on (asked.tenant_id, night.as_of) asked.tenant_id, night.as_of,
    and night.as_of < %(as_of)s and night.as_of > since
  order by asked.tenant_id, night.as_of desc, ledger.night_id desc
 """  # noqa: S608 - of constants
-
-
-@dataclass(frozen=True)
-class TasteFinding:
-    """What a night found about the taste of a challenger of a tenant without a model."""
-
-    tenant_id: str
-    as_of: datetime
-    gain: float
-    """NDCG@10 of the blended list with taste less without."""
-    standard_error: float
-    customers: int
-    """Judged customers."""
-    offers: Offers
-    """The kinds of the lists that were judged."""
-
-
-def read_taste_findings(
-    connection: Connection, night: Night, *, days: float, tenant_ids: Sequence[str] | None = None
-) -> list[TasteFinding]:
-    """What earlier nights found about taste, by tenant, latest first.
-
-    Args:
-        connection: an open connection.
-        night: tonight.
-        days: how far to look back from tonight's as-of.
-        tenant_ids: these tenants only; by default all whose policy shares findings.
-    """
-    asked = {"as_of": night.as_of, "days": days, "tenants": tenant_ids and list(tenant_ids)}
-    with connection.cursor() as cursor:
-        cursor.execute(_TASTE, asked)
-        return [TasteFinding(*row) for row in cursor]
 
 
 def read_gains(
