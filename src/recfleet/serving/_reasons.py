@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from recfleet.errors import TenantError
@@ -41,13 +40,15 @@ class _Purchases:
     @classmethod
     def of(cls, row: Row, counted: Sequence[str]) -> _Purchases:
         """From a row of ``serve_history``."""
+        from recfleet.models import microseconds
+
         sold = row["sold"] or ()
         counts = zip(row["buyers"] or (), row["began"] or (), strict=True)
         own: dict[str, list[int]] = {}
         columns = (row[name] or () for name in ("products", "times", "quantities", "amounts"))
         for product, time, quantity, amount in zip(*columns, strict=True):
             if quantity > 0 and amount > 0:
-                own.setdefault(product, []).append(_microseconds(time))
+                own.setdefault(product, []).append(microseconds(time))
         known = dict(zip(sold, counts, strict=True))
         return cls(row, known, frozenset(counted).difference(known, own), own)
 
@@ -187,7 +188,3 @@ def _told(reason: Reason | None) -> dict[str, Any] | None:
         "sentence": reason.sentence,
         "because": [cause.product_id for cause in reason.causes],
     }
-
-
-def _microseconds(time: datetime) -> int:
-    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
