@@ -32,7 +32,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served operations chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first operations chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write d
 
 bench-served: $(INSTALLED_DEV) ## measure lists on the purchases that came after, write docs/served.md; 10 minutes
 	$(BENCH) benchmarks.served
+
+bench-first: $(INSTALLED_DEV) ## measure what the rule for first models costs on real shops; 6 minutes
+	$(BENCH) benchmarks.served.first
 
 operations: $(INSTALLED_DEV) ## test what people do by day, over real purchases; RETAIL=PATH, 8 minutes
 	RECFLEET_OPERATIONS=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make operations RETAIL=PATH}" \
