@@ -40,7 +40,7 @@ class Verdict:
     kind: Kind
     """promote: the challenger becomes champion; keep: the champion stays; rollback: the model
     before the champion becomes champion again; reject: no champion, and the tenant is served
-    popularity."""
+    without a model."""
     first: bool
     """Whether there was no champion to compare with."""
     reason: str

@@ -99,7 +99,7 @@ def stage_now(
         connection: an open connection; the caller commits, and puts the release live.
         night: from ``open_operator_night``; its partition is made.
         tenant: the tenant.
-        model: the model that ranks; None: popularity.
+        model: the model whose taste takes part; None: there is none.
         artifacts: where the model is.
 
     Returns:

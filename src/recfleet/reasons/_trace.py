@@ -65,7 +65,7 @@ class Release:
 
     release_id: int
     served_by: str
-    """model or popularity."""
+    """model, personal (without one) or popularity."""
     as_of: datetime
     """The release sees no later data."""
     fingerprint: str
@@ -101,7 +101,7 @@ class Trace:
     release: Release | None
     """None: nothing has been published for the tenant yet."""
     model: Model | None
-    """None: the tenant is served popularity."""
+    """None: the tenant is served without a model."""
 
 
 def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trace:

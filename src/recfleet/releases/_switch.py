@@ -88,7 +88,7 @@ def kept_release(connection: Connection, tenant_id: str, model_version: int | No
     Args:
         connection: an open connection.
         tenant_id: the tenant.
-        model_version: version of the registered model; None for popularity.
+        model_version: version of the registered model; None: there is none.
 
     Returns:
         The release's number, or None when no complete release with passed checks is kept.

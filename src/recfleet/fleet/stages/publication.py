@@ -30,8 +30,8 @@ class Publication:
     lists: Lists
     checks: list[Check]
     model: Champion | None
-    """The model that made the lists; None: popularity. A challenger's version is 0 until it is
-    registered."""
+    """The model whose taste takes part; None: there is none. A challenger's version is 0 until
+    it is registered."""
     champion: Champion | None
     """The champion on record when the lists were made."""
     fingerprint: str
@@ -74,7 +74,7 @@ class Publisher:
     def publication(
         self, model: Champion | None, outcome: Outcome, reason: str | None
     ) -> Publication:
-        """Make a model's lists, or popularity's, and check them.
+        """Make the lists, with a model's taste or without, and check them.
 
         Raises:
             TenantError: the lists fail their checks; says what is wrong.
@@ -92,7 +92,7 @@ class Publisher:
         return Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
 
     def as_judged(self) -> Publication:
-        """Publish after a verdict that changes no champion: from the champion, or popularity."""
+        """Publish after a verdict that changes no champion, from it or without a model."""
         in_force = None if self.row.verdict == "reject" else self.champion
         return self.publication(in_force, _outcome(self.row), self.row.reason)
 
@@ -128,7 +128,7 @@ class Publisher:
         return probation.version if probation else None
 
     def wait(self) -> Publication:
-        """Publish from the champion, or popularity, while the change waits for a person."""
+        """Publish from the champion, or without a model, while the change waits for a person."""
         made = self.publication(self.champion, "awaiting approval", self.row.reason)
         return replace(made, waiting=self._candidate()) if self._promotion_waits() else made
 
@@ -137,7 +137,7 @@ class Publisher:
         return self.row.held_verdict == "promote"
 
     def stay(self, why: str) -> Publication:
-        """Publish from the champion, or popularity, although the verdict would change it."""
+        """Publish from the champion, or without a model, although the verdict would change it."""
         log.warning("champion not changed", tenant_id=self.row.tenant_id, reason=why)
         outcome: Outcome = "kept" if self.champion else "rejected"
         verdict = self.row.held_verdict or self.row.verdict

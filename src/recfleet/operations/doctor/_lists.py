@@ -121,7 +121,7 @@ def _mend(tools: Tools, finding: Finding) -> None:
 
 
 def _publish(tools: Tools, tenant: Tenant, champion: Champion | None, what: str) -> None:
-    """Publish from the champion, or popularity; if that fails, go back to kept lists.
+    """Publish from the champion, or without a model; if that fails, go back to kept lists.
 
     Raises:
         TenantError: neither is possible; says why.
