@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -14,14 +14,13 @@ from scipy.sparse import csr_matrix
 from benchmarks.served.shops import AHEAD, Shop
 from recfleet.errors import TenantError
 from recfleet.models import (
-    Factors,
     InteractionLog,
+    Lesson,
     Model,
     Samples,
     Scorer,
     Signals,
     microseconds,
-    samples,
     trainer_of,
 )
 from recfleet.recipe import Recipe
@@ -87,27 +86,34 @@ def case_of(shop: Shop) -> Case | None:
         allowed=on_sale(log, at),
         signals=signals,
         taste=None if model is None else model.fold_in(log, before=at + _TICK),
-        past=_past(log, before, model),
+        past=_past(known_at(log, at), before, model),
         seconds=seconds,
     )
 
 
 def _past(log: InteractionLog, before: datetime, model: Model | None) -> Samples:
-    """The samples of the fortnight after a time, with the model that was trained up to it."""
-    own = log.matrix("binary", before=before + _TICK)
-    later = log.matrix("binary", since=before + _TICK, before=before + AHEAD + _TICK)
-    taste: Factors | Scorer | None = None
-    if model is not None:
-        taste = model.fold_in(log, before=before + _TICK)
-    return samples(
-        Signals.of(log, before), taste, _of_known(later, own), allowed=on_sale(log, before)
-    )
+    """The samples of the fortnight after a time, as a night takes them.
+
+    Args:
+        log: up to the end of the fortnight.
+        before: its beginning.
+        model: trained up to it.
+    """
+    taste = None if model is None else model.fold_in(log, before=before)
+    return Lesson.of(log, before).samples(taste)
+
+
+def known_at(log: InteractionLog, at: datetime) -> InteractionLog:
+    """The log as it was at a time, in the same numbering."""
+    stop = int(np.searchsorted(log.occurred_at, microseconds(at), side="right"))
+    columns = ("customer", "product", "occurred_at", "quantity", "amount")
+    return replace(log, as_of=at, **{name: getattr(log, name)[:stop] for name in columns})
 
 
 def _trained(log: InteractionLog, before: datetime) -> Model | None:
     seed = zlib.crc32(f"{log.tenant_id} {before.isoformat()}".encode())
     try:
-        return trainer_of(Recipe(), offers="both").train(log, before=before + _TICK, seed=seed)
+        return trainer_of(Recipe(), offers="both").train(log, before=before, seed=seed)
     except TenantError:
         return None
 

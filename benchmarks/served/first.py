@@ -15,8 +15,8 @@ import argparse
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.demands import Demand, at_least, conclude
-from benchmarks.served.case import on_sale
+from benchmarks.served.case import known_at, on_sale
 from benchmarks.served.shops import AHEAD, Shop, shops
 from recfleet.errors import TenantError
 from recfleet.judging import (
@@ -84,7 +84,7 @@ def tries(every: int) -> Iterator[Tried]:
 
 
 def _try(shop: Shop) -> Tried | None:
-    now, before = _as_of(shop.log, shop.at), _as_of(shop.log, shop.at - AHEAD - _TICK)
+    now, before = known_at(shop.log, shop.at), known_at(shop.log, shop.at - AHEAD - _TICK)
     judged = _judge(now)
     truth = Holdout.between(
         now.matrix("binary"),
@@ -133,13 +133,6 @@ def _lists(log: InteractionLog, model: Model | None, allowed: NDArray[np.bool_])
         list_length=_RECIPE.list_length,
         offers="both",
     )
-
-
-def _as_of(log: InteractionLog, at: datetime) -> InteractionLog:
-    """The log as it was, in the same numbering."""
-    stop = len(log.part(before=at + _TICK))
-    columns = ("customer", "product", "occurred_at", "quantity", "amount")
-    return replace(log, as_of=at, **{name: getattr(log, name)[:stop] for name in columns})
 
 
 Rule = Callable[[Tried, Sequence[Tried]], bool]

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from recfleet.models.blend._features import Signals
 from recfleet.models.blend._fit import fit_weights
-from recfleet.models.blend._samples import samples
+from recfleet.models.blend._samples import Samples, samples
 from recfleet.models.blend._weights import Weights, shipped_priors
 from recfleet.models.contract import Scorer
 from recfleet.models.log import InteractionLog
@@ -59,14 +59,17 @@ class Lesson:
         Returns:
             The weights. Lines that nothing was learned for are the prior's.
         """
+        return fit_weights([self.samples(taste, leave_out)], prior or shipped_priors())
+
+    def samples(self, taste: Scorer | None, leave_out: NDArray[np.bool_] | None = None) -> Samples:
+        """What the weights are learned from; the arguments are those of ``learn``."""
         later = self.later
         if leave_out is not None:
             kept = np.repeat(~leave_out, np.diff(later.indptr))
             lengths = np.where(leave_out, 0, np.diff(later.indptr))
             starts = np.concatenate([[0], np.cumsum(lengths)])
             later = csr_matrix((later.data[kept], later.indices[kept], starts), later.shape)
-        found = samples(self.signals, taste, later, allowed=self.signals.bought)
-        return fit_weights([found], prior or shipped_priors())
+        return samples(self.signals, taste, later, allowed=self.signals.bought)
 
 
 def _of_known(later: csr_matrix, own: csr_matrix) -> csr_matrix:
