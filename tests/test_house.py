@@ -42,6 +42,7 @@ ARROWS: dict[str, set[str]] = {
     # Models are made from what is read.
     "interactions": {"database", "files", "models", "tenants"},
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
+    "feedback": {"database"},
     "synthetic": {"database", "interactions", "tenants"},
     "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
@@ -62,11 +63,11 @@ ARROWS: dict[str, set[str]] = {
     },
     # A person's work by day, above nights and rooms.
     "operations": {
-        "audit", "database", "fleet", "interactions", "judging", "keys", "models", "quality",
-        "record", "registry", "releases", "tenants",
+        "audit", "database", "feedback", "fleet", "interactions", "judging", "keys", "models",
+        "quality", "record", "registry", "releases", "tenants",
     },
     # The HTTP service for tenants' applications; never the night.
-    "serving": {"keys", "models", "reasons", "registry"},
+    "serving": {"feedback", "keys", "models", "reasons", "registry"},
     # Shared by every face over HTTP.
     "web": {"database"},
     # The pages inside the Airflow UI.
@@ -88,6 +89,7 @@ TABLES: dict[str, set[str]] = {
     "tenants": {"analyst", "tenant"},
     "interactions": {"ingest", "interaction", "product", "unusable_line"},
     "keys": {"api_key"},
+    "feedback": {"event"},
     "record": {"approval", "champion", "ledger", "night", "shard_run"},
     "audit": {"audit"},
     "quality": {"data_docs", "quality_result"},

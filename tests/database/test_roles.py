@@ -140,6 +140,7 @@ _NO_READER = [
     "select recfleet.exchange_lists(array['recommendation_night_1'], null, null)",
     "select recfleet.add_analyst('recfleet_analyst_x', 'acme', 'x', 'SCRAM-SHA-256$', 'x')",
     "select recfleet.drop_analyst('recfleet_analyst_beta_mara')",
+    "select recfleet.prepare_events('acme')",
     "do $$ begin lock table recfleet.recommendation in access exclusive mode; end $$",
 ]
 _NO_STRANGER = [
@@ -147,7 +148,7 @@ _NO_STRANGER = [
     for table in (
         "interaction", "recommendation", "recommendation_night_1", "live_release", "release",
         "tenant", "audit", "ledger", "analyst", "live", "live_origin", "history", "catalogue",
-        "alembic_version",
+        "event", "alembic_version",
     )
 ]  # fmt: skip
 

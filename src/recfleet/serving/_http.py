@@ -21,6 +21,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LONGEST_BODY = 262_144
 """Bytes: a thousand products with ids of 255 letters fit."""
+LONGEST_EVENTS = 2_097_152
+"""Bytes: a thousand events fit."""
 _SECONDS_FOR_A_BODY = 10.0
 _LONGEST_PART = 1_024
 """Characters of a part of an address, or of a value in it."""
@@ -118,8 +120,11 @@ class Call:
         client = self._scope.get("client")
         return client[0] if client else ""
 
-    async def body(self) -> Any:
+    async def body(self, longest: int = LONGEST_BODY) -> Any:
         """The body, read as JSON.
+
+        Args:
+            longest: bytes that it may have.
 
         Raises:
             ProblemError: it is too long, comes too slowly, or is no JSON.
@@ -130,10 +135,10 @@ class Call:
                 415, "Not JSON", f"Send the body as application/json, not as {kind}."
             )
         length = self.header(b"content-length") or "0"
-        if length.isdecimal() and int(length) > LONGEST_BODY:
-            raise _too_long()
+        if length.isdecimal() and int(length) > longest:
+            raise _too_long(longest)
         try:
-            content = await asyncio.wait_for(self._read(), _SECONDS_FOR_A_BODY)
+            content = await asyncio.wait_for(self._read(longest), _SECONDS_FOR_A_BODY)
         except TimeoutError:
             raise ProblemError(
                 408,
@@ -146,15 +151,15 @@ class Call:
         except (ValueError, RecursionError):
             raise ProblemError(400, "Not JSON", "The body cannot be read as JSON.") from None
 
-    async def _read(self) -> bytes:
+    async def _read(self, longest: int) -> bytes:
         content = bytearray()
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ProblemError(400, "Cut off", "The connection was closed within the body.")
             content += message.get("body", b"")
-            if len(content) > LONGEST_BODY:
-                raise _too_long()
+            if len(content) > longest:
+                raise _too_long(longest)
             if not message.get("more_body"):
                 return bytes(content)
 
@@ -182,10 +187,10 @@ def _text(text: str, what: str) -> str:
     return text if text.isascii() and "\x00" not in text else check_text(text, what)
 
 
-def _too_long() -> ProblemError:
+def _too_long(longest: int) -> ProblemError:
     return ProblemError(
         413,
         "The body is too long",
-        f"A body may have {LONGEST_BODY:,} bytes: send several requests.",
+        f"A body may have {longest:,} bytes: send several requests.",
         headers={"Connection": "close"},
     )

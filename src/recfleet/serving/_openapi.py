@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from recfleet.feedback import MOST_EVENTS, Event, Standing
+from recfleet.keys import Scope
 from recfleet.serving._asked import (
     Asked,
     AskedBasket,
@@ -148,6 +150,45 @@ class TenantMode(_Told):
     """What a tenant shows that was off."""
 
 
+class SentEvents(Asked):
+    """What came of answers; each event is stored, repeated or refused by itself."""
+
+    events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]
+
+
+class KeptEvent(_Told):
+    """What became of an event that was sent."""
+
+    id: str | None = Field(examples=["till-3-000017"])
+    """Null: the event names none."""
+    status: Literal["stored", "repeated", "refused"]
+    """repeated: an event of this id was stored before, and it stays as it is."""
+    standing: Standing | None
+    """in time; late: it happened over seven days ago; early: it has not happened yet; impossible:
+    it names an answer that is younger than the event, or none of ours. All of them are stored."""
+    detail: str | None = Field(examples=[None])
+    """What to correct; only where it was refused."""
+
+
+class KeptEvents(_Told):
+    """One line for each event, in the order in which they were sent."""
+
+    events: list[KeptEvent]
+
+
+class OwnKey(_Told):
+    """What a key opens."""
+
+    tenant: str = Field(examples=["germany"])
+    tenant_name: str = Field(examples=["Germany"])
+    mode: Literal["on", "frozen", "off"]
+    name: str = Field(examples=["till"])
+    """What the key is for."""
+    scopes: list[Scope]
+    expires_at: str | None
+    """Null: never."""
+
+
 class Problem(_Told):
     """Problem details by RFC 9457."""
 
@@ -171,6 +212,12 @@ class _Operation:
     example: Mapping[str, Any] | None = None
     problems: tuple[int, ...] = ()
     may_be_unchanged: bool = False
+
+    @property
+    def address(self) -> str:
+        """Its path from the service's root."""
+        is_whole = self.path.startswith("/v1/")
+        return self.path if is_whole else f"/v1/tenants/{{tenant}}{self.path}"
 
 
 _OPERATIONS = (
@@ -208,6 +255,16 @@ _OPERATIONS = (
         "Switch the tenant; the audit keeps the key's name and the reason.", TenantMode, None,
         AskedMode, {"mode": "frozen", "reason": "stocktaking until Monday"},
         problems=(408, 409, 413, 415, 422),
+    ),
+    _Operation(
+        "/events", "post", "events", "events",
+        "Tell what came of answers, up to 1,000 events at once.", KeptEvents, None, SentEvents,
+        {"events": [{"id": "till-3-000017", "kind": "accepted", "product": "22423",
+                     "customer": "12583", "answer": "019ac2f0-5a3e-7c11-9b52-0d6f3f1c9a77"}]},
+        problems=(408, 413, 415, 422),
+    ),
+    _Operation(
+        "/v1/key", "get", "key", "any", "What this key opens.", OwnKey,
     ),
 )  # fmt: skip
 
@@ -247,7 +304,7 @@ def document() -> bytes:
     )
     paths: dict[str, dict[str, Any]] = {}
     for one in _OPERATIONS:
-        paths.setdefault(f"/v1/tenants/{{tenant}}{one.path}", {})[one.method] = _described(one)
+        paths.setdefault(one.address, {})[one.method] = _described(one)
     told = {
         "openapi": "3.1.0",
         "info": {
@@ -273,9 +330,7 @@ def document() -> bytes:
 
 
 def _described(one: _Operation) -> dict[str, Any]:
-    named = [
-        part[1:-1] for part in f"{{tenant}}{one.path}".replace("}", "}/").split("/") if "{" in part
-    ]
+    named = [part[1:-1] for part in one.address.split("/") if "{" in part]
     parameters = [
         {
             "name": name,
@@ -305,7 +360,9 @@ def _described(one: _Operation) -> dict[str, Any]:
     told: dict[str, Any] = {
         "operationId": one.name,
         "summary": one.summary,
-        "description": f"The key needs the scope {one.scope}.",
+        "description": "Any key will do."
+        if one.scope == "any"
+        else f"The key needs the scope {one.scope}.",
         "parameters": parameters,
         "responses": answers,
     }

@@ -24,10 +24,26 @@ from recfleet.serving._asked import (
 )
 from recfleet.serving._baskets import Baskets
 from recfleet.serving._database import Database
+from recfleet.serving._events import Events
 from recfleet.serving._gate import FRESH_SECONDS, Gate, check_opened
-from recfleet.serving._http import Answer, Call, Receive, Scope, Send, answer_json
+from recfleet.serving._http import (
+    LONGEST_EVENTS,
+    Answer,
+    Call,
+    Receive,
+    Scope,
+    Send,
+    answer_json,
+)
 from recfleet.serving._kept import KeptLists
-from recfleet.serving._lists import Listed, answer_list, answer_place, choose, read_list
+from recfleet.serving._lists import (
+    Listed,
+    answer_list,
+    answer_place,
+    choose,
+    moment,
+    read_list,
+)
 from recfleet.serving._metrics import Metrics
 from recfleet.serving._models import Models
 from recfleet.serving._openapi import document
@@ -45,6 +61,7 @@ log = structlog.get_logger(__name__)
 _LIST = "select * from recfleet.serve_list($1, $2, $3, $4)"
 _PRODUCTS = "select * from recfleet.serve_products($1, $2, $3, $4, $5)"
 _MODE = "select * from recfleet.serve_mode($1, $2, $3, $4, $5, $6)"
+_KEY = "select * from recfleet.serve_key($1, $2)"
 _KEPT_LISTS = 10_000
 _MOST_UNDER_WAY = 1_000
 
@@ -69,6 +86,7 @@ class Service:
         self._models = Models(artifacts, known.api_model_mb * 1_000_000)
         self._baskets = Baskets(self._database, self._models, self._gate)
         self._reasons = Reasons(self._database, self._models, self._gate)
+        self._events = Events(self._database, self._gate)
         self._stale_seconds = known.api_stale_seconds
         self._metrics = Metrics()
         self._under_way = 0
@@ -81,6 +99,7 @@ class Service:
             ("products",): {"GET": ("products", self._products)},
             ("products", "*", "similar"): {"GET": ("similar", self._similar)},
             ("recommendations",): {"POST": ("basket", self._basket)},
+            ("events",): {"POST": ("events", self._keep_events)},
             ("mode",): {"GET": ("mode", self._get_mode), "PUT": ("switch", self._put_mode)},
         }
 
@@ -159,6 +178,9 @@ class Service:
                     if named is not None:
                         operation, handler = _by_method(call, methods)
                         return operation, partial(self._handle, handler, call, [tenant_id, *named])
+            case ["v1", "key"]:
+                operation, handler = _by_method(call, {"GET": ("key", self._told_key)})
+                return operation, partial(self._handle, handler, call, [])
             case [name] if name in ("livez", "readyz", "metrics", "openapi.json"):
                 about = {
                     "livez": self._livez,
@@ -276,6 +298,12 @@ class Service:
             }
         )
 
+    # --- What came of answers ---------------------------------------------------------------------
+
+    async def _keep_events(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        _no_parameters(call)
+        return await self._events.keep(key, named[0], await call.body(LONGEST_EVENTS))
+
     # --- The tenant's mode ------------------------------------------------------------------------
 
     async def _get_mode(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
@@ -310,6 +338,22 @@ class Service:
                 "mode": row["mode"],
                 "former": row["former"],
                 "note": row["shows"],
+            }
+        )
+
+    async def _told_key(self, call: Call, key: ShownKey, _named: list[str]) -> Answer:
+        _no_parameters(call)
+        row = await self._database.row(_KEY, key.key_id, key.digest)
+        check_opened(row["trouble"], row["tenant_id"], row["tenant_id"] or "")
+        self._gate.note(key, row["tenant_id"], str(row["topic"]))
+        return answer_json(
+            {
+                "tenant": row["tenant_id"],
+                "tenant_name": row["tenant_name"],
+                "mode": row["mode"],
+                "name": row["key_name"],
+                "scopes": row["scopes"],
+                "expires_at": moment(row["expires_at"]),
             }
         )
 
