@@ -42,8 +42,11 @@ def _note(dag_run: DagRun) -> None:
         return  # Keep a person's note.
     try:
         from recfleet.database import connect
+        from recfleet.settings import pages_settings
 
-        with closing(connect(purpose="recfleet note")) as connection:
+        # A scheduler on a machine of its own has the address for reading alone.
+        address = pages_settings().pages_database_url
+        with closing(connect(address, purpose="recfleet note")) as connection:
             if sentence := _SENTENCES[dag_run.dag_id](connection, dag_run):
                 dag_run.note = sentence
     except Exception:
