@@ -84,3 +84,22 @@ def test_secrets_are_named_and_not_written_down() -> None:
     assert not re.search(r"://\w*:[^…@\s]+@", TEXT)
     for name in {said["secretName"] for said in SECRET.values()} | set(VALUES["data"].values()):
         assert re.search(rf"^#   {name} ", TEXT, flags=re.MULTILINE), f"{name} is not explained"
+
+
+def test_services_that_the_chart_cannot_run_are_named() -> None:
+    comment = re.sub(r"(?m)^#\s*", "", TEXT.partition("executor:")[0])
+    of_airflow = {"api-server", "scheduler", "dag-processor", "triggerer", "worker"}
+    beside = {
+        name: service
+        for name, service in COMPOSE["services"].items()
+        if "build" in service and name not in {*of_airflow, "init", "cli"}
+    }
+
+    for name in beside:
+        assert re.search(rf"^{name} ", comment, flags=re.MULTILINE), name
+    needed = {
+        name
+        for name, value in beside["recfleet-api"]["environment"].items()
+        if value and name.startswith(ENV_PREFIX) and name != "RECFLEET_API_PORT"
+    }
+    assert needed <= {*re.findall(r"\w+", comment)}
