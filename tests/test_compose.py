@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -70,7 +71,8 @@ ROLES_OF: dict[str, set[type[BaseSettings]]] = {
 
 _IN_AIRFLOW_S_DATABASE = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
 _IN_MLFLOW_S_DATABASE = {"init", "worker", "mlflow", "cli"}
-_WITH_MODELS = _IN_MLFLOW_S_DATABASE | {"recfleet-api"}
+_WRITES_MODELS = {"init", "worker", "cli"}
+_ONLY_READS_MODELS = {"mlflow", "recfleet-api"}
 
 # Secret of .env -> the services whose containers get it. Airflow's workers run the tenants' work
 # and may stand on other machines: they get no password of Airflow's database.
@@ -83,8 +85,10 @@ HOLDERS = {
     "POSTGRES_APPLICATION_PASSWORD": {"init", "cli"},
     "POSTGRES_API_PASSWORD": {"init", "recfleet-api"},
     "REDIS_PASSWORD": {"redis", "scheduler", "worker"},
-    "OBJECT_STORE_ACCESS_KEY": {"objects"} | _WITH_MODELS,
-    "OBJECT_STORE_SECRET_KEY": {"objects"} | _WITH_MODELS,
+    "OBJECT_STORE_ACCESS_KEY": {"objects"} | _WRITES_MODELS,
+    "OBJECT_STORE_SECRET_KEY": {"objects"} | _WRITES_MODELS,
+    "OBJECT_STORE_READER_ACCESS_KEY": {"objects"} | _ONLY_READS_MODELS,
+    "OBJECT_STORE_READER_SECRET_KEY": {"objects"} | _ONLY_READS_MODELS,
     "AIRFLOW_PASSWORD": {"api-server", "cli"},
     "MLFLOW_PASSWORD": {"mlflow"},
     "AIRFLOW_FERNET_KEY": _IN_AIRFLOW_S_DATABASE,
@@ -375,6 +379,25 @@ def test_ports_are_open_to_this_machine_only(service: str) -> None:
     for port in SERVICES[service].get("ports", []):
         assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-\d+\}:\d+", port)
     assert "network_mode" not in SERVICES[service]
+
+
+def test_the_store_lets_a_reader_s_key_only_read() -> None:
+    (script,) = SERVICES["objects"]["command"]
+    (text,) = re.findall(r"(?ms)<<END\n(.*)^END$", script)
+    writer, reader = json.loads(text)["identities"]
+    environment = SERVICES["objects"]["environment"]
+
+    assert writer["actions"] == ["Admin"]
+    assert reader["actions"] == ["Read:$$BUCKET", "List:$$BUCKET"]
+    for identity, kind in ((writer, ""), (reader, "READER_")):
+        (credentials,) = identity["credentials"]
+        for given in credentials.values():
+            assert f"${{OBJECT_STORE_{kind}" in environment[given.removeprefix("$$")]
+    # Its other ports ask for no key.
+    assert {"-ip=127.0.0.1", "-s3.ip.bind=0.0.0.0", "-s3.port.iceberg=0"} <= {*script.split()}
+    assert "-ip.bind" not in script
+    # Its gRPC port, beside S3, asks for a token that is signed with this key.
+    assert "OBJECT_STORE_SECRET_KEY" in environment["WEED_JWT_FILER_SIGNING_KEY"]
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
