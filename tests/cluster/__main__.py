@@ -9,6 +9,7 @@ be tried. What it starts, it stops and removes, also after Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import signal
@@ -16,23 +17,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import NoReturn
 
 import yaml
 
-from tests.cluster import checks, images, story
+from tests.cluster import checks, cost, doors, images, story
 from tests.cluster.checks import Line
 from tests.cluster.engine import ContainerError, Engine, empty, find
-from tests.cluster.stack import COMPOSE_FILE, Cluster, project
+from tests.cluster.stack import COMPOSE_FILE, WORKERS, Cluster, project
 from tests.stacks import running_stack
 
 _BEGAN = time.monotonic()
 
 
 def _say(text: str) -> None:
-    print(f"{time.monotonic() - _BEGAN:5.0f} s  {text}", flush=True)
+    print(f"{time.monotonic() - _BEGAN:5.0f} s  {text}", file=sys.__stdout__, flush=True)
 
 
 def _stop(number: int, frame: object) -> NoReturn:
@@ -59,22 +60,32 @@ def _celery(cluster: Cluster, tenants: int) -> tuple[story.Fleet, list[Line]]:
     story.seed(lambda *words: story.run(cluster, *words), tenants)
     _say(f"seeded {tenants} tenants")
     fleet, killing = story.celery_nights(cluster, tenants, _say)
-    lines = [
-        checks.nothing_lost(cluster, fleet, tenants),
-        checks.workers_had_shards(killing),
-        checks.no_shared_disk(cluster, killing),
-        checks.confined(cluster),
-        checks.workers_know_no_password_of_airflow(cluster),
-        checks.pages_ask_for_a_login(cluster),
-        *checks.people_s_commands(cluster),
-    ]
-    for line in lines:
+    lines = []
+    for line in _verdict(cluster, fleet, killing, tenants):
         _say(str(line))
+        lines.append(line)
+    fleet.services = cost.of_cluster(cluster) + killing.processor
     return fleet, lines
 
 
+def _verdict(
+    cluster: Cluster, fleet: story.Fleet, killing: story.Killing, tenants: int
+) -> Iterator[Line]:
+    yield checks.nothing_lost(cluster, fleet, tenants)
+    yield checks.workers_had_shards(killing)
+    yield checks.no_shared_disk(cluster, killing)
+    yield checks.confined(cluster)
+    yield checks.workers_know_no_password_of_airflow(cluster)
+    yield doors.pages_ask_for_a_login(cluster)
+    yield doors.nights_have_notes(cluster)
+    yield doors.the_api_answers(cluster)
+    yield doors.only_nights_write_models(cluster)
+    yield from checks.people_s_commands(cluster)
+
+
 def _local(tenants: int) -> story.Fleet:
-    with running_stack(WORKERS="2") as stack:
+    # The stack tells tests all that its commands print.
+    with redirect_stdout(io.StringIO()), running_stack(WORKERS=str(WORKERS)) as stack:
         _say("the stack on LocalExecutor is up")
         return story.local_nights(stack, tenants, _say)
 
@@ -92,7 +103,8 @@ def _try(engine: Engine, work: Path, tenants: int) -> list[Line]:
     print(f"\n{'night':<12}{'LocalExecutor':>24}{'Celery':>24}")
     for number, as_of in enumerate(story.NIGHTS):
         print(f"{as_of:<12}{local.cost(number):>24}{celery.cost(number):>24}")
-    print()
+    processor = cost.of_this_command() + local.services + celery.services
+    print(f"\nfrom nothing to here at least {processor:.0f} s of processor\n")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,14 +31,21 @@ def of_stack(home: Path) -> float:
 def of_cluster(cluster: Cluster) -> float:
     """Seconds of all containers that run now, by their control groups."""
     containers = [each for service in cluster.services for each in cluster.containers(service)]
-    return sum(_of_container(cluster, container) for container in containers)
+    return sum(of_container(cluster, container) for container in containers)
 
 
-def _of_container(cluster: Cluster, container: str) -> float:
+def of_container(cluster: Cluster, container: str) -> float:
+    """Seconds of a container that runs."""
     for place in ("cpu.stat", "cpuacct/cpuacct.usage", "cpu,cpuacct/cpuacct.usage"):
         with suppress(ContainerError):
             return seconds(cluster.engine.run("exec", container, "cat", f"/sys/fs/cgroup/{place}"))
     return 0.0
+
+
+def of_this_command() -> float:
+    """Seconds of this process and of all that it ran and waited for, such as builds of images."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def seconds(said: str) -> float:

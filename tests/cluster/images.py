@@ -84,7 +84,8 @@ def _pull(engine: Engine, image: str) -> bool:
 def _stands(engine: Engine, image: str) -> str:
     """What stands in for an image; empty if it is the image itself."""
     described = json.loads(engine.run("image", "inspect", full(image)))[0]
-    return str((described["Config"].get("Labels") or {}).get(_LABEL, ""))
+    # Podman keeps the quotes of a label that is set on import.
+    return str((described["Config"].get("Labels") or {}).get(_LABEL, "")).strip("'")
 
 
 def _python(engine: Engine, image: str, work: Path) -> None:

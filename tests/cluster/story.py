@@ -22,7 +22,8 @@ from tests.cluster.stack import Cluster
 from tests.stacks import Stack
 
 SEED = "7"
-NIGHTS = ("2025-12-27", "2025-12-28")
+NIGHTS = ("2025-12-21", "2025-12-28")
+"""A week apart, so that some tenants get a second champion, to be rolled back."""
 UNTIL = NIGHTS[-1]
 _KILL_WHEN_JUDGED = 0.25
 """Share of the second night's tenants that are judged when a worker is killed."""
@@ -35,9 +36,11 @@ class Fleet:
     nights: list[list[dict[str, Any]]] = field(default_factory=list)
     """Of each night, a row for each tenant as ``recfleet night show --json`` prints it."""
     seconds: list[float] = field(default_factory=list)
-    """From triggering a night to its end."""
+    """From the moment that a night was queued to its end, as Airflow recorded them."""
     processor: list[float] = field(default_factory=list)
     """Seconds of all services' processors, in each night."""
+    services: float = 0.0
+    """The same from their start to their end."""
 
     def cost(self, number: int) -> str:
         """What a night took, in words."""
@@ -51,6 +54,8 @@ class Killing:
     victim: str = ""
     judged: int = 0
     """Tenants that were judged when it was killed."""
+    processor: float = 0.0
+    """Seconds of its processors, which are counted no more when it is gone."""
     successor: str = ""
     hosts: dict[str, dict[str, str]] = field(default_factory=dict)
     """Run -> task and shard -> the worker of its last attempt."""
@@ -65,13 +70,15 @@ def local_nights(stack: Stack, tenants: int, say: Say) -> Fleet:
     """Both nights on LocalExecutor."""
     seed(stack, tenants)
     fleet, home = Fleet(), Path(stack.environment["RECFLEET_HOME"])
+    airflows = stack.variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "")
     for as_of in NIGHTS:
-        began, used = time.monotonic(), cost.of_stack(home)
+        used = cost.of_stack(home)
         rows = stack.night(as_of)
-        fleet.seconds.append(time.monotonic() - began)
+        fleet.seconds.append(_seconds(airflows))
         fleet.processor.append(cost.of_stack(home) - used)
         fleet.nights.append(list(rows.values()))
-        say(f"LocalExecutor: night {as_of} in {fleet.seconds[-1]:.0f} s")
+        say(f"LocalExecutor: night {as_of} in {fleet.cost(-1)}")
+    fleet.services = cost.of_stack(home)
     return fleet
 
 
@@ -80,7 +87,7 @@ def celery_nights(cluster: Cluster, tenants: int, say: Say) -> tuple[Fleet, Kill
     witness.install(superuser_url(cluster))
     fleet, killing = Fleet(), Killing()
     for as_of in NIGHTS:
-        began, used = time.monotonic(), cost.of_cluster(cluster)
+        used = cost.of_cluster(cluster)
         with subprocess.Popen(
             cluster.line("run", "--rm", "-T", "--no-deps", "cli",
                          "night", "run", "--as-of", as_of, "--wait"),
@@ -99,10 +106,10 @@ def celery_nights(cluster: Cluster, tenants: int, say: Say) -> tuple[Fleet, Kill
             said = night.communicate()[0]
         if night.returncode:
             raise ContainerError(f"the night {as_of} failed:\n{said[-3000:]}")
-        fleet.seconds.append(time.monotonic() - began)
-        fleet.processor.append(cost.of_cluster(cluster) - used)
+        fleet.seconds.append(_seconds(superuser_url(cluster, "airflow")))
+        fleet.processor.append(cost.of_cluster(cluster) + killing.processor - used)
         fleet.nights.append(json.loads(run(cluster, "night", "show", "--json"))["tenants"])
-        say(f"Celery: night {as_of} in {fleet.seconds[-1]:.0f} s")
+        say(f"Celery: night {as_of} in {fleet.cost(-1)}")
     killing.hosts = _hosts(cluster)
     return fleet, killing
 
@@ -162,25 +169,41 @@ def _kill_one(cluster: Cluster, night: subprocess.Popen[str], tenants: int, say:
             if victims:
                 break
             time.sleep(0.2)
+    host, used = victims[0][:12], cost.of_container(cluster, victims[0])
     cluster.kill(victims[0])
-    host = victims[0][:12]
     say(f"killed worker {host} during {busy[host]}, when {judged} tenants were judged")
     cluster.add_worker()
     (successor,) = set(cluster.containers("worker")) - set(before)
     say(f"started worker {successor[:12]}")
-    return Killing(host, judged, successor[:12])
+    return Killing(host, judged, used, successor[:12])
 
 
 def _judged(cluster: Cluster) -> int:
-    with (
-        closing(psycopg2.connect(superuser_url(cluster))) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute(
+    return int(
+        _value(
+            superuser_url(cluster),
             "select count(*) from recfleet.tenant_night where as_of = %s and state = 'judged'",
-            (NIGHTS[-1],),
+            NIGHTS[-1],
         )
-        return sum(count for (count,) in cursor)
+    )
+
+
+def _seconds(airflows: str) -> float:
+    """How long the last night took; Airflow's database tells."""
+    return float(
+        _value(
+            airflows,
+            "select extract(epoch from end_date - queued_at) from dag_run "
+            "where dag_id = 'nightly_fleet' order by id desc limit 1",
+        )
+    )
+
+
+def _value(address: str, text: str, *parameters: object) -> Any:
+    with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        ((value,),) = cursor.fetchall()
+        return value
 
 
 def _hosts(cluster: Cluster) -> dict[str, dict[str, str]]:

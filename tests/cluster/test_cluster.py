@@ -78,8 +78,8 @@ def test_a_night_on_one_worker_is_told() -> None:
     both = {"validate 0": "a", "validate 1": "b", "close -1": "a"}
     killed = {"validate 0": "a", "validate 1": "b", "publish 0": "c"}
 
-    well = Killing("b", 10, "c", {"first": both, "second": killed})
-    alone = Killing("b", 10, "c", {"first": {"validate 0": "a"}, "second": both})
+    well = Killing("b", 10, 0.0, "c", {"first": both, "second": killed})
+    alone = Killing("b", 10, 0.0, "c", {"first": {"validate 0": "a"}, "second": both})
 
     assert checks.workers_had_shards(well).holds
     assert not checks.workers_had_shards(alone).holds
