@@ -9,9 +9,20 @@ from recfleet.errors import TenantError
 from recfleet.serving._asked import AskedBasket, AskedList, AskedSimilar
 from recfleet.serving._database import Database, Row
 from recfleet.serving._gate import Gate, check_opened
-from recfleet.serving._http import Answer, answer_json
-from recfleet.serving._lists import Item, answer_id, choose, describe, make_item, moment, read_list
+from recfleet.serving._http import Answer
+from recfleet.serving._lists import (
+    Item,
+    answer_id,
+    choose,
+    encode,
+    make_item,
+    moment,
+    products_of,
+    ranked,
+    read_list,
+)
 from recfleet.serving._models import Loaded, ModelAwayError, Models
+from recfleet.serving._names import Names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +31,6 @@ if TYPE_CHECKING:
     from recfleet.keys import ShownKey
 
 _BASKET = "select * from recfleet.serve_basket($1, $2, $3, $4)"
-_NAMES = "select * from recfleet.serve_names($1, $2, $3, $4)"
 _LIST = "select * from recfleet.serve_list($1, $2, $3, null)"
 _SPARE = 20
 """So many more candidates than asked for: some may be discontinued or excluded."""
@@ -29,9 +39,10 @@ _SPARE = 20
 class Baskets:
     """Answers that are computed by day."""
 
-    def __init__(self, database: Database, models: Models, gate: Gate) -> None:
+    def __init__(self, database: Database, models: Models, gate: Gate, names: Names) -> None:
         """Keep where to ask, and whom to tell what a key has opened."""
         self._database = database
+        self._names = names
         self._gate = gate
         self._models = models
 
@@ -47,7 +58,7 @@ class Baskets:
                 loaded = await self._loaded(row)
                 scores = _scores(loaded, bought)
                 best = _best(loaded, scores, out, asked.limit + _SPARE)
-                items = await self._items(key, tenant_id, best, asked.limit)
+                items = await self._items(key, row, best, asked.limit)
                 served_by = "model"
             except (ModelAwayError, TenantError) as error:
                 note = _instead(error)
@@ -68,7 +79,7 @@ class Baskets:
                     raise ModelAwayError("The live model does not know this product")
                 scores = loaded.basket.likeness(loaded.number[product])
                 best = _best(loaded, scores, {product}, asked.limit + _SPARE)
-                items = await self._items(key, tenant_id, best, asked.limit, kind=None)
+                items = await self._items(key, row, best, asked.limit, kind=None)
                 served_by = "model"
             except ModelAwayError as error:
                 note = f"{_instead(error)}"
@@ -90,20 +101,18 @@ class Baskets:
     async def _items(
         self,
         key: ShownKey,
-        tenant_id: str,
+        row: Row,
         best: Sequence[tuple[str, float]],
         limit: int,
         kind: str | None = "new",
     ) -> list[Item]:
         """The best that may be offered now."""
-        products = [product for product, _ in best]
-        row = await self._database.row(_NAMES, key.key_id, key.digest, tenant_id, products)
-        check_opened(row["trouble"], tenant_id, tenant_id)
-        known, withheld = describe(row)
-        offered = [place for place in best if place[0] not in withheld][:limit]
+        known = await self._names.of(
+            key, row["tenant_id"], str(row["topic"]), [product for product, _ in best]
+        )
+        offered = [place for place in best if known[place[0]][2]][:limit]
         return [
-            make_item(product, known.get(product, (None, None)), kind, score, "taste")
-            for product, score in offered
+            make_item(product, known[product], kind, score, "taste") for product, score in offered
         ]
 
     async def _popular(
@@ -111,7 +120,8 @@ class Baskets:
     ) -> list[Item]:
         row = await self._database.row(_LIST, key.key_id, key.digest, tenant_id)
         check_opened(row["trouble"], row["tenant_id"], tenant_id)
-        kept = [item for item in read_list(row, None).items if item.product not in out]
+        known = await self._names.of(key, tenant_id, row["topic"], products_of(row))
+        kept = [item for item in read_list(row, None, known).items if item.product not in out]
         return list(choose(kept, AskedList(limit=limit)))
 
 
@@ -195,6 +205,6 @@ def _answer(
         "as_of": moment(row["as_of"]),
         "served_by": served_by if items else "nothing",
         "note": note,
-        "items": [{"rank": rank, **item.told} for rank, item in enumerate(items, 1)],
     }
-    return answer_json(told)
+    body = f'{encode(told)[:-1]},"items":[{ranked([item.rest for item in items])}]}}'
+    return Answer(body.encode(), headers={"Cache-Control": "private, no-store"})

@@ -51,6 +51,7 @@ class Gate:
         self._strangers = Limit(_STRANGERS, "An address whose keys open nothing", clock)
         self._read: OrderedDict[str, ShownKey] = OrderedDict()
         self._opened: OrderedDict[ShownKey, Opened] = OrderedDict()
+        self._of_topic: dict[str, set[ShownKey]] = {}
 
     def key_of(self, call: Call) -> ShownKey:
         """The key that a call shows; its form is checked, and its limits are counted.
@@ -95,10 +96,15 @@ class Gate:
 
     def note(self, key: ShownKey, tenant_id: str, topic: str) -> None:
         """Keep that the database has opened a tenant with a key just now."""
-        self._opened.pop(key, None)
+        opened = self._opened.get(key)
+        if opened is not None and opened.topic == topic:
+            opened.at = self._clock()
+            return
         self._opened[key] = Opened(tenant_id, topic, self._clock())
+        self._of_topic.setdefault(topic, set()).add(key)
         if len(self._opened) > _MOST:
-            self._opened.popitem(last=False)
+            gone, old = self._opened.popitem(last=False)
+            self._of_topic[old.topic].discard(gone)
 
     def has_opened(self, key: ShownKey, tenant_id: str, seconds: float) -> bool:
         """Whether the database has opened this tenant with this key in the last so many seconds."""
@@ -111,8 +117,8 @@ class Gate:
 
     def forget(self, topic: str | None) -> None:
         """Ask the database again about the keys of a tenant that has changed; None: about all."""
-        for key in [key for key, one in self._opened.items() if topic in (None, one.topic)]:
-            # It stays known, so that its limits go on.
+        # They stay known, so that their limits go on.
+        for key in self._opened if topic is None else self._of_topic.get(topic, ()):
             self._opened[key].at = float("-inf")
 
 

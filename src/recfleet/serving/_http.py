@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -29,22 +28,45 @@ _LONGEST_PART = 1_024
 _MOST_PARAMETERS = 200
 
 
-@dataclass(frozen=True)
 class Answer:
     """What is sent back."""
 
-    body: bytes
-    status: int = 200
-    media_type: str = "application/json"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    __slots__ = ("body", "headers", "media_type", "raw", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        status: int = 200,
+        media_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        raw: list[tuple[bytes, bytes]] | None = None,
+    ) -> None:
+        """Keep what is sent.
+
+        Args:
+            body: all of it.
+            status: of HTTP.
+            media_type: of the body.
+            headers: besides its type and length.
+            raw: all headers as they are sent, if they are known already.
+        """
+        self.body = body
+        self.status = status
+        self.media_type = media_type
+        self.headers = headers or {}
+        self.raw = raw
+
+    def raw_headers(self, length: int) -> list[tuple[bytes, bytes]]:
+        """The headers as they are sent, for a body of so many bytes."""
+        return [
+            (b"content-type", self.media_type.encode()),
+            (b"content-length", b"%d" % length),
+            *((name.lower().encode(), value.encode()) for name, value in self.headers.items()),
+        ]
 
     async def send(self, send: Send, *, with_body: bool = True) -> None:
         """Send it over the connection."""
-        headers = [
-            (b"content-type", self.media_type.encode()),
-            (b"content-length", b"%d" % len(self.body)),
-            *((name.lower().encode(), value.encode()) for name, value in self.headers.items()),
-        ]
+        headers = self.raw or self.raw_headers(len(self.body))
         if self.status == 304:
             headers = headers[2:]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})

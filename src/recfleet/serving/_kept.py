@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from recfleet.serving._lists import Listed
-
-FRESH_SECONDS = 60.0
-"""No news comes when the date passes on which a product is discontinued."""
+from recfleet.serving._names import FRESH_SECONDS
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,21 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from itertools import repeat
 
 from recfleet.kinds import KINDS
 from recfleet.models import SOURCES
 from recfleet.serving._asked import AskedList
 from recfleet.serving._database import Row
 from recfleet.serving._http import Answer
+from recfleet.serving._names import Described
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_DEFAULT = AskedList()
 
 
 @dataclass(frozen=True)
@@ -28,51 +30,129 @@ class Item:
     product: str
     category: str | None
     kind: str | None
-    told: Mapping[str, Any]
-    """The fields of its JSON besides the rank."""
+    source: str
+    rest: str
+    """The fields of its JSON besides the rank, without braces."""
 
-    @cached_property
-    def rest(self) -> str:
-        """These fields as they are sent."""
-        return _encode(self.told)[1:-1]
+
+Place = tuple[str, Described, str | None, float, str]
+"""Product, its description, kind, score and source."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A customer's live list, from one moment of the database."""
+    """A customer's live list, from one moment of the database.
+
+    Ten thousand of them lie in memory. Its places are tuples of plain values, which Python's
+    garbage collector does not follow.
+    """
 
     head: str
     """The answer's JSON from the tenant to the note, without braces."""
     release_id: int | None
-    items: tuple[Item, ...]
+    places: tuple[Place, ...]
+    """The best first; all of them may be offered."""
+
+    @property
+    def items(self) -> list[Item]:
+        """The places, each with its JSON."""
+        return [make_item(*place) for place in self.places]
 
     @cached_property
-    def by_default(self) -> tuple[str, str]:
-        """The items' JSON and the ``ETag``, as the list is answered when nothing else is asked."""
-        return _written(self, AskedList())
+    def by_default(self) -> tuple[bytes, str, list[tuple[bytes, bytes]]]:
+        """What stands behind the id, the ``ETag``, and the headers, if no more is asked."""
+        body = ranked([_rest(*place) for place in self.places[: _DEFAULT.limit]])
+        tag = _tag(self.head, body)
+        after = f'","channel":"pull",{self.head},"is_stale":false,"items":[{body}]}}'.encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % (len(_BEFORE) + _LENGTH_OF_AN_ID + len(after))),
+            (b"etag", tag.encode()),
+            (b"cache-control", b"private, no-cache"),
+            (b"vary", b"Authorization"),
+        ]
+        return after, tag, headers
 
-    def with_reasons(self, items: Sequence[Item], unexplained: str | None) -> Listed:
-        """The same list with other items, and what their reasons lack."""
-        head = f'{self.head},"unexplained":{_encode(unexplained)}'
-        return Listed(head, self.release_id, tuple(items))
+
+@dataclass(frozen=True)
+class Explained:
+    """Places with their reasons, and what these lack."""
+
+    items: Sequence[Item]
+    unexplained: str | None
+
+    def head(self, listed: Listed) -> str:
+        """As in the list."""
+        return f'{listed.head},"unexplained":{encode(self.unexplained)}'
 
 
-def read_list(row: Row, customer: str | None) -> Listed:
-    """A list as ``serve_list`` has it, without what may no longer be offered."""
-    note, served_by, items = _note(row, customer), row["served_by"], tuple(_items(row))
-    if row["source"] is None and row["products"] is not None:
+_BEFORE = b'{"id":"'
+_LENGTH_OF_AN_ID = 36
+_KINDS = {str(place): kind for place, kind in enumerate(KINDS)}
+_SOURCES = {str(place): source for place, source in enumerate(SOURCES)}
+
+
+def products_of(row: Row) -> Sequence[str]:
+    """The products of a row of ``serve_list``, before any is left out."""
+    return row["products"] or ()
+
+
+def read_list(row: Row, customer: str | None, known: Mapping[str, Described]) -> Listed:
+    """A list as ``serve_list`` has it, without what may no longer be offered.
+
+    Args:
+        row: of ``serve_list``.
+        customer: whose list it is; None: it is the popular list.
+        known: the row's products.
+    """
+    products, source, offers = products_of(row), row["source"], row["offers"]
+    kinds, sources = row["kinds"], row["sources"]
+    of_all = "taste" if source == "model" else source or "popular"
+    kind_of_all = "new" if source is None else offers if offers in KINDS else None
+    columns = zip(
+        products,
+        map(known.__getitem__, products),
+        repeat(kind_of_all) if kinds is None else map(_KINDS.__getitem__, kinds),
+        row["scores"] or (),
+        repeat(of_all) if sources is None else map(_SOURCES.__getitem__, sources),
+        strict=False,
+    )
+    places = tuple([place for place in columns if place[1][2]])
+    served_by = row["served_by"]
+    if source is None and row["products"] is not None:
         served_by = "popularity"
-    head = {
-        "tenant": row["tenant_id"],
-        "customer": customer,
-        "customer_is_known": row["source"] is not None,
-        "release": row["release_id"],
-        "model_version": row["model_version"],
-        "as_of": moment(row["as_of"]),
-        "served_by": served_by if items else "nothing",
+    about = _about(
+        row["release_id"],
+        row["model_version"],
+        row["as_of"],
+        served_by if places else "nothing",
+        _note(row, customer),
+    )
+    is_known = "false" if source is None else "true"
+    head = (
+        f'"tenant":{encode(row["tenant_id"])},"customer":{encode(customer)},'
+        f'"customer_is_known":{is_known},{about}'
+    )
+    return Listed(head, row["release_id"], places)
+
+
+@lru_cache(maxsize=10_000)
+def _about(
+    release_id: int | None,
+    model_version: int | None,
+    as_of: datetime | None,
+    served_by: str,
+    note: str | None,
+) -> str:
+    """What many lists of a release say."""
+    told = {
+        "release": release_id,
+        "model_version": model_version,
+        "as_of": moment(as_of),
+        "served_by": served_by,
         "note": note,
     }
-    return Listed(_encode(head)[1:-1], row["release_id"], items)
+    return encode(told)[1:-1]
 
 
 def answer_list(
@@ -86,34 +166,58 @@ def answer_list(
         seen: the ``ETag`` that the caller has kept.
         age: seconds since it was read, if nobody knows whether it still holds.
     """
-    body, tag = listed.by_default if asked is None else _written(listed, asked)
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
+    if asked is None and age is None:
+        after, tag, raw = listed.by_default
+        if seen is None or tag not in seen:
+            return Answer(_BEFORE + answer_id().encode() + after, raw=raw)
+        return Answer(b"", 304, headers=_headers(tag))
+    items = choose(listed.items, asked or _DEFAULT)
+    return _answer_items(listed.head, items, seen, age)
+
+
+def answer_explained(
+    listed: Listed, explained: Explained, seen: str | None, age: float | None
+) -> Answer:
+    """Answer with reasons; the other arguments are those of ``answer_list``."""
+    return _answer_items(explained.head(listed), explained.items, seen, age)
+
+
+def _answer_items(head: str, items: Sequence[Item], seen: str | None, age: float | None) -> Answer:
+    body = ranked([item.rest for item in items])
+    tag = _tag(head, body)
+    headers = _headers(tag)
     if age is not None:
         headers["Age"] = str(int(age))
     if seen is not None and tag in seen and age is None:
         return Answer(b"", 304, headers=headers)
     stale = "false" if age is None else "true"
-    head = f'"id":"{answer_id()}","channel":"pull",{listed.head},"is_stale":{stale}'
-    text = f'{{{head},"items":[{body}]}}'
-    return Answer(text.encode(), headers=headers)
+    head = f'"id":"{answer_id()}","channel":"pull",{head},"is_stale":{stale}'
+    return Answer(f'{{{head},"items":[{body}]}}'.encode(), headers=headers)
 
 
-def answer_place(listed: Listed, rank: int, item: Item, age: float | None) -> Answer:
-    """Answer with one place of a list; the arguments are those of ``answer_list``."""
+def answer_place(listed: Listed, rank: int, explained: Explained, age: float | None) -> Answer:
+    """Answer with one place of a list; the other arguments are those of ``answer_list``."""
     stale = "false" if age is None else "true"
-    text = f'{{{listed.head},"is_stale":{stale},"item":{{"rank":{rank},{item.rest}}}}}'
+    [item] = explained.items
+    text = f'{{{explained.head(listed)},"is_stale":{stale},"item":{{"rank":{rank},{item.rest}}}}}'
     headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
     if age is not None:
         headers["Age"] = str(int(age))
     return Answer(text.encode(), headers=headers)
 
 
-def _written(listed: Listed, asked: AskedList) -> tuple[str, str]:
-    """The items' JSON, and the ``ETag``."""
-    items = choose(listed.items, asked)
-    body = ",".join(f'{{"rank":{rank},{item.rest}}}' for rank, item in enumerate(items, start=1))
-    digest = hashlib.blake2b(f"{listed.head}{body}".encode(), digest_size=9).hexdigest()
-    return body, f'W/"{digest}"'
+def ranked(rests: Sequence[str]) -> str:
+    """The items' JSON."""
+    return ",".join([f'{{"rank":{rank},{rest}}}' for rank, rest in enumerate(rests, start=1)])
+
+
+def _tag(head: str, body: str) -> str:
+    digest = hashlib.blake2b(f"{head}{body}".encode(), digest_size=9).hexdigest()
+    return f'W/"{digest}"'
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 
 def choose(items: Sequence[Item], asked: AskedList) -> Sequence[Item]:
@@ -130,41 +234,16 @@ def choose(items: Sequence[Item], asked: AskedList) -> Sequence[Item]:
     return items[: asked.limit]
 
 
-def describe(row: Row) -> tuple[dict[str, tuple[str | None, str | None]], set[str]]:
-    """Product -> name and category, and the products that may not be offered now."""
-    described = zip(
-        row["described"] or (),
-        row["names"] or (),
-        row["categories"] or (),
-        row["is_offered"] or (),
-        strict=True,
-    )
-    known, withheld = {}, set()
-    for product, name, category, is_offered in described:
-        known[product] = (name, category)
-        if not is_offered:
-            withheld.add(product)
-    return known, withheld
-
-
 def make_item(
-    product: str,
-    described: tuple[str | None, str | None],
-    kind: str | None,
-    score: float,
-    source: str,
+    product: str, described: Described, kind: str | None, score: float, source: str
 ) -> Item:
     """A place of a list."""
-    name, category = described
-    told = {
-        "product": product,
-        "name": name,
-        "category": category,
-        "kind": kind,
-        "score": round(float(score), 6),
-        "source": source,
-    }
-    return Item(product, category, kind, told)
+    return Item(product, described[1], kind, source, _rest(product, described, kind, score, source))
+
+
+def _rest(_product: str, described: Described, kind: str | None, score: float, source: str) -> str:
+    told_kind = "null" if kind is None else f'"{kind}"'
+    return f'{described[0]},"kind":{told_kind},"score":{round(score, 6)},"source":"{source}"'
 
 
 def moment(time: datetime | None) -> str | None:
@@ -182,26 +261,6 @@ def answer_id() -> str:
     number = number & ~(3 << 62) | 2 << 62
     text = f"{number:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-def _items(row: Row) -> Collection[Item]:
-    if row["mode"] == "off" or row["source"] == "excluded" or not row["products"]:
-        return []
-    known, withheld = describe(row)
-    source, kinds, sources, offers = row["source"], row["kinds"], row["sources"], row["offers"]
-    of_all = "taste" if source == "model" else source or "popular"
-    kind_of_all = "new" if source is None else offers if offers in KINDS else None
-    return [
-        make_item(
-            product,
-            known.get(product, (None, None)),
-            kind_of_all if kinds is None else KINDS[int(kinds[place])],
-            score,
-            of_all if sources is None else SOURCES[int(sources[place])],
-        )
-        for place, (product, score) in enumerate(zip(row["products"], row["scores"], strict=True))
-        if product not in withheld
-    ]
 
 
 def _note(row: Row, customer: str | None) -> str | None:

@@ -11,7 +11,7 @@ from recfleet.reasons import MONTH, Cause, Reason, make_reason, strongest
 from recfleet.serving._baskets import sums_of
 from recfleet.serving._database import Database, Row
 from recfleet.serving._gate import Gate, check_opened
-from recfleet.serving._lists import Item, Listed
+from recfleet.serving._lists import Explained, Item, Listed, encode
 from recfleet.serving._models import Loaded, ModelAwayError, Models
 from recfleet.serving._problems import DatabaseAwayError
 
@@ -80,8 +80,8 @@ class Reasons:
 
     async def explain(
         self, key: ShownKey, tenant_id: str, customer: str, listed: Listed, items: Sequence[Item]
-    ) -> Listed:
-        """The same list with these items alone, and the reason of each.
+    ) -> Explained:
+        """Some of a list's items, and the reason of each.
 
         Whatever fails, the items are there: ``unexplained`` says what their reasons lack.
         """
@@ -96,9 +96,9 @@ class Reasons:
                     reasons, unexplained = await self._reasons(row, items)
             except DatabaseAwayError:
                 unexplained = _AWAY
-        return listed.with_reasons(
+        return Explained(
             [
-                replace(item, told={**item.told, "why": _told(reason)})
+                replace(item, rest=f'{item.rest},"why":{encode(_told(reason))}')
                 for item, reason in zip(items, reasons, strict=True)
             ],
             unexplained,
@@ -115,7 +115,7 @@ class Reasons:
             customer,
             listed.release_id,
             _counted(items),
-            any(item.told["source"] == "popular" for item in items),
+            any(item.source == "popular" for item in items),
             MONTH,
         )
         check_opened(row["trouble"], row["tenant_id"], tenant_id)
@@ -129,7 +129,7 @@ class Reasons:
         asked = [
             item.product
             for item in items
-            if item.told["source"] != "popular" and not purchases.times(item.product)
+            if item.source != "popular" and not purchases.times(item.product)
         ]
         causes: Mapping[str, list[Cause]] = {}
         unexplained = None
@@ -143,7 +143,7 @@ class Reasons:
         reasons = [
             make_reason(
                 item.product,
-                item.told["source"],
+                item.source,
                 row["as_of"],
                 purchases,
                 causes.get(item.product, ()),
@@ -155,7 +155,7 @@ class Reasons:
 
 def _counted(items: Sequence[Item]) -> list[str]:
     """The products whose reason may be a number of buyers."""
-    return [item.product for item in items if item.told["source"] in _COUNTED]
+    return [item.product for item in items if item.source in _COUNTED]
 
 
 def _causes(loaded: Loaded, row: Row, asked: Sequence[str]) -> dict[str, list[Cause]]:

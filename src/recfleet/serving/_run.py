@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 from recfleet.errors import ConfigurationError
@@ -22,6 +23,7 @@ def run(host: str, port: int) -> None:
         ConfigurationError: the database's address is missing, or the port is taken.
     """
     import uvicorn
+    from threadpoolctl import threadpool_limits
 
     from recfleet.registry import open_artifacts
 
@@ -46,6 +48,10 @@ def run(host: str, port: int) -> None:
             timeout_graceful_shutdown=_SECONDS_TO_FINISH,
         )
     )
+    # What is there at the start stays: the garbage collector need not look through it again.
+    gc.collect()
+    gc.freeze()
     # The server handles SIGTERM, and raises it again when it has finished.
     signal.signal(signal.SIGTERM, lambda *_: None)
-    server.run()
+    with threadpool_limits(limits=1):  # a basket's sums are small: threads would only wait
+        server.run()

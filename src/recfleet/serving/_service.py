@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -38,17 +37,21 @@ from recfleet.serving._http import (
 from recfleet.serving._kept import KeptLists
 from recfleet.serving._lists import (
     Listed,
+    answer_explained,
     answer_list,
     answer_place,
     choose,
     moment,
+    products_of,
     read_list,
 )
 from recfleet.serving._metrics import Metrics
 from recfleet.serving._models import Models
+from recfleet.serving._names import Names
 from recfleet.serving._openapi import document
 from recfleet.serving._problems import MEDIA_TYPE, DatabaseAwayError, ProblemError
 from recfleet.serving._reasons import Reasons
+from recfleet.serving._routes import Routes
 from recfleet.settings import retention_settings
 
 if TYPE_CHECKING:
@@ -84,24 +87,39 @@ class Service:
         self._gate = Gate(known.api_rate, known.api_tenant_rate)
         self._kept = KeptLists(_KEPT_LISTS)
         self._models = Models(artifacts, known.api_model_mb * 1_000_000)
-        self._baskets = Baskets(self._database, self._models, self._gate)
+        self._names = Names(self._database)
+        self._baskets = Baskets(self._database, self._models, self._gate, self._names)
         self._reasons = Reasons(self._database, self._models, self._gate)
         self._events = Events(self._database, self._gate)
         self._stale_seconds = known.api_stale_seconds
         self._metrics = Metrics()
         self._under_way = 0
         self._leaving = False
-        # Operation, and the parts of the path below the tenant: an asterisk is any text.
-        self._routes: dict[tuple[str, ...], dict[str, tuple[str, Handler]]] = {
-            ("customers", "*", "recommendations"): {"GET": ("list", self._list)},
-            ("customers", "*", "why", "*"): {"GET": ("why", self._why)},
-            ("popular",): {"GET": ("popular", self._popular)},
-            ("products",): {"GET": ("products", self._products)},
-            ("products", "*", "similar"): {"GET": ("similar", self._similar)},
-            ("recommendations",): {"POST": ("basket", self._basket)},
-            ("events",): {"POST": ("events", self._keep_events)},
-            ("mode",): {"GET": ("mode", self._get_mode), "PUT": ("switch", self._put_mode)},
-        }
+        tenants = "v1/tenants/*"
+        self._tenants: Routes[Handler] = Routes(
+            {
+                f"{tenants}/customers/*/recommendations": {"GET": ("list", self._list)},
+                f"{tenants}/customers/*/why/*": {"GET": ("why", self._why)},
+                f"{tenants}/popular": {"GET": ("popular", self._popular)},
+                f"{tenants}/products": {"GET": ("products", self._products)},
+                f"{tenants}/products/*/similar": {"GET": ("similar", self._similar)},
+                f"{tenants}/recommendations": {"POST": ("basket", self._basket)},
+                f"{tenants}/events": {"POST": ("events", self._keep_events)},
+                f"{tenants}/mode": {
+                    "GET": ("mode", self._get_mode),
+                    "PUT": ("switch", self._put_mode),
+                },
+                "v1/key": {"GET": ("key", self._told_key)},
+            }
+        )
+        self._about: Routes[Callable[[], Awaitable[Answer]]] = Routes(
+            {
+                "livez": {"GET": ("livez", self._livez)},
+                "readyz": {"GET": ("readyz", self._readyz)},
+                "metrics": {"GET": ("metrics", self._told_metrics)},
+                "openapi.json": {"GET": ("openapi.json", self._document)},
+            }
+        )
 
     # --- ASGI -------------------------------------------------------------------------------------
 
@@ -143,8 +161,13 @@ class Service:
                     raise ProblemError(
                         503, "Too busy", "Try again in a second.", headers={"Retry-After": "1"}
                     )
-                operation, handle = self._find(call)
-                answer = await handle()
+                parts = call.parts()
+                if parts[0] == "v1":
+                    operation, handler, named = self._tenants.find(call.method, parts)
+                    answer = await self._handle(handler, call, named)
+                else:
+                    operation, about, _ = self._about.find(call.method, parts)
+                    answer = await about()
             except ProblemError as problem:
                 answer = Answer(
                     problem.body(),
@@ -165,34 +188,6 @@ class Service:
         finally:
             self._under_way -= 1
 
-    def _find(self, call: Call) -> tuple[str, Callable[[], Awaitable[Answer]]]:
-        """The operation that a path and a method name.
-
-        Raises:
-            ProblemError: there is none.
-        """
-        match call.parts():
-            case ["v1", "tenants", tenant_id, *rest] if rest:
-                for pattern, methods in self._routes.items():
-                    named = _named(pattern, rest)
-                    if named is not None:
-                        operation, handler = _by_method(call, methods)
-                        return operation, partial(self._handle, handler, call, [tenant_id, *named])
-            case ["v1", "key"]:
-                operation, handler = _by_method(call, {"GET": ("key", self._told_key)})
-                return operation, partial(self._handle, handler, call, [])
-            case [name] if name in ("livez", "readyz", "metrics", "openapi.json"):
-                about = {
-                    "livez": self._livez,
-                    "readyz": self._readyz,
-                    "metrics": self._told_metrics,
-                    "openapi.json": self._document,
-                }[name]
-                return _by_method(call, {"GET": (name, about)})
-        raise ProblemError(
-            404, "No such address", "GET /openapi.json has every address of this service."
-        )
-
     async def _handle(self, handler: Handler, call: Call, named: list[str]) -> Answer:
         key = self._gate.key_of(call)
         try:
@@ -206,6 +201,7 @@ class Service:
         """A tenant has changed; None: anything may have."""
         self._kept.forget(topic)
         self._gate.forget(topic)
+        self._names.forget(topic)
 
     # --- Lists ------------------------------------------------------------------------------------
 
@@ -215,7 +211,8 @@ class Service:
         listed, age = await self._read(key, tenant_id, customer)
         if asked is not None and asked.explain:
             items = choose(listed.items, asked)
-            listed = await self._reasons.explain(key, tenant_id, customer, listed, items)
+            explained = await self._reasons.explain(key, tenant_id, customer, listed, items)
+            return answer_explained(listed, explained, call.header(b"if-none-match"), age)
         return answer_list(listed, asked, call.header(b"if-none-match"), age)
 
     async def _why(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
@@ -225,8 +222,8 @@ class Service:
         listed, age = await self._read(key, tenant_id, customer)
         for rank, item in enumerate(listed.items, start=1):
             if item.product == product:
-                listed = await self._reasons.explain(key, tenant_id, customer, listed, [item])
-                return answer_place(listed, rank, listed.items[0], age)
+                explained = await self._reasons.explain(key, tenant_id, customer, listed, [item])
+                return answer_place(listed, rank, explained, age)
         raise ProblemError(
             404,
             "Not in the list",
@@ -265,9 +262,10 @@ class Service:
                     return listed, age
             raise
         check_opened(row["trouble"], row["tenant_id"], tenant_id)
-        topic = str(row["topic"])
+        topic = row["topic"]
         self._gate.note(key, tenant_id, topic)
-        listed = read_list(row, customer)
+        known = await self._names.of(key, tenant_id, topic, products_of(row))
+        listed = read_list(row, customer, known)
         self._kept.keep(tenant_id, customer, listed, topic, read_at)
         self._metrics.listed("database")
         return listed, None
@@ -389,31 +387,6 @@ class Service:
 
     async def _document(self) -> Answer:
         return Answer(document(), headers={"Cache-Control": "no-cache"})
-
-
-def _named(pattern: tuple[str, ...], parts: list[str]) -> list[str] | None:
-    """What stands in a path for a pattern's asterisks; None: it is another path."""
-    if len(pattern) != len(parts):
-        return None
-    both = list(zip(pattern, parts, strict=True))
-    if any(wanted not in ("*", part) for wanted, part in both):
-        return None
-    return [part for wanted, part in both if wanted == "*"]
-
-
-def _by_method(call: Call, methods: dict[str, tuple[str, Any]]) -> tuple[str, Any]:
-    """The operation of a method; HEAD is a GET without its body.
-
-    Raises:
-        ProblemError: the address has no such method.
-    """
-    method = "GET" if call.method == "HEAD" else call.method
-    if method not in methods:
-        allowed = ", ".join(methods)
-        raise ProblemError(
-            405, "No such method", f"This address has {allowed}.", headers={"Allow": allowed}
-        )
-    return methods[method]
 
 
 def _no_parameters(call: Call) -> None:
