@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 
 DOCUMENTATION = """
 ### A night of the fleet
 
-**plan** chooses the tenants and packs them into shards. **validate** checks each shard's data and
-quarantines tenants that fail a critical expectation; they keep their last release.
+**plan** waits for the feeds of the day before a scheduled night, up to
+RECFLEET_FEEDS_WAIT_MINUTES; then it chooses the tenants and packs them into shards. **validate**
+checks each shard's data and quarantines tenants that fail a critical expectation; they keep their
+last release.
 **train_and_judge** trains challengers and judges them against the champions. **decide** sees all
 verdicts before anything changes. **publish** promotes, makes the lists, checks them and puts them
 live. **close** sums up, and fails the run only when more tenants failed than is tolerated.
@@ -42,6 +48,28 @@ RETRIES: dict[str, Any] = {
 }
 
 LATENESS = timedelta(minutes=10)
+LOOKS = timedelta(minutes=1)
+"""Between two looks at the feeds that a night waits for; the task holds no slot meanwhile."""
+
+
+def _wait_for_feeds(as_of: datetime) -> dict[str, str]:
+    """Put the task off while feeds of the night's day are late and its patience lasts.
+
+    Returns:
+        Feed -> why it is late, for those that the night goes without.
+    """
+    from recfleet.database import connect
+    from recfleet.feeds import late_feeds
+    from recfleet.settings import night_settings
+
+    with closing(connect(purpose="recfleet plan")) as connection:
+        late = late_feeds(connection, as_of)
+    patience = timedelta(minutes=night_settings().feeds_wait_minutes)
+    if late and (now := datetime.now(UTC)) < as_of + patience:
+        print("waits for " + "; ".join(f"{feed}: {why}" for feed, why in late.items()))
+        again: Exception = AirflowRescheduleException(min(now + LOOKS, as_of + patience))  # type: ignore[no-untyped-call]
+        raise again
+    return late
 
 
 def _run_shard(stage: str, shard: int) -> None:
@@ -72,15 +100,18 @@ def _run_shard(stage: str, shard: int) -> None:
 
 @task
 def plan() -> list[int]:
-    """Choose the tenants, pack them into shards, write the ledger."""
+    """Wait for feeds, choose the tenants, pack them into shards, write the ledger."""
     from recfleet.errors import RecfleetError
     from recfleet.fleet import plan_night
 
     context: Any = get_current_context()
     run = context["dag_run"]
     default_as_of = run.data_interval_end or run.logical_date or run.run_after
+    # Whoever triggers a night by hand wants it now.
+    is_scheduled = run.run_type == "scheduled"
+    late = _wait_for_feeds(default_as_of) if is_scheduled else {}
     try:
-        return plan_night(run.run_id, run.logical_date, default_as_of, context["params"])
+        return plan_night(run.run_id, run.logical_date, default_as_of, context["params"], late)
     except RecfleetError as error:
         # Another try would read the same conf.
         raise AirflowFailException(str(error)) from None

@@ -41,6 +41,8 @@ ARROWS: dict[str, set[str]] = {
     "files": {"tenants"},
     # Models are made from what is read.
     "interactions": {"database", "files", "models", "tenants"},
+    # Data comes in as it does by hand.
+    "feeds": {"database", "interactions", "tenants"},
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
     "feedback": {"database"},
     "synthetic": {"database", "interactions", "tenants"},
@@ -63,8 +65,8 @@ ARROWS: dict[str, set[str]] = {
     },
     # A person's work by day, above nights and rooms.
     "operations": {
-        "audit", "database", "feedback", "fleet", "interactions", "judging", "keys", "models",
-        "quality", "record", "registry", "releases", "tenants",
+        "audit", "database", "feedback", "feeds", "fleet", "interactions", "judging", "keys",
+        "models", "quality", "record", "registry", "releases", "tenants",
     },
     # The HTTP service for tenants' applications; never the night.
     "serving": {"feedback", "keys", "models", "reasons", "registry"},
@@ -72,14 +74,15 @@ ARROWS: dict[str, set[str]] = {
     "web": {"database"},
     # The pages inside the Airflow UI.
     "pages": {
-        "audit", "database", "interactions", "operations", "quality", "reasons", "record",
+        "audit", "database", "feeds", "interactions", "operations", "quality", "reasons", "record",
         "registry", "releases", "tenants", "web",
     },
     # The stack on one machine.
     "local": {"database"},
     # The commands.
     "cli": {
-        "audit", "database", "fleet", "interactions", "keys", "local", "operations", "reasons",
+        "audit", "database", "feeds", "fleet", "interactions", "keys", "local", "operations",
+        "reasons",
         "record", "registry", "releases", "serving", "synthetic", "tenants",
     },
 }  # fmt: skip
@@ -88,6 +91,7 @@ ARROWS: dict[str, set[str]] = {
 TABLES: dict[str, set[str]] = {
     "tenants": {"analyst", "tenant"},
     "interactions": {"ingest", "interaction", "product", "unusable_line"},
+    "feeds": {"feed", "feed_taking"},
     "keys": {"api_key"},
     "feedback": {"event"},
     "record": {"approval", "champion", "ledger", "night", "shard_run"},
@@ -125,7 +129,7 @@ HEAVY: dict[str, set[str]] = {
 LIGHT = {"airflow", "great_expectations", "implicit", "mlflow", "pandas", "sklearn"}
 LIGHTER = LIGHT | {"numpy", "pyarrow", "scipy"}
 # Rooms whose names are imported when they are first asked for.
-LAZY = ("fleet", "judging", "operations")
+LAZY = ("feeds", "fleet", "judging", "operations")
 BRINGS_NOTHING_OF = {
     "recfleet.errors": LIGHTER,
     "recfleet.settings": LIGHTER,

@@ -157,6 +157,9 @@ class NightSettings(_Role):
     brake_least: int = Field(default=10, ge=0)
     """This many changes of champion never wait, whatever their share."""
 
+    feeds_wait_minutes: float = Field(default=120, ge=0)
+    """Minutes after its time for which a scheduled night waits for the feeds of its day."""
+
     approval_hours: float = Field(default=72, gt=0)
     """Hours after which a change of champion that waits for a person expires; ``dags/`` reads it
     too."""

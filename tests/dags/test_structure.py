@@ -49,6 +49,7 @@ def test_the_night_is_as_drawn(run_python: RunPython) -> None:
     assert dag["errors"] == []
     assert dag["dags"] == [
         "fleet_approvals",
+        "fleet_feeds",
         "fleet_housekeeping",
         "nightly_fleet",
         "tenant_backfill",

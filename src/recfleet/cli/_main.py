@@ -27,6 +27,7 @@ for _room in (
     "demo",
     "seed",
     "ingest",
+    "feed",
     "night",
     "backfill",
     "tenant",

@@ -23,6 +23,7 @@ from recfleet.record import (
     sum_imports,
     sum_skills,
 )
+from recfleet.record.nights import late_feeds_of
 from recfleet.releases import count_served
 from recfleet.settings import night_settings, registry_settings
 
@@ -57,6 +58,8 @@ class NightSummary:
     None: nobody was judged."""
     left_out: int = 0
     """Tenants of the fleet outside a night of named tenants, not counting those that are off."""
+    late_feeds: dict[str, str] = field(default_factory=dict)
+    """Feed that the night went without -> why."""
     audit_head: Head | None = None
     """The audit's last entry at the end of the night. Somebody who can change the audit cannot
     change its copy in the run's log."""
@@ -72,7 +75,9 @@ class NightSummary:
         fleet = self.tenants + self.left_out
         count = f"{self.tenants} of {fleet}" if self.left_out else str(self.tenants)
         noun = "tenant" if fleet == 1 else "tenants"
-        return f"{count} {noun}: {', '.join(parts) or 'nothing to do'}"
+        told = f"{count} {noun}: {', '.join(parts) or 'nothing to do'}"
+        late = "; ".join(f"{feed}: {why}" for feed, why in self.late_feeds.items())
+        return f"{told}. Without late feeds ({late})" if late else told
 
 
 def failed_share(outcomes: Mapping[str, int]) -> float:
@@ -122,6 +127,7 @@ def _summarize(connection: Connection, night: Night) -> NightSummary:
         served=count_served(connection),
         skill=_skill(connection, night),
         left_out=count_left_out(connection, night),
+        late_feeds=late_feeds_of(connection, night),
         audit_head=read_head(connection),
     )
 
@@ -149,6 +155,7 @@ def _told(summary: NightSummary) -> dict[str, Any]:
         "served": summary.served,
         "skill": summary.skill,
         "left_out": summary.left_out or None,
+        "late_feeds": summary.late_feeds or None,
         "failed_share": summary.failed_share,
         "tolerated_failures": summary.tolerated_failures,
         "import_seconds": summary.import_seconds,

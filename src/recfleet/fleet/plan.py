@@ -25,6 +25,7 @@ from recfleet.record import (
     write_left_out,
     write_plan,
 )
+from recfleet.record.nights import write_late_feeds
 from recfleet.releases import create_partition
 from recfleet.settings import night_settings
 from recfleet.tenants import Tenant, fleet_policy, get_tenants, list_tenants
@@ -92,7 +93,11 @@ class Prospect:
 
 
 def plan_night(
-    run_id: str, logical_date: datetime | None, default_as_of: datetime, conf: Mapping[str, Any]
+    run_id: str,
+    logical_date: datetime | None,
+    default_as_of: datetime,
+    conf: Mapping[str, Any],
+    late_feeds: Mapping[str, str] | None = None,
 ) -> list[int]:
     """Write the night's plan once; another call for the same run leaves the plan as it is.
 
@@ -101,6 +106,7 @@ def plan_night(
         logical_date: of the run; None if it was triggered without one.
         default_as_of: as-of time if conf names none.
         conf: the run's, see NightRequest.
+        late_feeds: feeds that the night goes without -> why, for its record.
 
     Returns:
         The numbers of the shards with work, to be handed on.
@@ -122,6 +128,8 @@ def plan_night(
                 )
                 if request.tenants is not None:
                     write_left_out(connection, night)
+                if late_feeds:
+                    write_late_feeds(connection, night, late_feeds)
                 audit_fleet_policy(connection, fleet_policy(), night)
         shards = shards_with_work(connection, night)
         log.info("planned", as_of=night.as_of.isoformat(), shards=len(shards))

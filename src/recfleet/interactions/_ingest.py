@@ -40,7 +40,9 @@ def ingest(
     check_new: Callable[[Mapping[str, str]], None] = lambda _: None,
     now: datetime | None = None,
     beside: bool = False,
+    by_tenant: bool = False,
     instead: Callable[[int], None] | None = None,
+    with_it: Callable[[int, IngestReport], None] = lambda *_: None,
 ) -> IngestReport:
     """Load a file in one transaction: all of it, or nothing.
 
@@ -58,7 +60,10 @@ def ingest(
         now: times more than a day later are in the future; by default the moment.
         beside: whether a file that was read before with other settings is read once more beside
             that reading.
+        by_tenant: whether a reading for another tenant is one of another tenant's equal file.
         instead: called with the number of each such earlier load, to take it back.
+        with_it: called with the load's number and its report before the commit, to write in the
+            same transaction; an error that it raises leaves everything as it was.
 
     Raises:
         BadInputError: the file cannot be read, does not have those columns, or could be read in
@@ -73,7 +78,7 @@ def ingest(
         tenants = TenantNames(known)
         said = settings_of(mapping, how)
         if not beside:
-            _replace(connection, source, said, instead)
+            _replace(connection, source, said, instead, by_tenant=by_tenant)
         loader = Loader(connection, source.path.name, source.fingerprint, said)
         touched: set[str] = set()
         lines = 0
@@ -87,8 +92,10 @@ def ingest(
         check_new({new: tenants.name_of(new) for new in sorted(touched - known.keys())})
         progress(Progress("writing to the tables", 1.0, lines))
         report = loader.finish({tenant_id: tenants.name_of(tenant_id) for tenant_id in touched})
+        report = replace(report, notes=tuple(notes))
+        with_it(loader.ingest_id, report)
     progress(Progress("done", 1.0, lines))
-    return replace(report, notes=tuple(notes))
+    return report
 
 
 def settings_of(mapping: ColumnMapping, how: Reading) -> Settings:
@@ -102,6 +109,8 @@ def _replace(
     source: Source,
     said: Settings,
     instead: Callable[[int], None] | None,
+    *,
+    by_tenant: bool,
 ) -> None:
     """Have earlier readings of the file with other settings taken back.
 
@@ -110,6 +119,8 @@ def _replace(
     """
     for load in earlier_readings(connection, source.fingerprint):
         if load.settings is None or load.settings.plain() == said.plain():
+            continue
+        if by_tenant and load.settings.mapping.get("tenant_id") != said.mapping.get("tenant_id"):
             continue
         if instead is None:
             raise BadInputError(

@@ -205,9 +205,10 @@ class Loader:
         self._counts = _Counts()
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
-        self._ingest_id = begin_ingest(connection, source, fingerprint, settings)
+        self.ingest_id = begin_ingest(connection, source, fingerprint, settings)
+        """The load's number."""
         # What no file brought is not taken back, and is the same whoever writes it.
-        self._origin = None if settings is None else self._ingest_id
+        self._origin = None if settings is None else self.ingest_id
 
     def add(self, cleaned: Cleaned) -> None:
         """Stage a batch's lines, usable or not."""
@@ -241,11 +242,11 @@ class Loader:
             for statement in (_NAMES, _CATEGORIES, _STATES):
                 cursor.execute(statement)
             cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
-            cursor.execute(_UNUSABLE, (self._ingest_id,))
+            cursor.execute(_UNUSABLE, (self.ingest_id,))
             report = self._report(added)
             end_ingest(
                 self._connection,
-                self._ingest_id,
+                self.ingest_id,
                 lines=report.lines,
                 added=report.added,
                 known=report.known,

@@ -8,6 +8,7 @@ from recfleet.audit import DeletionFacts, Entry, append_entries, check_who_and_w
 from recfleet.database import Connection
 from recfleet.errors import TenantError, UnknownTenantError
 from recfleet.feedback import delete_events_of
+from recfleet.feeds import delete_feeds_of
 from recfleet.interactions import delete_purchases_of
 from recfleet.keys import delete_keys_of
 from recfleet.operations.result import Result
@@ -24,6 +25,7 @@ _ROOMS = (
     delete_releases_of,
     delete_record_of,
     delete_quality_of,
+    delete_feeds_of,
     delete_purchases_of,
     drop_logins_of,
     delete_keys_of,

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from recfleet.database import Connection, Row, read_row, read_rows
+from recfleet.feeds import feed_overview
 from recfleet.operations import ATTENTION
 from recfleet.pages._approvals import count_waiting
 from recfleet.pages._charts import fleet_charts
@@ -30,6 +31,7 @@ def fleet_page(visit: Visiting) -> HTMLResponse:
         over_time=over_time,
         charts=fleet_charts(over_time),
         waiting=count_waiting(visit.connection),
+        feeds=feed_overview(visit.connection),
         titles={attention.key: attention.title for attention in ATTENTION},
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -129,3 +131,30 @@ def write_left_out(connection: Connection, night: Night) -> None:
             "where night_id = %(night)s and left_out > 0",
             {"night": night.night_id},
         )
+
+
+def write_late_feeds(connection: Connection, night: Night, late: Mapping[str, str]) -> None:
+    """Record the feeds that a night went without; the caller commits.
+
+    Args:
+        connection: an open connection.
+        night: a night with a plan.
+        late: feed -> why it is late, in words.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update night set summary = coalesce(summary, '{}') || %s::jsonb where night_id = %s",
+            (json.dumps({"late_feeds": dict(late)}), night.night_id),
+        )
+
+
+def late_feeds_of(connection: Connection, night: Night) -> dict[str, str]:
+    """Feed -> why it was late, for the feeds that a night went without."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce(nullif(summary -> 'late_feeds', 'null'), '{}') from night "
+            "where night_id = %s",
+            (night.night_id,),
+        )
+        [(late,)] = cursor.fetchall()
+    return dict(late)
