@@ -128,7 +128,7 @@ def _lists(log: InteractionLog, model: Model | None, allowed: NDArray[np.bool_])
     return blend(
         Signals.of(log, log.as_of),
         None if model is None else model.fold_in(log),
-        Lesson.of(log, since).learn(past),
+        Lesson.of(log, since).learn(past).weights,
         allowed=allowed,
         list_length=_RECIPE.list_length,
         offers="both",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from recfleet.database import Connection
+from recfleet.fleet.pooled_weights import read_priors
 from recfleet.fleet.stages.train import train
 from recfleet.interactions import active_products, read_log
 from recfleet.interactions.catalogue import read_discontinued
@@ -31,6 +33,7 @@ from recfleet.models import (
     Weights,
     blend,
     resolve_offers,
+    shipped_priors,
 )
 from recfleet.models.als import AlsModel, load_model
 from recfleet.models.als._fold_in import solve_in_factors
@@ -84,6 +87,7 @@ def _plainly(
     champion: AlsModel | None,
     as_of: datetime,
     evidence: tuple[list[Evidence], list[Likeness]],
+    priors: Sequence[Weights],
 ) -> tuple[str, dict[str, Any], AlsModel | None]:
     """A tenant's verdict, its numbers, and its challenger: trained whoever may judge it."""
     policy, start = Policy(), as_of - timedelta(days=14)
@@ -102,7 +106,8 @@ def _plainly(
     }
     served = None
     if champion is None and len(holdout.customers) >= policy.minimum_holdout_customers:
-        served = score_served(Lesson.of(log, start), _folded(challenger, log, start), holdout)
+        lesson = Lesson.of(log, start, priors)
+        served = score_served(lesson, _folded(challenger, log, start), holdout)
     verdict = judge(
         holdout, scores, policy, seed=challenger.seed, served=served, taste=TasteEvidence(*evidence)
     )
@@ -127,10 +132,14 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
             as_of,
         )
         assert len(rows) == TENANTS
+        priors = read_priors(connection, as_of)
+        assert (list(priors) == list(shipped_priors())) == (as_of == FIRST)
         for tenant_id, verdict, numbers in rows:
             log = read_log(connection, tenant_id, as_of)
             evidence = _evidence(tenant_id, tastes)
-            kind, expected, challenger = _plainly(log, champions.get(tenant_id), as_of, evidence)
+            kind, expected, challenger = _plainly(
+                log, champions.get(tenant_id), as_of, evidence, priors
+            )
             assert verdict == kind, tenant_id
             verdicts.add(verdict)
             if numbers and "challenger" in numbers.get("contenders", {}):
@@ -141,8 +150,8 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
             if verdict == "promote":
                 assert challenger is not None
                 champions[tenant_id] = challenger
-                weights[tenant_id] = _learned(log, challenger, as_of)
-            own = weights.get(tenant_id) or _learned(log, None, as_of)
+                weights[tenant_id] = _learned(log, challenger, priors)
+            own = weights.get(tenant_id) or _learned(log, None, priors)
             _check_lists(connection, tenant_id, log, (champions.get(tenant_id), own))
         tastes = {row[0]: row[2]["taste"] for row in rows if row[2] and "taste" in row[2]}
         for tenant_id, uri in query(
@@ -164,11 +173,11 @@ def _evidence(tenant_id: str, tastes: dict[str, Any]) -> tuple[list[Evidence], l
     return earlier, list(found.values())
 
 
-def _learned(log: InteractionLog, model: AlsModel | None, as_of: datetime) -> Weights:
+def _learned(log: InteractionLog, model: AlsModel | None, priors: Sequence[Weights]) -> Weights:
     """A tenant's weights, from what its customers bought in the holdout."""
-    start = as_of - timedelta(days=14)
+    start = log.as_of - timedelta(days=14)
     taste = None if model is None else _folded(model, log, start)
-    return Lesson.of(log, start).learn(taste)
+    return Lesson.of(log, start, priors).learn(taste).weights
 
 
 def _check_lists(

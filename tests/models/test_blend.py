@@ -13,20 +13,25 @@ from recfleet.kinds import KINDS, Offers, kinds_of
 from recfleet.models import (
     SOURCES,
     Factors,
+    Finding,
     InteractionLog,
+    Learned,
+    Learning,
     Line,
     Ranked,
     Signals,
     Weights,
-    average,
     blend,
+    findings,
     fit_weights,
+    pool,
     samples,
     shipped_priors,
     shipped_weights,
 )
 from recfleet.models.blend._features import again_features, new_features
-from recfleet.models.blend._fit import posterior
+from recfleet.models.blend._fit import mean_line, posterior
+from recfleet.models.blend._pool import SHIPPED_SHARE
 from recfleet.models.blend._samples import _candidates
 from tests.models._logs import AS_OF
 from tests.models._repeats import LATE, odd_logs, repeat_log
@@ -223,26 +228,50 @@ def test_a_tenant_begins_at_the_prior_that_makes_its_samples_likeliest() -> None
     assert fit_weights([], [wrong, prior]) == wrong
 
 
-def test_the_fleets_weights_are_the_mean_of_tenants() -> None:
-    prior = shipped_weights()
-    moved = replace(prior, new=replace(prior.new, intercept=prior.new.intercept + 4))
-
-    fleet = average([prior, moved], [3, 1])
-
-    assert fleet.new.intercept == pytest.approx(prior.new.intercept + 1)
-    assert fleet.again.coefficients == pytest.approx(prior.again.coefficients)
+def learned(line: Line, began: int = 0) -> Learning:
+    return Learning(replace(shipped_priors()[began], again=line), {"again": Learned(began, 25)})
 
 
-def test_the_mean_of_tenants_with_other_features_is_that_of_their_odds() -> None:
+def test_the_fleets_weights_are_the_mean_of_those_that_began_at_one_prior() -> None:
+    steady, changing = shipped_priors()
+    moved = replace(steady.again, intercept=steady.again.intercept + 4)
+    tenants = [learned(moved), learned(steady.again), learned(changing.again, began=1)]
+
+    fleet = pool([one for tenant in tenants for one in findings(tenant)], shipped_priors())
+
+    share = 5 / (SHIPPED_SHARE + 5 * 2)
+    assert fleet[0].again.intercept == pytest.approx(steady.again.intercept + 4 * share, abs=1e-5)
+    assert fleet[0].again.coefficients == pytest.approx(steady.again.coefficients, abs=1e-5)
+    assert fleet[1].again.coefficients == pytest.approx(changing.again.coefficients, abs=1e-5)
+    assert (fleet[0].new, fleet[1].new) == (steady.new, changing.new)  # nobody learned them
+
+
+def test_without_a_finding_the_fleets_weights_are_the_shipped_ones() -> None:
+    unknown = Finding("again", 0, 9, 0.0, {"a feature of another version": 1.0})
+    none_such = Finding("again", 7, 9, 0.0, {"often": 1.0})
+    assert pool([], shipped_priors()) == shipped_priors()
+    assert pool([unknown, none_such], shipped_priors()) == shipped_priors()
+
+
+def test_many_tenants_outvote_the_shipped_weights() -> None:
+    steady = shipped_priors()[0]
+    opposite = replace(
+        steady.again, coefficients=tuple(-number for number in steady.again.coefficients)
+    )
+    fleet = pool(findings(learned(opposite)) * 990, shipped_priors())
+    assert fleet[0].again.coefficients == pytest.approx(opposite.coefficients, rel=0.03)
+
+
+def test_the_mean_of_lines_with_other_features_is_that_of_their_odds() -> None:
     few = Line(("popular", "age"), (1.0, 2.0), (2.0, 3.0), (0.5, -0.5), -1.0)
-    every = [*shipped_priors(), replace(shipped_weights(), new=few)]
+    every = [*(prior.new for prior in shipped_priors()), few]
 
-    fleet = average(every, [1, 2, 3])
+    mean = mean_line(every, [1, 2, 3])
 
     rng = np.random.default_rng(0)
-    features = {name: rng.normal(size=20).astype(np.float32) for name in fleet.new.features}
-    odds = np.array([prior.new.log_odds(features) for prior in every])
-    assert fleet.new.log_odds(features) == pytest.approx(np.average(odds, 0, [1, 2, 3]), abs=1e-3)
+    features = {name: rng.normal(size=20).astype(np.float32) for name in mean.features}
+    odds = np.array([line.log_odds(features) for line in every])
+    assert mean.log_odds(features) == pytest.approx(np.average(odds, 0, [1, 2, 3]), abs=1e-3)
 
 
 @pytest.mark.parametrize("width", [1, 3, 100])

@@ -53,7 +53,7 @@ def shop() -> InteractionLog:
 @pytest.fixture(scope="module")
 def files(shop: InteractionLog) -> dict[str, bytes]:
     model = trainer_of(RECIPE, "both").train(shop, before=SINCE, seed=1)
-    weights = Lesson.of(shop, SINCE).learn(model.fold_in(shop, before=SINCE))
+    weights = Lesson.of(shop, SINCE).learn(model.fold_in(shop, before=SINCE)).weights
     products = np.searchsorted(shop.product_ids, model.product_ids)
     trend = write_trend(Signals.of(shop, AS_OF).trend, products)
     return model.files() | {WEIGHTS: weights.to_json().encode(), TREND: trend}

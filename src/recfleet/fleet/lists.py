@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from recfleet.models import InteractionLog, Model
+    from recfleet.models import InteractionLog, Learning, Model, Weights
     from recfleet.releases import Check, Lists
 
 
@@ -50,6 +52,16 @@ def read_purchases(
     return interactions, active
 
 
+@dataclass(frozen=True)
+class Made:
+    """A tenant's lists, which passed their checks."""
+
+    lists: Lists
+    checks: list[Check]
+    learning: Learning | None
+    """The weights that were learned for them; None: they are the model's."""
+
+
 def make_checked_lists(
     interactions: InteractionLog,
     active: NDArray[np.bool_],
@@ -57,9 +69,10 @@ def make_checked_lists(
     policy: Policy,
     *,
     artifacts: ArtifactStore,
+    priors: Sequence[Weights],
     offers: Offers | None = None,
     watch: Stopwatch | None = None,
-) -> tuple[Lists, list[Check]]:
+) -> Made:
     """Make a tenant's lists, with a model's taste or without, and check them.
 
     Args:
@@ -68,6 +81,7 @@ def make_checked_lists(
         model: the model whose taste takes part; None: there is none.
         policy: the tenant's.
         artifacts: where the model is.
+        priors: what the weights begin at, where there is no model.
         offers: the kinds of the lists, as the night has resolved them; by default they are resolved
             here.
         watch: times the parts.
@@ -81,12 +95,14 @@ def make_checked_lists(
     watch = watch or Stopwatch()
     since = interactions.as_of - timedelta(days=policy.recipe.holdout_days)
     arrays: Model | None = None
+    learning: Learning | None = None
     if model is not None:
         with watch.part("publish.read"):
             arrays, weights = load_serving(model, artifacts)
     else:
         with watch.part("publish.learn"):
-            weights = Lesson.of(interactions, since).learn(None)
+            learning = Lesson.of(interactions, since, priors).learn(None)
+            weights = learning.weights
     with watch.part("publish.recommend"):
         if offers is None:
             offers = resolve_offers(policy.offers, interactions, before=since)
@@ -112,4 +128,4 @@ def make_checked_lists(
     failed = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
     if failed:
         raise TenantError(f"the lists failed their checks and were not shown: {'; '.join(failed)}")
-    return lists, checks
+    return Made(lists, checks, learning)

@@ -12,6 +12,7 @@ import structlog
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.fleet.policy_audit import audit_fleet_policy
+from recfleet.fleet.pooled_weights import pool_weights
 from recfleet.fleet.request import read_request
 from recfleet.fleet.shards import MANY_PAIRS, cut_shards, estimate_milliseconds
 from recfleet.record import (
@@ -131,6 +132,7 @@ def plan_night(
                 if late_feeds:
                     write_late_feeds(connection, night, late_feeds)
                 audit_fleet_policy(connection, fleet_policy(), night)
+                pool_weights(connection, night)
         shards = shards_with_work(connection, night)
         log.info("planned", as_of=night.as_of.isoformat(), shards=len(shards))
         return shards

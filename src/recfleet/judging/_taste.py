@@ -59,7 +59,7 @@ def _lists(
     return blend(
         lesson.signals,
         taste,
-        lesson.learn(taste, leave_out=customers),
+        lesson.learn(taste, leave_out=customers).weights,
         allowed=lesson.signals.bought,
         list_length=CUTOFF,
         offers=holdout.offers,

@@ -10,6 +10,7 @@ from typing import Any
 from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.fleet.lists import make_checked_lists, read_purchases
+from recfleet.fleet.pooled_weights import priors_of, read_priors
 from recfleet.record import (
     Champion,
     Intent,
@@ -112,18 +113,23 @@ def stage_now(
     interactions, active = read_purchases(connection, tenant.tenant_id, night.as_of, tenant.policy)
     if not active.any():
         raise TenantError(f"{tenant.tenant_id} has no product that is on sale and not excluded")
-    lists, checks = make_checked_lists(
-        interactions, active, model, tenant.policy, artifacts=artifacts
+    made = make_checked_lists(
+        interactions,
+        active,
+        model,
+        tenant.policy,
+        artifacts=artifacts,
+        priors=priors_of(tenant.policy, read_priors(connection, night.as_of)),
     )
     create_partition(connection, night.night_id)
     draft = Draft(
         tenant_id=tenant.tenant_id,
-        lists=lists,
+        lists=made.lists,
         model_version=model.version if model else None,
         run_id=model.run_id if model else None,
         as_of=night.as_of,
         fingerprint=interactions.fingerprint,
-        checks=checks,
+        checks=made.checks,
     )
     return stage_releases(connection, night.night_id, [draft])[0]
 

@@ -128,7 +128,7 @@ def night_under_way(connection: Connection, tenant_id: str) -> str | None:
 
 
 def delete_record_of(connection: Connection, tenant_id: str) -> dict[str, int]:
-    """Delete a tenant's rows of the ledger, its approvals and its champion; the caller commits.
+    """Delete a tenant's nights, approvals, champion and weights; the caller commits.
 
     Returns:
         What was deleted -> how many.
@@ -138,6 +138,7 @@ def delete_record_of(connection: Connection, tenant_id: str) -> dict[str, int]:
         cursor.execute("delete from approval where tenant_id = %s", (tenant_id,))
         counts["approvals"] = cursor.rowcount
         cursor.execute("delete from champion where tenant_id = %s", (tenant_id,))
+        cursor.execute("delete from learned_line where tenant_id = %s", (tenant_id,))
         cursor.execute("delete from ledger where tenant_id = %s", (tenant_id,))
         counts["nights"] = cursor.rowcount
     return counts

@@ -87,8 +87,9 @@ class Policy(BaseModel):
     """Share by which a first model's RMSE must be below popularity's."""
 
     shares_findings: bool = True
-    """Whether numbers about this tenant's models help to judge the first models of others. They
-    hold no customer, product or purchase."""
+    """Whether numbers about this tenant's models help to judge the first models of others, and its
+    weights help to find the fleet's. They hold no customer, product or purchase. If not, its own
+    weights begin at those that ship."""
 
     minimum_gain: float = Field(default=0.005, ge=0, lt=1)
     """Share by which a challenger's RMSE must surely be below the champion's: the lower bound of

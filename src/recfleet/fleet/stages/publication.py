@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from recfleet.models import InteractionLog
+    from recfleet.models import InteractionLog, Learning, Weights
     from recfleet.releases import Check, Lists
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ class Publication:
     fingerprint: str
     outcome: Outcome
     reason: str | None
+    learning: Learning | None
+    """The weights that were learned for the lists; None: they are the model's."""
     crowned: bool = False
     """Whether the model becomes champion with this release."""
     is_rollback: bool = False
@@ -70,6 +73,8 @@ class Publisher:
     """(P,) products that may be recommended."""
     champion: Champion | None
     """The champion on record before this night."""
+    priors: Sequence[Weights]
+    """What the weights of lists without a model begin at."""
 
     def publication(
         self, model: Champion | None, outcome: Outcome, reason: str | None
@@ -79,17 +84,27 @@ class Publisher:
         Raises:
             TenantError: the lists fail their checks; says what is wrong.
         """
-        lists, checks = make_checked_lists(
+        made = make_checked_lists(
             self.interactions,
             self.active,
             model,
             self.row.policy,
             artifacts=self.artifacts,
+            priors=self.priors,
             offers=self.row.numbers.offers if self.row.numbers else None,
             watch=self.watch,
         )
         fingerprint = self.interactions.fingerprint
-        return Publication(lists, checks, model, self.champion, fingerprint, outcome, reason)
+        return Publication(
+            made.lists,
+            made.checks,
+            model,
+            self.champion,
+            fingerprint,
+            outcome,
+            reason,
+            made.learning,
+        )
 
     def as_judged(self) -> Publication:
         """Publish after a verdict that changes no champion, from it or without a model."""

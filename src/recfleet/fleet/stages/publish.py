@@ -12,12 +12,14 @@ and crowns nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from recfleet import registry
 from recfleet.fleet.lists import read_purchases
+from recfleet.fleet.pooled_weights import keep_learned, priors_of, read_priors
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.effect import Effect, effect_of
 from recfleet.fleet.stages.publication import Publication, Publisher
@@ -26,6 +28,9 @@ from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.record import Champion, Step, TenantNight, champions_of, previous_of
 from recfleet.registry import ArtifactStore, Registry, open_artifacts, open_registry
 from recfleet.settings import registry_settings
+
+if TYPE_CHECKING:
+    from recfleet.models import Weights
 
 BATCH_SIZE = 32
 """How many tenants' releases are written and put live in one transaction."""
@@ -41,6 +46,8 @@ class _Tools:
     live: Mapping[str, datetime]
     """As-of times of the tenants' live releases, likewise."""
     effect: Effect
+    priors: Sequence[Weights]
+    """The fleet's weights."""
     _registry: Registry | None = field(default=None, repr=False)
 
     def registry(self, desk: Desk) -> Registry:
@@ -63,6 +70,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
         previous=previous_of(desk.connection, desk.night, tenant_ids),
         live=live_as_of(desk.connection, tenant_ids),
         effect=effect_of(desk, tenant_ids),
+        priors=read_priors(desk.connection, desk.night.as_of),
     )
 
 
@@ -79,7 +87,8 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         desk.connection.commit()  # no transaction stays open through the computing
     if not active.any():
         return nothing_to_offer(row, len(active))
-    publisher = Publisher(row, tools.artifacts, watch, interactions, active, champion)
+    priors = priors_of(row.policy, tools.priors)
+    publisher = Publisher(row, tools.artifacts, watch, interactions, active, champion, priors)
     if row.verdict not in ("promote", "rollback", "await approval"):
         return publisher.as_judged()
     against = row.numbers.against if row.numbers else None
@@ -94,6 +103,12 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[Publication]]) -> list[S
     """Change MLflow; then stage, crown and switch in the same transaction as the steps."""
     ready = tools.effect.change_in_mlflow(desk, works, lambda: tools.registry(desk))
     with shared_part([work.watch for work in works], "publish.write"):
+        learned = {
+            work.row.tenant_id: (work.row.policy, work.made.learning)
+            for work in ready
+            if work.made.learning
+        }
+        keep_learned(desk, learned)
         return tools.effect.end(desk, ready)
 
 

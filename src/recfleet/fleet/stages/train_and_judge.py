@@ -6,6 +6,7 @@ task has to hand it to the next.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -17,6 +18,7 @@ from recfleet import registry
 from recfleet.audit import airflow_run
 from recfleet.errors import ThinError
 from recfleet.fleet.evidence import Standing, read_standings
+from recfleet.fleet.pooled_weights import keep_learned, priors_of, read_priors
 from recfleet.fleet.probation import OnProbation, read_probations
 from recfleet.fleet.stage_loop import Desk, Stage, Work
 from recfleet.fleet.stages.judge import (
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from recfleet.judging import Holdout, TasteEvidence, Verdict
-    from recfleet.models import InteractionLog, Lesson
+    from recfleet.models import InteractionLog, Learning, Lesson, Weights
 
 BATCH_SIZE = 32
 """How many tenants' runs are logged in one transaction of MLflow's database."""
@@ -71,6 +73,8 @@ class _Tools:
     """Probations of those champions that are on probation."""
     taste: dict[str, TasteEvidence]
     """What earlier nights found about taste, for the tenants without a champion."""
+    priors: Sequence[Weights]
+    """The fleet's weights, which a tenant's learning begins at."""
     tenant_ids: list[str]
     _registry: Registry | None = field(default=None, repr=False)
 
@@ -93,6 +97,8 @@ class _Judged:
     facts: Trained
     """What the ledger keeps about the challenger."""
     files: dict[str, bytes]
+    learning: Learning
+    """The weights of the signals."""
 
 
 def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
@@ -110,6 +116,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
         taste=read_taste_evidence(
             desk.connection, [row for row in rows if row.tenant_id not in champions], desk.night
         ),
+        priors=read_priors(desk.connection, desk.night.as_of),
         tenant_ids=tenant_ids,
     )
 
@@ -143,7 +150,8 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
             start=train_end,
             offers=offers,
         )
-    case = _Case(row, log, matrix, holdout, on_record, watch)
+    priors = priors_of(row.policy, tools.priors)
+    case = _Case(row, log, matrix, holdout, on_record, priors, watch)
     if too_few(holdout, row.policy):
         return _unjudged(case)
     return _train_and_judge(desk, case, tools)
@@ -166,6 +174,8 @@ class _Case:
     """(C, P) what was bought before the holdout, by the recipe's signal."""
     holdout: Holdout
     on_record: Champion | None
+    priors: Sequence[Weights]
+    """What the weights of the signals begin at."""
     watch: Stopwatch
 
     @cached_property
@@ -173,7 +183,7 @@ class _Case:
         """What the weights of the signals are learned from: the holdout's purchases."""
         from recfleet.models import Lesson
 
-        return Lesson.of(self.log, self.holdout.start)
+        return Lesson.of(self.log, self.holdout.start, self.priors)
 
     @property
     def against(self) -> int | None:
@@ -204,7 +214,7 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         taste = fold_in_history("challenger", challenger, holdout, case.log)
         scores, refusal = score_contenders(taste, champion, holdout, case.log)
     with watch.part("train.learn"):
-        weights = case.lesson.learn(taste)
+        learning = case.lesson.learn(taste)
     served = None
     if scores["champion"] is None and refusal is None:
         with watch.part("judge.taste"):
@@ -236,10 +246,10 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         trend = Signals.of(case.log, case.log.as_of).trend
         products = np.searchsorted(case.log.product_ids, challenger.product_ids)
         files = challenger.files() | {
-            WEIGHTS: weights.to_json().encode(),
+            WEIGHTS: learning.weights.to_json().encode(),
             TREND: write_trend(trend, products),
         }
-    return _Judged(verdict, case.against, facts, files)
+    return _Judged(verdict, case.against, facts, files, learning)
 
 
 def _without_previous(verdict: Verdict, trouble: str) -> Verdict:
@@ -261,6 +271,9 @@ def _finish(desk: Desk, tools: _Tools, works: list[Work[_Judged]]) -> list[Step]
             label=desk.night.label,
             look_for_earlier=desk.retried,
         )
+    keep_learned(
+        desk, {work.row.tenant_id: (work.row.policy, work.made.learning) for work in works}
+    )
     return [
         Step(
             "judged",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,56 +25,73 @@ _LARGEST_STEP = 2.0
 _CLOSE = 1e-3
 
 
+@dataclass(frozen=True)
+class Learned:
+    """How a tenant has learned a line."""
+
+    began: int
+    """Place of the prior that the line began at."""
+    customers: int
+    """Number of customers that its samples are of."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a tenant has learned from its own samples."""
+
+    weights: Weights
+    """Lines that nothing was learned for are those of the first prior."""
+    learned: Mapping[str, Learned]
+    """Name of each line that was learned -> how."""
+
+
 def fit_weights(
     samples: Sequence[Samples], prior: Weights | Sequence[Weights], strength: float = STRENGTH
 ) -> Weights:
-    """A tenant's own weights: what the samples say, shrunk towards the prior.
+    """A tenant's own weights; the arguments are those of ``learn_weights``."""
+    priors = [prior] if isinstance(prior, Weights) else prior
+    return learn_weights(samples, priors, strength).weights
+
+
+def learn_weights(
+    samples: Sequence[Samples], priors: Sequence[Weights], strength: float = STRENGTH
+) -> Learning:
+    """A tenant's own weights: what the samples say, shrunk towards a prior.
 
     Args:
         samples: the tenant's, as of one past time or several.
-        prior: the fleet's weights, or several such as the shipped ones. Of several, each line of
-            the tenant begins at the one that makes its samples likeliest; without samples, at the
-            first.
+        priors: at least one, such as the fleet's. Of several, each line begins at the one that
+            makes its samples likeliest.
         strength: as in ``posterior``; the more, the nearer to the prior.
     """
-    priors = [prior] if isinstance(prior, Weights) else list(prior)
     lines: dict[str, Line] = {}
+    learned: dict[str, Learned] = {}
     for kind in KINDS:
         for taste in (True, False):
-            some = [one for one in samples if one.taste == taste]
-            fits = [_fitted(some, kind, one.line(kind, taste=taste), strength) for one in priors]
-            name = kind if taste else f"{kind}_without_taste"
-            lines[name] = max(fits, key=lambda fit: fit[1])[0]
-    return Weights.of_lines(lines)
+            some = [one for one in samples if one.taste == taste and len(one.labels[kind])]
+            if some:
+                name = kind if taste else f"{kind}_without_taste"
+                starts = [one.line(kind, taste=taste) for one in priors]
+                fits = [
+                    posterior(*_joined(some, kind, one.features), one, strength) for one in starts
+                ]
+                began = int(np.argmax([likely for _, likely in fits]))
+                lines[name] = fits[began][0]
+                learned[name] = Learned(began, sum(one.customers for one in some))
+    return Learning(priors[0].with_lines(lines), learned)
 
 
-def _fitted(
-    samples: Sequence[Samples], kind: Kind, prior: Line, strength: float
-) -> tuple[Line, float]:
-    """The posterior, and the log of how likely it makes the samples, the distance counted."""
-    if not samples:
-        return prior, 0.0
-    return posterior(*_joined(samples, kind, prior.features), prior, strength)
-
-
-def average(weights: Sequence[Weights], shares: Sequence[float]) -> Weights:
-    """The fleet's weights: the mean of tenants' weights.
+def mean_line(lines: Sequence[Line], shares: Sequence[float]) -> Line:
+    """The mean of tenants' lines, with the means and scales of the first.
 
     The mean is that of the features' slopes, so that the tenants may have begun at priors of
     different features, means and scales; a feature that a tenant lacks has a slope of zero.
 
     Args:
-        weights: at least one.
-        shares: how much each counts, such as its number of judged customers; above zero.
+        lines: at least one.
+        shares: how much each counts, above zero.
     """
     share = np.array(shares) / np.sum(shares)
-    lines: dict[str, Line] = {}
-    for name in ("new", "again", "new_without_taste", "again_without_taste"):
-        lines[name] = _mean_line([getattr(one, name) for one in weights], share)
-    return Weights.of_lines(lines)
-
-
-def _mean_line(lines: Sequence[Line], share: NDArray[np.float64]) -> Line:
     standard = {
         name: (mean, scale)
         for line in reversed(lines)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.models.blend._features import Signals
-from recfleet.models.blend._fit import fit_weights
+from recfleet.models.blend._fit import Learning, learn_weights
 from recfleet.models.blend._samples import Samples, samples
 from recfleet.models.blend._weights import Weights, shipped_priors
 from recfleet.models.contract import Scorer
@@ -27,39 +27,38 @@ class Lesson:
     signals: Signals
     later: csr_matrix
     """(C, P) bool: what known customers bought since, of the products that were sold before."""
+    priors: Sequence[Weights]
+    """The weights that learning begins at."""
 
     @classmethod
-    def of(cls, log: InteractionLog, since: datetime) -> Lesson:
+    def of(
+        cls, log: InteractionLog, since: datetime, priors: Sequence[Weights] | None = None
+    ) -> Lesson:
         """The lesson of the days since a time, up to the log's as-of.
 
         Args:
             log: a tenant's interactions up to as-of.
             since: where the days begin, such as the holdout's start; the signals see nothing of
                 them.
+            priors: the weights to begin at, such as the fleet's; by default the shipped ones.
         """
         own = log.matrix("binary", before=since)
         later = log.matrix("binary", since=since, before=log.as_of + _TICK)
-        return cls(Signals.of(log, since - _TICK), _of_known(later, own))
+        return cls(
+            Signals.of(log, since - _TICK), _of_known(later, own), priors or shipped_priors()
+        )
 
     def learn(
-        self,
-        taste: Scorer | None,
-        *,
-        prior: Sequence[Weights] | None = None,
-        leave_out: NDArray[np.bool_] | None = None,
-    ) -> Weights:
+        self, taste: Scorer | None, *, leave_out: NDArray[np.bool_] | None = None
+    ) -> Learning:
         """Weights from the lesson, held near a prior.
 
         Args:
             taste: a model that was trained on the time before the days, and folded in with it;
                 None: only the lines without taste are learned.
-            prior: weights to begin at; by default the shipped ones.
             leave_out: (C,) customers from whom nothing is learned.
-
-        Returns:
-            The weights. Lines that nothing was learned for are the prior's.
         """
-        return fit_weights([self.samples(taste, leave_out)], prior or shipped_priors())
+        return learn_weights([self.samples(taste, leave_out)], self.priors)
 
     def samples(self, taste: Scorer | None, leave_out: NDArray[np.bool_] | None = None) -> Samples:
         """What the weights are learned from; the arguments are those of ``learn``."""

@@ -17,7 +17,7 @@ from recfleet.errors import TenantError
 from recfleet.kinds import Kind
 from recfleet.models.blend._features import SIGNAL, Values
 
-VERSION = 1
+WEIGHTS_VERSION = 1
 """Counts up when a feature changes its meaning."""
 
 
@@ -95,6 +95,10 @@ class Line:
         return replace(self, coefficients=tuple(kept))
 
 
+LINES = ("new", "again", "new_without_taste", "again_without_taste")
+"""Names of the lines of weights."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """Weights of both kinds, for customers with taste and for those without."""
@@ -103,7 +107,7 @@ class Weights:
     again: Line
     new_without_taste: Line
     again_without_taste: Line
-    version: int = VERSION
+    version: int = WEIGHTS_VERSION
 
     def line(self, kind: Kind, *, taste: bool) -> Line:
         """The line for one kind, with or without taste."""
@@ -126,10 +130,10 @@ class Weights:
             weights = TypeAdapter(cls).validate_json(text)
         except ValidationError as error:
             raise TenantError(f"The weights of the signals cannot be read: {error}") from error
-        if weights.version != VERSION:
+        if weights.version != WEIGHTS_VERSION:
             raise TenantError(
                 f"The weights of the signals are of version {weights.version}, but this version "
-                f"of recfleet has version {VERSION}: train again."
+                f"of recfleet has version {WEIGHTS_VERSION}: train again."
             )
         return weights
 
@@ -142,6 +146,10 @@ class Weights:
             new_without_taste=lines["new_without_taste"],
             again_without_taste=lines["again_without_taste"],
         )
+
+    def with_lines(self, lines: Mapping[str, Line]) -> Weights:
+        """The same weights but for the lines named."""
+        return Weights.of_lines({name: lines.get(name, getattr(self, name)) for name in LINES})
 
 
 @lru_cache(maxsize=1)
