@@ -22,6 +22,8 @@ export RETAIL ?=
 KILLS ?= 100
 MINUTES ?= 40
 SEED ?=
+# The folder of a running stack for `make attack`.
+STACK ?=
 # The number of stories that `make interleavings` tries.
 STORIES ?= 200
 # With it, each process compiles Airflow and MLflow anew, and takes three times as long to start.
@@ -32,7 +34,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first operations chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first operations attack chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -88,6 +90,9 @@ bench-first: $(INSTALLED_DEV) ## measure what the rule for first models costs on
 operations: $(INSTALLED_DEV) ## test what people do by day, over real purchases; RETAIL=PATH, 8 minutes
 	RECFLEET_OPERATIONS=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make operations RETAIL=PATH}" \
 		$(BIN)/pytest tests/cli/test_bad_morning.py tests/cli/test_operations.py
+
+attack: $(INSTALLED_DEV) ## attack a stack as five persons do, which it starts and stops; STACK=FOLDER for a running one
+	$(BIN)/python -m tests.attack $(if $(STACK),--home '$(STACK)')
 
 chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres during nights; KILLS, MINUTES, SEED
 	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')

@@ -40,6 +40,7 @@ _TOGETHER = {
         "tests/dags/test_approvals.py",
         "tests/cli/test_real_night.py",
         "tests/pages/test_browser.py",
+        "tests/attack/",
         "tests/local/test_stack.py",  # stops it
     ),
     "Airflow, imported, and its database": ("tests/dags/",),

@@ -40,26 +40,12 @@ QUESTION = {
 
 # Of the app behind the gate, in a process like the server's: its routes, and what the locks hold.
 BEHIND = """
-import asyncio, json, os, pkgutil, importlib, re, sys
+import asyncio, json, sys
 import httpx
 from recfleet.registry.server import make_app
+from tests.mlflow_routes import routes
 
 app = make_app()._app
-import mlflow.protos
-from mlflow.protos import databricks_pb2
-from mlflow.server import app as flask_app
-
-routes = {(method, rule.rule) for rule in flask_app.url_map.iter_rules() for method in rule.methods}
-routes |= {(method, route.path) for route in app.routes for method in getattr(route, "methods", ())}
-for module in pkgutil.iter_modules(mlflow.protos.__path__):
-    if module.name.endswith("_pb2"):
-        protos = importlib.import_module(f"mlflow.protos.{module.name}")
-        for service in protos.DESCRIPTOR.services_by_name.values():
-            for method in service.methods:
-                for end in method.GetOptions().Extensions[databricks_pb2.rpc].endpoints:
-                    for root in ("api/2.0", "api/3.0", "ajax-api/2.0", "ajax-api/3.0"):
-                        routes.add((end.method, f"/{root}{end.path}"))
-
 async def ask():
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
@@ -68,7 +54,7 @@ async def ask():
         outside = await client.get("/get-artifact", params=query)
     return [[answer.status_code, answer.text] for answer in (created, outside)]
 
-print(json.dumps({"routes": sorted(routes), "answers": asyncio.run(ask())}))
+print(json.dumps({"routes": routes(app), "answers": asyncio.run(ask())}))
 """
 
 

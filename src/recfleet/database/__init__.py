@@ -1,6 +1,6 @@
 """recfleet's database: connections, migrations, rows, COPY."""
 
-from recfleet.database._connection import Connection, Cursor, connect, transaction
+from recfleet.database._connection import NEVER_PLAIN, Connection, Cursor, connect, transaction
 from recfleet.database._copy import copy_rows, read_arrow
 from recfleet.database._migrate import migrate
 from recfleet.database._roles import (
@@ -26,6 +26,7 @@ __all__ = [
     "APPLICATION",
     "LIVE",
     "LOGINS",
+    "NEVER_PLAIN",
     "OWNER",
     "READER",
     "WRITER",

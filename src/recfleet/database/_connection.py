@@ -16,6 +16,10 @@ Connection = extensions.connection
 Cursor = extensions.cursor
 """A cursor, which runs statements on a connection."""
 
+NEVER_PLAIN = "!password"
+"""What libpq's ``require_auth`` must be so that a server never gets a password as plain text."""
+_HERE = {"127.0.0.1", "::1", "localhost"}
+
 
 def connect(url: str | None = None, *, purpose: str = "recfleet") -> Connection:
     """Open a connection in UTC, with ``recfleet`` as its schema.
@@ -27,12 +31,20 @@ def connect(url: str | None = None, *, purpose: str = "recfleet") -> Connection:
     Raises:
         psycopg2.OperationalError: nobody answers there.
     """
+    address = url or database_settings().database_url
     return psycopg2.connect(
-        url or database_settings().database_url,
+        address,
         application_name=purpose,
+        require_auth=NEVER_PLAIN if _is_here(address) else None,
         # A query ends when its client was killed, and gives its locks back.
         options="-c search_path=recfleet -c timezone=UTC -c client_connection_check_interval=1s",
     )
+
+
+def _is_here(address: str) -> bool:
+    """Whether others could have taken the port of a server that is down, and ask for a password."""
+    known = extensions.parse_dsn(address)
+    return known.get("host") in _HERE and "require_auth" not in known
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from recfleet.database import API, APPLICATION, READER, WRITER
+from recfleet.database import API, APPLICATION, NEVER_PLAIN, READER, WRITER
 from recfleet.errors import ConfigurationError
 from recfleet.local._files import write_private
 from recfleet.local._layout import Layout
@@ -410,4 +410,6 @@ def for_process(variables: Mapping[str, str]) -> dict[str, str]:
     # A proxy serves other machines, but Airflow's tasks would ask it for this one.
     direct = ",".join(filter(None, [inherited.get("NO_PROXY"), "127.0.0.1,localhost"]))
     proxy = {"NO_PROXY": direct, "no_proxy": direct}
-    return {**inherited, **proxy, **variables, "PYTHONUNBUFFERED": "1"}
+    # Of Airflow's and MLflow's own connections, as `connect` does for recfleet's.
+    libpq = {"PGREQUIREAUTH": NEVER_PLAIN}
+    return {**inherited, **proxy, **libpq, **variables, "PYTHONUNBUFFERED": "1"}
