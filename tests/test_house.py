@@ -90,7 +90,7 @@ ARROWS: dict[str, set[str]] = {
 # Room -> its tables, which no other room's SQL names.
 TABLES: dict[str, set[str]] = {
     "tenants": {"analyst", "tenant"},
-    "interactions": {"ingest", "interaction", "product", "unusable_line"},
+    "interactions": {"customer", "ingest", "interaction", "product", "unusable_line"},
     "feeds": {"feed", "feed_taking"},
     "keys": {"api_key"},
     "feedback": {"event"},

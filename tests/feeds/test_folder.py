@@ -10,7 +10,17 @@ from unittest.mock import patch
 import pytest
 
 from recfleet.database import Connection
-from recfleet.feeds import Access, get_feed, late_feeds, list_takings, pause_feed, take
+from recfleet.feeds import (
+    Access,
+    example_of,
+    get_feed,
+    late_feeds,
+    list_takings,
+    parse_feed,
+    pause_feed,
+    take,
+    try_feed,
+)
 from recfleet.feeds.folder import is_complete
 from recfleet.feeds.ledger import Key, begin_taking
 from recfleet.feeds.table import delete_feeds_of
@@ -210,3 +220,18 @@ def test_what_a_night_waits_for(connection: Connection, tmp_path: Path) -> None:
     assert late_feeds(connection, as_of + timedelta(days=1)) != {}
     pause_feed(connection, "sales", paused=True)
     assert late_feeds(connection, as_of + timedelta(days=1)) == {}
+
+
+def test_the_examples_can_be_read_and_of_customers_too(
+    connection: Connection, tmp_path: Path
+) -> None:
+    for kind in ("folder", "s3", "sql"):
+        assert parse_feed(example_of(kind)).kind == kind
+    toml = folder_toml(tmp_path).replace('kind = "folder"', 'kind = "folder"\ndata = "customers"')
+    toml = toml[: toml.index("[columns]")] + '[columns]\ncustomer_column = "customer"\n'
+    feed = add(connection, toml)
+    write(tmp_path / "a.csv")
+    told = try_feed(connection, feed, lambda _: Access())
+    assert told[0].startswith("1 complete files, 1 of them new")
+    assert told[2] == "3 lines; 2 new customers, 0 changed."
+    assert take_now(connection).added == 2

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from recfleet.errors import BadInputError
 from recfleet.interactions import PRESETS, ColumnMapping, Reading
+from recfleet.interactions.facts import CustomerMapping, FactMapping, ProductMapping
 
 Kind = Literal["folder", "s3", "sql"]
 Complete = Literal["renamed", "done", "unchanged"]
@@ -112,7 +113,7 @@ class FeedSettings(_Part):
     """One feed."""
 
     kind: Kind
-    data: Literal["purchases"] = "purchases"
+    data: Literal["purchases", "customers", "products"] = "purchases"
     """What the lines are."""
     every: timedelta = timedelta(minutes=15)
     """How often it is looked at."""
@@ -181,7 +182,7 @@ class FeedSettings(_Part):
                 known = {name: value for name, value in known.items() if name not in pair}
         return known | self.columns
 
-    def mapping(self, tenant_id: str | None) -> ColumnMapping:
+    def mapping(self, tenant_id: str | None) -> ColumnMapping | FactMapping:
         """Which column says what.
 
         Args:
@@ -190,7 +191,7 @@ class FeedSettings(_Part):
         fields = dict(self.fields)
         if "tenant_column" not in fields:
             fields["tenant_id"] = self.tenant or tenant_id
-        return ColumnMapping(**fields)
+        return _MAPPINGS[self.data](**fields)
 
     def reading(self) -> Reading:
         """What the feed says about the form of its files."""
@@ -201,6 +202,13 @@ class FeedSettings(_Part):
             raise ValueError(
                 "form has delimiter, encoding, sheet, has_header and skip_lines"
             ) from None
+
+
+_MAPPINGS: dict[str, type[ColumnMapping] | type[FactMapping]] = {
+    "purchases": ColumnMapping,
+    "customers": CustomerMapping,
+    "products": ProductMapping,
+}
 
 
 def parse_feed(text: str) -> FeedSettings:

@@ -32,6 +32,7 @@ from recfleet.feeds.place import Access, FeedTroubleError, Found, Place
 from recfleet.feeds.query import Query, QueryBatch
 from recfleet.feeds.table import Feed, begin_look, end_look, get_feed, list_feeds, write_cursor
 from recfleet.interactions import IngestReport, TenantNames, ingest
+from recfleet.interactions.facts import FactMapping, ingest_facts
 from recfleet.tenants import name_tenants, tenant_names
 
 log = structlog.get_logger(__name__)
@@ -306,10 +307,20 @@ def _ingest(
                 "most_new_tenants. Nothing was loaded."
             )
 
+    mapping = feed.settings.mapping(tenant_id)
+    if isinstance(mapping, FactMapping):
+        return ingest_facts(
+            connection,
+            path,
+            mapping,
+            how=feed.settings.reading(),
+            check_new=check_new,
+            with_it=with_it,
+        )
     return ingest(
         connection,
         path,
-        feed.settings.mapping(tenant_id),
+        mapping,
         how=feed.settings.reading(),
         check_new=check_new,
         by_tenant=feed.settings.tenants is not None,

@@ -16,6 +16,7 @@ from recfleet.feeds.settings import FeedSettings
 from recfleet.feeds.table import Feed
 from recfleet.feeds.take import Connect, folder_tenant, open_place
 from recfleet.interactions import Look, look
+from recfleet.interactions.facts import FactMapping, look_at_facts
 
 
 def try_feed(connection: Connection, feed: Feed, connect: Connect) -> list[str]:
@@ -76,6 +77,15 @@ def _seen(
     connection: Connection, settings: FeedSettings, path: Path, tenant_id: str | None
 ) -> list[str]:
     mapping = settings.mapping(tenant_id or "the-tenant")
+    if isinstance(mapping, FactMapping):
+        report = look_at_facts(connection, path, mapping, how=settings.reading())
+        unusable = [f"{count:,} lines: {reason}." for reason, count in report.unusable.items()]
+        return [
+            f"{report.lines:,} lines; {report.added:,} new {mapping.subject}, {report.changed:,} "
+            "changed.",
+            *unusable,
+            *report.notes,
+        ]
     seen = look(connection, path, mapping.model_dump(exclude_none=True), settings.reading())
     return _sentences(seen)
 

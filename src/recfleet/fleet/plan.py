@@ -44,8 +44,8 @@ class _Data:
     last: datetime | None = None
     """Time of the last usable line."""
     left_out: str = ""
-    """Which of its products are of an excluded category, as one number, and how many of its loads
-    were taken back; empty: none."""
+    """Which of its products are of an excluded category, as one number, how many of its loads were
+    taken back, and what is known of its customers and products; empty: none."""
     pairs: int = 0
     """Its customers times its products, if they are very many."""
 
@@ -248,6 +248,7 @@ def _read_data(
 ) -> dict[str, _Data]:
     """What there is of each tenant up to as-of; tenants with no line at all are left out."""
     from recfleet.interactions import count_known, count_pairs, count_undone, number_products_of
+    from recfleet.interactions.known import facts_known
 
     # Products may change their category by day.
     left_out = number_products_of(
@@ -263,11 +264,13 @@ def _read_data(
     pairs = count_pairs(connection, lines, as_of, above=MANY_PAIRS)
     # A file that is taken back and read anew can leave as many lines, and other ones.
     undone = count_undone(connection, list(known))
+    facts = facts_known(connection, list(known), as_of)
     return {
         tenant_id: _Data(
             *found,
             (f" left_out={left_out[tenant_id]}" if tenant_id in left_out else "")
-            + (f" undone={undone[tenant_id]}" if tenant_id in undone else ""),
+            + (f" undone={undone[tenant_id]}" if tenant_id in undone else "")
+            + (f" facts={facts[tenant_id]}" if tenant_id in facts else ""),
             pairs.get(tenant_id, 0),
         )
         for tenant_id, found in known.items()

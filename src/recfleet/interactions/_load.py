@@ -157,6 +157,8 @@ class IngestReport:
     """Tenants with a line in the file, by id; NO_TENANT for lines of an unknown tenant."""
     notes: tuple[str, ...] = ()
     """Notes for people about how the file was read."""
+    changed: int = 0
+    """Customers or products, of those that were already there, of whom it says something new."""
 
 
 @dataclass
@@ -234,7 +236,7 @@ class Loader:
         with self._connection.cursor() as cursor:
             # Up to here loads run side by side; from here to their end they take turns.
             cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet ingest', 0))")
-            self._add_tenants(names)
+            bring_tenants(self._connection, self._source, names)
             cursor.execute("analyze staged")
             cursor.execute(_INTERACTIONS, (self._origin,))
             added: dict[str, int] = dict(cursor.fetchall())
@@ -263,24 +265,6 @@ class Loader:
         with self._connection.cursor() as cursor:
             cursor.copy_expert(f"COPY {table} FROM STDIN WITH (FORMAT csv)", buffer)
 
-    def _add_tenants(self, names: Mapping[str, str]) -> None:
-        add_tenants(self._connection, dict(sorted(names.items())))
-        if gone := names.keys() - set(hold_tenants(self._connection, names)):
-            raise BadInputError(
-                f"While {self._source} was read, somebody deleted the tenant {min(gone)!r}. "
-                "Nothing was loaded: load the file again to add the tenant anew."
-            )
-        there = TenantNames(tenant_names(self._connection, list(names)))
-        for tenant_id, name in names.items():
-            other = there.name_of(tenant_id)
-            if there.tenant_id(name)[0] != tenant_id:
-                raise BadInputError(
-                    f"While {self._source} was read, another load made {other!r} the tenant "
-                    f"{tenant_id!r}, and {name!r} has the same id. Nothing was loaded: load the "
-                    "file again, and the lines of one of them are left out."
-                )
-        name_tenants(self._connection, names)
-
     def _report(self, added: Mapping[str, int]) -> IngestReport:
         counts = self._counts
         usable, unusable = sum(counts.usable.values()), sum(counts.reasons.values())
@@ -301,3 +285,32 @@ class Loader:
                 for tenant_id in sorted({*counts.usable, *counts.unusable})
             ),
         )
+
+
+def bring_tenants(connection: Connection, source: str, names: Mapping[str, str]) -> None:
+    """Add the tenants of a file, in the order of loads; the caller commits.
+
+    Args:
+        connection: an open connection.
+        source: the file's name, for people.
+        names: tenant id -> name.
+
+    Raises:
+        BadInputError: meanwhile one was deleted, or another load gave its id to another name.
+    """
+    add_tenants(connection, dict(sorted(names.items())))
+    if gone := names.keys() - set(hold_tenants(connection, names)):
+        raise BadInputError(
+            f"While {source} was read, somebody deleted the tenant {min(gone)!r}. "
+            "Nothing was loaded: load the file again to add the tenant anew."
+        )
+    there = TenantNames(tenant_names(connection, list(names)))
+    for tenant_id, name in names.items():
+        other = there.name_of(tenant_id)
+        if there.tenant_id(name)[0] != tenant_id:
+            raise BadInputError(
+                f"While {source} was read, another load made {other!r} the tenant "
+                f"{tenant_id!r}, and {name!r} has the same id. Nothing was loaded: load the "
+                "file again, and the lines of one of them are left out."
+            )
+    name_tenants(connection, names)

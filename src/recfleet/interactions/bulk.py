@@ -67,7 +67,7 @@ def discontinue_products(
 
 
 def delete_purchases_of(connection: Connection, tenant_id: str) -> dict[str, int]:
-    """Delete a tenant's interactions, unusable lines and products; the caller commits.
+    """Delete a tenant's interactions, unusable lines, products and customers; the caller commits.
 
     The records of the files stay, because a file can be of many tenants.
 
@@ -82,4 +82,6 @@ def delete_purchases_of(connection: Connection, tenant_id: str) -> dict[str, int
         counts["unusable lines"] = cursor.rowcount
         cursor.execute("delete from product where tenant_id = %s", (tenant_id,))
         counts["products"] = cursor.rowcount
+        cursor.execute("delete from customer where tenant_id = %s", (tenant_id,))
+        counts["customers"] = cursor.rowcount
     return counts

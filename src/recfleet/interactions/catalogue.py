@@ -22,7 +22,7 @@ class Catalogue:
     product_ids: NDArray[np.object_]
     """(K,) ids, each once."""
     discontinued: NDArray[np.bool_]
-    """(K,) whether the product was taken off the shelf at or before as-of."""
+    """(K,) whether the product was off the shelf at as-of: gone by then, or yet to come."""
     names: dict[str, str]
     """Product id -> name, where one is known."""
 
@@ -31,9 +31,9 @@ def read_catalogue(connection: Connection, tenant_id: str, as_of: datetime) -> C
     """Read a tenant's products; a product discontinued after as-of still counts as sold."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select product_id, name, coalesce(discontinued_at <= %s, false) from product "
-            "where tenant_id = %s order by product_id",
-            (as_of, tenant_id),
+            "select product_id, name, coalesce(discontinued_at <= %s or introduced_at > %s, false) "
+            "from product where tenant_id = %s order by product_id",
+            (as_of, as_of, tenant_id),
         )
         rows = cursor.fetchall()
     product_ids = np.empty(len(rows), dtype=object)
@@ -48,11 +48,12 @@ def read_catalogue(connection: Connection, tenant_id: str, as_of: datetime) -> C
 
 
 def read_discontinued(connection: Connection, tenant_id: str, as_of: datetime) -> set[str]:
-    """Ids of a tenant's products that were taken off the shelf at or before as-of."""
+    """Ids of a tenant's products that were off the shelf at as-of: gone by then, or yet to come."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select product_id from product where tenant_id = %s and discontinued_at <= %s",
-            (tenant_id, as_of),
+            "select product_id from product where tenant_id = %s "
+            "and (discontinued_at <= %s or introduced_at > %s)",
+            (tenant_id, as_of, as_of),
         )
         return {product_id for (product_id,) in cursor}
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 
 from psycopg2.extras import Json
 
 from recfleet.database import Connection, Row, read_rows
 from recfleet.errors import BadInputError, NotFoundError
 from recfleet.stored import Stored
+
+Kind = Literal["purchases", "customers", "products"]
+"""What the lines of a load are."""
 
 
 class Settings(Stored):
@@ -45,6 +48,7 @@ class Ingest:
     known: int
     unusable: dict[str, int]
     """Reason -> lines."""
+    kind: Kind
     settings: Settings | None
     """None: the load is of an earlier release, or was no file's; it cannot be taken back."""
     tenant_ids: tuple[str, ...]
@@ -55,7 +59,12 @@ class Ingest:
 
 
 def begin_ingest(
-    connection: Connection, source: str, fingerprint: str, settings: Settings | None = None
+    connection: Connection,
+    source: str,
+    fingerprint: str,
+    settings: Settings | None = None,
+    *,
+    kind: Kind = "purchases",
 ) -> int:
     """Record that a source is being read; others see the record together with its lines.
 
@@ -64,15 +73,16 @@ def begin_ingest(
         source: the file's name, or another origin of the lines.
         fingerprint: fingerprint of the source; equal fingerprints mean equal lines.
         settings: how a file is read.
+        kind: what its lines are.
 
     Returns:
         The number of the ingest.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into ingest (source, fingerprint, settings) values (%s, %s, %s) "
+            "insert into ingest (source, fingerprint, settings, kind) values (%s, %s, %s, %s) "
             "returning ingest_id",
-            (source, fingerprint, None if settings is None else settings.text()),
+            (source, fingerprint, None if settings is None else settings.text(), kind),
         )
         [(ingest_id,)] = cursor.fetchall()
     return int(ingest_id)
@@ -119,7 +129,7 @@ def sources_with_prefix(connection: Connection, prefix: str) -> list[str]:
 _SELECT: LiteralString = (
     "select ingest_id, source, started_at, coalesce(lines, 0) as lines, "
     "coalesce(added, 0) as added, coalesce(known, 0) as known, "
-    "coalesce(unusable, '{}') as unusable, settings, "
+    "coalesce(unusable, '{}') as unusable, kind, settings, "
     "coalesce(tenant_ids, '{}') as tenant_ids, undone_at, undone_by, undone_for from ingest "
 )
 
@@ -146,6 +156,7 @@ def earlier_readings(connection: Connection, fingerprint: str) -> list[Ingest]:
     return _read(
         connection,
         _SELECT + "where fingerprint = %(value)s and settings is not null and undone_at is null "
+        "and kind = 'purchases' "
         "and finished_at is not null order by ingest_id",
         fingerprint,
     )
@@ -205,6 +216,9 @@ _UNDO: dict[str, LiteralString] = {
     "select tenant_id, count(*) from gone group by tenant_id",
     "unusable lines": "with gone as (delete from unusable_line where ingest_id = %(load)s "
     "returning tenant_id) select tenant_id, count(*) from gone group by tenant_id",
+    "customers": "with gone as (delete from customer where tenant_id = any(%(tenants)s) "
+    "and ingest_id = %(load)s returning tenant_id) "
+    "select tenant_id, count(*) from gone group by tenant_id",
     "products": "with gone as (delete from product where tenant_id = any(%(tenants)s) "
     "and ingest_id = %(load)s and not exists (select from interaction "
     "where interaction.tenant_id = product.tenant_id "

@@ -123,3 +123,25 @@ def count_all(connection: Connection, tenant_id: str) -> Row:
         {"tenant": tenant_id},
     )
     return row
+
+
+def facts_known(
+    connection: Connection, tenant_ids: Sequence[str], as_of: datetime
+) -> dict[str, str]:
+    """Tenant id -> what changes whenever facts do that decide what may be offered to whom.
+
+    That is the number of loads that said something new about its customers or products, and the
+    number of its products that came by as-of. Tenants without both are left out.
+    """
+    rows = read_rows(
+        connection,
+        "select tenant_id, coalesce(loads, 0) as loads, coalesce(came, 0) as came from "
+        "(select tenant_id, count(*) as loads from ingest "
+        " cross join unnest(tenant_ids) as tenant_id "
+        " where kind <> 'purchases' and tenant_id = any(%(tenants)s) group by tenant_id) as said "
+        "full join (select tenant_id, count(*) as came from product "
+        " where tenant_id = any(%(tenants)s) and introduced_at <= %(as_of)s group by tenant_id) "
+        "as products using (tenant_id)",
+        {"tenants": list(tenant_ids), "as_of": as_of},
+    )
+    return {row["tenant_id"]: f"{row['loads']}+{row['came']}" for row in rows}

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from typer.core import TyperGroup
 
 from recfleet.cli._actor import actor
+from recfleet.cli._ingest._facts import customers_command, products_command
 from recfleet.cli._ingest._loads import list_command, show_command, undo_command, unusable_command
 from recfleet.cli._ingest._look import show_look
+from recfleet.cli._ingest._words import FileFirst
 from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
@@ -39,28 +40,21 @@ _NEEDED = ("customer_column", "product_column", "time_column")
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     loads = typer.Typer(
-        cls=_FileFirst,
-        help="Load a file of purchases: `recfleet ingest FILE`. List, show and take back loads.",
+        cls=FileFirst,
+        help="Load a file of purchases: `recfleet ingest FILE`, or of customers or products with "
+        "--kind. List, show and take back loads.",
         epilog="FILE alone is short for `file FILE`; `recfleet ingest file --help` has options.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
     loads.command("file")(ingest_command)
+    loads.command("customers")(customers_command)
+    loads.command("products")(products_command)
     loads.command("list")(list_command)
     loads.command("show")(show_command)
     loads.command("undo")(undo_command)
     app.add_typer(loads, name="ingest")
     app.command("unusable")(unusable_command)
-
-
-class _FileFirst(TyperGroup):
-    """``recfleet ingest FILE`` means ``recfleet ingest file FILE``."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the command there that is left out."""
-        if args and args[0] not in self.commands and args[0] != "--help":
-            args = ["file", *args]
-        return super().parse_args(ctx, args)
 
 
 def ingest_command(

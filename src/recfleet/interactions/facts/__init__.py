@@ -1,0 +1,12 @@
+"""Facts about customers and products, from files: names, regions, segments, prices."""
+
+from recfleet.interactions.facts._load import ingest_facts, look_at_facts
+from recfleet.interactions.facts.mapping import CustomerMapping, FactMapping, ProductMapping
+
+__all__ = [
+    "CustomerMapping",
+    "FactMapping",
+    "ProductMapping",
+    "ingest_facts",
+    "look_at_facts",
+]
