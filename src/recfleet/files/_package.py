@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recfleet.errors import BadInputError
+from recfleet.files._unpacked import FREE_BYTES, HIGHEST_RATIO, MOST_TEXT
 from recfleet.files._xml import Spelling, read_xml
 
-MOST_TEXT = 1 << 17
-"""Characters of one cell; Excel itself writes at most 32,767."""
 _MOST_BYTES = 2 << 30
 _MOST_SMALL_BYTES = 32 << 20
-_HIGHEST_RATIO = 100
-_FREE_BYTES = 16 << 20
 _MOST_STRINGS = 2_000_000
 _MOST_STRING_CHARACTERS = 128 << 20
 _MOST_ENTRIES = 100_000
@@ -127,11 +124,11 @@ class Package:
                 f"{self.path} is too large: unpacked, {name} has {part.file_size >> 20:,} MB, and "
                 f"at most {most >> 20:,} MB are read. {INSTEAD}"
             )
-        if part.file_size > max(_FREE_BYTES, _HIGHEST_RATIO * part.compress_size):
+        if part.file_size > max(FREE_BYTES, HIGHEST_RATIO * part.compress_size):
             raise BadInputError(
                 f"{self.path} is not a table that was typed or exported: {name} unpacks from "
                 f"{part.compress_size:,} to {part.file_size:,} bytes, more than "
-                f"{_HIGHEST_RATIO} times its size. {INSTEAD}"
+                f"{HIGHEST_RATIO} times its size. {INSTEAD}"
             )
         return self._archive.open(part)  # type: ignore[return-value]
 

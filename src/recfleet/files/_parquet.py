@@ -11,6 +11,7 @@ from recfleet.errors import BadInputError
 from recfleet.files._batch import TIME, Batch
 from recfleet.files._columns import named_columns
 from recfleet.files._source import Source
+from recfleet.files._unpacked import check_parquet, pieces
 from recfleet.files.mapping import ColumnMapping
 
 _BATCH_ROWS = 30_000
@@ -29,12 +30,19 @@ def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch
         Batches, and the share of the rows that has been read.
 
     Raises:
-        BadInputError: a wanted column is missing or has no plain values, or the file is damaged.
+        BadInputError: a wanted column is missing or has no plain values, the file is damaged, or
+            more would come out of it than a table has.
     """
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(source.path, pre_buffer=False) as file:
+        metadata = parquet.read_metadata(source.path)
+        check_parquet(source.path, metadata)
+        # Repeated text is written out only when its length is known.
+        text = [field.name for field in metadata.schema.to_arrow_schema() if _is_text(field.type)]
+        with parquet.ParquetFile(
+            source.path, metadata=metadata, read_dictionary=text, pre_buffer=False
+        ) as file:
             schema = file.schema_arrow
             named_columns(schema.names, mapping)
             columns = [field.name for field in schema if _plain(field.type)]
@@ -45,12 +53,17 @@ def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch
                     )
             read = 0
             for rows in file.iter_batches(_BATCH_ROWS, columns=columns, use_threads=False):
-                read += len(rows)
-                yield _batch(rows, mapping.numbers), read / max(file.metadata.num_rows, 1)
+                for piece in pieces(source.path, rows):
+                    read += len(piece)
+                    yield _batch(piece, mapping.numbers), read / max(metadata.num_rows, 1)
     except (pa.ArrowException, OSError) as error:
         raise BadInputError(
             f"{source.path} is a damaged or unreadable Parquet file: {str(error).splitlines()[0]}"
         ) from None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _plain(kind: pa.DataType) -> bool:

@@ -16,6 +16,7 @@ from typing import BinaryIO, Literal
 
 from recfleet.errors import BadInputError
 from recfleet.files._encoding import find_encoding
+from recfleet.files._unpacked import Gzip
 
 Kind = Literal["csv", "excel", "json", "parquet"]
 
@@ -158,10 +159,14 @@ def _is_wide(chunk: bytes) -> bool:
 
 @contextmanager
 def open_bytes(path: Path, *, gzipped: bool) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Open a file's content, and the file itself, whose position shows the progress."""
+    """Open a file's content, and the file itself, whose position shows the progress.
+
+    Raises:
+        BadInputError: while it is read, more comes out of a gzipped file than a table has.
+    """
     with path.open("rb") as raw:
         if not gzipped:
             yield raw, raw
             return
-        with gzip.open(raw) as content:
+        with Gzip(path, raw) as content:
             yield content, raw  # type: ignore[misc]
