@@ -18,7 +18,7 @@ started = [pytest.mark.airflow, pytest.mark.mlflow, pytest.mark.postgres, pytest
 
 
 @pytest.mark.usefixtures("after_first_night")
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 class TestOfTheStartedStack:
     pytestmark = started
 
