@@ -33,7 +33,8 @@ def make_app(airflow: Airflow) -> FastAPI:
     app.add_api_route("/", _home)
     for module in _WITH_ADDRESSES:
         app.include_router(module.router)
-    app.mount(static_path(), StaticFiles(directory=STATIC), name="static")
+    files = StaticFiles(directory=STATIC, packages=[("recfleet.web", "static")])
+    app.mount(static_path(), files, name="static")
     app.middleware("http")(Headers(_content_policy.PAGE, files="/static/", say=say))
     answer_trouble(app)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,14 @@ from recfleet.pages._airflow import PREFIX
 from recfleet.pages._links import Links
 from recfleet.pages._words import FILTERS
 from recfleet.settings import link_settings
+from recfleet.web import SHARED_FILES, digest_of_files
 
 if TYPE_CHECKING:
     from fastapi import Request
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
-"""The folder with the files for browsers."""
+"""The folder with these pages' own files for browsers."""
 
 
 @cache
@@ -41,11 +41,7 @@ def _environment() -> Environment:
 @cache
 def static_path() -> str:
     """Path of the files for browsers; it changes with them, so browsers may keep them for ever."""
-    digest = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
-        if path.is_file():
-            digest.update(path.read_bytes())
-    return f"/static/{digest.hexdigest()[:12]}"
+    return f"/static/{digest_of_files(STATIC, SHARED_FILES)}"
 
 
 def render(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
