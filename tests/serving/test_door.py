@@ -50,6 +50,7 @@ def test_without_a_good_key_nothing_is_answered(served: World) -> None:
         ("GET", "customers/c1/recommendations?explain=true"),
         ("GET", "customers/c1/why/p1"),
         ("GET", "popular"),
+        ("GET", "customers?query=c"),
         ("GET", "products?query=p"),
         ("GET", "products/x9/similar"),
         ("POST", "recommendations"),
@@ -75,7 +76,7 @@ def test_another_tenant_is_as_one_that_is_not_there(
         other = await say(f"/v1/tenants/beta/{path}", **more)
         absent = await say(f"/v1/tenants/nobody/{path}", **more)
         assert is_problem(other, 404).replace("beta", "nobody") == is_problem(absent, 404)
-        for module in (_service, _baskets, _reasons):
+        for module in (_service, _baskets, _finding, _reasons):
             monkeypatch.setattr(module, "check_opened", lambda *_: None)
         unchecked = await say(f"/v1/tenants/beta/{path}", **more)
         for secret in ("secret", "p2", '"product":"p1"', "live", "is off"):
@@ -83,7 +84,7 @@ def test_another_tenant_is_as_one_that_is_not_there(
         own = await say("/v1/tenants/beta/mode", key="acme control")
         assert own.status_code != 200 or own.json()["mode"] is None
 
-    from recfleet.serving import _baskets, _reasons
+    from recfleet.serving import _baskets, _finding, _reasons
 
     served.talk(story)
 
@@ -108,7 +109,7 @@ def test_another_tenant_is_as_one_that_is_not_there(
         (f"customers/{'c' * 300}/recommendations", 400, "names a customer"),
         ("customers/c1", 404, "/openapi.json"),
         ("/v1/tenants", 404, "/openapi.json"),
-        ("/", 404, "/openapi.json"),
+        ("/counter/x", 404, "/openapi.json"),
         ("products", 400, "query: field required"),
         ("popular?kind=new", 400, "there is no kind"),
     ],

@@ -21,7 +21,8 @@ from tests.serving.conftest import World, products
 pytestmark = pytest.mark.postgres
 
 
-def _start(port: int, **variables: str) -> subprocess.Popen[str]:
+def start(port: int, **variables: str) -> subprocess.Popen[str]:
+    """Start the service on a port of loopback."""
     kept = {name: value for name, value in os.environ.items() if "RECFLEET" not in name}
     return subprocess.Popen(
         [sys.executable, "-m", "recfleet.cli", "api", "--port", str(port)],
@@ -31,21 +32,28 @@ def _start(port: int, **variables: str) -> subprocess.Popen[str]:
     )
 
 
+def wait_until_ready(client: httpx.Client) -> None:
+    """Wait until the service answers."""
+    for _ in range(600):
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.ConnectError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("the service does not become ready")
+
+
 def test_what_was_begun_is_finished(served: World) -> None:
     port = free_port()
-    process = _start(
+    process = start(
         port,
         RECFLEET_API_DATABASE_URL=served.api,
         RECFLEET_ARTIFACT_ROOT=served.artifacts.root,
     )
     answers: list[Any] = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-        for _ in range(300):
-            try:
-                if client.get("/readyz").status_code == 200:
-                    break
-            except httpx.ConnectError:
-                time.sleep(0.05)
+        wait_until_ready(client)
         key = {"Authorization": f"Bearer {served.keys['acme']}"}
         path = "/v1/tenants/acme/customers/a%2Fb/recommendations"
         assert products(client.get(path, headers=key)) == ["p2", "p1"]
@@ -66,7 +74,7 @@ def test_what_was_begun_is_finished(served: World) -> None:
 
 
 def test_what_it_lacks_is_said_in_words() -> None:
-    process = _start(free_port(), RECFLEET_ARTIFACT_ROOT="file:///nonexistent")
+    process = start(free_port(), RECFLEET_ARTIFACT_ROOT="file:///nonexistent")
 
     _, said = process.communicate(timeout=60)
 

@@ -75,6 +75,15 @@ class AskedProducts(Asked):
     """At most so many products."""
 
 
+class AskedCustomers(Asked):
+    """Which customers are looked for."""
+
+    query: Annotated[str, Field(max_length=100), AfterValidator(_storable)] = ""
+    """The beginning of the customer's id; upper and lower case are alike."""
+    limit: Length = 10
+    """At most so many customers."""
+
+
 class AskedBasket(Asked):
     """Products in, recommendations out."""
 

@@ -17,6 +17,7 @@ from recfleet.keys import Scope
 from recfleet.serving._asked import (
     Asked,
     AskedBasket,
+    AskedCustomers,
     AskedList,
     AskedMode,
     AskedPopular,
@@ -121,6 +122,18 @@ class SimilarAnswer(_Recommended):
     """Products that the same customers buy; scores are cosines."""
 
     product: str
+
+
+class Customer(_Told):
+    """A customer of the live lists."""
+
+    customer: str = Field(examples=["12583"])
+
+
+class Customers(_Told):
+    """The customers that were found, by their ids."""
+
+    customers: list[Customer]
 
 
 class Product(_Told):
@@ -228,6 +241,10 @@ _OPERATIONS = (
     _Operation(
         "/customers/{customer}/why/{product}", "get", "why", "read",
         "Why a product is in a customer's live list.", Place,
+    ),
+    _Operation(
+        "/customers", "get", "customers", "read",
+        "Customers of the live lists, by the beginning of their ids.", Customers, AskedCustomers,
     ),
     _Operation(
         "/popular", "get", "popular", "read",

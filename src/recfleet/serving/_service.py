@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from recfleet.serving._asked import (
     AskedList,
     AskedMode,
     AskedPopular,
-    AskedProducts,
     AskedSimilar,
     check_id,
     read_body,
@@ -24,6 +24,7 @@ from recfleet.serving._asked import (
 from recfleet.serving._baskets import Baskets
 from recfleet.serving._database import Database
 from recfleet.serving._events import Events
+from recfleet.serving._finding import Finding
 from recfleet.serving._gate import FRESH_SECONDS, Gate, check_opened
 from recfleet.serving._http import (
     LONGEST_EVENTS,
@@ -49,6 +50,7 @@ from recfleet.serving._metrics import Metrics
 from recfleet.serving._models import Models
 from recfleet.serving._names import Names
 from recfleet.serving._openapi import document
+from recfleet.serving._pages import pages
 from recfleet.serving._problems import MEDIA_TYPE, DatabaseAwayError, ProblemError
 from recfleet.serving._reasons import Reasons
 from recfleet.serving._routes import Routes
@@ -62,7 +64,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LIST = "select * from recfleet.serve_list($1, $2, $3, $4)"
-_PRODUCTS = "select * from recfleet.serve_products($1, $2, $3, $4, $5)"
 _MODE = "select * from recfleet.serve_mode($1, $2, $3, $4, $5, $6)"
 _KEY = "select * from recfleet.serve_key($1, $2)"
 _KEPT_LISTS = 10_000
@@ -91,6 +92,7 @@ class Service:
         self._baskets = Baskets(self._database, self._models, self._gate, self._names)
         self._reasons = Reasons(self._database, self._models, self._gate)
         self._events = Events(self._database, self._gate)
+        self._finding = Finding(self._database, self._gate)
         self._stale_seconds = known.api_stale_seconds
         self._metrics = Metrics()
         self._under_way = 0
@@ -101,7 +103,8 @@ class Service:
                 f"{tenants}/customers/*/recommendations": {"GET": ("list", self._list)},
                 f"{tenants}/customers/*/why/*": {"GET": ("why", self._why)},
                 f"{tenants}/popular": {"GET": ("popular", self._popular)},
-                f"{tenants}/products": {"GET": ("products", self._products)},
+                f"{tenants}/customers": {"GET": ("customers", self._finding.customers)},
+                f"{tenants}/products": {"GET": ("products", self._finding.products)},
                 f"{tenants}/products/*/similar": {"GET": ("similar", self._similar)},
                 f"{tenants}/recommendations": {"POST": ("basket", self._basket)},
                 f"{tenants}/events": {"POST": ("events", self._keep_events)},
@@ -118,6 +121,7 @@ class Service:
                 "readyz": {"GET": ("readyz", self._readyz)},
                 "metrics": {"GET": ("metrics", self._told_metrics)},
                 "openapi.json": {"GET": ("openapi.json", self._document)},
+                **{path: {"GET": ("page", partial(_show, page))} for path, page in pages().items()},
             }
         )
 
@@ -280,22 +284,6 @@ class Service:
         asked = read_parameters(call, AskedSimilar)
         return await self._baskets.similar(key, named[0], check_id(named[1], "product"), asked)
 
-    async def _products(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        asked = read_parameters(call, AskedProducts)
-        first, *found = await self._database.rows(
-            _PRODUCTS, key.key_id, key.digest, named[0], asked.query, asked.limit
-        )
-        check_opened(first["trouble"], first["tenant_id"], named[0])
-        fields = ("name", "category", "is_offered")
-        return answer_json(
-            {
-                "products": [
-                    {"product": row["product_id"], **{field: row[field] for field in fields}}
-                    for row in found
-                ]
-            }
-        )
-
     # --- What came of answers ---------------------------------------------------------------------
 
     async def _keep_events(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
@@ -387,6 +375,10 @@ class Service:
 
     async def _document(self) -> Answer:
         return Answer(document(), headers={"Cache-Control": "no-cache"})
+
+
+async def _show(page: Answer) -> Answer:
+    return page
 
 
 def _no_parameters(call: Call) -> None:

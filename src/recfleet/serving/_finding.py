@@ -1,0 +1,52 @@
+"""Customers and products, found by what a person types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recfleet.serving._asked import AskedCustomers, AskedProducts, read_parameters
+from recfleet.serving._database import Database
+from recfleet.serving._gate import Gate, check_opened
+from recfleet.serving._http import Answer, Call, answer_json
+
+if TYPE_CHECKING:
+    from recfleet.keys import ShownKey
+
+_CUSTOMERS = "select * from recfleet.serve_customers($1, $2, $3, $4, $5)"
+_PRODUCTS = "select * from recfleet.serve_products($1, $2, $3, $4, $5)"
+_OF_A_PRODUCT = ("name", "category", "is_offered")
+
+
+class Finding:
+    """Looks for customers and products."""
+
+    def __init__(self, database: Database, gate: Gate) -> None:
+        """Keep where to ask, and whom to tell what a key has opened."""
+        self._database = database
+        self._gate = gate
+
+    async def customers(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        """Customers of the live lists, by the beginning of their ids."""
+        asked = read_parameters(call, AskedCustomers)
+        row = await self._database.row(
+            _CUSTOMERS, key.key_id, key.digest, named[0], asked.query.strip(), asked.limit
+        )
+        check_opened(row["trouble"], row["tenant_id"], named[0])
+        self._gate.note(key, named[0], str(row["topic"]))
+        return answer_json({"customers": [{"customer": one} for one in row["customers"] or ()]})
+
+    async def products(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        """Products, by a part of their id or name."""
+        asked = read_parameters(call, AskedProducts)
+        first, *found = await self._database.rows(
+            _PRODUCTS, key.key_id, key.digest, named[0], asked.query, asked.limit
+        )
+        check_opened(first["trouble"], first["tenant_id"], named[0])
+        return answer_json(
+            {
+                "products": [
+                    {"product": row["product_id"], **{field: row[field] for field in _OF_A_PRODUCT}}
+                    for row in found
+                ]
+            }
+        )
