@@ -34,7 +34,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first operations attack chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first bench-warm operations attack chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write d
 
 bench-served: $(INSTALLED_DEV) ## measure lists on the purchases that came after, write docs/served.md; 10 minutes
 	$(BENCH) benchmarks.served
+
+bench-warm: $(INSTALLED_DEV) ## compare sixty nights of warm fits with cold ones, write docs/warm.md; 10 minutes
+	$(BENCH) benchmarks.warm
 
 bench-first: $(INSTALLED_DEV) ## measure what the rule for first models costs on real shops; 6 minutes
 	$(BENCH) benchmarks.served.first

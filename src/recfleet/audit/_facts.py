@@ -23,6 +23,28 @@ class Span(Stored):
     fingerprint: str
 
 
+class ParentFacts(Stored):
+    """The model whose factors another one's fit began with."""
+
+    run_id: str
+    """The run in MLflow."""
+    as_of: Moment
+    """Of the night that fitted it."""
+    digest: str
+    """The digest of its arrays."""
+
+
+class FitStart(Stored):
+    """What a model's fit began with."""
+
+    parent: ParentFacts | None = None
+    """None: the fit was cold, it began with random factors."""
+    cold_since: Moment
+    """As-of of the night in which the chain of fits began cold: this night's, if it was cold."""
+    because: str | None = None
+    """Why the fit was cold, after "because"."""
+
+
 class MadeFrom(Facts):
     """What a model was made from; unknown facts are absent."""
 
@@ -39,6 +61,9 @@ class MadeFrom(Facts):
     pairs: int | None = None
     """How many pairs of customer and product it was trained on."""
     seed: int | None = None
+    digest: str | None = None
+    """The digest of the model's arrays."""
+    start: FitStart | None = None
 
 
 class ChampionFacts(MadeFrom):

@@ -17,7 +17,7 @@ from recfleet.cli._output import AsJson, console, print_json, printable
 
 if TYPE_CHECKING:
     from recfleet.audit import Chain, OnRecord
-    from recfleet.reasons import Model, Trace
+    from recfleet.reasons import Link, Model, Trace
 
 _TOLD_FAULTS = 20
 
@@ -249,6 +249,8 @@ def _told_model(model: Model) -> Iterator[tuple[str, str]]:
         yield "trained in", f"run {model.trained_in}{code}"
     if model.airflow_page:
         yield "", model.airflow_page
+    if model.chain:
+        yield "fit", _chain_in_words(model.chain)
     yield "MLflow run", model.run_page or f"{model.run_id}, deleted from MLflow"
     if decision := model.decision:
         yield (
@@ -258,6 +260,18 @@ def _told_model(model: Model) -> Iterator[tuple[str, str]]:
         )
     else:
         yield "in force", "since when is not in the audit: `recfleet doctor` says more"
+
+
+def _chain_in_words(chain: list[Link]) -> str:
+    """From what the fit began with back to the cold one."""
+    own, *earlier = chain
+    parents = [f"as of {_minute(link.as_of)} ({(link.digest or '?')[:12]})" for link in earlier]
+    told = f"arrays {(own.digest or '?')[:12]}"
+    if parents:
+        told += f", begun with the fit {', that with the one '.join(parents)}"
+    if why := chain[-1].cold_because:
+        told += f"; {'that one was ' if parents else ''}cold, because {why}"
+    return told
 
 
 def _list_in_words(found: Trace) -> str:

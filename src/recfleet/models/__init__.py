@@ -23,12 +23,21 @@ from recfleet.models.blend import (
     shipped_weights,
     write_trend,
 )
-from recfleet.models.contract import SOURCES, Basket, Model, Scorer, Source, Trainer
+from recfleet.models.contract import (
+    SOURCES,
+    Basket,
+    Model,
+    Parent,
+    Scorer,
+    Source,
+    Trainer,
+)
 from recfleet.models.factors import Factors
 from recfleet.models.families import (
     WEIGHTS,
     check_format,
     load_library,
+    read_digest,
     read_model,
     read_weights,
     trainer_of,
@@ -55,6 +64,7 @@ __all__ = [
     "Lesson",
     "Line",
     "Model",
+    "Parent",
     "Purchases",
     "Ranked",
     "Samples",
@@ -77,6 +87,7 @@ __all__ = [
     "popularity_scorer",
     "product_popularity",
     "rank",
+    "read_digest",
     "read_model",
     "read_trend",
     "read_weights",

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -163,6 +164,16 @@ class Basket(ABC):
         """
 
 
+@dataclass(frozen=True)
+class Parent:
+    """The model that another one's fit began with, as the other one names it."""
+
+    train_end: datetime
+    """The parent saw only interactions before this time."""
+    digest: str
+    """The parent's ``Model.digest``."""
+
+
 class Model(ABC):
     """A fitted model of one tenant: it keeps arrays, and no purchases."""
 
@@ -178,6 +189,13 @@ class Model(ABC):
     """(C',) text: the customers that it was fitted to."""
     product_ids: NDArray[np.object_]
     """(P',) text: the products that it was fitted to."""
+    parent: Parent | None
+    """The model that its fit began with; None: the fit began with random numbers."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """A hash of everything that a fit which begins with this model depends on."""
 
     @abstractmethod
     def fold_in(
@@ -238,12 +256,35 @@ class Model(ABC):
 class Trainer(Protocol):
     """Fits models by one recipe."""
 
-    def train(self, log: InteractionLog, *, before: datetime, seed: int) -> Model:
+    def train(
+        self,
+        log: InteractionLog,
+        *,
+        before: datetime,
+        seed: int,
+        parent: Model | None = None,
+    ) -> Model:
         """Fit a model to the purchases before a time.
 
-        The same log, time and seed give the same model, to the byte.
+        The same log, time, seed and parent give the same model, to the byte.
+
+        Args:
+            log: a tenant's interactions.
+            before: the model sees nothing of this time or later.
+            seed: seed of the random numbers that a cold fit begins with.
+            parent: an earlier model of the tenant, with which a warm fit begins; None: a cold fit.
 
         Raises:
             TenantError: there is no purchase, or the fit did not end in finite numbers.
+        """
+        ...
+
+    def why_not_from(self, parent: Model, log: InteractionLog, *, before: datetime) -> str | None:
+        """Why a fit cannot begin with a model; None: it can.
+
+        Args:
+            parent: an earlier model of the tenant.
+            log: the tenant's interactions.
+            before: as ``train`` would get it.
         """
         ...

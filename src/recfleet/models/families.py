@@ -9,6 +9,7 @@ from recfleet.models.als import AlsTrainer
 from recfleet.models.als import check_format as check_als
 from recfleet.models.als import load_library as load_als
 from recfleet.models.als import load_model as read_als
+from recfleet.models.als import read_digest as read_als_digest
 from recfleet.models.blend import Weights
 from recfleet.models.contract import Model, Trainer
 from recfleet.recipe import Recipe
@@ -29,6 +30,15 @@ def read_model(files: Mapping[str, bytes]) -> Model:
         TenantError: a file is missing, or is not what was written.
     """
     return read_als(files)
+
+
+def read_digest(files: Mapping[str, bytes]) -> str:
+    """The ``Model.digest`` of the model that these files hold; no array is read.
+
+    Raises:
+        TenantError: ``model.json`` is missing, cannot be read, or is of another format.
+    """
+    return read_als_digest(files)
 
 
 def read_weights(files: Mapping[str, bytes]) -> Weights | None:

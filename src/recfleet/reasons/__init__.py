@@ -1,12 +1,13 @@
 """Reasons: why a product is in a customer's list, and where the list came from."""
 
 from recfleet.reasons._sentences import MONTH, Cause, Reason, make_reason, strongest
-from recfleet.reasons._trace import Model, Trace, airflow_page, trace_list
+from recfleet.reasons._trace import Link, Model, Trace, airflow_page, trace_list
 from recfleet.reasons._why import say_why
 
 __all__ = [
     "MONTH",
     "Cause",
+    "Link",
     "Model",
     "Reason",
     "Trace",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from psycopg2.extras import RealDictCursor
 from recfleet.audit import Span
 from recfleet.database import Connection, transaction
 from recfleet.judging import Numbers
+from recfleet.record.fits import Fit, chain_of
 from recfleet.registry import run_page, version_page
 from recfleet.releases import list_of
 from recfleet.settings import airflow_settings, link_settings, registry_settings
@@ -37,6 +39,20 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Link:
+    """One fit of the chain that led to a model."""
+
+    as_of: datetime
+    """Of the night that fitted it."""
+    run_id: str
+    digest: str | None
+    """The digest of its arrays; None: an older release fitted it."""
+    cold_because: str | None
+    """Why the chain begins with it; None: its fit began with the next link, or an older release
+    fitted it."""
+
+
+@dataclass(frozen=True)
 class Model:
     """The model behind a list; None stands for what is no longer on record."""
 
@@ -57,6 +73,8 @@ class Model:
     airflow_page: str | None
     """The page of that run."""
     decision: Decision | None
+    chain: list[Link]
+    """Its own fit, its parent's, and so on up to the cold one; as far as they are on record."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +142,8 @@ def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trac
         tenant = get_tenant(connection, tenant_id)
         origin = _row(connection, "select * from live_origin where tenant_id = %s", tenant_id)
         listed = list_of(connection, origin["release_id"], customer_id) if origin else None
+        model = origin if origin and origin["model_version"] is not None else None
+        chain = chain_of(connection, tenant_id, model["mlflow_run"]) if model else []
     source = (listed.source or "popular") if listed else None
     return Trace(
         tenant_id=tenant_id,
@@ -135,7 +155,7 @@ def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trac
         products=listed.products if listed else [],
         scores=listed.scores if listed else [],
         release=_release(origin) if origin else None,
-        model=_model(origin) if origin and origin["model_version"] is not None else None,
+        model=_model(model, chain) if model else None,
     )
 
 
@@ -175,7 +195,7 @@ def _release(origin: dict[str, Any]) -> Release:
     )
 
 
-def _model(origin: dict[str, Any]) -> Model:
+def _model(origin: dict[str, Any], chain: Sequence[Fit]) -> Model:
     airflow, mlflow = airflow_settings().airflow_url, link_settings().mlflow_url
     trained_in, kind = origin["trained_in"], origin["trained_in_kind"]
     return Model(
@@ -191,7 +211,13 @@ def _model(origin: dict[str, Any]) -> Model:
         trained_in=trained_in,
         airflow_page=airflow_page(airflow, kind, trained_in),
         decision=_decision(origin),
+        chain=[_link(fit) for fit in chain],
     )
+
+
+def _link(fit: Fit) -> Link:
+    known, start = fit.challenger, fit.challenger.start
+    return Link(fit.as_of, known.run_id, known.digest, start.because if start else None)
 
 
 def _span(stored: dict[str, Any] | None) -> Span | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from recfleet.database import Connection
+from recfleet.record.fits import LONGEST_GAP
 
 
 def running_nights(connection: Connection) -> list[int]:
@@ -168,6 +169,13 @@ select tenant_id, intent ->> 'promote', null::integer, 'of a promotion that is n
 union all
 select tenant_id, run_id, version, 'awaits approval'
   from approval where status = 'waiting' and tenant_id = any(%(tenants)s)
+union all
+(select distinct on (tenant_id) tenant_id, challenger ->> 'run_id', null::integer,
+        'of the last fit: the next one begins with it'
+   from ledger join night using (night_id)
+  where tenant_id = any(%(tenants)s) and challenger is not null and not is_trial
+    and as_of >= (select max(as_of) from night where not is_trial) - %(gap)s
+  order by tenant_id, as_of desc, night_id desc)
 """
 # Challengers of trials, except those that a person has made champion since.
 _TRIED = """
@@ -190,10 +198,14 @@ def models_in_force(connection: Connection, tenant_ids: Sequence[str]) -> list[N
 
 
 def models_under_way(connection: Connection, tenant_ids: Sequence[str]) -> list[NeededModel]:
-    """These tenants' models that may come into force: from running nights, begun, or waiting."""
+    """These tenants' models that may come into force, or that a next fit begins with.
+
+    The former are of running nights, of changes that were begun, or waiting.
+    """
     running = running_nights(connection)
     with connection.cursor() as cursor:
-        cursor.execute(_NEEDED, {"tenants": list(tenant_ids), "running": running})
+        asked = {"tenants": list(tenant_ids), "running": running, "gap": LONGEST_GAP}
+        cursor.execute(_NEEDED, asked)
         return [NeededModel(*row) for row in cursor]
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recfleet.audit import Span
+from recfleet.audit import FitStart, Span
 from recfleet.errors import ThinError
-from recfleet.kinds import Offers
+from recfleet.lineage import Start
 from recfleet.record import Trained
 from recfleet.registry import code_version
 from recfleet.tenants import Policy
@@ -18,29 +18,33 @@ from recfleet.tenants import Policy
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from recfleet.models import InteractionLog, Model
+    from recfleet.models import InteractionLog, Model, Trainer
 
 
-def train(log: InteractionLog, policy: Policy, offers: Offers, *, train_end: datetime) -> Model:
+def train(log: InteractionLog, trainer: Trainer, start: Start, *, train_end: datetime) -> Model:
     """Fit a tenant's challenger for a night.
 
     Args:
         log: the tenant's interactions; names customers and products.
-        policy: has the recipe.
-        offers: the kinds of the lists.
+        trainer: makes the model.
+        start: what the fit begins with.
         train_end: where the holdout begins; the model sees nothing of it.
 
     Raises:
         TenantError: the model could not be fitted.
     """
-    from recfleet.models import trainer_of
-
     seed = zlib.crc32(f"{log.tenant_id} {log.as_of.isoformat()}".encode())
-    return trainer_of(policy.recipe, offers).train(log, before=train_end, seed=seed)
+    return trainer.train(log, before=train_end, seed=seed, parent=start.parent)
 
 
 def challenger_facts(
-    log: InteractionLog, matrix: csr_matrix, model: Model, *, run_id: str
+    log: InteractionLog,
+    matrix: csr_matrix,
+    model: Model,
+    *,
+    digest: str,
+    start: FitStart,
+    run_id: str,
 ) -> Trained:
     """What the ledger, and the audit of a change of champion, keep about a challenger.
 
@@ -48,6 +52,8 @@ def challenger_facts(
         log: what the challenger was trained and judged on.
         matrix: (C, P) what was bought before the holdout.
         model: the challenger.
+        digest: of the challenger's arrays.
+        start: what its fit began with.
         run_id: the night's, in Airflow.
     """
     return Trained(
@@ -57,6 +63,8 @@ def challenger_facts(
         products=len(model.product_ids),
         pairs=int(matrix.nnz),
         seed=model.seed,
+        digest=digest,
+        start=start,
         training=_span(log.part(before=model.train_end), _first_time(log), model.train_end),
         holdout=_span(log.part(since=model.train_end), model.train_end, log.as_of),
         recipe=model.recipe.model_dump(),

@@ -32,6 +32,7 @@ from recfleet.fleet.stages.train import challenger_facts, check_thick_enough, tr
 from recfleet.fleet.stopwatch import Stopwatch, shared_part
 from recfleet.fleet.taste_evidence import read_taste_evidence
 from recfleet.kinds import Offers
+from recfleet.lineage import Starts, read_starts
 from recfleet.record import (
     Champion,
     Changes,
@@ -75,6 +76,8 @@ class _Tools:
     """What earlier nights found about taste, for the tenants without a champion."""
     priors: Sequence[Weights]
     """The fleet's weights, which a tenant's learning begins at."""
+    starts: Starts
+    """What the challengers' fits may begin with."""
     tenant_ids: list[str]
     _registry: Registry | None = field(default=None, repr=False)
 
@@ -108,8 +111,10 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
     tenant_ids = [row.tenant_id for row in rows]
     champions = champions_of(desk.connection, desk.night, tenant_ids)
     standings = read_standings(desk.connection, rows, champions, desk.night)
+    artifacts = open_artifacts(registry_settings())
     return _Tools(
-        artifacts=open_artifacts(registry_settings()),
+        artifacts=artifacts,
+        starts=read_starts(desk.connection, desk.night, tenant_ids, artifacts),
         champions=champions,
         standings=standings,
         on_probation=read_probations(desk.connection, desk.night, rows, champions, standings),
@@ -203,11 +208,14 @@ def _unjudged(case: _Case) -> Step:
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
     from recfleet.judging import score_served
-    from recfleet.models import TREND, WEIGHTS, Signals, write_trend
+    from recfleet.models import TREND, WEIGHTS, Signals, read_digest, trainer_of, write_trend
 
     row, watch, holdout = case.row, case.watch, case.holdout
+    trainer = trainer_of(row.policy.recipe, holdout.offers)
+    with watch.part("train.start"):
+        start = tools.starts.of(trainer, case.log, holdout.start)
     with watch.part("train.fit"):
-        challenger = train(case.log, row.policy, holdout.offers, train_end=holdout.start)
+        challenger = train(case.log, trainer, start, train_end=holdout.start)
     with watch.part("judge.read"):
         champion, lost = load_champion(row.tenant_id, case.on_record, tools.artifacts)
     with watch.part("judge.score"):
@@ -242,10 +250,18 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
     if trouble:
         verdict = _without_previous(verdict, trouble)
     with watch.part("train.write"):
-        facts = challenger_facts(case.log, case.matrix, challenger, run_id=desk.night.run_id)
+        files = challenger.files()
+        facts = challenger_facts(
+            case.log,
+            case.matrix,
+            challenger,
+            digest=read_digest(files),
+            start=start.facts,
+            run_id=desk.night.run_id,
+        )
         trend = Signals.of(case.log, case.log.as_of).trend
         products = np.searchsorted(case.log.product_ids, challenger.product_ids)
-        files = challenger.files() | {
+        files |= {
             WEIGHTS: learning.weights.to_json().encode(),
             TREND: write_trend(trend, products),
         }
@@ -313,10 +329,21 @@ def describe(
         "verdict": verdict,
         "reason": reason,
         "data_fingerprint": challenger.fingerprint or "",
+        **_lineage_tags(challenger),
         "code_version": code_version(),
         "airflow_run": airflow_run(desk.night.run_id),
         "night_kind": desk.night.kind_in_words,
     }
+
+
+def _lineage_tags(challenger: Trained) -> dict[str, str]:
+    tags = {"arrays_digest": challenger.digest or ""}
+    if (start := challenger.start) is None:
+        return tags
+    tags["cold_since"] = start.cold_since.isoformat()
+    if (parent := start.parent) is None:
+        return tags | {"cold_because": start.because or ""}
+    return tags | {"parent_run": parent.run_id, "parent_digest": parent.digest}
 
 
 TRAIN_AND_JUDGE: Stage[_Tools, _Judged] = Stage(

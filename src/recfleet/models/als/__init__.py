@@ -4,7 +4,7 @@ from recfleet.models.als._fit import fit
 from recfleet.models.als._fold_in import fold_in
 from recfleet.models.als._library import load_library
 from recfleet.models.als._model import AlsModel
-from recfleet.models.als._read import check_format, load_model
+from recfleet.models.als._read import check_format, load_model, read_digest
 from recfleet.models.als._trainer import AlsTrainer
 from recfleet.models.als._write import dump_model
 
@@ -17,4 +17,5 @@ __all__ = [
     "fold_in",
     "load_library",
     "load_model",
+    "read_digest",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.kinds import Offers
+from recfleet.models.contract import Parent
 from recfleet.recipe import Recipe
 
 
@@ -37,3 +38,12 @@ class AlsArrays:
     """Seed of the random factors that the fit began with."""
     offers: Offers = "new"
     """The kinds of the lists that it was fitted for."""
+    parent: Parent | None = None
+    """The model whose factors the fit began with; None: it began with random ones."""
+    written: str | None = None
+    """The digest by the files that it was read from; None: it was just fitted."""
+
+    @property
+    def factors(self) -> int:
+        """Length d of the vectors."""
+        return int(self.product_factors.shape[1])

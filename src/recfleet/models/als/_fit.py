@@ -12,7 +12,16 @@ from scipy.sparse import csr_matrix
 from recfleet.errors import TenantError
 from recfleet.models.als._library import implicit_als, one_thread
 from recfleet.models.als._model import AlsModel
+from recfleet.models.als._start import carried_over
+from recfleet.models.contract import Parent
 from recfleet.recipe import Recipe
+
+SWEEPS = 1
+"""Alternations of a warm fit: as many as its lists need to be as good as a cold fit's, see
+docs/warm.md."""
+MOST_GROWTH = 1.25
+"""A warm fit keeps its parent's number of factors. When the data suit more than this many times as
+many, or fewer, a fit begins anew."""
 
 
 def fit(
@@ -23,12 +32,13 @@ def fit(
     *,
     train_end: datetime,
     seed: int,
+    parent: AlsModel | None = None,
 ) -> AlsModel:
     """Fit factors to a tenant's purchases by alternating least squares.
 
     Minimises Σ c_cp (1 - x_c·y_p)² over the purchases, plus Σ (x_c·y_p)² over all other pairs, plus
     λ (Σ|x_c|² + Σ|y_p|²), with c = alpha x signal (Hu, Koren, Volinsky 2008, with implicit's
-    reading of alpha). The same data, recipe and seed give the same model.
+    reading of alpha). The same data, recipe, seed and parent give the same model.
 
     Args:
         matrix: (C, P) signal of each pair; rows and columns without a purchase are left out of
@@ -37,7 +47,8 @@ def fit(
         product_ids: (P,) text.
         recipe: the hyper-parameters.
         train_end: the matrix holds nothing of this time or later.
-        seed: seed of the random factors that the fit begins with.
+        seed: seed of the random factors that a cold fit begins with.
+        parent: the model whose factors the fit begins with; None: it begins with random ones.
 
     Raises:
         TenantError: there is no purchase, or the fit did not end in finite numbers.
@@ -48,17 +59,20 @@ def fit(
         raise TenantError("There is no purchase to fit a model to.")
     dense = csr_matrix(matrix[rows][:, columns], dtype=np.float32)
     dense.sort_indices()
-    factors, penalty = capped_factors(recipe, *dense.shape), scaled_penalty(recipe, dense)
-    customers, products = _alternate(dense, recipe, factors, penalty, seed)
+    penalty = scaled_penalty(recipe, dense)
+    ids = (customer_ids[rows], product_ids[columns])
+    start = None if parent is None else carried_over(parent, dense, *ids, penalty)
+    customers, products = _alternate(dense, recipe, penalty, seed, start)
     return AlsModel(
         recipe=recipe,
-        product_ids=product_ids[columns],
+        product_ids=ids[1],
         product_factors=products,
-        customer_ids=customer_ids[rows],
+        customer_ids=ids[0],
         customer_factors=customers,
         penalty=penalty,
         train_end=train_end,
         seed=seed,
+        parent=None if parent is None else Parent(parent.train_end, parent.digest),
     )
 
 
@@ -90,21 +104,27 @@ def capped_factors(recipe: Recipe, customers: int, products: int) -> int:
 
 
 def _alternate(
-    matrix: csr_matrix, recipe: Recipe, factors: int, penalty: float, seed: int
+    matrix: csr_matrix,
+    recipe: Recipe,
+    penalty: float,
+    seed: int,
+    start: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     library = implicit_als()
     from implicit.recommender_base import ModelFitError
 
     with one_thread():
         model = library.AlternatingLeastSquares(
-            factors=factors,
+            factors=capped_factors(recipe, *matrix.shape) if start is None else start[0].shape[1],
             regularization=penalty,
             alpha=recipe.alpha,
-            iterations=recipe.iterations,
+            iterations=recipe.iterations if start is None else min(SWEEPS, recipe.iterations),
             dtype=np.float32,
             num_threads=1,
             random_state=seed,
         )
+        if start is not None:  # implicit goes on from factors that are there.
+            model.user_factors, model.item_factors = start
         try:
             model.fit(matrix, show_progress=False)
         except (ModelFitError, ValueError) as error:

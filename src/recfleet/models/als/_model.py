@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,12 @@ from recfleet.models.als._arrays import AlsArrays
 from recfleet.models.als._basket import AlsBasket
 from recfleet.models.als._because import parts_of_scores
 from recfleet.models.als._fold_in import fold_in
-from recfleet.models.als._write import dump_model
+from recfleet.models.als._write import (
+    array_files,
+    checksums,
+    digest_of_arrays,
+    dump_model,
+)
 from recfleet.models.contract import Model
 from recfleet.models.factors import Factors
 from recfleet.models.log import InteractionLog
@@ -21,6 +27,11 @@ from recfleet.models.log import InteractionLog
 @dataclass(frozen=True, eq=False)
 class AlsModel(AlsArrays, Model):
     """Fitted arrays that can be folded in, recalled and written."""
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the checksums of the files with arrays, in hexadecimal."""
+        return self.written or digest_of_arrays(checksums(array_files(self)))
 
     def fold_in(
         self,

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from recfleet.errors import TenantError
 from recfleet.kinds import KINDS, Offers
 from recfleet.models.als._model import AlsModel
-from recfleet.models.als._write import ARRAYS, FORMAT, HEAD
+from recfleet.models.als._write import ARRAYS, FORMAT, HEAD, digest_of_arrays
+from recfleet.models.contract import Parent
 from recfleet.recipe import FORMER, Recipe
 
 
@@ -46,6 +47,8 @@ def load_model(files: Mapping[str, bytes]) -> AlsModel:
             train_end=datetime.fromisoformat(head["train_end"]),
             seed=head["seed"],
             offers=_offers(head),
+            parent=_parent(head),
+            written=digest_of_arrays(head["sha256"]),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise TenantError(f"The model's files cannot be read: {error}") from error
@@ -75,6 +78,22 @@ def _read_head(files: Mapping[str, bytes]) -> dict[str, Any]:
             f"format {FORMAT}: train again, or use the version of recfleet that wrote it."
         )
     return head
+
+
+def read_digest(files: Mapping[str, bytes]) -> str:
+    """The digest of the model that was written as these files, by the checksums in ``model.json``.
+
+    Raises:
+        TenantError: ``model.json`` is missing, cannot be read, or is of another format.
+    """
+    return digest_of_arrays(_read_head(files)["sha256"])
+
+
+def _parent(head: Mapping[str, Any]) -> Parent | None:
+    named = head.get("parent")
+    if named is None:
+        return None
+    return Parent(datetime.fromisoformat(named["train_end"]), str(named["digest"]))
 
 
 def _offers(head: Mapping[str, Any]) -> Offers:
