@@ -18,7 +18,7 @@ _TRY_TO_WRITE = Path(__file__).with_name("try_to_write.py")
 
 def pages_ask_for_a_login(cluster: Cluster) -> Line:
     """The pages of Airflow, recfleet and MLflow answer with a login and not without."""
-    pages = ("/recfleet/", "/api/v2/dags")
+    pages = ("/recfleet/fleet", "/api/v2/dags")
     with _stranger(cluster, "AIRFLOW") as stranger, airflow(cluster) as known:
         wrong = [told for path in pages for told in _only_with_a_login(path, stranger, known)]
     models = ("/", "/ajax-api/2.0/mlflow/registered-models/search?max_results=1", _file(cluster))

@@ -23,8 +23,9 @@ from tests.stacks import Stack
 
 SEED = "7"
 NIGHTS = ("2025-12-21", "2025-12-28")
-"""A week apart, so that some tenants get a second champion, to be rolled back."""
 UNTIL = NIGHTS[-1]
+_EAGER = 20
+"""So many tenants take any gain, so that some get a second champion, which can be rolled back."""
 _KILL_WHEN_JUDGED = 0.25
 """Share of the second night's tenants that are judged when a worker is killed."""
 
@@ -64,6 +65,9 @@ class Killing:
 def seed(recfleet: Callable[..., str], tenants: int) -> None:
     """Make the fleet: the same on every stack."""
     recfleet("seed", "--tenants", str(tenants), "--seed", SEED, "--until", UNTIL)
+    names = [row["tenant"] for row in json.loads(recfleet("tenant", "list", "--json"))]
+    gains = ("minimum_gain=0", "cooldown_gain=0", "confidence=0.51")
+    recfleet("tenant", "set", *names[:_EAGER], *gains, "--yes", "--reason", "any gain will do")
 
 
 def local_nights(stack: Stack, tenants: int, say: Say) -> Fleet:
