@@ -107,7 +107,7 @@ TABLES: dict[str, set[str]] = {
     },
     "audit": {"audit"},
     "quality": {"data_docs", "quality_result"},
-    "releases": {"live_release", "recommendation", "release"},
+    "releases": {"live_release", "pair_lists", "recommendation", "release"},
 }
 
 # Room -> its views, for the rooms that may know it to read.

@@ -69,6 +69,12 @@ def test_a_first_model_then_nothing_new_then_a_new_taste(
         ("turning", "previous", 1),
     ]
     assert query(connection, LIVE)[-1] == ("turning", "model", 2, 120)
+    # With each live list of a model come the lists of pairs, and those of older nights go.
+    assert query(
+        connection,
+        "select live.tenant_id, cardinality(seeds) from live join pair_lists using (release_id) "
+        "where model_version is not null order by 1",
+    ) == [("steady", 50), ("turning", 50)]
 
 
 def test_a_night_of_named_tenants_says_of_how_many_it_is(

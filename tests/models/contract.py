@@ -263,6 +263,21 @@ class ModelContract(ScorerContract):
         assert basket.likeness(2).argmax() == 2
         assert basket.size > 0
 
+    def test_lists_of_pairs_are_those_of_baskets_of_two(self) -> None:
+        basket = self.model(taste_log()).basket()
+        seeds, allowed = np.array([7, 2, 0, 5]), np.array([0, 1, 2, 3, 5, 6, 8])
+
+        found, scores = basket.pair_lists(seeds, allowed, 4)
+
+        pairs = [(one, other) for place, one in enumerate(seeds) for other in seeds[place + 1 :]]
+        assert found.shape == scores.shape == (len(pairs), 4)
+        for pair, products, given in zip(pairs, found, scores, strict=True):
+            plain = basket.scores(np.array(pair), np.ones(2), np.ones(2))
+            left = [product for product in allowed if product not in pair]
+            best = sorted(left, key=lambda product: -plain[product])[:4]
+            assert given == pytest.approx(plain[best], abs=1e-4)
+            assert plain[products] == pytest.approx(plain[best], abs=1e-4)
+
     def test_it_remembers_whom_it_was_fitted_to(self) -> None:
         model = self.model(taste_log())
         asked = np.array([model.customer_ids[4], "nobody", model.customer_ids[0]], dtype=object)

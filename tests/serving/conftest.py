@@ -6,20 +6,21 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from recfleet.contents import contents_of
 from recfleet.database import API, WRITER, Connection, connect, transaction
 from recfleet.keys import create_key
 from recfleet.local import PostgresServer
-from recfleet.models import trainer_of
+from recfleet.models import Model, trainer_of
 from recfleet.recipe import Recipe
 from recfleet.registry import ArtifactStore
-from recfleet.releases import switch_live
+from recfleet.releases import Pairs, make_pairs, switch_live
 from recfleet.serving import Service
 from recfleet.settings import ApiSettings
 from tests.models._logs import AS_OF, taste_log
@@ -118,6 +119,11 @@ class Say:
         return await self.client.request(method, path, headers={**shown, **(headers or {})}, **more)
 
 
+def _pairs(model: Model) -> Pairs | None:
+    log = taste_log()
+    return make_pairs(model, log, np.ones(len(log.product_ids), dtype=bool), 5)
+
+
 def _fill(connection: Connection, artifacts: ArtifactStore) -> None:
     night_id = add_night(connection, ("acme", "beta", "bare"))
     model = trainer_of(Recipe(factors=8), "new").train(taste_log(), before=AS_OF, seed=1)
@@ -130,7 +136,8 @@ def _fill(connection: Connection, artifacts: ArtifactStore) -> None:
             (uri, json.dumps(contents_of(files))),
         )
         for tenant_id, version in (("acme", VERSION), ("beta", None)):
-            release_id = stage(connection, night_id, LISTS, tenant_id=tenant_id, version=version)
+            lists = replace(LISTS, pairs=_pairs(model)) if version else LISTS
+            release_id = stage(connection, night_id, lists, tenant_id=tenant_id, version=version)
             switch_live(connection, {tenant_id: release_id})
         cursor.execute(
             "insert into product (tenant_id, product_id, name, category, discontinued_at) values "

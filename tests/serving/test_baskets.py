@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 
+from recfleet.database import connect
 from recfleet.models import read_model
 from recfleet.registry import ArtifactStore
-from recfleet.serving._models import Loaded, Models
+from recfleet.serving._models import Loaded, ModelAwayError, Models
 from tests.models._logs import taste_log
 from tests.serving.conftest import VERSION, Say, World, is_problem, products
 
@@ -223,3 +226,39 @@ def test_old_lists_are_not_shown_again(world: World, change: str) -> None:
     )
 
     assert "whoever runs recfleet can switch acme on" in is_problem(answer, 409)
+
+
+def test_two_products_of_a_new_customer_have_a_list_already(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what the model answers to them; a pair that was not made is answered by the model."""
+
+    async def away(*_: object) -> Loaded:
+        raise ModelAwayError("The model is away")
+
+    with closing(connect(world.writer)) as connection, connection.cursor() as cursor:
+        cursor.execute("select seeds from pair_lists")
+        [(seeds,)] = cursor.fetchall()
+
+    async def story(say: Say) -> None:
+        for place, one in enumerate(seeds):
+            for other in seeds[place + 1 :]:
+                body = {"products": [one, other], "limit": 10}
+                wanted = await say("recommendations", method="POST", json=body)
+                with monkeypatch.context() as patch:
+                    patch.setattr(Models, "of", away)
+                    found = await say(f"recommendations?seed={other}&seed={one}&limit=10")
+                assert products(found) == products(wanted)
+                assert found.json()["served_by"] == "model"
+                for made, solved in zip(found.json()["items"], wanted.json()["items"], strict=True):
+                    assert made["score"] == pytest.approx(solved["score"], rel=2e-3)
+        first = products(found)[0]
+        asked = await say(f"recommendations?seed={other}&seed={one}&limit=10&exclude={first}")
+        assert len(products(asked)) == 10
+        assert first not in products(asked)
+        alone = await say(f"recommendations?seed={one}&limit=3")
+        unmade = await say(f"recommendations?seed={one}&seed=p0039&limit=3")
+        assert len(products(alone)) == len(products(unmade)) == 3
+        is_problem(await say("recommendations"), 400)
+
+    world.talk(story)

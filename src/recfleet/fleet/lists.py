@@ -114,6 +114,7 @@ def make_checked_lists(
             offers=offers,
             weights=weights,
             excluded_customers=policy.excluded_customers,
+            pairs_products=policy.pairs_products,
         )
     with watch.part("publish.check"):
         checks = check_lists(

@@ -153,6 +153,23 @@ class Basket(ABC):
         """
 
     @abstractmethod
+    def pair_lists(
+        self, seeds: NDArray[np.intp], allowed: NDArray[np.intp], length: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """The best products for a customer who bought two products once each, for all pairs.
+
+        Args:
+            seeds: (n,) numbers of the products that are paired.
+            allowed: (a,) numbers of the products that may be in a list, rising.
+            length: most products in a list.
+
+        Returns:
+            (n (n - 1) / 2, min(length, a)) numbers of products, the best first, without the pair's
+            own, and the scores that ``scores`` gives them; -inf where no product is left. The
+            pairs are (0, 1), (0, 2), …, (1, 2), ….
+        """
+
+    @abstractmethod
     def likeness(self, product: int) -> NDArray[np.float32]:
         """How alike a product is to every product, by who buys them.
 

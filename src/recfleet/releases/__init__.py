@@ -19,6 +19,7 @@ from recfleet.releases._old_releases import (
     tenants_of,
     wanted_releases,
 )
+from recfleet.releases._pairs import Pairs, make_pairs
 from recfleet.releases._partition import create_partition, create_shared_partition
 from recfleet.releases._stage import Draft, ServedBy, stage_releases
 from recfleet.releases._switch import end_live, kept_release, switch_live
@@ -30,6 +31,7 @@ __all__ = [
     "Lists",
     "NotServedError",
     "OldLists",
+    "Pairs",
     "Recommended",
     "ServedBy",
     "check_lists",
@@ -46,6 +48,7 @@ __all__ = [
     "live_as_of",
     "look_up",
     "make_lists",
+    "make_pairs",
     "stage_releases",
     "switch_live",
     "tenants_of",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recfleet.kinds import KINDS, Offers
 from recfleet.models import SOURCES
+from recfleet.releases._pairs import Pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ class Lists:
     """The kinds that the lists of known customers offer."""
     excluded: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     """(e,) index into customer_ids, rising: excluded customers, whose list is empty."""
+    pairs: Pairs | None = None
+    """Lists of pairs of products; None: there are none."""
 
     def __post_init__(self) -> None:
         lists, places = len(self.customers), len(self.products)

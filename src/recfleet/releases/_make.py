@@ -26,6 +26,7 @@ from recfleet.models import (
 )
 from recfleet.recipe import Recipe
 from recfleet.releases._lists import Lists
+from recfleet.releases._pairs import make_pairs
 
 
 def make_lists(
@@ -37,6 +38,7 @@ def make_lists(
     offers: Offers,
     weights: Weights | None,
     excluded_customers: Collection[str] = (),
+    pairs_products: int = 0,
 ) -> Lists:
     """Make the list of every customer of the log, and the list for unknown customers.
 
@@ -58,6 +60,7 @@ def make_lists(
             releases were made to serve.
         excluded_customers: ids of customers who get an empty list, in the log or not; their
             purchases still count for the others.
+        pairs_products: with a model, make the lists of all pairs of so many popular products, too.
 
     Raises:
         TenantError: customers could not be folded in.
@@ -76,6 +79,8 @@ def make_lists(
             offers=offers,
         )
         lists = with_popular(own.filled(), bought, log, active, recipe, offers=offers)
+    if model is not None and pairs_products:
+        lists = replace(lists, pairs=make_pairs(model, log, active, pairs_products))
     return exclude_customers(lists, excluded_customers) if excluded_customers else lists
 
 

@@ -15,6 +15,7 @@ from recfleet.database import Connection
 from recfleet.errors import TenantError
 from recfleet.releases._check import Check
 from recfleet.releases._lists import Lists
+from recfleet.releases._pairs import write_pairs
 from recfleet.releases._wire import copy_lists
 
 ServedBy = Literal["model", "personal", "popularity"]
@@ -104,6 +105,13 @@ def stage_releases(connection: Connection, night_id: int, drafts: Sequence[Draft
         connection,
         [(number, draft.lists) for number, draft in zip(numbers, drafts, strict=True)],
         night_id=night_id,
+    )
+    write_pairs(
+        connection,
+        [
+            (number, draft.tenant_id, draft.lists.pairs)
+            for number, draft in zip(numbers, drafts, strict=True)
+        ],
     )
     return numbers
 

@@ -97,6 +97,17 @@ class AskedBasket(Asked):
     """At most so many items."""
 
 
+class AskedPair(Asked):
+    """What goes with products that a new customer names."""
+
+    seed: Annotated[list[Id], Field(min_length=1, max_length=10)]
+    """A product that the customer likes; name two, and the night has mostly prepared the list."""
+    exclude: Annotated[list[Id], Field(max_length=100)] = []
+    """A product that is left out; repeat it for several."""
+    limit: Length = 10
+    """At most so many items."""
+
+
 class AskedMode(Asked):
     """A tenant's mode from now on."""
 

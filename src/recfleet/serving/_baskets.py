@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from recfleet.errors import TenantError
-from recfleet.serving._asked import AskedBasket, AskedList, AskedSimilar
+from recfleet.serving._asked import AskedBasket, AskedList, AskedPair, AskedSimilar
 from recfleet.serving._database import Database, Row
 from recfleet.serving._gate import Gate, check_opened
 from recfleet.serving._http import Answer
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from recfleet.keys import ShownKey
 
 _BASKET = "select * from recfleet.serve_basket($1, $2, $3, $4)"
+_PAIR = "select * from recfleet.serve_pair($1, $2, $3, $4, $5)"
 _LIST = "select * from recfleet.serve_list($1, $2, $3, null)"
 _SPARE = 20
 """So many more candidates than asked for: some may be discontinued or excluded."""
@@ -50,6 +52,37 @@ class Baskets:
         """What goes with these products, and with what the customer bought."""
         customer = asked.customer.strip() if asked.customer else None
         row = await self._row(key, tenant_id, customer)
+        return await self._recommend(key, row, asked, customer)
+
+    async def pair(self, key: ShownKey, tenant_id: str, asked: AskedPair) -> Answer:
+        """What goes with products that a new customer names; the night has made most pairs."""
+        seeds = list(dict.fromkeys(seed.strip() for seed in asked.seed))
+        if len(seeds) == 2:
+            row = await self._row(key, tenant_id, *seeds, query=_PAIR)
+            items = await self._prepared(key, row, asked)
+            if items is not None:
+                return _answer(row, items, None, "model", customer=None)
+        else:
+            row = await self._row(key, tenant_id, None)
+        basket = AskedBasket(products=seeds, exclude=asked.exclude, limit=asked.limit)
+        return await self._recommend(key, row, basket, None)
+
+    async def _prepared(self, key: ShownKey, row: Row, asked: AskedPair) -> list[Item] | None:
+        """The list that the night made; None: it made none, or too much of it is gone."""
+        if not row["pair_products"] or row["mode"] == "off":
+            return None
+        scores = struct.unpack(f">{len(row['pair_scores']) // 2}e", row["pair_scores"])
+        pairs = zip(row["pair_products"], scores, strict=True)
+        best = [
+            (product, score) for product, score in pairs if product not in (None, *asked.exclude)
+        ]
+        items = await self._items(key, row, best, asked.limit)
+        return items if len(items) == asked.limit else None
+
+    async def _recommend(
+        self, key: ShownKey, row: Row, asked: AskedBasket, customer: str | None
+    ) -> Answer:
+        tenant_id = row["tenant_id"]
         bought = sums_of(row, asked.products)
         note, items, served_by = _silence(row), [], "nothing"
         if note is None:
@@ -87,8 +120,10 @@ class Baskets:
                 served_by = "popularity"
         return _answer(row, items, note, served_by, product=product)
 
-    async def _row(self, key: ShownKey, tenant_id: str, customer: str | None) -> Row:
-        row = await self._database.row(_BASKET, key.key_id, key.digest, tenant_id, customer)
+    async def _row(
+        self, key: ShownKey, tenant_id: str, *about: str | None, query: str = _BASKET
+    ) -> Row:
+        row = await self._database.row(query, key.key_id, key.digest, tenant_id, *about)
         check_opened(row["trouble"], row["tenant_id"], tenant_id)
         self._gate.note(key, tenant_id, str(row["topic"]))
         return row

@@ -20,6 +20,7 @@ from recfleet.serving._asked import (
     AskedCustomers,
     AskedList,
     AskedMode,
+    AskedPair,
     AskedPopular,
     AskedProducts,
     AskedSimilar,
@@ -255,6 +256,11 @@ _OPERATIONS = (
         "Products in, recommendations out: new to the customer, by the live release's model.",
         BasketAnswer, None, AskedBasket, {"products": ["22423", "85123A"], "limit": 5},
         problems=(408, 413, 415, 422),
+    ),
+    _Operation(
+        "/recommendations", "get", "pair", "read",
+        "What goes with products that a new customer names; the night makes the lists of two.",
+        BasketAnswer, AskedPair,
     ),
     _Operation(
         "/products", "get", "products", "read",

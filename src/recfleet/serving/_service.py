@@ -15,6 +15,7 @@ from recfleet.serving._asked import (
     AskedBasket,
     AskedList,
     AskedMode,
+    AskedPair,
     AskedPopular,
     AskedSimilar,
     check_id,
@@ -106,7 +107,10 @@ class Service:
                 f"{tenants}/customers": {"GET": ("customers", self._finding.customers)},
                 f"{tenants}/products": {"GET": ("products", self._finding.products)},
                 f"{tenants}/products/*/similar": {"GET": ("similar", self._similar)},
-                f"{tenants}/recommendations": {"POST": ("basket", self._basket)},
+                f"{tenants}/recommendations": {
+                    "GET": ("pair", self._pair),
+                    "POST": ("basket", self._basket),
+                },
                 f"{tenants}/events": {"POST": ("events", self._keep_events)},
                 f"{tenants}/mode": {
                     "GET": ("mode", self._get_mode),
@@ -279,6 +283,9 @@ class Service:
     async def _basket(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
         asked = read_body(await call.body(), AskedBasket)
         return await self._baskets.recommend(key, named[0], asked)
+
+    async def _pair(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        return await self._baskets.pair(key, named[0], read_parameters(call, AskedPair))
 
     async def _similar(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
         asked = read_parameters(call, AskedSimilar)

@@ -136,6 +136,10 @@ class Policy(BaseModel):
     minimum_coverage: float = Field(default=0.9, ge=0, le=1)
     """Least share of customers with a list. A release that covers fewer does not go live."""
 
+    pairs_products: int = Field(default=50, ge=0, le=1_000)
+    """Of so many most popular products, a night with a model makes the list of every pair, for
+    customers who are new and name two products."""
+
     time_budget_seconds: float = Field(default=600, gt=0, le=LONGEST_STAGE)
     """Seconds that one stage may work on the tenant. After that the stage is stopped and the
     tenant's night has failed."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from recfleet.errors import TenantError
 from recfleet.models.als._arrays import AlsArrays
 from recfleet.models.als._because import parts_of_scores
+from recfleet.models.als._pairs import pair_lists
 from recfleet.models.contract import Basket
 from recfleet.models.log import signal_value
 
@@ -56,6 +57,21 @@ class AlsBasket(Basket):
         confidence = self._recipe.alpha * signal_value(self._recipe.signal, lines, net)
         own, wanted = (self._factors[some].astype(np.float64) for some in (products, asked))
         return parts_of_scores(self._shared, own, confidence, wanted)
+
+    def pair_lists(
+        self, seeds: NDArray[np.intp], allowed: NDArray[np.intp], length: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """All pairs from one solution of the equations; see ``_pairs``."""
+        once = np.ones(1)
+        [confidence] = self._recipe.alpha * signal_value(self._recipe.signal, once, once)
+        return pair_lists(
+            self._shared,
+            self._factors,
+            float(confidence),
+            seeds=seeds,
+            allowed=allowed,
+            length=length,
+        )
 
     def likeness(self, product: int) -> NDArray[np.float32]:
         """The cosine of its factors with everybody's."""
