@@ -76,8 +76,8 @@ ARROWS: dict[str, set[str]] = {
     "web": {"database"},
     # The pages inside the Airflow UI.
     "pages": {
-        "audit", "database", "feeds", "interactions", "operations", "quality", "reasons", "record",
-        "registry", "releases", "tenants", "web",
+        "audit", "database", "feeds", "interactions", "keys", "operations", "quality", "reasons",
+        "record", "registry", "releases", "tenants", "web",
     },
     # The stack on one machine.
     "local": {"database"},

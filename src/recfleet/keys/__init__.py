@@ -2,9 +2,10 @@
 
 from recfleet.keys._form import FormError, ShownKey, read_key
 from recfleet.keys._life import create_key, revoke_key, rotate_key
-from recfleet.keys._table import SCOPES, Key, Scope, delete_keys_of, list_keys
+from recfleet.keys._table import MEANINGS, SCOPES, Key, Scope, delete_keys_of, list_keys
 
 __all__ = [
+    "MEANINGS",
     "SCOPES",
     "FormError",
     "Key",

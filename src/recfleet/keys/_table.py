@@ -16,6 +16,13 @@ Scope = Literal["read", "events", "data", "control"]
 """What a key opens: reading lists; telling what came of them; sending purchases; changing modes."""
 
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+MEANINGS: dict[Scope, str] = {
+    "read": "lists, products, recommendations",
+    "events": "telling what came of answers",
+    "data": "sending purchases, customers and products",
+    "control": "the tenant's mode",
+}
+"""Scope -> what it opens, in words."""
 LONGEST_NAME = 80
 
 _SELECT = """

@@ -73,9 +73,9 @@ def change_mode(visit: Visiting, tenant_id: str, form: Annotated[ModeForm, Form(
             actor=visit.visitor.name,
             reason=form.reason,
         )
-        return Notice(said=_named(tenant, result.sentence))
+        return Notice(said=named(tenant, result.sentence))
 
-    return _act(visit, MODE, tenant_id, form, do)
+    return act(visit, MODE, tenant_id, form, do)
 
 
 class RollbackForm(ActionForm):
@@ -99,9 +99,9 @@ def go_back(visit: Visiting, tenant_id: str, form: Annotated[RollbackForm, Form(
             actor=visit.visitor.name,
             reason=form.reason,
         )
-        return Notice(said=_named(tenant, changed.sentence))
+        return Notice(said=named(tenant, changed.sentence))
 
-    return _act(visit, ROLLBACK, tenant_id, form, do)
+    return act(visit, ROLLBACK, tenant_id, form, do)
 
 
 class BackfillForm(ActionForm):
@@ -135,7 +135,7 @@ def backfill(visit: Visiting, tenant_id: str, form: Annotated[BackfillForm, Form
             run=links_of(visit.request).run("backfill", run_id),
         )
 
-    return _act(visit, BACKFILL, tenant_id, form, do)
+    return act(visit, BACKFILL, tenant_id, form, do)
 
 
 def _check_there_is_something(connection: Connection, request: BackfillRequest) -> None:
@@ -153,7 +153,7 @@ def _check_there_is_something(connection: Connection, request: BackfillRequest) 
 @router.get("/tenants/{tenant_id}/backfill")
 def leave_action(visit: Visiting, tenant_id: str) -> Response:
     """Lead from the address of an action, such as a refused one, to its page."""
-    return back_to(visit, _page_of(tenant_id))
+    return back_to(visit, page_of(tenant_id))
 
 
 class AnswerForm(ActionForm):
@@ -172,7 +172,7 @@ def answer(visit: Visiting, form: Annotated[AnswerForm, Form()]) -> Response:
     allow(visit, APPROVALS, form.token)
     answer_all = approve if form.answer == "approve" else reject
     try:
-        _check_reason(form)
+        check_reason(form)
         if not form.requests:
             raise BadInputError("Tick the changes that you want to answer.")
         with open_database(purpose=PURPOSE, readonly=False) as connection:
@@ -180,10 +180,10 @@ def answer(visit: Visiting, form: Annotated[AnswerForm, Form()]) -> Response:
                 connection, form.requests, actor=visit.visitor.name, reason=form.reason
             )
     except RecfleetError as error:
-        return _ask_again(visit, "/approvals", form, str(error))
+        return ask_again(visit, "/approvals", form, str(error))
     refused = " ".join(answered.refused.values())
     if not answered.done:
-        return _ask_again(visit, "/approvals", form, refused)
+        return ask_again(visit, "/approvals", form, refused)
     said = f"{some(len(answered.done), 'change')} {_ANSWERED[form.answer]}."
     return back_to(visit, "/approvals", Notice(said=said, problem=refused))
 
@@ -203,7 +203,7 @@ def allow(visit: Visit, dag_id: str, token: str) -> None:
     visit.tokens.check(visit.request, visit.visitor.name, token)
 
 
-def _act(
+def act(
     visit: Visit,
     dag_id: str,
     tenant_id: str,
@@ -212,19 +212,19 @@ def _act(
 ) -> Response:
     """Carry out an action, and lead to the tenant's page with the result or the refusal."""
     allow(visit, dag_id, form.token)
-    path = _page_of(tenant_id)
+    path = page_of(tenant_id)
     try:
-        _check_reason(form)
+        check_reason(form)
         with open_database(purpose=PURPOSE, readonly=False) as connection:
             notice = _done(connection, get_tenant(connection, tenant_id), do)
     except UnknownTenantError:
         raise  # There is no page to lead to.
     except RecfleetError as error:
-        return _ask_again(visit, path, form, str(error))
+        return ask_again(visit, path, form, str(error))
     return back_to(visit, path, notice)
 
 
-def _page_of(tenant_id: str) -> str:
+def page_of(tenant_id: str) -> str:
     return f"/tenants/{quote(tenant_id, safe='')}"
 
 
@@ -234,19 +234,19 @@ def _done(
     try:
         return do(connection, tenant)
     except (BadInputError, NotFoundError) as error:
-        raise type(error)(_named(tenant, str(error))) from error
+        raise type(error)(named(tenant, str(error))) from error
 
 
-def _named(tenant: Tenant, sentence: str) -> str:
+def named(tenant: Tenant, sentence: str) -> str:
     return by_name(tenant.tenant_id, tenant.name, sentence)
 
 
-def _check_reason(form: ActionForm) -> None:
+def check_reason(form: ActionForm) -> None:
     if not visible_text(form.reason):
         raise BadInputError("Say why, in a few words; the audit keeps the reason.")
 
 
-def _ask_again(visit: Visit, path: str, form: ActionForm, problem: str) -> RedirectResponse:
+def ask_again(visit: Visit, path: str, form: ActionForm, problem: str) -> RedirectResponse:
     """Lead back to the page, with its dialog open again and the reason for the refusal."""
     return back_to(visit, path, Notice(problem=problem, dialog=form.dialog, typed=form.typed()))
 

@@ -12,6 +12,7 @@ from recfleet.pages import (
     _content_policy,
     _data_docs,
     _fleet,
+    _keys,
     _night,
     _nights,
     _tenant,
@@ -22,7 +23,7 @@ from recfleet.pages._render import STATIC, static_path
 from recfleet.pages._trouble import answer_trouble, say
 from recfleet.web import Headers
 
-_WITH_ADDRESSES = (_fleet, _tenant, _nights, _night, _data_docs, _approvals, _actions)
+_WITH_ADDRESSES = (_fleet, _tenant, _nights, _night, _data_docs, _approvals, _actions, _keys)
 
 
 def make_app(airflow: Airflow) -> FastAPI:

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from recfleet.audit import read_facts
 from recfleet.database import Connection, Row, read_row, read_rows
 from recfleet.interactions import count_weekly
+from recfleet.keys import MEANINGS, list_keys
 from recfleet.operations import explain_policy, read_standing
 from recfleet.pages._charts import tenant_charts
 from recfleet.pages._visit import Visit, Visiting
@@ -64,6 +65,8 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
         recommended=recommended,
         reasons=reasons,
         not_served=not_served,
+        keys=list_keys(connection, tenant_id),
+        scopes=MEANINGS,
     )
 
 
