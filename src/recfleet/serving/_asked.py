@@ -79,7 +79,7 @@ class AskedCustomers(Asked):
     """Which customers are looked for."""
 
     query: Annotated[str, Field(max_length=100), AfterValidator(_storable)] = ""
-    """The beginning of the customer's id; upper and lower case are alike."""
+    """The beginning of the customer's id, or a part of the name; upper and lower case are alike."""
     limit: Length = 10
     """At most so many customers."""
 

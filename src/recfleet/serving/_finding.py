@@ -26,14 +26,15 @@ class Finding:
         self._gate = gate
 
     async def customers(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        """Customers of the live lists, by the beginning of their ids."""
+        """Customers of the live lists, by the beginning of their ids or a part of their names."""
         asked = read_parameters(call, AskedCustomers)
         row = await self._database.row(
             _CUSTOMERS, key.key_id, key.digest, named[0], asked.query.strip(), asked.limit
         )
         check_opened(row["trouble"], row["tenant_id"], named[0])
         self._gate.note(key, named[0], str(row["topic"]))
-        return answer_json({"customers": [{"customer": one} for one in row["customers"] or ()]})
+        found = zip(row["customers"] or (), row["names"] or (), strict=True)
+        return answer_json({"customers": [{"customer": one, "name": name} for one, name in found]})
 
     async def products(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
         """Products, by a part of their id or name."""

@@ -129,6 +129,8 @@ class Customer(_Told):
     """A customer of the live lists."""
 
     customer: str = Field(examples=["12583"])
+    name: str | None = Field(examples=["La Petite Boutique"])
+    """Null: no file or feed has named them."""
 
 
 class Customers(_Told):
@@ -245,7 +247,8 @@ _OPERATIONS = (
     ),
     _Operation(
         "/customers", "get", "customers", "read",
-        "Customers of the live lists, by the beginning of their ids.", Customers, AskedCustomers,
+        "Customers of the live lists, by the beginning of their ids or a part of their names.",
+        Customers, AskedCustomers,
     ),
     _Operation(
         "/popular", "get", "popular", "read",

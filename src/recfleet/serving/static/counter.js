@@ -13,7 +13,16 @@ const EVENTS = [
 const next = latest();
 const nextCustomers = latest();
 const has = new Map(); // product -> its name
+const names = new Map(); // customer -> name, of those who were proposed
 let customer = null;
+
+const named = (one) => (names.get(one) ? `${names.get(one)} (${one})` : `Customer ${one}`);
+
+// What was typed is an id, or a name that only one of the proposed customers has.
+function customerOf(typed) {
+  const same = [...names].filter(([, name]) => name?.toLowerCase() === typed.toLowerCase());
+  return names.has(typed) || same.length !== 1 ? typed : same[0][0];
+}
 
 async function showList() {
   const kind = document.querySelector("input[name=kind]:checked").value;
@@ -29,7 +38,7 @@ async function showList() {
     complain(null);
     // What is said counts at once, and then everything is new to them.
     at("kinds").disabled = has.size > 0;
-    showAnswer(answer, `Customer ${customer}`, own.scopes.includes("events") ? buttons : null);
+    showAnswer(answer, named(customer), own.scopes.includes("events") ? buttons : null);
   } catch (error) {
     complain(error);
   }
@@ -91,6 +100,7 @@ async function proposeCustomers() {
   try {
     const path = `customers?query=${encodeURIComponent(query)}&limit=20`;
     const told = await askTenant(path, { signal: nextCustomers() });
+    for (const one of told.customers) names.set(one.customer, one.name);
     at("customers").replaceChildren(
       ...told.customers.map((one) => element("option", { value: one.customer }, one.name ?? "")),
     );
@@ -102,7 +112,7 @@ async function proposeCustomers() {
 at("customer").addEventListener("input", proposeCustomers);
 at("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  customer = at("customer").value.trim();
+  customer = customerOf(at("customer").value.trim());
   if (customer === "") return;
   has.clear();
   drawHas();

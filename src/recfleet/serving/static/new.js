@@ -41,7 +41,8 @@ async function follow() {
     return;
   }
   try {
-    const answer = await askTenant("recommendations", { signal: next(), body: { products } });
+    const seeds = products.map((product) => `seed=${encodeURIComponent(product)}`).join("&");
+    const answer = await askTenant(`recommendations?${seeds}`, { signal: next() });
     complain(null);
     showAnswer(answer, `What follows ${chosen.filter(Boolean).map(nameOf).join(" and ")}`, null);
   } catch (error) {
