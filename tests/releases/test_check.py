@@ -26,6 +26,7 @@ NAMES = [
     "no product twice",
     "only active products",
     "no excluded product",
+    "nothing outside its regions",
     "nothing for excluded customers",
     "nothing of a kind that is not offered",
     "nothing already bought among the new",

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from recfleet.interactions.facts import Eligibility
     from recfleet.models import InteractionLog, Learning, Model, Weights
     from recfleet.releases import Check, Lists
 
 
 def read_purchases(
     connection: Connection, tenant_id: str, as_of: datetime, policy: Policy
-) -> tuple[InteractionLog, NDArray[np.bool_]]:
-    """A tenant's interactions up to as-of, and which of their products may be recommended.
+) -> tuple[InteractionLog, NDArray[np.bool_], Eligibility]:
+    """A tenant's interactions up to as-of, and which of their products may be recommended to whom.
 
     Args:
         connection: an open connection; the caller ends the transaction.
@@ -36,20 +37,23 @@ def read_purchases(
         policy: says when a product counts as discontinued, and which products are excluded.
 
     Returns:
-        The log, and (P,) whether each of its products is active: still sold and not excluded.
+        The log; (P,) whether each of its products is active: still sold and not excluded; and which
+        of them each customer may be offered.
     """
     from recfleet.interactions.catalogue import (
         active_products,
         read_discontinued,
         read_products_of,
     )
+    from recfleet.interactions.facts import read_eligibility
     from recfleet.interactions.log import read_log
 
     interactions = read_log(connection, tenant_id, as_of)
     never = read_discontinued(connection, tenant_id, as_of) | set(policy.excluded_products)
     never |= read_products_of(connection, tenant_id, policy.excluded_categories)
     active = active_products(interactions, never, as_of, policy.inactive_after_days)
-    return interactions, active
+    eligibility = read_eligibility(connection, tenant_id, interactions, policy.unknown_region)
+    return interactions, active, eligibility
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def make_checked_lists(
     *,
     artifacts: ArtifactStore,
     priors: Sequence[Weights],
+    eligibility: Eligibility | None = None,
     offers: Offers | None = None,
     watch: Stopwatch | None = None,
 ) -> Made:
@@ -82,6 +87,7 @@ def make_checked_lists(
         policy: the tenant's.
         artifacts: where the model is.
         priors: what the weights begin at, where there is no model.
+        eligibility: which products each customer may be offered; None: all.
         offers: the kinds of the lists, as the night has resolved them; by default they are resolved
             here.
         watch: times the parts.
@@ -115,6 +121,8 @@ def make_checked_lists(
             weights=weights,
             excluded_customers=policy.excluded_customers,
             pairs_products=policy.pairs_products,
+            eligibility=eligibility,
+            minimum_segment_customers=policy.minimum_segment_customers,
         )
     with watch.part("publish.check"):
         checks = check_lists(
@@ -125,6 +133,7 @@ def make_checked_lists(
             minimum_coverage=policy.minimum_coverage,
             excluded_products=policy.excluded_products,
             excluded_customers=policy.excluded_customers,
+            eligibility=eligibility,
         )
     failed = [f"{check.name}: {check.detail}" for check in checks if not check.passed]
     if failed:

@@ -110,7 +110,9 @@ def stage_now(
         TenantError: the model cannot be loaded, nothing is left to offer, or the lists failed their
             checks.
     """
-    interactions, active = read_purchases(connection, tenant.tenant_id, night.as_of, tenant.policy)
+    interactions, active, eligibility = read_purchases(
+        connection, tenant.tenant_id, night.as_of, tenant.policy
+    )
     if not active.any():
         raise TenantError(f"{tenant.tenant_id} has no product that is on sale and not excluded")
     made = make_checked_lists(
@@ -120,6 +122,7 @@ def stage_now(
         tenant.policy,
         artifacts=artifacts,
         priors=priors_of(tenant.policy, read_priors(connection, night.as_of)),
+        eligibility=eligibility,
     )
     create_partition(connection, night.night_id)
     draft = Draft(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.interactions.facts import Eligibility
 from recfleet.kinds import KINDS, Kind, Offers, kinds_of
 from recfleet.models import InteractionLog
 from recfleet.recipe import Recipe
@@ -38,6 +39,7 @@ def check_lists(
     minimum_coverage: float,
     excluded_products: Collection[str] = (),
     excluded_customers: Collection[str] = (),
+    eligibility: Eligibility | None = None,
 ) -> list[Check]:
     """Check lists against the interactions they were made from.
 
@@ -53,6 +55,7 @@ def check_lists(
         of it. Only customers count who are not excluded and to whom some are left.
         excluded_products: ids of products that may be in no list.
         excluded_customers: ids of customers who must have an empty list.
+        eligibility: where products may be sold, and where customers are; None: everywhere.
 
     Returns:
         Every check, always the same ones in the same order.
@@ -68,6 +71,7 @@ def check_lists(
         places.check("no product twice", _repeated(places)),
         places.check("only active products", ~(places.known & active[places.product])),
         places.check("no excluded product", places.of_products(excluded_products)),
+        places.check("nothing outside its regions", _outside(places, eligibility)),
         _nothing_for(lists, excluded_customers),
         places.check("nothing of a kind that is not offered", places.of_no_kind(lists.offers)),
         *_true_kinds(places, bought),
@@ -77,6 +81,7 @@ def check_lists(
             active,
             minimum_coverage=minimum_coverage,
             excluded_customers=excluded_customers,
+            eligibility=eligibility,
         ),
     ]
 
@@ -250,6 +255,45 @@ def _true_kinds(places: _Places, bought: csr_matrix) -> list[Check]:
     ]
 
 
+def _outside(places: _Places, eligibility: Eligibility | None) -> NDArray[np.bool_]:
+    """Places whose product may not be sold in the customer's region."""
+    wrong = np.zeros(len(places.product), dtype=bool)
+    if eligibility is None or not eligibility.regions_of:
+        return wrong
+    lists = places.lists
+    number = {name: place for place, name in enumerate({*eligibility.region_of.values()})}
+    unknown = len(number)
+    sold = np.ones((unknown + 1, len(lists.product_ids)), dtype=bool)
+    for product, name in enumerate(lists.product_ids):
+        if (regions := eligibility.regions_of.get(name)) is not None:
+            for region, place in number.items():
+                sold[place, product] = region in regions
+            sold[unknown, product] = eligibility.unknown_region == "all"
+    # The last one stands for unknown customers, and for numbers that are nobody's.
+    told = (eligibility.region_of.get(name, "") for name in lists.customer_ids)
+    region_of = np.array([*(number.get(where, unknown) for where in told), unknown])
+    nobody = len(lists.customer_ids)
+    known = (lists.customers >= 0) & (lists.customers < nobody)
+    owners = np.append(np.where(known, lists.customers, nobody), nobody)[places.owner]
+    wrong[places.known] = ~sold[region_of[owners], places.product][places.known]
+    return wrong
+
+
+def _left(
+    bought: csr_matrix, offered: NDArray[np.bool_], eligibility: Eligibility | None
+) -> dict[Kind, NDArray[np.int64]]:
+    """Kind -> (C,) how many products of it are left to offer to each customer."""
+    everybody = np.zeros(bought.shape[0], np.intp)
+    allowed = np.ones((1, len(offered)), bool) if eligibility is None else eligibility.allowed
+    group_of = everybody if eligibility is None else eligibility.group_of
+    own = np.zeros(bought.shape[0], np.int64)
+    for group in np.unique(group_of):
+        theirs = np.flatnonzero(group_of == group)
+        own[theirs] = bought[theirs] @ (offered & allowed[group]).astype(np.int64)
+    counts = np.count_nonzero(offered & allowed, axis=1)
+    return {"new": counts[group_of] - own, "again": own}
+
+
 def _covered(
     places: _Places,
     bought: csr_matrix,
@@ -257,12 +301,14 @@ def _covered(
     *,
     minimum_coverage: float,
     excluded_customers: Collection[str],
+    eligibility: Eligibility | None,
 ) -> Check:
     name, lists = "enough customers covered", places.lists
     customers, products = bought.shape
     offered = active & (np.bincount(bought.indices, minlength=products) > 0)
-    own = np.asarray(bought.astype(bool) @ offered.astype(np.int64))
-    left = {"new": np.count_nonzero(offered) - own, "again": own}
+    left = _left(bought.astype(bool), offered, eligibility)
+    if eligibility is not None:
+        offered &= eligibility.allowed[0]
     excluded = set(excluded_customers)
     out = [customer in excluded for customer in lists.customer_ids[:customers]]
     told: list[str] = []

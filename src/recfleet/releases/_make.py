@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recfleet.interactions.facts import Eligibility
 from recfleet.kinds import Offers
 from recfleet.models import (
     InteractionLog,
@@ -25,6 +26,7 @@ from recfleet.models import (
     starts_of,
 )
 from recfleet.recipe import Recipe
+from recfleet.releases._eligible import lists_by_group, with_newcomers
 from recfleet.releases._lists import Lists
 from recfleet.releases._pairs import make_pairs
 
@@ -39,6 +41,8 @@ def make_lists(
     weights: Weights | None,
     excluded_customers: Collection[str] = (),
     pairs_products: int = 0,
+    eligibility: Eligibility | None = None,
+    minimum_segment_customers: int = 1,
 ) -> Lists:
     """Make the list of every customer of the log, and the list for unknown customers.
 
@@ -61,26 +65,39 @@ def make_lists(
         excluded_customers: ids of customers who get an empty list, in the log or not; their
             purchases still count for the others.
         pairs_products: with a model, make the lists of all pairs of so many popular products, too.
+        eligibility: which of the products each customer may be offered, and who is new; None: all
+            of them, and nobody.
+        minimum_segment_customers: fewest buyers of a segment whose products newcomers get.
 
     Raises:
         TenantError: customers could not be folded in.
     """
     bought = log.matrix(recipe.signal if model is None else model.recipe.signal)
     taste = None if model is None else model.fold_in(log)
-    if weights is None:
-        lists = lists_from_scorer(bought, taste, log, active, recipe, offers=offers)
+    signals = None if weights is None else Signals.of(log, log.as_of)
+
+    def make(offered: NDArray[np.bool_]) -> Lists:
+        if weights is None or signals is None:
+            return lists_from_scorer(bought, taste, log, offered, recipe, offers=offers)
+        length = recipe.list_length
+        own = blend(signals, taste, weights, allowed=offered, list_length=length, offers=offers)
+        return with_popular(own.filled(), bought, log, offered, recipe, offers=offers)
+
+    if eligibility is None:
+        lists = make(active)
     else:
-        own = blend(
-            Signals.of(log, log.as_of),
-            taste,
-            weights,
-            allowed=active,
+        lists = with_newcomers(
+            lists_by_group(make, active, eligibility),
+            bought,
+            active,
+            eligibility,
+            minimum_segment_customers=minimum_segment_customers,
             list_length=recipe.list_length,
-            offers=offers,
         )
-        lists = with_popular(own.filled(), bought, log, active, recipe, offers=offers)
     if model is not None and pairs_products:
-        lists = replace(lists, pairs=make_pairs(model, log, active, pairs_products))
+        # Whoever asks for a pair may be unknown.
+        anybody = active if eligibility is None else active & eligibility.allowed[0]
+        lists = replace(lists, pairs=make_pairs(model, log, anybody, pairs_products))
     return exclude_customers(lists, excluded_customers) if excluded_customers else lists
 
 

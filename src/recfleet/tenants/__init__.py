@@ -28,7 +28,7 @@ from recfleet.tenants._repository import (
 )
 from recfleet.tenants._slug import TENANT_ID_PATTERN, check_tenant_id, plain_name, slug_of
 from recfleet.tenants.defaults import fleet_policy
-from recfleet.tenants.policy import Policy
+from recfleet.tenants.policy import Policy, UnknownRegion
 
 __all__ = [
     "TENANT_ID_PATTERN",
@@ -36,6 +36,7 @@ __all__ = [
     "Mode",
     "Policy",
     "Tenant",
+    "UnknownRegion",
     "add_login",
     "add_tenants",
     "check_tenant_id",

@@ -30,6 +30,7 @@ LONGEST_STAGE = 86_400
 """A day in seconds: after that the next night is due."""
 
 Approval = Literal["none", "every", "first"]
+UnknownRegion = Literal["unrestricted", "all"]
 
 
 def _numbers_too(names: object) -> object:
@@ -129,6 +130,14 @@ class Policy(BaseModel):
 
     excluded_customers: Names = ()
     """Customers who get no recommendation; the model still learns from their purchases."""
+
+    unknown_region: UnknownRegion = "unrestricted"
+    """What a customer without a known region may be offered: unrestricted products, which are sold
+    everywhere, or all."""
+
+    minimum_segment_customers: int = Field(default=20, ge=1, le=MOST_AT_LEAST)
+    """Fewest customers of a segment with a purchase, for its popular products to be what customers
+    of the segment without a purchase are shown."""
 
     inactive_after_days: int = Field(default=180, ge=1, le=AS_GOOD_AS_EVER)
     """Days without a purchase after which a product counts as discontinued."""

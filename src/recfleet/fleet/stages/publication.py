@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from recfleet.interactions.facts import Eligibility
     from recfleet.models import InteractionLog, Learning, Weights
     from recfleet.releases import Check, Lists
 
@@ -75,6 +76,8 @@ class Publisher:
     """The champion on record before this night."""
     priors: Sequence[Weights]
     """What the weights of lists without a model begin at."""
+    eligibility: Eligibility
+    """Which of the products each customer may be offered."""
 
     def publication(
         self, model: Champion | None, outcome: Outcome, reason: str | None
@@ -91,6 +94,7 @@ class Publisher:
             self.row.policy,
             artifacts=self.artifacts,
             priors=self.priors,
+            eligibility=self.eligibility,
             offers=self.row.numbers.offers if self.row.numbers else None,
             watch=self.watch,
         )

@@ -81,14 +81,16 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         return admitted
     row = admitted
     with watch.part("publish.read"):
-        interactions, active = read_purchases(
+        interactions, active, eligibility = read_purchases(
             desk.connection, row.tenant_id, desk.night.as_of, row.policy
         )
         desk.connection.commit()  # no transaction stays open through the computing
     if not active.any():
         return nothing_to_offer(row, len(active))
     priors = priors_of(row.policy, tools.priors)
-    publisher = Publisher(row, tools.artifacts, watch, interactions, active, champion, priors)
+    publisher = Publisher(
+        row, tools.artifacts, watch, interactions, active, champion, priors, eligibility
+    )
     if row.verdict not in ("promote", "rollback", "await approval"):
         return publisher.as_judged()
     against = row.numbers.against if row.numbers else None
