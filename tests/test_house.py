@@ -28,7 +28,17 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 SOURCE = CHECKOUT / "src" / "recfleet"
 
 # Every room may know these; they know no room (settings knows errors).
-COMMON = {"batches", "contents", "errors", "faces", "kinds", "recipe", "settings", "stored"}
+COMMON = {
+    "answer_ids",
+    "batches",
+    "contents",
+    "errors",
+    "faces",
+    "kinds",
+    "recipe",
+    "settings",
+    "stored",
+}
 
 # Room -> the rooms that it may know.
 ARROWS: dict[str, set[str]] = {
@@ -52,6 +62,8 @@ ARROWS: dict[str, set[str]] = {
     "record": {"audit", "database", "judging", "tenants"},
     # A release belongs to a night, and is live with the champion: its views join both.
     "releases": {"audit", "database", "interactions", "models", "record", "tenants"},
+    # The lists of many customers at once, as files.
+    "campaigns": {"database", "interactions", "models", "releases", "tenants"},
     # Why a product is in a list: from the purchases, and from the model that made the list.
     # A list's origin is in the audit, with the judge's numbers.
     "reasons": {
@@ -83,9 +95,9 @@ ARROWS: dict[str, set[str]] = {
     "local": {"database"},
     # The commands.
     "cli": {
-        "audit", "database", "feeds", "fleet", "interactions", "keys", "local", "operations",
-        "reasons",
-        "record", "registry", "releases", "serving", "synthetic", "tenants",
+        "audit", "campaigns", "database", "feeds", "fleet", "interactions", "keys", "local",
+        "operations", "reasons", "record", "registry", "releases", "serving", "synthetic",
+        "tenants",
     },
 }  # fmt: skip
 

@@ -32,6 +32,7 @@ for _room in (
     "backfill",
     "tenant",
     "recommend",
+    "campaign",
     "champions",
     "approvals",
     "access",

@@ -1,6 +1,7 @@
 """Releases: a tenant's lists of one night, their checks, the live switch, look-up."""
 
 from recfleet.releases._check import Check, check_lists
+from recfleet.releases._every_list import LiveList, LiveLists, LivePlace, every_list
 from recfleet.releases._lists import Lists
 from recfleet.releases._live import count_served, live_as_of
 from recfleet.releases._look_up import (
@@ -29,6 +30,9 @@ __all__ = [
     "CustomerList",
     "Draft",
     "Lists",
+    "LiveList",
+    "LiveLists",
+    "LivePlace",
     "NotServedError",
     "OldLists",
     "Pairs",
@@ -43,6 +47,7 @@ __all__ = [
     "delete_releases_of",
     "drop_old_lists",
     "end_live",
+    "every_list",
     "kept_release",
     "list_of",
     "live_as_of",

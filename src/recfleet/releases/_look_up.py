@@ -108,7 +108,7 @@ def look_up(
         check_tenants(connection, [tenant_id])  # raises, and names a tenant that may be meant
     mode, release_id, model_version, as_of, night_id, source, kinds, sources, offers = rows[0][:9]
     _refuse(tenant_id, customer_id, mode, release_id, source)
-    marks = _Marks(source, kinds, sources, offers)
+    marks = Marks(source, kinds, sources, offers)
     found = [
         Recommended(
             rank=rank,
@@ -133,13 +133,7 @@ def look_up(
 def _refuse(
     tenant_id: str, customer_id: str, mode: str, release_id: int | None, source: str | None
 ) -> None:
-    if mode == "off":
-        raise NotServedError(f"{tenant_id} is off: its customers get no recommendations.")
-    if release_id is None:
-        raise NotServedError(
-            f"{tenant_id} has no published lists yet. `recfleet night show` tells how far its "
-            "last night came."
-        )
+    refuse_tenant(tenant_id, mode, release_id)
     if source == "excluded":
         raise NotServedError(
             f"The policy of {tenant_id} excludes customer {customer_id!r}: they get no "
@@ -147,8 +141,23 @@ def _refuse(
         )
 
 
+def refuse_tenant(tenant_id: str, mode: str, release_id: int | None) -> None:
+    """Refuse a tenant that shows nothing.
+
+    Raises:
+        NotServedError: it is off, or has no live release.
+    """
+    if mode == "off":
+        raise NotServedError(f"{tenant_id} is off: its customers get no recommendations.")
+    if release_id is None:
+        raise NotServedError(
+            f"{tenant_id} has no published lists yet. `recfleet night show` tells how far its "
+            "last night came."
+        )
+
+
 @dataclass(frozen=True)
-class _Marks:
+class Marks:
     """Kinds and sources of a list as ``recommendation`` has them; see its migration."""
 
     of_all: str | None

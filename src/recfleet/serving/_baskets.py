@@ -6,6 +6,7 @@ import struct
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from recfleet.answer_ids import answer_id
 from recfleet.errors import TenantError
 from recfleet.serving._asked import AskedBasket, AskedList, AskedPair, AskedSimilar
 from recfleet.serving._database import Database, Row
@@ -13,7 +14,6 @@ from recfleet.serving._gate import Gate, check_opened
 from recfleet.serving._http import Answer
 from recfleet.serving._lists import (
     Item,
-    answer_id,
     choose,
     encode,
     make_item,

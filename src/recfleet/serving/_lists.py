@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import repeat
 
+from recfleet.answer_ids import answer_id
 from recfleet.kinds import KINDS
 from recfleet.models import SOURCES
 from recfleet.serving._asked import AskedList
@@ -249,18 +248,6 @@ def _rest(_product: str, described: Described, kind: str | None, score: float, s
 def moment(time: datetime | None) -> str | None:
     """A time as JSON has it."""
     return None if time is None else time.isoformat()
-
-
-_random = random.Random()  # noqa: S311 - an answer's id is no secret
-
-
-def answer_id() -> str:
-    """A UUID of version 7 (RFC 9562): later answers have greater ids."""
-    number = (time.time_ns() // 1_000_000) << 80 | _random.getrandbits(80)
-    number = number & ~(0xF << 76) | 7 << 76
-    number = number & ~(3 << 62) | 2 << 62
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def _note(row: Row, customer: str | None) -> str | None:

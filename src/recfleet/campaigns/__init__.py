@@ -1,0 +1,19 @@
+"""Campaigns: the lists of many customers at once, with a control group by lot."""
+
+from recfleet.campaigns._customers import customers_in_file
+from recfleet.campaigns._lot import is_control
+from recfleet.campaigns._make import Campaign, SentList, SentPlace, make_campaign
+from recfleet.campaigns._write import FORMATS, Format, Writer, open_writer
+
+__all__ = [
+    "FORMATS",
+    "Campaign",
+    "Format",
+    "SentList",
+    "SentPlace",
+    "Writer",
+    "customers_in_file",
+    "is_control",
+    "make_campaign",
+    "open_writer",
+]

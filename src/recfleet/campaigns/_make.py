@@ -1,0 +1,110 @@
+"""The lists of a campaign, from one release."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from recfleet.answer_ids import answer_id
+from recfleet.campaigns._lot import is_control
+from recfleet.database import Connection
+from recfleet.interactions.catalogue import read_catalogue, read_products_of
+from recfleet.kinds import Kind
+from recfleet.models import Source
+from recfleet.releases import LiveList, every_list
+from recfleet.tenants import get_tenant
+
+
+@dataclass(frozen=True)
+class SentPlace:
+    """A place of a list."""
+
+    rank: int
+    """1 for the best."""
+    product: str
+    name: str | None
+    kind: Kind | None
+    score: float
+    source: Source
+
+
+@dataclass(frozen=True)
+class SentList:
+    """What a customer gets."""
+
+    id: str
+    """The answer's, by which events name it."""
+    customer: str
+    is_control: bool
+    """The customer is kept out by lot, and has no items."""
+    customer_is_known: bool
+    """False: the release does not know the customer, and these are the popular products."""
+    items: Sequence[SentPlace]
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """The lists of many customers, all of one release."""
+
+    tenant: str
+    release: int
+    model_version: int | None
+    as_of: datetime
+    lists: Iterator[SentList]
+
+
+def make_campaign(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    customers: Sequence[str] | None = None,
+    limit: int = 10,
+    control: float = 0.0,
+) -> Campaign:
+    """Lists of many customers as they may be sent now.
+
+    What was discontinued or excluded since the night is left out, and so are customers whom the
+    policy excludes.
+
+    Args:
+        connection: an open connection. Its transaction must last until the lists are read.
+        tenant_id: the tenant.
+        customers: as the tenant writes them; None: all whom the live release knows.
+        limit: most items of a customer.
+        control: share of the customers who are kept out by lot.
+
+    Raises:
+        UnknownTenantError: there is no such tenant.
+        NotServedError: the tenant is off, or has nothing published yet.
+    """
+    live = every_list(connection, tenant_id, customers)
+    policy = get_tenant(connection, tenant_id).policy
+    catalogue = read_catalogue(connection, tenant_id, datetime.now(UTC))
+    withheld = {
+        *catalogue.product_ids[catalogue.discontinued].tolist(),
+        *policy.excluded_products,
+        *read_products_of(connection, tenant_id, policy.excluded_categories),
+    }
+
+    def sent(one: LiveList) -> SentList:
+        kept_out = is_control(tenant_id, one.customer_id, control)
+        offered = [place for place in one.places if place.product_id not in withheld][:limit]
+        items = [
+            SentPlace(
+                rank,
+                place.product_id,
+                catalogue.names.get(place.product_id),
+                place.kind,
+                round(place.score, 6),
+                place.source,
+            )
+            for rank, place in enumerate([] if kept_out else offered, start=1)
+        ]
+        return SentList(answer_id(), one.customer_id, kept_out, one.is_known, items)
+
+    excluded = set(policy.excluded_customers)
+    lists = (
+        sent(one) for one in live.lists if not one.is_excluded and one.customer_id not in excluded
+    )
+    return Campaign(tenant_id, live.release_id, live.model_version, live.as_of, lists)
