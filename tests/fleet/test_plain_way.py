@@ -22,6 +22,7 @@ from recfleet.judging import (
     TasteEvidence,
     judge,
     score,
+    score_lists_of,
     score_popularity,
     score_served,
 )
@@ -169,6 +170,7 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
                     assert contender["rmse"] == pytest.approx(
                         expected["contenders"][name]["rmse"], rel=1e-4
                     )
+            _check_judged_lists(numbers, log, champions.get(tenant_id), weights.get(tenant_id))
             if verdict == "promote":
                 assert challenger is not None
                 champions[tenant_id] = challenger
@@ -192,6 +194,28 @@ def test_a_sample_of_tenants_is_judged_and_served_as_in_the_plain_way(
         )
     )
     assert begun.keys() == {True, False}, "warm fits and cold ones"
+
+
+def _check_judged_lists(
+    numbers: dict[str, Any] | None,
+    log: InteractionLog,
+    champion: AlsModel | None,
+    weights: Weights | None,
+) -> None:
+    """The champion's lists are judged as its own weights make them."""
+    found = (numbers or {}).get("lists", {})
+    assert ("challenger" in found) == ("challenger" in (numbers or {}).get("contenders", {}))
+    if "champion" not in found:
+        return
+    assert champion is not None
+    assert weights is not None
+    start = log.as_of - timedelta(days=14)
+    offers = resolve_offers("auto", log, before=start)
+    signal = Policy().recipe.signal
+    holdout = Holdout.of(log, as_of=log.as_of, holdout_days=14, offers=offers, signal=signal)
+    factors, lesson = _folded(champion, log, start), Lesson.of(log, start)
+    expected = score_lists_of(lesson, factors, weights, holdout).mean()
+    assert found["champion"] == pytest.approx(expected, abs=2e-3)
 
 
 def _evidence(tenant_id: str, tastes: dict[str, Any]) -> tuple[list[Evidence], list[Likeness]]:

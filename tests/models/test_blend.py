@@ -17,6 +17,7 @@ from recfleet.models import (
     InteractionLog,
     Learned,
     Learning,
+    Lesson,
     Line,
     Ranked,
     Signals,
@@ -158,6 +159,24 @@ def test_samples_are_of_buyers_and_say_what_they_bought() -> None:
     sold = signals.bought
     assert found.labels["new"].sum() == (bought & ~owned)[:, sold].sum()
     assert len(found.labels["new"]) == (~owned[:, sold]).sum()
+
+
+def test_samples_without_some_customers_are_those_of_the_others() -> None:
+    log = repeat_log(2)
+    lesson, taste = Lesson.of(log, LATE), taste_for(log)
+    left_out = np.arange(len(log.customer_ids)) % 2 == 0
+    later = lesson.later.multiply(~left_out[:, None]).tocsr()
+    later.eliminate_zeros()
+
+    found = lesson.samples(taste, left_out)
+
+    expected = samples(lesson.signals, taste, later, allowed=lesson.signals.bought)
+    assert found.customers == expected.customers > 0
+    for kind in KINDS:
+        assert np.array_equal(found.values[kind], expected.values[kind])
+        assert np.array_equal(found.labels[kind], expected.labels[kind])
+    assert lesson.samples(None).taste is False
+    assert lesson.samples(taste).customers > found.customers
 
 
 def test_samples_without_a_buyer_are_none() -> None:

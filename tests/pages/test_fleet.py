@@ -334,6 +334,35 @@ def test_a_change_by_day_leaves_what_a_night_said_of_the_version(
     assert worse == {"Approved", "Promoted", "Taken-Back", "Went-Back"}
 
 
+def test_each_tenants_lists_are_shown_beside_popular_products(fleet: Fleet, visit: Visit) -> None:
+    night = fleet.night(0)
+    lists = {"challenger": 0.3, "champion": 0.24, "without": 0.22}
+    numbers = {"contenders": {"popularity": {"ndcg_at_10": 0.2}}, "lists": lists}
+    outcomes = {"changed": "promoted", "same": "kept", "none": "rejected", "back": "rolled back"}
+    for tenant, outcome in outcomes.items():
+        fleet.tenant(tenant)
+        fleet.outcome(night, tenant, outcome)
+        told = {**lists, "champion": None} if tenant == "none" else lists
+        fleet.run(
+            "update ledger set numbers = %s where tenant_id = %s",
+            json.dumps({**numbers, "lists": told}),
+            tenant,
+        )
+    summary = {"lists": {"judged": 3, "share_better": 1.0, "median": 0.2}}
+    fleet.run("update night set summary = %s", json.dumps(summary))
+
+    page = visit().get("/fleet").text
+
+    gains = re.findall(r'<td class="n lists">([^<]*)</td>', page)
+    assert dict(zip(table(page), gains, strict=True)) == {
+        "changed": "+50.0%",
+        "same": "+20.0%",
+        "none": "+10.0%",
+        "back": "–",
+    }
+    assert "100%<small>of 3 judged, as served; median NDCG@10 +20.0%</small>" in page
+
+
 def test_the_numbers_below_the_charts_are_those_that_are_drawn(fleet: Fleet, visit: Visit) -> None:
     fleet.tenant("a")
     for day, summary in enumerate(

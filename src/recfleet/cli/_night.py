@@ -197,8 +197,9 @@ def show_night(
     for row in rows:
         row["RMSE\nnew / old / popular"] = trio(row, "rmse", digits=4)
         row["NDCG@10\nnew / old / popular"] = trio(row, "ndcg", digits=3)
-        row["gain"] = None if row["gain"] is None else f"{row['gain']:+.2%}"
+        row["gain"] = _share(row["gain"], digits=2)
         row["serves"] = _serves(row)
+        row["lists\nover popular"] = _share(row["list_gain"])
     print_table(
         f"Night {found['night_id']} as of {found['as_of']:%Y-%m-%d %H:%M} ({found['status']})",
         rows,
@@ -209,11 +210,17 @@ def show_night(
             "RMSE\nnew / old / popular",
             "NDCG@10\nnew / old / popular",
             "gain",
+            "lists\nover popular",
             "reason",
         ],
-        right=frozenset({"gain"}),
+        right=frozenset({"gain", "lists\nover popular"}),
         cut=None if full else "reason",
-        drop=("NDCG@10\nnew / old / popular", "serves", "RMSE\nnew / old / popular"),
+        drop=(
+            "NDCG@10\nnew / old / popular",
+            "serves",
+            "RMSE\nnew / old / popular",
+            "lists\nover popular",
+        ),
         empty="There was nothing to do: no tenant is on.",
     )
     if left_out:
@@ -224,6 +231,10 @@ def show_night(
         )
     if (found["summary"] or {}).get("sentence"):
         _print_summary(found["summary"])
+
+
+def _share(share: float | None, digits: int = 0) -> str | None:
+    return None if share is None else f"{share:+.{digits}%}"
 
 
 def _serves(row: dict[str, Any]) -> str | None:
@@ -255,6 +266,12 @@ def _print_summary(summary: dict[str, Any]) -> None:
     out.print(summary["sentence"], markup=False)
     if summary.get("served"):
         out.print(f"Now served: {_told_served(summary['served'])}.", markup=False)
+    if lists := summary.get("lists"):
+        out.print(
+            f"Of {lists['judged']:,} tenants' lists, {lists['share_better']:.0%} are better than "
+            f"popular products; the median NDCG@10 is {lists['median']:+.0%}.",
+            markup=False,
+        )
     costs = summary.get("milliseconds_per_tenant")
     if not costs:
         return

@@ -24,6 +24,7 @@ from recfleet.record import (
     sum_skills,
 )
 from recfleet.record.nights import late_feeds_of
+from recfleet.record.summing import ListGains, Skills, sum_list_gains
 from recfleet.releases import count_served
 from recfleet.settings import night_settings, registry_settings
 
@@ -56,6 +57,10 @@ class NightSummary:
     """The served models against popularity on tonight's holdouts: how many were ``judged``, the
     ``share_better`` than popularity, and the ``median`` share by which their RMSE is below it.
     None: nobody was judged."""
+    lists: dict[str, float] | None = None
+    """The lists as served against popular products on tonight's holdouts: how many tenants' were
+    ``judged``, the ``share_better``, and the ``median`` share by which their NDCG@10 is higher.
+    None: nobody's were judged."""
     left_out: int = 0
     """Tenants of the fleet outside a night of named tenants, not counting those that are off."""
     late_feeds: dict[str, str] = field(default_factory=dict)
@@ -125,7 +130,8 @@ def _summarize(connection: Connection, night: Night) -> NightSummary:
         milliseconds_per_tenant={part: round(mean, 2) for part, mean in parts.items()},
         modes=_count_modes(connection),
         served=count_served(connection),
-        skill=_skill(connection, night),
+        skill=_shares(sum_skills(connection, night)),
+        lists=_shares(sum_list_gains(connection, night)),
         left_out=count_left_out(connection, night),
         late_feeds=late_feeds_of(connection, night),
         audit_head=read_head(connection),
@@ -138,8 +144,8 @@ def _count_modes(connection: Connection) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _skill(connection: Connection, night: Night) -> dict[str, float] | None:
-    judged, better, median = sum_skills(connection, night)
+def _shares(found: Skills | ListGains) -> dict[str, float] | None:
+    judged, better, median = found
     if not judged or median is None:
         return None
     return {"judged": judged, "share_better": round(better / judged, 4), "median": round(median, 4)}
@@ -154,6 +160,7 @@ def _told(summary: NightSummary) -> dict[str, Any]:
         "modes": summary.modes,
         "served": summary.served,
         "skill": summary.skill,
+        "lists": summary.lists,
         "left_out": summary.left_out or None,
         "late_feeds": summary.late_feeds or None,
         "failed_share": summary.failed_share,

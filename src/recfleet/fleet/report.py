@@ -96,7 +96,7 @@ def night_tenants(connection: Connection, night_id: int) -> list[Row]:
         select tenant_night.tenant_id as tenant, outcome, state, verdict, served_by,
                model_version as version, rmse_challenger, rmse_champion, rmse_popularity,
                rmse_previous, ndcg_challenger, ndcg_champion, ndcg_popularity, ndcg_previous, gain,
-               previous_gain, holdout_customers,
+               previous_gain, holdout_customers, ndcg_lists, list_gain,
                exists (select from release_overview as former
                         where not former.is_trial and former.tenant_id = tenant_night.tenant_id
                           and former.night_id < tenant_night.night_id) as served_before,

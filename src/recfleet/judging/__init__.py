@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recfleet.judging._probation import Probation
     from recfleet.judging._rule import Ruling, needed_gain, rule
     from recfleet.judging._score import Score, score, score_popularity
-    from recfleet.judging._taste import ServedNdcg, score_served
+    from recfleet.judging._taste import ServedNdcg, score_lists, score_lists_of, score_served
     from recfleet.judging._verdict import Verdict, judge, too_few
 
 __all__ = [
@@ -62,6 +62,8 @@ __all__ = [
     "pool",
     "rule",
     "score",
+    "score_lists",
+    "score_lists_of",
     "score_popularity",
     "score_served",
     "too_few",

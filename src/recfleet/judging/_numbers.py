@@ -111,6 +111,9 @@ class Numbers(Stored):
     probation: ProbationNumbers | None = None
     taste: TasteNumbers | None = None
     """Of a tenant without a model."""
+    lists: dict[str, Number] = Field(default_factory=dict)
+    """NDCG@10 of the blended lists with the taste of the ``challenger`` and of the ``champion``,
+    and ``without`` taste. That of popularity is among its scores."""
 
     def without_gain(self) -> Numbers:
         """The same numbers for a night in which no comparison with the champion is allowed."""
@@ -138,5 +141,6 @@ def flatten(numbers: Numbers) -> dict[str, float]:
     flat |= {"probation_gain_value": trial.value, "probation_gain_low": trial.low}
     taste = numbers.taste or TasteNumbers()
     flat |= {"taste_gain_value": taste.value, "taste_gain_expected": taste.expected}
+    flat |= {f"lists_ndcg_at_10_{name}": value for name, value in numbers.lists.items()}
     flat["holdout_customers"] = numbers.holdout.customers if numbers.holdout else None
     return {name: float(value) for name, value in flat.items() if value is not None}

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recfleet.judging._holdout import Holdout
 from recfleet.judging._ranking import CUTOFF, ndcg
-from recfleet.models import Lesson, Ranked, Scorer, blend
+from recfleet.models import Lesson, Ranked, Scorer, Weights, blend
 from recfleet.statistics import Estimate, mean_estimate
 
 _PARTS = 2
@@ -33,33 +33,70 @@ class ServedNdcg:
 def score_served(lesson: Lesson, taste: Scorer, holdout: Holdout) -> ServedNdcg:
     """How good each judged customer's blended list is, with taste and without.
 
-    The weights of either list are learned from the other half of the customers, so that nobody's
-    own purchases decide how their list is ranked (cross-validation; Hastie, Tibshirani and
-    Friedman, "The elements of statistical learning", 2009, 7.10).
-
     Args:
         lesson: of the holdout's days.
         taste: the challenger, folded in from the holdout's history.
         holdout: m judged customers.
     """
-    found = np.zeros((2, len(holdout.customers)))
+    return ServedNdcg(score_lists(lesson, taste, holdout), score_lists(lesson, None, holdout))
+
+
+def score_lists(lesson: Lesson, taste: Scorer | None, holdout: Holdout) -> NDArray[np.float64]:
+    """NDCG@10 of each judged customer's blended list, with weights learned from the holdout.
+
+    The weights are learned from the other half of the customers, so that nobody's own purchases
+    decide how their list is ranked (cross-validation; Hastie, Tibshirani and Friedman, "The
+    elements of statistical learning", 2009, 7.10).
+
+    Args:
+        lesson: of the holdout's days.
+        taste: a model, folded in from the holdout's history; None: there is none.
+        holdout: m judged customers.
+
+    Returns:
+        (m,).
+    """
+    found = np.zeros(len(holdout.customers))
     for part in range(_PARTS):
-        rows = np.arange(found.shape[1]) % _PARTS == part
+        rows = np.arange(len(found)) % _PARTS == part
         there = np.zeros(holdout.history.shape[0], dtype=bool)
         there[holdout.customers[rows]] = True
-        for row, scorer in enumerate((taste, None)):
-            lists = _lists(lesson, scorer, holdout, there)
-            found[row, rows] = list_ndcg(holdout, lists)[rows]
-    return ServedNdcg(*found)
+        weights = lesson.learn(taste, leave_out=there).weights
+        lists = _lists(lesson, taste, weights, holdout, there)
+        found[rows] = list_ndcg(holdout, lists)[rows]
+    return found
+
+
+def score_lists_of(
+    lesson: Lesson, taste: Scorer, weights: Weights, holdout: Holdout
+) -> NDArray[np.float64]:
+    """NDCG@10 of each judged customer's blended list, with weights of an earlier night.
+
+    Args:
+        lesson: of the holdout's days; gives the signals.
+        taste: a model, folded in from the holdout's history.
+        weights: the model's.
+        holdout: m judged customers.
+
+    Returns:
+        (m,).
+    """
+    there = np.zeros(holdout.history.shape[0], dtype=bool)
+    there[holdout.customers] = True
+    return list_ndcg(holdout, _lists(lesson, taste, weights, holdout, there))
 
 
 def _lists(
-    lesson: Lesson, taste: Scorer | None, holdout: Holdout, customers: NDArray[np.bool_]
+    lesson: Lesson,
+    taste: Scorer | None,
+    weights: Weights,
+    holdout: Holdout,
+    customers: NDArray[np.bool_],
 ) -> Ranked:
     return blend(
         lesson.signals,
         taste,
-        lesson.learn(taste, leave_out=customers).weights,
+        weights,
         allowed=lesson.signals.bought,
         list_length=CUTOFF,
         offers=holdout.offers,

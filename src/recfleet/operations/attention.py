@@ -46,6 +46,9 @@ class Standing:
     waits_until: datetime | None
     attention: Attention | None
     """Why it needs a person; None: it needs nobody."""
+    list_gain: float | None = None
+    """How much higher the NDCG@10 of its lists is, as served, than that of popular products, as a
+    share; by its latest night. None: they were not judged."""
 
     @property
     def attention_reason(self) -> str | None:

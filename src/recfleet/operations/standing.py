@@ -71,7 +71,7 @@ _WHOLE = """
 select chosen.*, settled.outcome as night_outcome, settled.reason as night_reason,
        asked.version as asked_version, asked.status as asked_status, asked.is_open as asked_is_open,
        asked.decided_by, asked.decision_reason,
-       served.served_by, served.model_version, served.customers
+       settled.list_gain, served.served_by, served.model_version, served.customers
   from chosen
   left join tenant_night as settled
     on settled.night_id = chosen.night_id and settled.tenant_id = chosen.tenant_id
@@ -270,6 +270,7 @@ def _standing(row: Row) -> Standing:
         waiting_version=row["waiting_version"],
         waits_until=row["waits_until"],
         attention=ATTENTION[row["urgency"] - 1] if row["urgency"] else None,
+        list_gain=row["list_gain"],
     )
 
 

@@ -84,6 +84,29 @@ def sum_skills(connection: Connection, night: Night) -> Skills:
     return Skills(*row)
 
 
+class ListGains(NamedTuple):
+    """The lists as served against popular products, on the night's holdouts."""
+
+    judged: int
+    """How many tenants' lists were judged."""
+    better: int
+    """How many of them have a higher NDCG@10 than the popular products."""
+    median: float | None
+    """Median share by which the NDCG@10 is higher; None: nobody's were judged."""
+
+
+def sum_list_gains(connection: Connection, night: Night) -> ListGains:
+    """The lists that are served from the night on, against popular products."""
+    [row] = _rows(
+        connection,
+        "select count(list_gain), count(*) filter (where list_gain > 0), "
+        "percentile_cont(0.5) within group (order by list_gain) "
+        "from tenant_night where night_id = %(night)s",
+        night,
+    )
+    return ListGains(*row)
+
+
 def count_left_out(connection: Connection, night: Night) -> int:
     """How many of the fleet's tenants a night of named ones leaves out; 0 for a fleet's night."""
     [(left_out,)] = _rows(

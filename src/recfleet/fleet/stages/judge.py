@@ -10,7 +10,7 @@ import structlog
 
 from recfleet.errors import TenantError
 from recfleet.fleet.evidence import Standing
-from recfleet.fleet.loading import load
+from recfleet.fleet.loading import load, load_serving
 from recfleet.fleet.probation import OnProbation
 from recfleet.record import Champion
 from recfleet.registry import ArtifactStore
@@ -25,16 +25,19 @@ if TYPE_CHECKING:
         TasteEvidence,
         Verdict,
     )
-    from recfleet.models import InteractionLog, Model, Scorer
+    from recfleet.models import InteractionLog, Lesson, Model, Scorer, Weights
     from recfleet.tenants import Policy
+
+    Serving = tuple[Model, Weights | None]
+    """A model, and the weights that it serves with; None: it serves by taste alone."""
 
 log = structlog.get_logger(__name__)
 
 
 def load_champion(
     tenant_id: str, on_record: Champion | None, artifacts: ArtifactStore
-) -> tuple[Model | None, str | None]:
-    """The champion; or None, with a sentence on what became of a champion that should be there.
+) -> tuple[Serving | None, str | None]:
+    """The champion and its weights; or None, and what became of a champion that should be there.
 
     A champion with missing or damaged files can be neither judged nor served. The challenger then
     has to beat popularity, as a first model does; otherwise the tenant would be stuck without one.
@@ -42,7 +45,7 @@ def load_champion(
     if on_record is None:
         return None, None
     try:
-        return load(on_record, artifacts), None
+        return load_serving(on_record, artifacts), None
     except TenantError as error:
         log.warning("champion lost", tenant_id=tenant_id, reason=str(error))
         return None, (
@@ -53,31 +56,41 @@ def load_champion(
 
 def score_contenders(
     taste: Scorer,
-    champion: Model | None,
+    champion: Serving | None,
     holdout: Holdout,
+    lesson: Lesson,
     interactions: InteractionLog,
-) -> tuple[dict[str, Score | None], str | None]:
+) -> tuple[dict[str, Score | None], dict[str, float], str | None]:
     """All contenders' scores on the same holdout, and why a champion that is there has none.
 
     Args:
         taste: the challenger, folded in for this holdout.
         champion: the model in force; None: there is none.
         holdout: what they are judged by.
+        lesson: of the holdout's days.
         interactions: the models are folded in from these.
+
+    Returns:
+        The scores of their taste, the NDCG@10 of the lists that the champion makes, and why a
+        champion that is there has neither.
     """
-    from recfleet.judging import LeakError, score, score_popularity
+    from recfleet.judging import LeakError, score, score_lists_of, score_popularity
 
     scores: dict[str, Score | None] = {
         "challenger": score(holdout, taste),
         "champion": None,
         "popularity": score_popularity(holdout),
     }
-    if champion is not None:
-        try:
-            scores["champion"] = _score_as_served("champion", champion, holdout, interactions)
-        except LeakError as error:
-            return scores, f"{error} The champion stays."
-    return scores, None
+    if champion is None:
+        return scores, {}, None
+    model, weights = champion
+    try:
+        factors = fold_in_history("champion", model, holdout, interactions)
+    except LeakError as error:
+        return scores, {}, f"{error} The champion stays."
+    scores["champion"] = of_taste = score(holdout, factors)
+    lists = of_taste.ndcg if weights is None else score_lists_of(lesson, factors, weights, holdout)
+    return scores, {"champion": float(lists.mean())} if len(lists) else {}, None
 
 
 def score_previous(

@@ -56,8 +56,8 @@ from recfleet.settings import registry_settings
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-    from recfleet.judging import Holdout, TasteEvidence, Verdict
-    from recfleet.models import InteractionLog, Learning, Lesson, Weights
+    from recfleet.judging import Holdout, ServedNdcg, TasteEvidence, Verdict
+    from recfleet.models import InteractionLog, Learning, Lesson, Scorer, Weights
 
 BATCH_SIZE = 32
 """How many tenants' runs are logged in one transaction of MLflow's database."""
@@ -207,7 +207,6 @@ def _unjudged(case: _Case) -> Step:
 
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
-    from recfleet.judging import score_served
     from recfleet.models import TREND, WEIGHTS, Signals, read_digest, trainer_of, write_trend
 
     row, watch, holdout = case.row, case.watch, case.holdout
@@ -220,13 +219,12 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
         champion, lost = load_champion(row.tenant_id, case.on_record, tools.artifacts)
     with watch.part("judge.score"):
         taste = fold_in_history("challenger", challenger, holdout, case.log)
-        scores, refusal = score_contenders(taste, champion, holdout, case.log)
+        scores, lists, refusal = score_contenders(taste, champion, holdout, case.lesson, case.log)
     with watch.part("train.learn"):
         learning = case.lesson.learn(taste)
-    served = None
-    if scores["champion"] is None and refusal is None:
-        with watch.part("judge.taste"):
-            served = score_served(case.lesson, taste, holdout)
+    with watch.part("judge.lists"):
+        is_first = scores["champion"] is None and refusal is None
+        made, served = _judge_lists(case, taste, is_first=is_first)
     watched, trouble = tools.on_probation.get(row.tenant_id), None
     if watched and scores["champion"] is not None:
         with watch.part("judge.previous"):
@@ -247,6 +245,7 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
             served=served,
             taste=tools.taste.get(row.tenant_id),
         )
+    verdict = replace(verdict, numbers=verdict.numbers.model_copy(update={"lists": lists | made}))
     if trouble:
         verdict = _without_previous(verdict, trouble)
     with watch.part("train.write"):
@@ -266,6 +265,20 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
             TREND: write_trend(trend, products),
         }
     return _Judged(verdict, case.against, facts, files, learning)
+
+
+def _judge_lists(
+    case: _Case, taste: Scorer, *, is_first: bool
+) -> tuple[dict[str, float], ServedNdcg | None]:
+    """NDCG@10 of the lists with the challenger's taste; for a first model, of those without too."""
+    from recfleet.judging import score_lists, score_served
+
+    if not is_first:
+        found = score_lists(case.lesson, taste, case.holdout)
+        return {"challenger": float(found.mean())}, None
+    served = score_served(case.lesson, taste, case.holdout)
+    means = {"challenger": served.with_taste.mean(), "without": served.without.mean()}
+    return {name: float(mean) for name, mean in means.items()}, served
 
 
 def _without_previous(verdict: Verdict, trouble: str) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -29,6 +29,8 @@ class Lesson:
     """(C, P) bool: what known customers bought since, of the products that were sold before."""
     priors: Sequence[Weights]
     """The weights that learning begins at."""
+    _taken: dict[bool, tuple[Scorer | None, Samples]] = field(default_factory=dict, repr=False)
+    """The last samples with taste and those without, as parts of them are asked for again."""
 
     @classmethod
     def of(
@@ -62,13 +64,11 @@ class Lesson:
 
     def samples(self, taste: Scorer | None, leave_out: NDArray[np.bool_] | None = None) -> Samples:
         """What the weights are learned from; the arguments are those of ``learn``."""
-        later = self.later
-        if leave_out is not None:
-            kept = np.repeat(~leave_out, np.diff(later.indptr))
-            lengths = np.where(leave_out, 0, np.diff(later.indptr))
-            starts = np.concatenate([[0], np.cumsum(lengths)])
-            later = csr_matrix((later.data[kept], later.indices[kept], starts), later.shape)
-        return samples(self.signals, taste, later, allowed=self.signals.bought)
+        taken = self._taken.get(taste is not None)
+        if taken is None or taken[0] is not taste:
+            found = samples(self.signals, taste, self.later, allowed=self.signals.bought)
+            taken = self._taken[taste is not None] = (taste, found)
+        return taken[1] if leave_out is None else taken[1].without(leave_out)
 
 
 def _of_known(later: csr_matrix, own: csr_matrix) -> csr_matrix:

@@ -30,10 +30,33 @@ class Samples:
     """Kind -> F names."""
     labels: dict[Kind, NDArray[np.bool_]]
     """Kind -> (n,) whether the pair was bought."""
-    customers: int
-    """Number of customers that they are of."""
+    owners: dict[Kind, NDArray[np.intp]]
+    """Kind -> (n,) number of the customer whose pair it is."""
+    buyers: NDArray[np.intp]
+    """(m,) numbers of the customers that they are of, rising."""
     taste: bool
     """Whether there was a model."""
+
+    @property
+    def customers(self) -> int:
+        """Number of customers that they are of."""
+        return len(self.buyers)
+
+    def without(self, customers: NDArray[np.bool_]) -> Samples:
+        """The samples of the others.
+
+        Args:
+            customers: (C,) those that are left out.
+        """
+        kept = {kind: ~customers[owners] for kind, owners in self.owners.items()}
+        return Samples(
+            values={kind: values[kept[kind]] for kind, values in self.values.items()},
+            features=self.features,
+            labels={kind: labels[kept[kind]] for kind, labels in self.labels.items()},
+            owners={kind: owners[kept[kind]] for kind, owners in self.owners.items()},
+            buyers=self.buyers[~customers[self.buyers]],
+            taste=self.taste,
+        )
 
 
 def samples(
@@ -59,13 +82,14 @@ def samples(
         buys &= taste.known_customers
     customers = signals.customers[buys[signals.customers]]
     of = _Asked(signals, taste, later, customers, allowed)
-    new, new_labels = _new(of, width)
-    again, again_labels = _again(of)
+    new, new_labels, new_owners = _new(of, width)
+    again, again_labels, again_owners = _again(of)
     return Samples(
         values={"new": _stacked(new, len(new_labels)), "again": _stacked(again, len(again_labels))},
         features={"new": tuple(new), "again": tuple(again)},
         labels={"new": new_labels, "again": again_labels},
-        customers=len(customers),
+        owners={"new": new_owners, "again": again_owners},
+        buyers=customers,
         taste=taste is not None,
     )
 
@@ -82,23 +106,30 @@ class _Asked:
     """(P,)."""
 
 
-def _new(of: _Asked, width: int) -> tuple[dict[str, Values], NDArray[np.bool_]]:
+_Taken = tuple[dict[str, Values], NDArray[np.bool_], NDArray[np.intp]]
+"""Features, labels, and the customers whose pairs they are."""
+
+
+def _new(of: _Asked, width: int) -> _Taken:
     signals, taste, customers = of.signals, of.taste, of.customers
     candidates = np.flatnonzero(of.allowed & signals.bought)
     owned = signals.owned[customers][:, candidates]
-    found: list[tuple[dict[str, Values], NDArray[np.bool_]]] = []
+    found: list[_Taken] = []
     for rows, table in taste_tables(taste, customers, candidates):
         features = new_features(signals, candidates, table, _BEST_BY)
         shape = (rows.stop - rows.start, len(candidates))
         row, column = _candidates(features, owned[rows], shape, width).nonzero()
-        bought = _at(of.later, customers[rows][row], candidates[column])
+        owners = customers[rows][row]
+        bought = _at(of.later, owners, candidates[column])
         chosen = None if table is None else table[row, column]
-        found.append((new_features(signals, candidates[column], chosen), bought))
+        found.append((new_features(signals, candidates[column], chosen), bought, owners))
     if not found:
         nobody = np.empty(0, np.float32) if taste is not None else None
-        return new_features(signals, candidates[:0], nobody), np.empty(0, dtype=bool)
-    features = {name: np.concatenate([one[name] for one, _ in found]) for name in found[0][0]}
-    return features, np.concatenate([bought for _, bought in found])
+        nothing = new_features(signals, candidates[:0], nobody)
+        return nothing, np.empty(0, dtype=bool), customers[:0]
+    features = {name: np.concatenate([one[name] for one, *_ in found]) for name in found[0][0]}
+    labels = np.concatenate([bought for _, bought, _ in found])
+    return features, labels, np.concatenate([owners for *_, owners in found])
 
 
 def _candidates(
@@ -122,7 +153,7 @@ def _candidates(
     return chosen & ~own
 
 
-def _again(of: _Asked) -> tuple[dict[str, Values], NDArray[np.bool_]]:
+def _again(of: _Asked) -> _Taken:
     purchases = of.signals.purchases
     wanted = np.zeros(purchases.customers, dtype=bool)
     wanted[of.customers] = True
@@ -131,7 +162,7 @@ def _again(of: _Asked) -> tuple[dict[str, Values], NDArray[np.bool_]]:
     customer, product = purchases.pair_customer[pairs], purchases.pair_product[pairs]
     taste = None if of.taste is None else taste_of(of.taste, customer, product)
     bought = _at(of.later, customer, product)
-    return again_features(of.signals, pairs, taste), bought
+    return again_features(of.signals, pairs, taste), bought, customer.astype(np.intp)
 
 
 def _at(
