@@ -90,10 +90,15 @@ def _draw(draws: np.random.Generator, choices: int) -> int:
 
 
 def run_night(
-    run_id: str, as_of: datetime, conf: Mapping[str, Any] | None = None, *, attempt: int = 1
+    run_id: str,
+    as_of: datetime,
+    conf: Mapping[str, Any] | None = None,
+    *,
+    attempt: int = 1,
+    late_feeds: Mapping[str, str] | None = None,
 ) -> NightSummary:
     """A night from plan to close, stage after stage, as the DAG does it."""
-    shards = plan_night(run_id, None, as_of, conf or {})
+    shards = plan_night(run_id, None, as_of, conf or {}, late_feeds)
     for stage in ("validate", "train_and_judge"):
         for shard in shards:
             run_stage(STAGES[stage], run_id, shard, attempt=attempt)

@@ -50,6 +50,7 @@ class Taken:
     """Files or batches that are in."""
     lines: int = 0
     added: int = 0
+    """New lines, and customers or products that are new or changed."""
     unusable: int = 0
     aside: int = 0
     """Files that were set aside."""
@@ -61,7 +62,7 @@ class Taken:
         """Count a load."""
         self.takings += 1
         self.lines += report.lines
-        self.added += report.added
+        self.added += report.added + report.changed
         self.unusable += sum(report.unusable.values())
 
     def sentence(self) -> str:
