@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recfleet.database import Connection
+from recfleet.feeds import add_feed
+from recfleet.feeds.table import end_look
 from recfleet.quality import DocsPage, store_docs
 from recfleet.releases import create_partition
 from tests.nights import START
@@ -716,3 +718,19 @@ def test_versions_to_roll_back_to_are_offered_with_how_they_were_judged(
     offered = re.findall(r'<option value="(\d+)">([^<]*)</option>', page)
     assert [version for version, _ in offered] == ["2", "1"]
     assert offered[0][1].endswith("RMSE then 0.4711")
+
+
+def test_feeds_are_shown_with_what_is_wrong(connection: Connection, visit: Visit) -> None:
+    toml = (
+        'kind = "folder"\ntenant = "t"\n[folder]\npath = "/in"\n[columns]\ncustomer_column = "c"\n'
+    )
+    toml += 'product_column = "p"\ntime_column = "t"\n'
+    for name in ("tills", "web"):
+        add_feed(connection, name, toml, actor="ann")
+    end_look(connection, "tills", START, trouble="no <folder>", unfinished=0)
+    connection.commit()
+    page = visit().get("/fleet").text
+    section = page[page.index('id="feeds"') :]
+    said = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", section)))
+    assert "tills folder broken no <folder>" in said
+    assert said.index("tills") < said.index("web folder late nobody has looked at it since")
