@@ -3,7 +3,7 @@
     python -m benchmarks.warm              # all groups, writes docs/warm.md
     python -m benchmarks.warm retail-uk    # this group; kept results for the others
     python -m benchmarks.warm --redraw     # runs nothing
-    python -m benchmarks.warm --every 12   # a cold fit of each twelfth night only, printed
+    python -m benchmarks.warm --every 30   # a cold fit of each thirtieth night only, printed
 
 It needs the file of UCI Online Retail, from RECFLEET_ONLINE_RETAIL or ../shared. The results are
 kept in docs/warm/findings.json. Exits with 1 when a demand is not met.
@@ -110,7 +110,7 @@ def table(found: Mapping[str, Found]) -> Iterator[str]:
     """The page's table, line by line."""
     yield (
         "| group | tenants | customers | cold fit | warm fit | loss of RMSE (at most) | "
-        "of the last 20 nights | loss of NDCG@10 (at most) | of the last 20 nights | begun anew |"
+        "of the last 20 nights | loss of NDCG@10 (at most) | of the last 20 nights | cold fits |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for group, one in found.items():

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from benchmarks.warm.shops import NIGHTS, Shop
 from recfleet.judging import Holdout, score
+from recfleet.lineage import last_renewal
 from recfleet.models import Model, resolve_offers, trainer_of
 from recfleet.recipe import Recipe
 from recfleet.tenants import Policy
 
-EVERY = 4
-"""A cold fit is made of each fourth night."""
+EVERY = 6
+"""A cold fit is made of each sixth night."""
 THIRD = NIGHTS * 2 // 3
 """The last third of the chain are the nights after this one."""
 _RECIPE = Recipe()
@@ -38,28 +39,31 @@ class Chain:
     late: list[NDArray[np.float64]] = field(default_factory=list)
     """The same, of the last third of the chain."""
     warm: list[float] = field(default_factory=list)
-    """Seconds of the warm fits of the compared nights, the parent's look-up included."""
+    """Seconds of the warm fits among the compared nights."""
     cold: list[float] = field(default_factory=list)
     """Seconds of the cold fits of the same nights."""
     anew: int = 0
-    """How many fits of the chain had to begin anew."""
+    """How many fits of the chains were cold, the first ones included."""
     tenants: int = 0
 
 
 def run(shops: Iterable[Shop], every: int = EVERY) -> Chain:
-    """The chains of these tenants.
-
-    No chain is broken for its age: a night's rule would begin each one anew once in 28 nights.
-    """
+    """The chains of these tenants, by the rule of the nights."""
     chain = Chain()
     for shop in shops:
         chain.tenants += 1
         sums, late = (np.zeros((len(shop.log.customer_ids), 4)) for _ in range(2))
         model: Model | None = None
+        began = shop.nights()[0]
         for number, as_of in enumerate(shop.nights()):
-            model, seconds = _warm(chain, shop, as_of, model)
+            if began.date() < last_renewal(shop.log.tenant_id, as_of.date()):
+                model = None
+            if model is None:
+                began = as_of
+            model, seconds = _fit(chain, shop, as_of, model)
             if number and number % every == 0:
-                chain.warm.append(seconds)
+                if model.parent is not None:
+                    chain.warm.append(seconds)
                 found = _compared(chain, shop, as_of, model)
                 sums += found
                 if number > THIRD:
@@ -69,15 +73,18 @@ def run(shops: Iterable[Shop], every: int = EVERY) -> Chain:
     return chain
 
 
-def _warm(chain: Chain, shop: Shop, as_of: datetime, parent: Model | None) -> tuple[Model, float]:
-    """The model of a night that begins with the one of the night before, and its seconds."""
+def _fit(chain: Chain, shop: Shop, as_of: datetime, parent: Model | None) -> tuple[Model, float]:
+    """The model of a night that begins with the one of the night before, and its seconds.
+
+    Without one, or if it does not suit, the chain begins anew.
+    """
     before = as_of - timedelta(days=_RECIPE.holdout_days)
     trainer = trainer_of(_RECIPE, "both")
     shop.log.matrix(_RECIPE.signal, before=before)  # both fits need it
     began = time.perf_counter()
     if parent is not None and trainer.why_not_from(parent, shop.log, before=before):
-        chain.anew += 1
         parent = None
+    chain.anew += parent is None
     model = trainer.train(shop.log, before=before, seed=_seed(shop, as_of), parent=parent)
     return model, time.perf_counter() - began
 

@@ -14,13 +14,13 @@ from recfleet.models import InteractionLog
 from tests.online_retail import OnlineRetail, online_retail_path
 
 NIGHTS = 60
-SIZES = {1600: 40, 3000: 30, 6000: 16, 14_000: 8, 28_000: 3, 70_000: 1}
+SIZES = {1600: 30, 3000: 16, 6000: 8, 14_000: 4, 28_000: 2, 70_000: 1}
 """Interactions in 26 weeks -> how many synthetic tenants."""
 _RETAIL_END = datetime(2011, 12, 9, tzinfo=UTC)
 _JOURNEY_END = datetime(2017, 12, 30, tzinfo=UTC)
 _SMALL_COUNTRIES = ("Germany", "France", "EIRE", "Spain", "Belgium", "Switzerland", "Portugal")
 _LEAST_CUSTOMERS = 60
-_EVERY_STORE = 5
+_EVERY_STORE = 2
 _EVERY_HOUSEHOLD = 4
 
 
