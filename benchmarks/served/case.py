@@ -73,7 +73,7 @@ def case_of(shop: Shop) -> Case | None:
     seconds: dict[str, float] = {}
     before = at - AHEAD
     began = time.perf_counter()
-    model = _trained(log, before)
+    model = trained(log, before)
     seconds["fit"] = time.perf_counter() - began
     began = time.perf_counter()
     signals = Signals.of(log, at)
@@ -110,7 +110,8 @@ def known_at(log: InteractionLog, at: datetime) -> InteractionLog:
     return replace(log, as_of=at, **{name: getattr(log, name)[:stop] for name in columns})
 
 
-def _trained(log: InteractionLog, before: datetime) -> Model | None:
+def trained(log: InteractionLog, before: datetime) -> Model | None:
+    """The model of the purchases before a time; None when there is too little."""
     seed = zlib.crc32(f"{log.tenant_id} {before.isoformat()}".encode())
     try:
         return trainer_of(Recipe(), offers="both").train(log, before=before, seed=seed)

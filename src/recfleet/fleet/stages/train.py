@@ -94,7 +94,7 @@ def check_thick_enough(matrix: csr_matrix, policy: Policy) -> None:
     """
     counts = {
         "customers": (int(np.count_nonzero(np.diff(matrix.indptr))), policy.minimum_customers),
-        "products": (len(np.unique(matrix.indices)), policy.minimum_products),
+        "products": (int(np.count_nonzero(np.bincount(matrix.indices))), policy.minimum_products),
         "pairs of customer and product": (int(matrix.nnz), policy.minimum_pairs),
     }
     missed = [

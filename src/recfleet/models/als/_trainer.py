@@ -44,7 +44,7 @@ class AlsTrainer:
             return "its recipe changed since its last fit"
         purchases = log.matrix(self.recipe.signal, before=before)
         customers = int(np.count_nonzero(np.diff(purchases.indptr)))
-        products = len(np.unique(purchases.indices))
+        products = int(np.count_nonzero(np.bincount(purchases.indices)))
         suits, has = capped_factors(self.recipe, customers, products), parent.factors
         if not has <= suits <= has * MOST_GROWTH:
             return f"its data suit {suits} factors, and its last fit has {has}"

@@ -127,7 +127,7 @@ class Weights:
             TenantError: they are not weights, or weights of another version's features.
         """
         try:
-            weights = TypeAdapter(cls).validate_json(text)
+            weights = _reader().validate_json(text)
         except ValidationError as error:
             raise TenantError(f"The weights of the signals cannot be read: {error}") from error
         if weights.version != WEIGHTS_VERSION:
@@ -168,3 +168,9 @@ def shipped_priors() -> tuple[Weights, ...]:
 def shipped_weights() -> Weights:
     """The shipped weights for a tenant that nothing is known of: the first of the priors."""
     return shipped_priors()[0]
+
+
+@lru_cache(maxsize=1)
+def _reader() -> TypeAdapter[Weights]:
+    # Making it takes longer than reading with it, and a night reads weights for every tenant.
+    return TypeAdapter(Weights)
