@@ -67,8 +67,8 @@ ARROWS: dict[str, set[str]] = {
     # Why a product is in a list: from the purchases, and from the model that made the list.
     # A list's origin is in the audit, with the judge's numbers.
     "reasons": {
-        "audit", "database", "interactions", "judging", "models", "record", "registry", "releases",
-        "tenants",
+        "audit", "database", "feedback", "interactions", "judging", "models", "record", "registry",
+        "releases", "tenants",
     },
     # What a fit begins with: an earlier one on record.
     "lineage": {"audit", "database", "models", "record", "registry"},

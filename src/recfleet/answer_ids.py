@@ -1,17 +1,51 @@
-"""The id of an answer, by which an event names what was shown."""
+"""The id of an answer: it says when the answer was made, and from which release.
+
+It is a UUID of version 7 (RFC 9562, section 5.7): 48 bits of milliseconds since 1970, then bits of
+the maker's own choice. Of these, the last 40 are the number of the release, and 34 are random. So
+an answer can be traced without a table of all answers.
+"""
 
 from __future__ import annotations
 
 import random
 import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
 
+_RELEASE_BITS = 40
+_VERSION, _VARIANT = 7 << 76, 2 << 62
+_OTHERS = ~(0xF << 76 | 3 << 62)
 _random = random.Random()  # noqa: S311 - an answer's id is no secret
 
 
-def answer_id() -> str:
-    """A UUID of version 7 (RFC 9562): later answers have greater ids."""
-    number = (time.time_ns() // 1_000_000) << 80 | _random.getrandbits(80)
-    number = number & ~(0xF << 76) | 7 << 76
-    number = number & ~(3 << 62) | 2 << 62
+@dataclass(frozen=True)
+class AnswerOrigin:
+    """What an answer's id says."""
+
+    made_at: datetime
+    release_id: int | None
+    """None: there was no release."""
+
+
+def make_answer_id(release_id: int | None) -> str:
+    """A new id; later answers have greater ones.
+
+    Args:
+        release_id: what the answer is made from; None: there is no release.
+    """
+    number = (time.time_ns() // 1_000_000) << 80 | _random.getrandbits(40) << _RELEASE_BITS
+    number = number & _OTHERS | _VERSION | _VARIANT | (release_id or 0) % (1 << _RELEASE_BITS)
     text = f"{number:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def read_answer_id(answer: UUID) -> AnswerOrigin | None:
+    """When an answer was made, and from what; None: the id is none of ours."""
+    if answer.version != 7:
+        return None
+    try:
+        made_at = datetime.fromtimestamp((answer.int >> 80) / 1_000, UTC)
+    except (OverflowError, ValueError):
+        return None
+    return AnswerOrigin(made_at, answer.int % (1 << _RELEASE_BITS) or None)

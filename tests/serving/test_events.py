@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from recfleet.answer_ids import make_answer_id
 from recfleet.database import connect, read_row, transaction
+from recfleet.errors import BadInputError, NotFoundError
 from recfleet.feedback import delete_events_of
+from recfleet.reasons import trace_answer
 from recfleet.serving import _events, _service
 from tests.serving.conftest import Say, World, is_problem
 
@@ -131,3 +134,30 @@ def test_a_partition_is_made_before_its_month(world: World) -> None:
             "where inhparent = 'recfleet.event'::regclass",
         )
     assert row == {"parts": 2}
+
+
+def test_an_answer_is_traced_back_and_forward(world: World) -> None:
+    async def story(say: Say) -> list[str]:
+        listed = (await say("customers/c1/recommendations")).json()
+        basket = await say("recommendations", method="POST", json={"products": ["p001"]})
+        answers = [listed["id"], basket.json()["id"]]
+        await _send(say, _event("a", answer=answers[0], position=1, customer="c1"))
+        await _send(say, _event("b", answer=answers[0], kind="accepted", customer="c1"))
+        return answers
+
+    answers = world.talk(story)
+    with closing(connect(world.writer)) as connection:
+        listed, basket = (trace_answer(connection, "acme", answer) for answer in answers)
+        assert [(event.kind, event.position) for event in listed.events] == [
+            ("shown", 1),
+            ("accepted", None),
+        ]
+        assert (listed.served_by, listed.model_version) == ("model", 7)
+        assert listed.fingerprint
+        assert (basket.release_id, basket.events) == (listed.release_id, [])
+        with pytest.raises(NotFoundError, match="not given for beta"):
+            trace_answer(connection, "beta", answers[0])
+        with pytest.raises(BadInputError, match="no answer's id"):
+            trace_answer(connection, "acme", "f47ac10b-58cc-4372-a567-0e02b2c3d479")
+        nothing = trace_answer(connection, "acme", make_answer_id(None))
+        assert (nothing.release_id, nothing.night_id, nothing.events) == (None, None, [])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from recfleet.answer_ids import answer_id
+from recfleet.answer_ids import make_answer_id
 from recfleet.campaigns._lot import is_control
 from recfleet.database import Connection
 from recfleet.interactions.catalogue import read_catalogue, read_products_of
@@ -101,7 +101,9 @@ def make_campaign(
             )
             for rank, place in enumerate([] if kept_out else offered, start=1)
         ]
-        return SentList(answer_id(), one.customer_id, kept_out, one.is_known, items)
+        return SentList(
+            make_answer_id(live.release_id), one.customer_id, kept_out, one.is_known, items
+        )
 
     excluded = set(policy.excluded_customers)
     lists = (

@@ -1,4 +1,4 @@
-"""``recfleet audit`` and ``recfleet trace``: who changed what, and where a list came from."""
+"""``recfleet audit``, ``trace`` and ``answer``: who changed what, and where lists came from."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from recfleet.cli._output import AsJson, console, print_json, printable
+from recfleet.cli._output import AsJson, console, print_json, print_table, printable
 
 if TYPE_CHECKING:
     from recfleet.audit import Chain, OnRecord
-    from recfleet.reasons import Link, Model, Trace
+    from recfleet.reasons import AnswerTrace, Link, Model, Trace
 
 _TOLD_FAULTS = 20
 
@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(audit, name="audit")
     app.command("trace")(trace_command)
+    app.command("answer")(answer_command)
 
 
 Limit = Annotated[
@@ -298,3 +299,50 @@ def _night_kind(kind: str) -> str:
 
 def _minute(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def answer_command(
+    tenant_id: Annotated[str, typer.Argument(metavar="TENANT", help="Its id.")],
+    answer_id: Annotated[str, typer.Argument(metavar="ID", help="The `id` of the answer.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show what an answer of the HTTP service was made from, and what came of it.
+
+    The id itself says when the answer was made, and from which release. The command shows that
+    release's model and data, and the events that name the answer.
+    """
+    from recfleet.database import connect
+    from recfleet.reasons import trace_answer
+
+    with closing(connect()) as connection:
+        found = trace_answer(connection, tenant_id, answer_id)
+    if as_json:
+        print_json(asdict(found))
+        return
+    out = console()
+    for label, text in _answer_in_words(found):
+        out.print(Text.assemble((f"{label:>10}  ", "bold"), printable(text)))
+    print_table(
+        f"{len(found.events)} events",
+        [asdict(event) for event in found.events],
+        ["happened_at", "kind", "product_id", "customer_id", "position", "standing", "told_by"],
+        empty="Nothing has been told of it yet.",
+    )
+
+
+def _answer_in_words(found: AnswerTrace) -> list[tuple[str, str]]:
+    told = [("answer", f"{found.answer_id}, made {found.made_at:%Y-%m-%d %H:%M:%S} UTC")]
+    if found.release_id is None:
+        return [*told, ("release", "none: the tenant had no lists")]
+    if found.as_of is None:
+        return [*told, ("release", f"{found.release_id}, no longer kept")]
+    version = "" if found.model_version is None else f", model version {found.model_version}"
+    return [
+        *told,
+        (
+            "release",
+            f"{found.release_id} of night {found.night_id}, as of {found.as_of:%Y-%m-%d %H:%M}",
+        ),
+        ("served by", f"{found.served_by}{version}"),
+        ("made from", f"all interactions up to as-of, fingerprint {found.fingerprint}"),
+    ]

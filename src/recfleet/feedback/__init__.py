@@ -10,7 +10,7 @@ from recfleet.feedback._events import (
     as_rows,
     read_event,
 )
-from recfleet.feedback._store import delete_events_of
+from recfleet.feedback._store import Told, delete_events_of, events_of_answer
 
 __all__ = [
     "EVENT_KINDS",
@@ -19,7 +19,9 @@ __all__ = [
     "Event",
     "EventKind",
     "Standing",
+    "Told",
     "as_rows",
     "delete_events_of",
+    "events_of_answer",
     "read_event",
 ]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from recfleet.answer_ids import read_answer_id
 from recfleet.errors import BadInputError
 
 EventKind = Literal["shown", "accepted", "rejected", "bought"]
@@ -78,19 +79,14 @@ def read_event(told: Any) -> Event:
 
 
 def standing_of(event: Event, received_at: datetime) -> Standing:
-    """How an event's time fits.
-
-    An answer's id is a UUID of version 7 (RFC 9562), so it has the millisecond when the answer was
-    made: nothing can come of an answer before that.
-    """
+    """How an event's time fits: nothing can come of an answer before it was made."""
     happened_at = event.happened_at or received_at
     if happened_at > received_at + CLOCKS_DIFFER:
         return "early"
-    answered_at = None if event.answer is None else _made_at(event.answer)
-    if event.answer is not None and (
-        answered_at is None or answered_at > min(happened_at, received_at) + CLOCKS_DIFFER
-    ):
-        return "impossible"
+    if event.answer is not None:
+        origin = read_answer_id(event.answer)
+        if origin is None or origin.made_at > min(happened_at, received_at) + CLOCKS_DIFFER:
+            return "impossible"
     return "late" if happened_at < received_at - LATE else "in time"
 
 
@@ -111,16 +107,6 @@ def as_rows(events: Iterable[Event], received_at: datetime) -> list[dict[str, An
         }
         for event in events
     ]
-
-
-def _made_at(answer: UUID) -> datetime | None:
-    """When an answer was made; None: it is none of ours."""
-    if answer.version != 7:
-        return None
-    try:
-        return datetime.fromtimestamp((answer.int >> 80) / 1_000, UTC)
-    except (OverflowError, ValueError):
-        return None
 
 
 def _in_words(error: Any) -> str:

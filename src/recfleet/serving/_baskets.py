@@ -6,7 +6,7 @@ import struct
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from recfleet.answer_ids import answer_id
+from recfleet.answer_ids import make_answer_id
 from recfleet.errors import TenantError
 from recfleet.serving._asked import AskedBasket, AskedList, AskedPair, AskedSimilar
 from recfleet.serving._database import Database, Row
@@ -231,7 +231,7 @@ def _answer(
     row: Row, items: Sequence[Item], note: str | None, served_by: str, **about: str | None
 ) -> Answer:
     told = {
-        "id": answer_id(),
+        "id": make_answer_id(row["release_id"]),
         "channel": "pull",
         "tenant": row["tenant_id"],
         **about,

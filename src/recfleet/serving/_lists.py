@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import repeat
 
-from recfleet.answer_ids import answer_id
+from recfleet.answer_ids import make_answer_id
 from recfleet.kinds import KINDS
 from recfleet.models import SOURCES
 from recfleet.serving._asked import AskedList
@@ -168,20 +168,22 @@ def answer_list(
     if asked is None and age is None:
         after, tag, raw = listed.by_default
         if seen is None or tag not in seen:
-            return Answer(_BEFORE + answer_id().encode() + after, raw=raw)
+            return Answer(_BEFORE + make_answer_id(listed.release_id).encode() + after, raw=raw)
         return Answer(b"", 304, headers=_headers(tag))
     items = choose(listed.items, asked or _DEFAULT)
-    return _answer_items(listed.head, items, seen, age)
+    return _answer_items(listed, listed.head, items, seen, age)
 
 
 def answer_explained(
     listed: Listed, explained: Explained, seen: str | None, age: float | None
 ) -> Answer:
     """Answer with reasons; the other arguments are those of ``answer_list``."""
-    return _answer_items(explained.head(listed), explained.items, seen, age)
+    return _answer_items(listed, explained.head(listed), explained.items, seen, age)
 
 
-def _answer_items(head: str, items: Sequence[Item], seen: str | None, age: float | None) -> Answer:
+def _answer_items(
+    listed: Listed, head: str, items: Sequence[Item], seen: str | None, age: float | None
+) -> Answer:
     body = ranked([item.rest for item in items])
     tag = _tag(head, body)
     headers = _headers(tag)
@@ -190,7 +192,7 @@ def _answer_items(head: str, items: Sequence[Item], seen: str | None, age: float
     if seen is not None and tag in seen and age is None:
         return Answer(b"", 304, headers=headers)
     stale = "false" if age is None else "true"
-    head = f'"id":"{answer_id()}","channel":"pull",{head},"is_stale":{stale}'
+    head = f'"id":"{make_answer_id(listed.release_id)}","channel":"pull",{head},"is_stale":{stale}'
     return Answer(f'{{{head},"items":[{body}]}}'.encode(), headers=headers)
 
 
