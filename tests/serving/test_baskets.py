@@ -98,6 +98,20 @@ def test_similar_products(served: World) -> None:
     served.talk(story)
 
 
+def test_what_is_sold_in_some_regions_is_in_no_list_made_by_day(world: World) -> None:
+    like = products(world.ask("products/p0001/similar?limit=5"))
+    world.do(
+        "insert into product (tenant_id, product_id, regions) "
+        f"values ('acme', '{like[0]}', '{{DE}}')",
+        "update product set regions = '{DE}' where product_id = 'p1'",
+    )
+    assert like[0] not in products(world.ask("products/p0001/similar?limit=5"))
+    # The night has asked where a customer is.
+    assert "p1" in products(world.ask("customers/c1/recommendations"))
+    found = world.ask("products", params={"query": "pen"}).json()["products"]
+    assert [one["is_offered"] for one in found] == [True]
+
+
 def test_products_are_found_by_a_part_of_their_name(served: World) -> None:
     async def found(say: Say, query: str, **more: str) -> list[str]:
         answer = await say("products", params={"query": query}, **more)  # type: ignore[arg-type]

@@ -141,7 +141,7 @@ class Baskets:
         limit: int,
         kind: str | None = "new",
     ) -> list[Item]:
-        """The best that may be offered now."""
+        """The best that may be offered now, to anybody."""
         known = await self._names.of(
             key, row["tenant_id"], str(row["topic"]), [product for product, _ in best]
         )

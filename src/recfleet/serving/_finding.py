@@ -46,7 +46,12 @@ class Finding:
         return answer_json(
             {
                 "products": [
-                    {"product": row["product_id"], **{field: row[field] for field in _OF_A_PRODUCT}}
+                    {
+                        "product": row["product_id"],
+                        **{field: row[field] for field in _OF_A_PRODUCT},
+                        # Sold in some regions is offered.
+                        "is_offered": row["is_offered"] is not False,
+                    }
                     for row in found
                 ]
             }

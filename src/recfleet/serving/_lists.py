@@ -116,7 +116,7 @@ def read_list(row: Row, customer: str | None, known: Mapping[str, Described]) ->
         repeat(of_all) if sources is None else map(_SOURCES.__getitem__, sources),
         strict=False,
     )
-    places = tuple([place for place in columns if place[1][2]])
+    places = tuple([place for place in columns if place[1][2] is not False])
     served_by = row["served_by"]
     if source is None and row["products"] is not None:
         served_by = "popularity"

@@ -23,9 +23,10 @@ _MOST = 200_000
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-Described = tuple[str, str | None, bool]
+Described = tuple[str, str | None, bool | None]
 """A product: its JSON from the id to the category, without braces; its category; whether it may be
-offered now. A plain tuple, which Python's garbage collector does not follow."""
+offered now, None: in some regions. A plain tuple, which Python's garbage collector does not
+follow."""
 
 
 @dataclass
