@@ -34,7 +34,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-operations bench-quality bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-operations bench-quality bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,9 @@ bench-row-security: $(INSTALLED_DEV) ## measure a look-up with row security besi
 
 bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,000 tenants; 2 minutes
 	$(BENCH) benchmarks.api
+
+bench-ingest: $(INSTALLED_DEV) ## measure loading: 3 million lines beside COPY, 4,000 small files, a day of all; 5 minutes
+	$(BENCH) benchmarks.ingest
 
 bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
 	$(BENCH) benchmarks.operations

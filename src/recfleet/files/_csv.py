@@ -1,7 +1,8 @@
 """CSV files, plain or gzipped, in batches.
 
-The standard library's parser reads them, because it can continue after a line that is not CSV: the
-line is kept as broken, and reading starts again at the next line.
+Plain lines are split by pyarrow. All others go to the standard library's parser, because it can
+continue after a line that is not CSV: the line is kept as broken, and reading starts again at the
+next line.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from typing import TextIO
 
 import pyarrow as pa
 
@@ -20,6 +22,7 @@ from recfleet.files._batch import Batch
 from recfleet.files._columns import LOOKED_AT, named_columns, numbered_columns
 from recfleet.files._encoding import MARKING, is_garbled, show_bytes
 from recfleet.files._how import AS_IT_IS, Reading
+from recfleet.files._plain_csv import read_plain
 from recfleet.files._source import Source, open_bytes
 from recfleet.files.mapping import ColumnMapping
 
@@ -30,6 +33,8 @@ _INSTEAD = "\x1f"
 _LONGEST_HEADER = 1 << 17
 _LONGEST_LINE = 1 << 20
 _MOST_LINES_OF_A_ROW = 100
+_BLOCK = 4 << 20
+"""Characters that are looked at together."""
 _BATCH_ROWS = 30_000
 _BATCH_CHARACTERS = 8 << 20
 
@@ -58,7 +63,7 @@ def read_csv(
     with open_bytes(source.path, gzipped=source.gzipped) as (content, raw):
         errors = MARKING if source.damaged else "strict"
         text = io.TextIOWrapper(content, encoding=source.encoding, errors=errors, newline="")
-        lines = _Lines(iter(partial(text.readline, _LONGEST_LINE), ""))
+        lines = _Lines(text)
         named = lines.skip(how.skip_lines)
         beginning = lines.peek(LOOKED_AT)
         first = beginning[0] if beginning else ""
@@ -74,16 +79,30 @@ def read_csv(
             lines.taken.clear()
         else:
             lines.give_back_all()
-        read = _rows(rows, lines, len(names), damaged=source.damaged)
-        for batch in _batches(read, names, source.damaged):
+        for batch in _batches_of_blocks(rows, lines, names, source.damaged):
             yield batch, raw.tell() / source.size
+
+
+def _batches_of_blocks(
+    rows: Iterator[list[str]], lines: _Lines, names: list[str], damaged: bool
+) -> Iterator[Batch]:
+    """Read blocks of lines: at once where they are plain, and else line by line."""
+    while block := lines.block():
+        columns = read_plain(block, len(names), lines.between)
+        if columns is None:
+            lines.put_back(block)
+            yield from _batches(_rows(rows, lines, len(names), damaged=damaged), names, damaged)
+            continue
+        for first in range(0, len(columns[0]), _BATCH_ROWS):
+            part = [column.slice(first, _BATCH_ROWS) for column in columns]
+            yield Batch.of(dict(zip(names, part, strict=True)))
 
 
 def first_delimiter(source: Source, mapping: ColumnMapping, how: Reading) -> str:
     """The separator of a file's cells, by its first line."""
     with open_bytes(source.path, gzipped=source.gzipped) as (content, _):
         text = io.TextIOWrapper(content, source.encoding, errors=MARKING, newline="")
-        lines = _Lines(iter(partial(text.readline, _LONGEST_LINE), ""))
+        lines = _Lines(text)
         named = lines.skip(how.skip_lines)
         first = "".join(lines.peek(1))
         return how.delimiter or named or _sniff(first, mapping, how)
@@ -92,8 +111,9 @@ def first_delimiter(source: Source, mapping: ColumnMapping, how: Reading) -> str
 class _Lines:
     """Lines of text; remembers the lines of the current row and can hand them out again."""
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._lines = iter(partial(text.readline, _LONGEST_LINE), "")
         self._again: deque[str] = deque()
         self.taken: list[str] = []
         self.first = 1
@@ -141,6 +161,27 @@ class _Lines:
                 break
             self._again.append(line)
         return list(self._again)
+
+    def block(self) -> str:
+        """Many whole lines at once; nothing at the end."""
+        waiting = "".join(self._again)
+        self._again.clear()
+        block = waiting + self._text.read(max(0, _BLOCK - len(waiting)))
+        # To the end of the line, or to where a line is cut.
+        left = (len(block) - 1 - max(block.rfind("\n"), block.rfind("\r"))) % _LONGEST_LINE
+        if left or block.endswith("\r"):
+            block += self._text.readline(_LONGEST_LINE - left)
+        return block
+
+    def put_back(self, block: str) -> None:
+        """Hand out such lines one by one."""
+        again = io.StringIO(block, newline="")
+        self._again.extend(iter(partial(again.readline, _LONGEST_LINE), ""))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether lines were put back that are not handed out yet."""
+        return bool(self._again)
 
     def give_back_all(self) -> None:
         """Hand out the lines of the current row again."""
@@ -211,8 +252,11 @@ def _header(rows: Iterator[list[str]], source: Source) -> list[str]:
 def _rows(
     rows: Iterator[list[str]], lines: _Lines, width: int, *, damaged: bool
 ) -> Iterator[tuple[list[str] | None, str, int]]:
-    """Each row's cells, or None and the raw line; and the length in characters."""
-    while True:
+    """Each row's cells, or None and the raw line; and the length in characters.
+
+    Of the lines that were put back, and of those that the last of their rows goes on with.
+    """
+    while lines.has_more:
         try:
             cells = next(rows)
         except StopIteration:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import LiteralString
 
-import numpy as np
 import pyarrow as pa
-from pyarrow import csv
 
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
+from recfleet.interactions._products import SaidOfProducts, copy_table
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import Cleaned
 from recfleet.interactions.ingests import Settings, begin_ingest, end_ingest
 from recfleet.tenants import add_tenants, hold_tenants, name_tenants, tenant_names
 
+_STAGED = (
+    "tenant_id", "occurred_at", "customer_id", "product_id", "quantity", "amount", "reference",
+)  # fmt: skip
 _STAGING = """
 set local work_mem = '64MB';
 create temporary table staged (
-  number bigint, tenant_id text, occurred_at timestamptz, customer_id text, product_id text,
-  quantity double precision, amount double precision, reference text, name text, active boolean,
-  category text
+  tenant_id text, occurred_at timestamptz, customer_id text, product_id text,
+  quantity double precision, amount double precision, reference text
 ) on commit drop;
 create temporary table staged_unusable (
   tenant_id text, placed_at timestamptz, reason text, line text
@@ -31,83 +31,48 @@ create temporary table staged_unusable (
 """
 
 # A hash of the line's content, and its number among equal lines of this file. Rows go in by tenant
-# and time, so that a tenant's rows lie together on disk.
-_INTERACTIONS = """
+# and time, so that a tenant's rows lie together on disk; the numbering has sorted them so already.
+_INTERACTIONS: LiteralString = """
 with said as (
-  select *, hashtextextended(row(customer_id, product_id, quantity, amount, reference)::text, 0)
-            as says
+  select *, hashtextextended(row(customer_id, product_id, quantity, amount, reference)::text, 1)
+            as first_hash
     from staged
 ), counted as (
-  select *, row_number() over (partition by tenant_id collate "C", occurred_at, says) as repetition
+  select *, row_number() over (partition by tenant_id collate "C", occurred_at, first_hash)
+            as repetition
     from said
-), hashed as (
-  select tenant_id, occurred_at,
-         hashtextextended(row(customer_id, product_id, quantity, amount, reference)::text,
-                          repetition) as line_hash,
-         customer_id, product_id, quantity, amount, least(repetition, 32767) as repetition
-    from counted
 ), added as (
   insert into interaction
          (tenant_id, occurred_at, line_hash, customer_id, product_id, quantity, amount, repetition,
           ingest_id)
-  select *, %s::bigint from hashed order by tenant_id collate "C", occurred_at, line_hash
-  on conflict do nothing
+  select tenant_id, occurred_at,
+         case when repetition = 1 then first_hash
+              else hashtextextended(
+                     row(customer_id, product_id, quantity, amount, reference)::text, repetition)
+         end,
+         customer_id, product_id, quantity, amount, least(repetition, 32767), %s::bigint
+    from counted order by tenant_id collate "C", occurred_at
+  {unless_known}
   returning tenant_id
 )
 select tenant_id, count(*) from added group by tenant_id
 """
 
-_PRODUCTS = """
-insert into product (tenant_id, product_id, ingest_id)
-select distinct tenant_id, product_id, %s::bigint from staged
-on conflict do nothing
-"""
+_ALL_OF_THEM = _INTERACTIONS.format(unless_known="")
+_UNLESS_KNOWN = _INTERACTIONS.format(unless_known="on conflict do nothing")
 
-# A file older than a product's latest data does not change the product's name, category or state.
-_TEXTS: LiteralString = """
-with seen as (
-  select tenant_id, product_id, {text}, max(occurred_at) as at, max(number) as number
-    from staged where {text} is not null group by tenant_id, product_id, {text}
-), newest as (
-  select distinct on (tenant_id, product_id) tenant_id, product_id, {text}, at
-    from seen order by tenant_id, product_id, at desc, number desc
-), renamed as (
-  select tenant_id, product_id, max(interaction.occurred_at) as last
-    from newest
-    join product using (tenant_id, product_id)
-    join interaction using (tenant_id, product_id)
-   where product.{text} <> newest.{text}
-   group by tenant_id, product_id
+# Whether a tenant has anything yet from the time of its lines: else none of them can be known, and
+# looking for each in the index is spared. Loads take turns, so that nobody adds one meanwhile.
+_MAY_BE_KNOWN = """
+with period as (
+  select tenant_id, min(occurred_at) as first, max(occurred_at) as last
+    from staged group by tenant_id
 )
-update product set {text} = newest.{text}
-  from newest left join renamed using (tenant_id, product_id)
- where product.tenant_id = newest.tenant_id
-   and product.product_id = newest.product_id
-   and (product.{text} is null or renamed.last <= newest.at)
-"""
-_NAMES = _TEXTS.format(text="name")
-_CATEGORIES = _TEXTS.format(text="category")
-
-_STATES = """
-with seen as (
-  select tenant_id, product_id, active, max(occurred_at) as at, max(number) as number
-    from staged where active is not null group by tenant_id, product_id, active
-), newest as (
-  select distinct on (tenant_id, product_id) tenant_id, product_id, active, at
-    from seen order by tenant_id, product_id, at desc, number desc
-), changed as (
-  select tenant_id, product_id, newest.active, newest.at, max(interaction.occurred_at) as last
-    from newest
-    join product using (tenant_id, product_id)
-    join interaction using (tenant_id, product_id)
-   where newest.active is distinct from (product.discontinued_at is null)
-   group by tenant_id, product_id, newest.active, newest.at
-)
-update product set discontinued_at = case when not changed.active then changed.at end
-  from changed
- where product.tenant_id = changed.tenant_id
-   and product.product_id = changed.product_id
-   and changed.last <= changed.at
+select exists (
+  select from period
+   where exists (select from interaction
+                  where interaction.tenant_id = period.tenant_id
+                    and interaction.occurred_at between period.first and period.last))
 """
 
 # Lines that an earlier reading of the same file could not use may be usable in this one.
@@ -203,7 +168,7 @@ class Loader:
         self._connection = connection
         self._source = source
         self._fingerprint = fingerprint
-        self._staged = 0
+        self._products = SaidOfProducts(connection)
         self._counts = _Counts()
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
@@ -214,10 +179,9 @@ class Loader:
 
     def add(self, cleaned: Cleaned) -> None:
         """Stage a batch's lines, usable or not."""
-        numbers = pa.array(np.arange(self._staged, self._staged + len(cleaned.usable)))
-        self._staged += len(cleaned.usable)
-        self._copy("staged", cleaned.usable.add_column(0, "number", numbers))
-        self._copy("staged_unusable", cleaned.unusable)
+        copy_table(self._connection, "staged", cleaned.usable.select(_STAGED))
+        copy_table(self._connection, "staged_unusable", cleaned.unusable)
+        self._products.add(cleaned.usable)
         self._counts.add(cleaned)
 
     def finish(self, names: Mapping[str, str]) -> IngestReport:
@@ -238,11 +202,12 @@ class Loader:
             cursor.execute("select pg_advisory_xact_lock(hashtextextended('recfleet ingest', 0))")
             bring_tenants(self._connection, self._source, names)
             cursor.execute("analyze staged")
-            cursor.execute(_INTERACTIONS, (self._origin,))
+            cursor.execute(_MAY_BE_KNOWN)
+            [(may_be_known,)] = cursor.fetchall()
+            statement = _UNLESS_KNOWN if may_be_known else _ALL_OF_THEM
+            cursor.execute(statement, (self._origin,))
             added: dict[str, int] = dict(cursor.fetchall())
-            cursor.execute(_PRODUCTS, (self._origin,))
-            for statement in (_NAMES, _CATEGORIES, _STATES):
-                cursor.execute(statement)
+            self._products.finish(self._origin)
             cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
             cursor.execute(_UNUSABLE, (self.ingest_id,))
             report = self._report(added)
@@ -257,13 +222,6 @@ class Loader:
             )
             cursor.execute("drop table staged, staged_unusable")
         return report
-
-    def _copy(self, table: LiteralString, rows: pa.Table) -> None:
-        buffer = io.BytesIO()
-        csv.write_csv(rows, buffer, csv.WriteOptions(include_header=False))
-        buffer.seek(0)
-        with self._connection.cursor() as cursor:
-            cursor.copy_expert(f"COPY {table} FROM STDIN WITH (FORMAT csv)", buffer)
 
     def _report(self, added: Mapping[str, int]) -> IngestReport:
         counts = self._counts
