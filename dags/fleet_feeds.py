@@ -35,6 +35,9 @@ RETRIES: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
 }
 
+LONGEST = timedelta(hours=4)
+"""A place that never answers holds up the other feeds no longer than that."""
+
 INTERACTIONS = Asset("recfleet_interactions")
 
 
@@ -76,7 +79,7 @@ def _test(name: str) -> None:
             write_tested(connection, name, {"run_id": run_id, "found": found})
 
 
-@task(outlets=[INTERACTIONS])
+@task(outlets=[INTERACTIONS], execution_timeout=LONGEST)
 def take(*, outlet_events: Any = None) -> None:
     """Take what is new in each feed that is due."""
     from recfleet.database import connect

@@ -235,3 +235,18 @@ def test_the_examples_can_be_read_and_of_customers_too(
     assert told[0].startswith("1 complete files, 1 of them new")
     assert told[2] == "3 lines; 2 new customers, 0 changed."
     assert take_now(connection).added == 2
+
+
+def test_a_name_that_is_no_text_holds_up_nothing(connection: Connection, tmp_path: Path) -> None:
+    add(connection, folder_toml(tmp_path))
+    write(tmp_path / "a.csv").rename(tmp_path / os.fsdecode(b"caf\xe9.csv"))
+    write(tmp_path / "b.csv")
+    taken = take_now(connection)
+    assert taken.takings == 1
+    assert "rename them" in (taken.trouble or "")
+
+
+def test_what_nobody_foresaw_is_that_feeds_trouble(connection: Connection, tmp_path: Path) -> None:
+    add(connection, folder_toml(tmp_path))
+    with patch.object(take, "known_takings", side_effect=ZeroDivisionError("oh")):
+        assert take_now(connection).trouble == "recfleet could not read it (ZeroDivisionError: oh)."

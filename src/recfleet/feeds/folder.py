@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,11 +38,14 @@ class Folder:
         Raises:
             FeedTroubleError: it is missing, or cannot be read.
         """
-        complete, unfinished = [], 0
+        complete, unfinished, misnamed = [], 0, 0
         for folder, entries in self._walk():
             names = {entry.name for entry in entries}
             for entry in entries:
                 if is_ignored(entry.name) or not fits(entry.name, self._pattern):
+                    continue
+                if not _is_text(entry.path):
+                    misnamed += 1
                     continue
                 with suppress(FileNotFoundError):
                     state = entry.stat(follow_symlinks=False)
@@ -52,7 +56,7 @@ class Folder:
                         complete.append(Found(item, _version(state), state.st_size))
                     else:
                         unfinished += 1
-        return Arrived(sorted(complete, key=lambda found: found.item), unfinished)
+        return Arrived(sorted(complete, key=lambda found: found.item), unfinished, misnamed)
 
     def _walk(self) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
         try:
@@ -99,8 +103,11 @@ class Folder:
         source, target = self._path / found.item, self._path / ASIDE / found.item
         try:
             _make_folders(self._path, target)
-            target.with_name(f"{target.name}.reason.txt").write_text(f"{reason}\n", "utf-8")
+            beside = target.with_name(f"{target.name}.reason.txt")
+            beside.write_text(f"{reason}\n", "utf-8")
             if self.is_still(found):
+                # Whoever could read the file can read why it was not.
+                beside.chmod(stat.S_IMODE(source.lstat().st_mode))
                 source.replace(target)
                 with suppress(FileNotFoundError):
                     source.with_name(source.name + DONE).unlink()
@@ -131,8 +138,17 @@ def _make_folders(top: Path, target: Path) -> None:
         folder = folder / part
         with suppress(FileExistsError):
             folder.mkdir()
+            folder.chmod(stat.S_IMODE(top.stat().st_mode))
         if folder.is_symlink():
             raise NotADirectoryError(folder)
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _version(state: os.stat_result) -> str:

@@ -47,6 +47,8 @@ class Arrived:
     """In the order in which they are read: by their names."""
     unfinished: int
     """Files that are still being written, or wait for their mark."""
+    misnamed: int = 0
+    """Files whose names are no text, so that nobody can note them."""
 
 
 class Place(Protocol):

@@ -151,11 +151,16 @@ def take_feed(
             if feed.settings.sql is not None:
                 _take_query(connection, feed, connect, taken, now)
             else:
-                _Files(connection, feed, open_place(feed, connect, now), taken).take()
+                place = open_place(feed, connect, now)
+                _Files(connection, feed, place, taken, known_names(connection)).take()
         except (FeedTroubleError, BadInputError) as error:
             taken.trouble = str(error)
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             raise InfrastructureError(f"recfleet's database is away: {error}") from None
+        except Exception as error:
+            # The other feeds go on, whatever it was.
+            log.exception(f"{feed.feed} could not be read")
+            taken.trouble = _unforeseen(error)
         connection.rollback()
         with transaction(connection):
             end_look(connection, feed.feed, now, trouble=taken.trouble, unfinished=taken.unfinished)
@@ -210,6 +215,7 @@ class _Files:
     feed: Feed
     place: Place
     taken: Taken
+    names: TenantNames
 
     def take(self) -> None:
         """Take each complete file that is new."""
@@ -225,10 +231,15 @@ class _Files:
             elif before.state == "set aside":
                 # Killed between the ledger and the folder, or the folder lets nobody move files.
                 self.move_aside(found, before.reason or "")
+        if arrived.misnamed:
+            self.taken.trouble = (
+                f"{arrived.misnamed} files or folders have names that are no UTF-8 text, and are "
+                "left alone: rename them."
+            )
 
     def take_one(self, found: Found, before: Known | None) -> None:
         """Take one file, or set it aside; a file that changes meanwhile is left for later."""
-        tenant_id = folder_tenant(self.connection, self.feed, found)
+        tenant_id = folder_tenant(self.names, self.feed, found)
         if tenant_id in self.feed.without:
             return
         with transaction(self.connection):
@@ -329,15 +340,23 @@ def _ingest(
     )
 
 
-def folder_tenant(connection: Connection, feed: Feed, found: Found) -> str | None:
-    """The tenant of a file's folder, in a feed with one folder a tenant."""
-    if feed.settings.tenants is None:
+def folder_tenant(names: TenantNames, feed: Feed, found: Found) -> str | None:
+    """The tenant of a file's folder, in a feed with one folder a tenant.
+
+    Args:
+        names: the tenants that names mean.
+        feed: the feed.
+        found: the file.
+    """
+    if feed.settings.tenants is None or found.folder is None:
         return None
-    if found.folder is None:
-        return None
-    with transaction(connection):
-        names = TenantNames(tenant_names(connection))
     return names.tenant_id(found.folder)[0]
+
+
+def known_names(connection: Connection) -> TenantNames:
+    """The tenants that names mean now; read once for many files."""
+    with transaction(connection):
+        return TenantNames(tenant_names(connection))
 
 
 def _unforeseen(error: Exception) -> str:

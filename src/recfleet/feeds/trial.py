@@ -14,7 +14,7 @@ from recfleet.feeds.place import Found, Place
 from recfleet.feeds.query import Query
 from recfleet.feeds.settings import FeedSettings
 from recfleet.feeds.table import Feed
-from recfleet.feeds.take import Connect, folder_tenant, open_place
+from recfleet.feeds.take import Connect, folder_tenant, known_names, open_place
 from recfleet.interactions import Look, look
 from recfleet.interactions.facts import FactMapping, look_at_facts
 
@@ -51,7 +51,7 @@ def _try_files(connection: Connection, feed: Feed, place: Place) -> list[str]:
 
 
 def _look_at(connection: Connection, feed: Feed, place: Place, found: Found) -> list[str]:
-    tenant_id = folder_tenant(connection, feed, found)
+    tenant_id = folder_tenant(known_names(connection), feed, found)
     with place.fetch(found) as path:
         return [f"{found.item}:", *_seen(connection, feed.settings, path, tenant_id)]
 

@@ -31,6 +31,9 @@ from recfleet.settings import night_settings, registry_settings
 if TYPE_CHECKING:
     from recfleet.record import Night
 
+_NAMED = 5
+"""Most late feeds in a night's sentence."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -81,7 +84,9 @@ class NightSummary:
         count = f"{self.tenants} of {fleet}" if self.left_out else str(self.tenants)
         noun = "tenant" if fleet == 1 else "tenants"
         told = f"{count} {noun}: {', '.join(parts) or 'nothing to do'}"
-        late = "; ".join(f"{feed}: {why}" for feed, why in self.late_feeds.items())
+        named = [f"{feed}: {why}" for feed, why in self.late_feeds.items()]
+        more = [f"and {len(named) - _NAMED} more"] if len(named) > _NAMED else []
+        late = "; ".join(named[:_NAMED] + more)
         return f"{told}. Without late feeds ({late})" if late else told
 
 
