@@ -77,6 +77,12 @@ bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,00
 
 bench-ingest: $(INSTALLED_DEV) ## measure loading: 3 million lines beside COPY, 4,000 small files, a day of all; 5 minutes
 	$(BENCH) benchmarks.ingest
+bench-pairs: $(INSTALLED_DEV) ## measure the lists of pairs and a book's way beside; RETAIL=PATH, 2 minutes
+	RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bench-pairs RETAIL=PATH}" \
+		OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BENCH) benchmarks.pairs
+
+contract: $(INSTALLED_DEV) ## send the HTTP service many requests of each kind, by its OpenAPI document; 10 minutes
+	RECFLEET_CONTRACT_EXAMPLES=300 $(BIN)/pytest -q tests/serving/test_contract.py
 
 bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit with 400 tenants; 3 minutes
 	$(BENCH) benchmarks.operations

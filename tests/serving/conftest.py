@@ -52,6 +52,15 @@ class World:
     """Tenant, or tenant and scope -> key."""
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def all_scopes(self) -> str:
+        """A new key of acme that opens everything."""
+        with closing(connect(self.writer)) as connection:
+            scopes = ["read", "events", "data", "control"]
+            why = {"actor": "tests", "reason": "tests"}
+            text = create_key(connection, "acme", scopes=scopes, name="all", expires_at=None, **why)
+            connection.commit()
+        return text
+
     def service(self, **settings: Any) -> Service:
         """A service over it."""
         known = ApiSettings(

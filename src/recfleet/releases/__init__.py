@@ -20,12 +20,13 @@ from recfleet.releases._old_releases import (
     tenants_of,
     wanted_releases,
 )
-from recfleet.releases._pairs import Pairs, make_pairs
+from recfleet.releases._pairs import PAIR_LENGTH, Pairs, make_pairs
 from recfleet.releases._partition import create_partition, create_shared_partition
 from recfleet.releases._stage import Draft, ServedBy, stage_releases
 from recfleet.releases._switch import end_live, kept_release, switch_live
 
 __all__ = [
+    "PAIR_LENGTH",
     "Check",
     "CustomerList",
     "Draft",

@@ -43,6 +43,18 @@ class Pairs:
     """For each pair (0, 1), (0, 2), …, (1, 2), … of seeds ten numbers of products, the best first,
     and ten scores; in two bytes each, the first byte the greater. Scores have three digits."""
 
+    def list_of(self, one: str, other: str) -> list[str]:
+        """The products of a pair's list, the best first; the order of the two is all the same.
+
+        Raises:
+            ValueError: one of them is not paired.
+        """
+        first, second = sorted((self.seeds.index(one), self.seeds.index(other)))
+        place = first * (2 * len(self.seeds) - first - 1) // 2 + second - first - 1
+        start = 4 * PAIR_LENGTH * place
+        numbers = np.frombuffer(self.lists, ">u2", PAIR_LENGTH, start)
+        return [self.products[number] for number in numbers if number != NOTHING]
+
 
 def make_pairs(
     model: Model, log: InteractionLog, active: NDArray[np.bool_], count: int
