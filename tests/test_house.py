@@ -83,7 +83,7 @@ ARROWS: dict[str, set[str]] = {
         "models", "quality", "record", "registry", "releases", "tenants",
     },
     # The HTTP service for tenants' applications; never the night.
-    "serving": {"feedback", "keys", "models", "reasons", "registry", "web"},
+    "serving": {"feedback", "interactions", "keys", "models", "reasons", "registry", "web"},
     # Shared by every face over HTTP.
     "web": {"database"},
     # The pages inside the Airflow UI.

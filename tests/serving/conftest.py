@@ -177,6 +177,7 @@ def _keys(connection: Connection) -> dict[str, str]:
         "bare": ("bare", ["read"]),
         "acme control": ("acme", ["control"]),
         "acme events": ("acme", ["events"]),
+        "acme data": ("acme", ["data"]),
     }
     return {
         name: create_key(

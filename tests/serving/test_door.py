@@ -13,15 +13,15 @@ from pydantic import BaseModel
 
 from recfleet.serving import _gate, _service
 from recfleet.serving._limits import Limit
-from recfleet.serving._openapi import (
+from recfleet.serving._openapi import document
+from recfleet.serving._problems import ProblemError
+from recfleet.serving._promised import (
     BasketAnswer,
     CustomersList,
     Products,
     SimilarAnswer,
     TenantMode,
-    document,
 )
-from recfleet.serving._problems import ProblemError
 from tests.serving.conftest import Say, World, is_problem, products
 
 pytestmark = pytest.mark.postgres
@@ -57,18 +57,25 @@ def test_without_a_good_key_nothing_is_answered(served: World) -> None:
         ("GET", "mode"),
         ("PUT", "mode"),
         ("POST", "events"),
+        ("POST", "interactions"),
     ],
 )
 def test_another_tenant_is_as_one_that_is_not_there(
     served: World, method: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also without the service's own check: then Postgres still finds nothing."""
-    key = {"mode": "acme control", "events": "acme events"}.get(path, "acme")
+    key = {
+        "mode": "acme control",
+        "events": "acme events",
+        "interactions": "acme data",
+    }.get(path, "acme")
     more: dict[str, Any] = {"method": method, "key": key}
     if method == "POST":
         more["json"] = {"products": ["p1"]}
         if path == "events":
             more["json"] = {"events": [{"id": "e", "kind": "shown", "product": "p1"}]}
+        elif path == "interactions":
+            more["json"] = {"interactions": [{"customer": "c", "product": "p1"}]}
     elif method == "PUT":
         more["json"] = {"mode": "off", "reason": "mischief"}
 

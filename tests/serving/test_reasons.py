@@ -14,8 +14,8 @@ from recfleet.models import SOURCES
 from recfleet.reasons import MONTH, say_why
 from recfleet.releases import look_up
 from recfleet.serving import _reasons, _service
-from recfleet.serving._openapi import CustomersList, Place
 from recfleet.serving._problems import DatabaseAwayError
+from recfleet.serving._promised import CustomersList, Place
 from tests.models._logs import AS_OF, taste_log
 from tests.serving.conftest import Say, World, is_problem, products
 

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from recfleet.feedback import MOST_EVENTS, Event, Standing
-from recfleet.keys import Scope
 from recfleet.serving._asked import (
     Asked,
     AskedBasket,
@@ -26,193 +24,23 @@ from recfleet.serving._asked import (
     AskedSimilar,
 )
 from recfleet.serving._problems import MEDIA_TYPE
+from recfleet.serving._promised import (
+    BasketAnswer,
+    Customers,
+    CustomersList,
+    KeptEvents,
+    OwnKey,
+    Place,
+    Problem,
+    Products,
+    SentEvents,
+    SimilarAnswer,
+    StoredLines,
+    TenantMode,
+)
+from recfleet.serving._sent import SentLines
 
 _WHERE = "#/components/schemas/"
-
-
-class _Told(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class Why(_Told):
-    """Why a product is in a list."""
-
-    code: Literal["bought", "trend", "because", "taste", "popular"] = Field(examples=["because"])
-    """bought: they bought it before; trend: others began to buy it lately; because: the purchases
-    named raise its score most; taste: the model's, without a name; popular."""
-    sentence: str = Field(examples=["because they bought REGENCY CAKESTAND 3 TIER"])
-    """Without a full stop."""
-    because: list[str] = Field(examples=[["22423"]])
-    """Products that the customer bought, the strongest first; only with the code because."""
-
-
-class Item(_Told):
-    """One place of a list."""
-
-    rank: int = Field(examples=[1])
-    """1 for the best."""
-    product: str = Field(examples=["22423"])
-    name: str | None = Field(examples=["REGENCY CAKESTAND 3 TIER"])
-    category: str | None = Field(examples=["kitchen"])
-    kind: Literal["new", "again"] | None = Field(examples=["new"])
-    """Whether the customer never bought it; null: nobody knows, or no customer is meant."""
-    score: float = Field(examples=[0.41])
-    """Falling within a list; scores of different releases do not compare."""
-    source: Literal["taste", "habit", "trend", "popular"] = Field(examples=["taste"])
-    """What put the product there."""
-    why: Why | None = None
-    """Only where reasons are asked for; null: ``unexplained`` says why there is none."""
-
-
-class _Recommended(_Told):
-    id: str = Field(examples=["019ac2f0-5a3e-7c11-9b52-0d6f3f1c9a77"])
-    """The answer's own id, a UUID of version 7."""
-    channel: Literal["pull"]
-    tenant: str = Field(examples=["germany"])
-    release: int | None = Field(examples=[318])
-    """The live release; null: there is none."""
-    model_version: int | None = Field(examples=[7])
-    as_of: str | None = Field(examples=["2026-11-27T00:00:00+00:00"])
-    """The release knows no later purchase."""
-    served_by: Literal["model", "personal", "popularity", "nothing"]
-    """personal: lists of the customers' own, made without a model."""
-    note: str | None = Field(examples=[None])
-    """A sentence, when the answer is another than was asked for."""
-    items: list[Item]
-
-
-class CustomersList(_Recommended):
-    """A customer's live list; the popular list for a customer whom it does not know."""
-
-    customer: str | None = Field(examples=["12583"])
-    """Null: the popular list was asked for."""
-    customer_is_known: bool
-    is_stale: bool
-    """True: the database is away, and this is what was live a while ago (``Age`` has the
-    seconds)."""
-    unexplained: str | None = None
-    """Only with ``explain``: a sentence, when reasons are missing or name no purchases."""
-
-
-class Place(_Told):
-    """One place of a customer's live list, and why the product is there."""
-
-    tenant: str = Field(examples=["germany"])
-    customer: str = Field(examples=["12583"])
-    customer_is_known: bool
-    release: int = Field(examples=[318])
-    model_version: int | None = Field(examples=[7])
-    as_of: str = Field(examples=["2026-11-27T00:00:00+00:00"])
-    """The reasons know no later purchase."""
-    served_by: Literal["model", "personal", "popularity"]
-    note: str | None = Field(examples=[None])
-    """A sentence, when the list is another than was asked for."""
-    unexplained: str | None = Field(examples=[None])
-    """A sentence, when the reason is missing or names no purchases."""
-    is_stale: bool
-    item: Item
-
-
-class BasketAnswer(_Recommended):
-    """What goes with products; computed for this request."""
-
-    customer: str | None
-
-
-class SimilarAnswer(_Recommended):
-    """Products that the same customers buy; scores are cosines."""
-
-    product: str
-
-
-class Customer(_Told):
-    """A customer of the live lists."""
-
-    customer: str = Field(examples=["12583"])
-    name: str | None = Field(examples=["La Petite Boutique"])
-    """Null: no file or feed has named them."""
-
-
-class Customers(_Told):
-    """The customers that were found, by their ids."""
-
-    customers: list[Customer]
-
-
-class Product(_Told):
-    """A product of the catalogue."""
-
-    product: str = Field(examples=["22423"])
-    name: str | None = Field(examples=["REGENCY CAKESTAND 3 TIER"])
-    category: str | None = Field(examples=["kitchen"])
-    is_offered: bool
-    """False: it is discontinued, or excluded by the tenant's policy."""
-
-
-class Products(_Told):
-    """The products that were found."""
-
-    products: list[Product]
-
-
-class TenantMode(_Told):
-    """A tenant's mode."""
-
-    tenant: str = Field(examples=["germany"])
-    mode: Literal["on", "frozen", "off"]
-    former: Literal["on", "frozen", "off"]
-    """The mode before this request."""
-    note: str | None
-    """What a tenant shows that was off."""
-
-
-class SentEvents(Asked):
-    """What came of answers; each event is stored, repeated or refused by itself."""
-
-    events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]
-
-
-class KeptEvent(_Told):
-    """What became of an event that was sent."""
-
-    id: str | None = Field(examples=["till-3-000017"])
-    """Null: the event names none."""
-    status: Literal["stored", "repeated", "refused"]
-    """repeated: an event of this id was stored before, and it stays as it is."""
-    standing: Standing | None
-    """in time; late: it happened over seven days ago; early: it has not happened yet; impossible:
-    it names an answer that is younger than the event, or none of ours. All of them are stored."""
-    detail: str | None = Field(examples=[None])
-    """What to correct; only where it was refused."""
-
-
-class KeptEvents(_Told):
-    """One line for each event, in the order in which they were sent."""
-
-    events: list[KeptEvent]
-
-
-class OwnKey(_Told):
-    """What a key opens."""
-
-    tenant: str = Field(examples=["germany"])
-    tenant_name: str = Field(examples=["Germany"])
-    mode: Literal["on", "frozen", "off"]
-    name: str = Field(examples=["till"])
-    """What the key is for."""
-    scopes: list[Scope]
-    expires_at: str | None
-    """Null: never."""
-
-
-class Problem(_Told):
-    """Problem details by RFC 9457."""
-
-    type: str = Field(examples=["about:blank"])
-    title: str = Field(examples=["No such tenant"])
-    status: int = Field(examples=[404])
-    detail: str = Field(examples=["This key opens no tenant 'acne': use the id that came with it."])
-    """What to do, in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +115,14 @@ _OPERATIONS = (
         "Tell what came of answers, up to 1,000 events at once.", KeptEvents, None, SentEvents,
         {"events": [{"id": "till-3-000017", "kind": "accepted", "product": "22423",
                      "customer": "12583", "answer": "019ac2f0-5a3e-7c11-9b52-0d6f3f1c9a77"}]},
+        problems=(408, 413, 415, 422),
+    ),
+    _Operation(
+        "/interactions", "post", "interactions", "data",
+        "Send purchase lines, up to 1,000 at once; the next night learns from them.", StoredLines,
+        None, SentLines,
+        {"interactions": [{"customer": "12583", "product": "22423", "quantity": 2, "amount": 25.5,
+                           "time": "2026-11-27T14:03:00Z", "reference": "536370-3"}]},
         problems=(408, 413, 415, 422),
     ),
     _Operation(

@@ -55,6 +55,7 @@ from recfleet.serving._pages import pages
 from recfleet.serving._problems import MEDIA_TYPE, DatabaseAwayError, ProblemError
 from recfleet.serving._reasons import Reasons
 from recfleet.serving._routes import Routes
+from recfleet.serving._sent import Sent
 from recfleet.settings import retention_settings
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Service:
         self._baskets = Baskets(self._database, self._models, self._gate, self._names)
         self._reasons = Reasons(self._database, self._models, self._gate)
         self._events = Events(self._database, self._gate)
+        self._sent = Sent(self._database, self._gate)
         self._finding = Finding(self._database, self._gate)
         self._stale_seconds = known.api_stale_seconds
         self._metrics = Metrics()
@@ -111,6 +113,7 @@ class Service:
                     "GET": ("pair", self._pair),
                     "POST": ("basket", self._basket),
                 },
+                f"{tenants}/interactions": {"POST": ("interactions", self._interactions)},
                 f"{tenants}/events": {"POST": ("events", self._keep_events)},
                 f"{tenants}/mode": {
                     "GET": ("mode", self._get_mode),
@@ -296,6 +299,10 @@ class Service:
     async def _keep_events(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
         _no_parameters(call)
         return await self._events.keep(key, named[0], await call.body(LONGEST_EVENTS))
+
+    async def _interactions(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
+        _no_parameters(call)
+        return await self._sent.interactions(key, named[0], await call.body(LONGEST_EVENTS))
 
     # --- The tenant's mode ------------------------------------------------------------------------
 
