@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from benchmarks.judging.tenants import Tenant
-from benchmarks.judging.trials import FIRST, steady
+from benchmarks.judging.trials import FIRST, drifting, steady
 from benchmarks.served.shops import log_of, read_journey
 from recfleet.models import InteractionLog
 from tests.online_retail import OnlineRetail, online_retail_path
@@ -58,9 +58,11 @@ def _region() -> Iterator[Shop]:
     yield Shop("region", log_of("region", lines, _JOURNEY_END), _JOURNEY_END)
 
 
-def _synthetic(size: int) -> Iterator[Shop]:
+def synthetic(size: int, *, changing: bool = False) -> Iterator[Shop]:
+    """Synthetic tenants of a size; or such whose tastes change shortly before the first night."""
+    world = drifting(size, seed=312) if changing else steady(size, seed=311)
     for number in range(SIZES[size]):
-        tenant = Tenant.draw(steady(size, seed=311), number, FIRST + NIGHTS)
+        tenant = Tenant.draw(world, number, FIRST + NIGHTS)
         yield Shop(tenant.log.tenant_id, tenant.log, tenant.moment(FIRST + NIGHTS))
 
 
@@ -69,5 +71,6 @@ GROUPS: dict[str, Callable[[], Iterator[Shop]]] = {
     "retail-small": lambda: _country(*_SMALL_COUNTRIES),
     "journey-stores": _stores,
     "journey-region": _region,
-    **{f"synthetic-{size}": partial(_synthetic, size) for size in SIZES},
+    **{f"synthetic-{size}": partial(synthetic, size) for size in SIZES},
+    "changing-6000": partial(synthetic, 6000, changing=True),
 }
