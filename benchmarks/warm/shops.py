@@ -16,6 +16,8 @@ from tests.online_retail import OnlineRetail, online_retail_path
 NIGHTS = 60
 SIZES = {1600: 30, 3000: 16, 6000: 8, 14_000: 4, 28_000: 2, 70_000: 1}
 """Interactions in 26 weeks -> how many synthetic tenants."""
+CHANGING = 24
+"""How many tenants of changing tastes."""
 _RETAIL_END = datetime(2011, 12, 9, tzinfo=UTC)
 _JOURNEY_END = datetime(2017, 12, 30, tzinfo=UTC)
 _SMALL_COUNTRIES = ("Germany", "France", "EIRE", "Spain", "Belgium", "Switzerland", "Portugal")
@@ -61,7 +63,7 @@ def _region() -> Iterator[Shop]:
 def synthetic(size: int, *, changing: bool = False) -> Iterator[Shop]:
     """Synthetic tenants of a size; or such whose tastes change shortly before the first night."""
     world = drifting(size, seed=312) if changing else steady(size, seed=311)
-    for number in range(SIZES[size]):
+    for number in range(CHANGING if changing else SIZES[size]):
         tenant = Tenant.draw(world, number, FIRST + NIGHTS)
         yield Shop(tenant.log.tenant_id, tenant.log, tenant.moment(FIRST + NIGHTS))
 
