@@ -34,8 +34,9 @@ from recfleet.models.blend._features import again_features, new_features
 from recfleet.models.blend._fit import mean_line, posterior
 from recfleet.models.blend._pool import SHIPPED_SHARE
 from recfleet.models.blend._samples import _candidates
+from recfleet.models.blend._weights import LINES
 from tests.models._logs import AS_OF
-from tests.models._repeats import LATE, odd_logs, repeat_log
+from tests.models._repeats import LATE, log_of, odd_logs, repeat_log
 
 
 def taste_for(log: InteractionLog, seed: int = 0) -> Factors:
@@ -135,6 +136,33 @@ def test_lists_of_odd_tenants(odd: str, model: bool) -> None:
         assert [product in own for product in products] == [
             bool(kind) for kind in kinds[: len(products)]
         ]
+
+
+@pytest.mark.parametrize("odd", odd_logs())
+def test_odd_tenants_teach_the_fleet_finite_numbers(odd: str) -> None:
+    lesson = Lesson.of(odd_logs()[odd], LATE)
+
+    learned = [lesson.learn(taste) for taste in (taste_for(odd_logs()[odd]), None)]
+    fleet = pool([one for each in learned for one in findings(each)], shipped_priors())
+
+    # A line checks that its numbers are finite.
+    assert [Weights.from_json(one.to_json()) for one in fleet] == list(fleet)
+    changed = max(abs(slope) for name in LINES for slope in getattr(fleet[0], name).slopes.tolist())
+    assert changed < 100
+
+
+def test_everybodys_staple_is_in_no_list_once_it_is_discontinued() -> None:
+    every_week = [[float(day), customer, 0, 1] for day in range(0, 60, 7) for customer in range(5)]
+    others = [[61.0 + product, product % 5, product, 1] for product in range(1, 9)]
+    log = log_of(np.array([*every_week, *others]), 5, 9)
+    signals, weights = Signals.of(log, AS_OF), shipped_weights()
+    still_sold = np.arange(9) != 0
+
+    served = blend(signals, None, weights, allowed=still_sold, list_length=9, offers="both")
+    before = blend(signals, None, weights, allowed=still_sold | True, list_length=9, offers="both")
+
+    assert 0 in before.products
+    assert set(served.products.tolist()) == set(range(1, 9))
 
 
 def later_of(log: InteractionLog, since: datetime) -> csr_matrix:
