@@ -19,6 +19,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -27,12 +28,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from benchmarks.demands import conclude, demand_table
 from benchmarks.served.case import Case, case_of
 from benchmarks.served.findings import TABLES, demands
+from benchmarks.served.fleets import Past, fleet_weights
 from benchmarks.served.learn import learn
 from benchmarks.served.lines import Given
 from benchmarks.served.picture import draw
 from benchmarks.served.results import Result, read, results, write
 from benchmarks.served.shops import GROUPS, shops
-from recfleet.models import Samples, Weights
+from recfleet.models import Weights
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -63,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.ship:
             ship(past)
         given = weights_for(past)
-        found = [one for case in cases for one in results(case, given[case.shop.group])]
+        found = [
+            one for case in cases for one in results(case, given[case.shop.group, case.shop.at])
+        ]
     if chosen.every == 1:
         write(KEPT, found)
     return report(found, DOCS if chosen.every == 1 else None)
@@ -91,9 +95,9 @@ class Cases:
             if number % 50 == 0:
                 print(f"{time.monotonic() - began:6.0f} s  {number} tenants and times", flush=True)
 
-    def past(self) -> list[tuple[str, Samples]]:
-        """What weights are learned from: group and samples of tenants with a model."""
-        return [(case.shop.group, case.past) for case in self if case.past.taste]
+    def past(self) -> list[Past]:
+        """What weights are learned from, of tenants with a model."""
+        return [Past(case.shop.group, case.shop.at, case.past) for case in self if case.past.taste]
 
     def __iter__(self) -> Iterator[Case]:
         for path in self.paths():
@@ -101,26 +105,31 @@ class Cases:
                 yield pickle.load(file)
 
 
-def ship(past: Sequence[tuple[str, Samples]]) -> None:
+def ship(past: Sequence[Past]) -> None:
     """Write the weights that recfleet ships."""
     for name, weights in zip(SHIPPED, learned(past), strict=True):
         (MODELS / name).write_text(weights.to_json() + "\n", encoding="utf-8")
     print(f"Wrote {' and '.join(SHIPPED)} in {MODELS.relative_to(ROOT)}.")
 
 
-def weights_for(past: Sequence[tuple[str, Samples]]) -> dict[str, Given]:
-    """For each group, the weights that its lists may be made with."""
+def weights_for(past: Sequence[Past]) -> dict[tuple[str, datetime], Given]:
+    """For each group and time, the weights that its lists may be made with."""
     journey, retail = learned(past)
-    return {
-        group: Given(retail if group == GROUPS[2] else journey, (journey, retail))
-        for group in GROUPS
-    }
+    both = (journey, retail)
+    found: dict[tuple[str, datetime], Given] = {}
+    for others, groups in ((journey, GROUPS[:2]), (retail, GROUPS[2:])):
+        some = [one for one in past if one.group in groups]
+        fleet, fleet_of_others = fleet_weights(some, both), fleet_weights(some, (others,))
+        for group in groups:
+            for at, priors in fleet.items():
+                found[group, at] = Given(others, both, priors, fleet_of_others[at])
+    return found
 
 
-def learned(past: Sequence[tuple[str, Samples]]) -> tuple[Weights, Weights]:
+def learned(past: Sequence[Past]) -> tuple[Weights, Weights]:
     """Weights of the stores of Complete Journey, and of the countries of Online Retail."""
-    journey = learn([samples for group, samples in past if group == GROUPS[2]])
-    return journey, learn([samples for group, samples in past if group != GROUPS[2]])
+    journey = learn([one.samples for one in past if one.group == GROUPS[2]])
+    return journey, learn([one.samples for one in past if one.group != GROUPS[2]])
 
 
 def report(found: Sequence[Result], docs: Path | None) -> int:

@@ -35,6 +35,10 @@ class Given:
     """Learned from the other data set alone."""
     both: tuple[Weights, ...]
     """Learned from each data set, as the shipped ones are; a tenant takes what suits it better."""
+    fleet: tuple[Weights, ...]
+    """The fleet's at the time, which began at ``both``."""
+    fleet_of_others: tuple[Weights, ...]
+    """The fleet's at the time, which began at ``others`` alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,25 +147,31 @@ def _without(weights: Weights, signals: Collection[str]) -> Weights:
     )
 
 
-SERVED = "blend, own weights near the shipped ones"
-"""What a tenant is served on its first night with a fortnight of its own to learn from."""
+SERVED = "blend, own weights near the fleet's"
+"""What a tenant of a fleet is served that has had some nights."""
 ALL_TIME = "popularity, all time"
 LATELY = "popularity, 28 days"
 
 LINES: dict[str, Line] = {
-    SERVED: lambda case, given: _blend(case, own_weights(case, given.both)),
+    SERVED: lambda case, given: _blend(case, own_weights(case, given.fleet)),
+    "blend, own weights near the fleet's, begun at the other data's": lambda case, given: _blend(
+        case, own_weights(case, given.fleet_of_others)
+    ),
+    "blend, own weights near the shipped ones": lambda case, given: _blend(
+        case, own_weights(case, given.both)
+    ),
     "blend, own weights near those of the other data": lambda case, given: _blend(
         case, own_weights(case, given.others)
     ),
     "blend, weights of the other data": lambda case, given: _blend(case, given.others),
     "the first without taste": lambda case, given: _blend(
-        case, own_weights(case, given.both), taste=False
+        case, own_weights(case, given.fleet), taste=False
     ),
     "the first without habit": lambda case, given: _blend(
-        case, _without(own_weights(case, given.both), ("habit",))
+        case, _without(own_weights(case, given.fleet), ("habit",))
     ),
     "the first without trend": lambda case, given: _blend(
-        case, _without(own_weights(case, given.both), ("trend",))
+        case, _without(own_weights(case, given.fleet), ("trend",))
     ),
     ALL_TIME: lambda case, _: _popular(case, case.bought),
     LATELY: lambda case, _: _popular(case, case.lately),

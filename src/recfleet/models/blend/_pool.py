@@ -12,7 +12,7 @@ from recfleet.models.blend._weights import Line, Weights
 
 SHIPPED_SHARE = 50.0
 """The shipped weights count as ten tenants of 25 customers: a few tenants move the fleet's weights
-little. ``docs/served.md`` has what others measured."""
+little."""
 
 
 @dataclass(frozen=True)
