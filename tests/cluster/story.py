@@ -24,7 +24,7 @@ from tests.stacks import Stack
 SEED = "7"
 NIGHTS = ("2025-12-21", "2025-12-28")
 UNTIL = NIGHTS[-1]
-_EAGER = 20
+_EAGER = 40
 """So many tenants take any gain, so that some get a second champion, which can be rolled back."""
 _KILL_WHEN_JUDGED = 0.25
 """Share of the second night's tenants that are judged when a worker is killed."""
