@@ -33,7 +33,7 @@ def joined(parts: list[Lines]) -> Lines:
     )
 
 
-@pytest.mark.parametrize("changes", [{}, {"drift": 1.0}, {"thin": 1.0}])
+@pytest.mark.parametrize("changes", [{}, {"drift": 1.0, "staples": 0.3}, {"thin": 1.0}])
 def test_days_are_the_same_one_by_one_and_at_once(changes: dict[str, float]) -> None:
     world = of_size(1500, **changes)
     (tenant,) = fleet_truth(world, 1)
@@ -47,6 +47,30 @@ def test_days_are_the_same_in_pieces_that_no_week_begins() -> None:
     cuts = [0, 3, 50, 51, 120, DAYS]
     pieces = [lines_of(world, tenant, *cut) for cut in pairwise(cuts)]
     assert_equal(joined(pieces), lines_of(world, tenant))
+
+
+def test_customers_buy_their_staples_again_when_they_are_due() -> None:
+    world = of_size(6000, staples=0.4)
+    (tenant,) = fleet_truth(world, 1)
+    market, lines = Market(world, tenant, -(-DAYS // 7)), lines_of(world, tenant)
+    product, interval, begins = market.staples
+    of_staple = lines.product[:, None] == product[lines.customer]
+    share = of_staple.any(axis=1).mean()
+    assert 0.3 < share < 0.5
+    line, which = of_staple.nonzero()
+    customer = lines.customer[line]
+    phase = (lines.day[line] / interval[customer, which] + begins[customer, which]) % 1
+    near = np.minimum(phase, 1 - phase) < 0.25
+    assert near.mean() > 0.75
+    plain = of_size(6000)
+    assert (repeats(lines) - repeats(lines_of(plain, tenant))) > 0.1
+
+
+def repeats(lines: Lines) -> float:
+    """Share of the purchases that are of a product that the customer had bought."""
+    bought = lines.quantity > 0
+    pairs = lines.customer[bought] * 100_000 + lines.product[bought]
+    return 1 - len(np.unique(pairs)) / len(pairs)
 
 
 def test_lines_are_those_of_every_machine_and_release() -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 
 from recfleet.judging import Holdout, Score, judge, score, score_popularity
+from recfleet.models import resolve_offers
 from recfleet.models.als import AlsModel, fit, fold_in
 from recfleet.recipe import Recipe
 from recfleet.synthetic import DEMO_TENANTS, DEMO_UNTIL, TROUBLES, demo_world, fleet_truth
@@ -52,8 +53,11 @@ def test_drifting_tenants_are_given_a_first_model_and_a_better_one_two_weeks_lat
         promoted = 0
         for back in days_back:
             as_of = midnight(DEMO_UNTIL) - timedelta(days=back)
+            # Staples make the lists offer both kinds, found as a night finds it.
+            offers = resolve_offers("auto", log, before=as_of - timedelta(days=14))
+            assert offers == "both"
             holdout = Holdout.of(
-                log, as_of=as_of, holdout_days=14, offers="new", signal="log_lines"
+                log, as_of=as_of, holdout_days=14, offers=offers, signal="log_lines"
             )
             model = fit(
                 holdout.history,

@@ -93,6 +93,17 @@ def seed_command(
             help="Share of tenants whose tastes change every few weeks. By default 0.1.",
         ),
     ] = None,
+    staples: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            show_default=False,
+            help="Share of the lines that are of products which the customer buys again and again, "
+            "each at an interval of its own. By default 0.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create synthetic tenants with known tastes.
@@ -112,6 +123,7 @@ def seed_command(
     with closing(connect(url)) as connection:
         fleet = find_fleet(connection)
     asked = {"seed": seed, "broken": broken, "thin": thin, "drift": drift}
+    asked["staples"] = staples
     world, end = _world(fleet, {k: v for k, v in asked.items() if v is not None}, weeks, end)
     count = tenants or (len(fleet.reached) if fleet else 24)
     report = _seed(url, world, count, end)

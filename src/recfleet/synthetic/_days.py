@@ -102,6 +102,8 @@ def _purchases(market: Market, first: int, until: int) -> Lines:
     weights = market.product_weights(weeks)
     shelves = Picker(weights.reshape(-1, weights.shape[2]))
     product = shelves.pick(place * weights.shape[1] + topic, draws.uniform("product", day, counter))
+    if world.staples:
+        product = _with_staples(market, (day, counter), customer, product)
     quantity = 1 + np.floor(np.log(draws.uniform("quantity", day, counter)) / np.log(0.35))
     lines = Lines(
         day=day,
@@ -116,6 +118,30 @@ def _purchases(market: Market, first: int, until: int) -> Lines:
     _, once = np.unique(line * weights.shape[2] + product, return_index=True)
     once.sort()
     return lines.take(once)
+
+
+def _with_staples(market: Market, line: tuple[Ints, Ints], customer: Ints, product: Ints) -> Ints:
+    """(n,) the products of lines, some of them replaced by what the customer buys again.
+
+    Args:
+        market: the tenant's.
+        line: (n,) day and (n,) number within the day.
+        customer: (n,).
+        product: (n,) what they would be without staples.
+    """
+    day, _ = line
+    chosen = np.flatnonzero(market.draws.uniform("on staple", *line) < market.world.staples)
+    if not len(chosen):
+        return product
+    which = Picker(market.due(customer[chosen], day[chosen])).pick(
+        np.arange(len(chosen)), market.draws.uniform("which staple", *line)[chosen]
+    )
+    staple = market.staples[0][customer[chosen], which]
+    comes, gone = market.product_weeks
+    sold = (comes[staple] <= day[chosen] // 7) & (day[chosen] // 7 < gone[staple])
+    product = product.copy()
+    product[chosen[sold]] = staple[sold]
+    return product
 
 
 def _baskets(market: Market, first: int, until: int) -> tuple[Ints, Ints, Ints]:

@@ -16,11 +16,14 @@ def demo_world() -> World:
     the broken tenants broken, and the third all of them. The drifting tenants' tastes change
     completely ten weeks before the end. The first night's models have seen six weeks of the new
     tastes, enough to beat popularity; for half of these tenants, the third night's models surely
-    beat them. The seed was chosen because it gives every trouble once, and three broken tenants in
-    each of the two weeks.
+    beat them. A quarter of the lines are of staples, so the lists offer both kinds.
+
+    The seed was chosen because it gives every trouble once, and three broken tenants in each of the
+    two weeks.
     """
     return World(
         seed=56,
+        staples=0.25,
         median_size=6_000,
         size_sigma=0.4,
         smallest=1_500,

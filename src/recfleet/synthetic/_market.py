@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from recfleet.synthetic._random import Draws, Floats, Ints
+from recfleet.synthetic._random import Draws, Floats, Ints, Picker
 from recfleet.synthetic._traits import Traits
 from recfleet.synthetic.world import World
 
@@ -93,6 +93,37 @@ class Market:
         for era in range(1, self.eras):
             fashions[:, :, era - 1] = liked * (drawn == era)[:, :, None]
         return fashions.reshape(self.eras, customers, -1)
+
+    @cached_property
+    def staples(self) -> tuple[Ints, Floats, Floats]:
+        """(C, S) product of each customer's staples, interval in days, and place in the interval.
+
+        A staple is a product of the customer's first tastes that was on sale when it came.
+        """
+        comes, each = self.customer_weeks[0], self.world.staples_each
+        number = np.arange(len(comes))[:, None] * each + np.arange(each)
+        weeks, tastes = np.arange(int(comes.max()) + 1), self.tastes()
+        era = self.era(comes)[:, None] * len(comes) + np.arange(len(comes))[:, None]
+        topics = Picker(tastes.reshape(-1, tastes.shape[2]))
+        topic = topics.pick(
+            np.broadcast_to(era, number.shape), self.draws.uniform("staple topic", number)
+        )
+        weights = self.product_weights(weeks)
+        shelves = Picker(weights.reshape(-1, weights.shape[2]))
+        product = shelves.pick(
+            comes[:, None] * weights.shape[1] + topic, self.draws.uniform("staple", number)
+        )
+        shortest, longest = self.world.staple_days
+        share = self.draws.uniform("staple interval", number)
+        interval: Floats = shortest * (longest / shortest) ** share
+        return product, interval, self.draws.uniform("staple begins", number)
+
+    def due(self, customer: Ints, day: Ints) -> Floats:
+        """(n, S) how likely each of a customer's staples is on a day, beside the others."""
+        _, interval, begins = self.staples
+        phase = day[:, None] / interval[customer] + begins[customer]
+        weight: Floats = np.exp(self.world.staple_rhythm * (np.cos(2 * np.pi * phase) - 1))
+        return weight
 
     # Products
 

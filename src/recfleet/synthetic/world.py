@@ -81,6 +81,21 @@ class World(BaseModel):
     errand: float = Field(default=0.5, ge=0, le=1)
     """Share of a basket's lines that are of the basket's own topic."""
 
+    # What they buy again
+
+    staples: float = Field(default=0, ge=0, le=1)
+    """Share of a customer's lines that are of its own staples, while these are on sale."""
+
+    staples_each: int = Field(default=4, ge=1)
+    """Staples of a customer."""
+
+    staple_days: tuple[float, float] = (14, 56)
+    """Shortest and longest interval at which a customer buys one of its staples again."""
+
+    staple_rhythm: float = Field(default=3, ge=0)
+    """How much likelier a staple is when it is due: logarithm of the ratio to half an interval
+    later, halved."""
+
     # When they buy
 
     basket_lines: float = Field(default=2.5, ge=1)
