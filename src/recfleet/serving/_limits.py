@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from time import monotonic
 
@@ -12,7 +11,7 @@ from recfleet.serving._problems import ProblemError
 _BURST_SECONDS = 2.0
 """So many seconds' worth may come at once."""
 _MOST = 20_000
-"""Who was seen longest ago is forgotten, and begins with a full measure."""
+"""Who came first is forgotten, and begins with a full measure."""
 
 
 class Limit:
@@ -29,7 +28,7 @@ class Limit:
         self._rate = rate
         self._whose = whose
         self._clock = clock
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._left: dict[str, list[float]] = {}
 
     def take(self, caller: str, count: int = 1) -> None:
         """Count a request.
@@ -42,10 +41,15 @@ class Limit:
             ProblemError: the caller has none left.
         """
         now, most = self._clock(), self._rate * _BURST_SECONDS
-        left, then = self._left.pop(caller, (most, now))
-        left = min(most, left + (now - then) * self._rate)
+        account = self._left.get(caller)
+        if account is None:
+            if len(self._left) >= _MOST:
+                del self._left[next(iter(self._left))]
+            account = self._left[caller] = [most, now]
+        left = min(most, account[0] + (now - account[1]) * self._rate)
+        account[1] = now
         if left < 1:
-            self._left[caller] = (left, now)
+            account[0] = left
             wait = math.ceil((1 - left) / self._rate)
             raise ProblemError(
                 429,
@@ -53,6 +57,4 @@ class Limit:
                 f"{self._whose} may send {self._rate:g} requests a second: wait, then go on.",
                 headers={"Retry-After": str(wait)},
             )
-        self._left[caller] = (left - count, now)
-        if len(self._left) > _MOST:
-            self._left.popitem(last=False)
+        account[0] = left - count
