@@ -10,15 +10,23 @@ from typing import Any
 
 import psycopg2
 import pytest
+from alembic import command
+from alembic.config import Config
 
-from recfleet.database import APPLICATION, LIVE, OWNER, READER, WRITER, hand_over, migrate
+from recfleet.database import APPLICATION, LIVE, OWNER, READER, WRITER, connect, hand_over, migrate
 from recfleet.local import PostgresServer
+from recfleet.local import _environment as environment
 from recfleet.local import _roles as roles
 from recfleet.local._environment import Secrets
 from recfleet.local._layout import Layout
+from recfleet.record.digests import models_without_digest
 from tests.servers import throwaway_server
+from tests.strangers import open_to_others
 
 pytestmark = pytest.mark.postgres
+
+_FIRST_SECRETS = ("admin_password", "viewer_password", "fernet_key", "jwt_secret", "session_key")
+"""Those of the first release."""
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +60,40 @@ union select typowner::regrole::text from pg_type where typnamespace = '{}'::reg
 """
 
 
-def test_a_stack_of_an_earlier_release_is_brought_over(
-    server: PostgresServer, secret: Secrets
-) -> None:
-    roles.prepare(server, secret, {})
-    migrate(server.url("recfleet"))
+def _leave_as_an_earlier_release(server: PostgresServer, layout: Layout) -> None:
+    """A stack before roles, digests and closed folders; everybody can read its champion."""
+    roles.prepare(server, Secrets.of(layout), {})
+    config = Config()
+    config.set_main_option("script_location", "recfleet:database/migrations")
+    config.attributes["url"] = server.url("recfleet")
+    command.upgrade(config, "0011")
     # As in those days: one superuser owns everything, and its password is in stack.env.
     for database in ("recfleet", "mlflow", "airflow"):
         _ask(server.url("postgres"), f"alter database {database} owner to recfleet")
     with closing(psycopg2.connect(server.url("recfleet"))) as connection, connection:
-        hand_over(connection, "recfleet", "recfleet", also=(LIVE,))
-    _ask(server.url("recfleet"), "insert into recfleet.tenant values ('shop', 'Shop')")
+        hand_over(connection, "recfleet", "recfleet")
+    environment.write(layout.environment, {"RECFLEET_DATABASE_URL": server.url("recfleet")})
+    model = layout.artifacts / "als-shop" / "1"
+    model.mkdir(parents=True)
+    (model / "model.json").write_text("{}")
+    _ask(
+        server.url("recfleet"),
+        "insert into recfleet.tenant values ('shop', 'Shop')",
+        "insert into recfleet.champion (tenant_id, role, version, run_id, model_uri, train_end) "
+        f"values ('shop', 'champion', 1, 'r', '{model.as_uri()}', now())",
+    )
+    made = json.loads(layout.secrets.read_text())
+    layout.secrets.write_text(json.dumps({name: made[name] for name in _FIRST_SECRETS}))
+    for path in (layout.home, layout.artifacts, *layout.artifacts.rglob("*"), layout.secrets):
+        path.chmod(0o755)
+
+
+def test_a_stack_of_an_earlier_release_is_brought_over(
+    server: PostgresServer, folder: Path
+) -> None:
+    layout = Layout(folder / "home")
+    layout.make()
+    _leave_as_an_earlier_release(server, layout)
     _ask(
         server.url("airflow"),
         "create type state as enum ('done')",
@@ -74,7 +105,9 @@ def test_a_stack_of_an_earlier_release_is_brought_over(
     old = server.url("recfleet")
 
     for _ in range(2):  # the second finds nothing to do
-        roles.prepare(server, secret, {"RECFLEET_DATABASE_URL": old})
+        layout.make()
+        secret = Secrets.of(layout)
+        roles.prepare(server, secret, environment.read(layout.environment))
         migrate(server.url("recfleet"))
 
     with pytest.raises(psycopg2.OperationalError, match="authentication"):
@@ -91,6 +124,9 @@ def test_a_stack_of_an_earlier_release_is_brought_over(
     assert _ask(urls[WRITER], "select mode from recfleet.tenant") == [("on",)]
     assert _ask(urls[READER], "select mode from recfleet.tenant") == [("on",)]
     assert _ask(urls[APPLICATION], "select count(*) from recfleet.live_popular") == [(0,)]
+    with closing(connect(urls[WRITER])) as connection:
+        assert models_without_digest(connection, None) == [("shop", "champion", 1)]
+    assert open_to_others(layout.home) == []
     assert _ask(
         urls["airflow"],
         "insert into task (state) values ('done')",
@@ -131,10 +167,9 @@ def test_secrets_of_an_earlier_release_are_kept(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "home")
     layout.make()
     made = Secrets.of(layout)
-    first = ("admin_password", "viewer_password", "fernet_key", "jwt_secret", "session_key")
-    old = {name: value for name, value in vars(made).items() if name in first}
+    old = {name: value for name, value in vars(made).items() if name in _FIRST_SECRETS}
     layout.secrets.write_text(json.dumps(old))
     again = Secrets.of(layout)
-    assert {name: getattr(again, name) for name in first} == old
+    assert {name: getattr(again, name) for name in _FIRST_SECRETS} == old
     assert again.database_passwords != made.database_passwords
     assert Secrets.of(layout) == again
