@@ -160,6 +160,9 @@ def _pages_act(ground: Ground, client: httpx.Client) -> Attempt:
         f"{tenant}/mode": {"mode": "off", "reason": "mischief"},
         f"{tenant}/rollback": {"reason": "mischief"},
         f"{tenant}/backfill": {"first": "2025-12-01", "last": "2025-12-02", "reason": "mischief"},
+        f"{tenant}/keys": {"scopes": "read", "name": "mine", "reason": "mischief"},
+        f"{tenant}/keys/abcdefgh/rotate": {"reason": "mischief"},
+        f"{tenant}/keys/abcdefgh/revoke": {"reason": "mischief"},
         "/recfleet/approvals": {"answer": "approve", "reason": "mischief"},
     }
     before = ground.stack.query("select tenant_id, mode from tenant order by 1")
