@@ -15,6 +15,7 @@ import argparse
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from benchmarks.served.case import Case, case_of, known_at, trained
 from benchmarks.served.measure import WHAT, score
 from benchmarks.served.shops import AHEAD, GROUPS, shops
 from recfleet.models import Lesson, Model, Samples, blend, fit_weights, shipped_priors, trainer_of
+from recfleet.models.als import AlsModel
 from recfleet.recipe import Recipe
 from recfleet.statistics import mean_estimate
 
@@ -70,7 +72,9 @@ def _of_case(case: Case) -> Iterator[tuple[tuple[str, str], NDArray[np.float64]]
     trainer = trainer_of(Recipe(), "both")
 
     def swept(model: Model, until: timedelta = timedelta()) -> Model:
-        return trainer.train(log, before=end - until, seed=1, parent=model)
+        assert isinstance(model, AlsModel)
+        parent = replace(model, train_end=end - until)  # so that it is one sweep
+        return trainer.train(log, before=end - until, seed=1, parent=parent)
 
     then = Lesson.of(known_at(log, case.shop.at), before).samples(older.fold_in(log, before=before))
     ways = {

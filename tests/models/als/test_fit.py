@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 from recfleet.errors import TenantError
 from recfleet.models.als import AlsModel, fit
-from recfleet.models.als._fit import scaled_penalty
+from recfleet.models.als._fit import scaled_penalty, sweeps_since
 from recfleet.recipe import Recipe
 from tests.models.als._worlds import START, fitted, purchases, text_ids
 
@@ -115,3 +117,8 @@ def test_chance_is_the_largest_singular_value_of_shuffled_purchases(
     # The mean is a direction of its own and not chance: it is popularity.
     largest = np.linalg.norm(shuffled - shuffled.mean(), 2)
     assert chance == pytest.approx(largest, rel=0.12)
+
+
+def test_a_warm_fit_sweeps_once_for_each_week_that_has_begun() -> None:
+    gaps = {timedelta(days=days): sweeps_since(timedelta(days=days)) for days in (1, 7, 8, 14)}
+    assert list(gaps.values()) == [1, 1, 2, 2]

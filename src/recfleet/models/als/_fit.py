@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,9 @@ from recfleet.models.als._start import carried_over
 from recfleet.models.contract import Parent
 from recfleet.recipe import Recipe
 
-SWEEPS = 1
-"""Alternations of a warm fit: as many as its lists need to be as good as a cold fit's, see
-docs/warm.md."""
+SWEPT = timedelta(days=7)
+"""A warm fit takes one alternation for each such time since its parent's, begun or whole: as many
+as it needs to be as good as a cold fit, see docs/warm.md."""
 MOST_GROWTH = 1.25
 """A warm fit keeps its parent's number of factors. When the data suit more than this many times as
 many, or fewer, a fit begins anew."""
@@ -62,7 +62,11 @@ def fit(
     penalty = scaled_penalty(recipe, dense)
     ids = (customer_ids[rows], product_ids[columns])
     start = None if parent is None else carried_over(parent, dense, *ids, penalty)
-    customers, products = _alternate(dense, recipe, penalty, seed, start)
+    sweeps = recipe.iterations
+    if parent is not None:
+        sweeps = min(sweeps, sweeps_since(train_end - parent.train_end))
+    begun = recipe.model_copy(update={"iterations": sweeps})
+    customers, products = _alternate(dense, begun, penalty, seed, start)
     return AlsModel(
         recipe=recipe,
         product_ids=ids[1],
@@ -74,6 +78,11 @@ def fit(
         seed=seed,
         parent=None if parent is None else Parent(parent.train_end, parent.digest),
     )
+
+
+def sweeps_since(gap: timedelta) -> int:
+    """Alternations of a warm fit, by the time between its parent's last purchases and its own."""
+    return max(1, math.ceil(gap / SWEPT))
 
 
 def scaled_penalty(recipe: Recipe, matrix: csr_matrix) -> float:
@@ -118,7 +127,7 @@ def _alternate(
             factors=capped_factors(recipe, *matrix.shape) if start is None else start[0].shape[1],
             regularization=penalty,
             alpha=recipe.alpha,
-            iterations=recipe.iterations if start is None else min(SWEEPS, recipe.iterations),
+            iterations=recipe.iterations,
             dtype=np.float32,
             num_threads=1,
             random_state=seed,
