@@ -274,5 +274,7 @@ def test_two_products_of_a_new_customer_have_a_list_already(
         unmade = await say(f"recommendations?seed={one}&seed=p0039&limit=3")
         assert len(products(alone)) == len(products(unmade)) == 3
         is_problem(await say("recommendations"), 400)
+        blank = await say("recommendations?seed=%0D&seed=a&seed=b&limit=3")
+        assert blank.json()["served_by"] == "popularity"
 
     world.talk(story)

@@ -64,7 +64,7 @@ class Baskets:
                 return _answer(row, items, None, "model", customer=None)
         else:
             row = await self._row(key, tenant_id, None)
-        basket = AskedBasket(products=seeds, exclude=asked.exclude, limit=asked.limit)
+        basket = AskedBasket(products=asked.seed, exclude=asked.exclude, limit=asked.limit)
         return await self._recommend(key, row, basket, None)
 
     async def _prepared(self, key: ShownKey, row: Row, asked: AskedPair) -> list[Item] | None:
