@@ -24,6 +24,12 @@ _HEADERS = (
     {"X-HTTP-Method-Override": "PUT"},
 )
 
+_SENT = {
+    "events": {"id": "e", "kind": "shown", "product": "1"},
+    "interactions": {"customer": "c", "product": "1"},
+}
+"""What a key for events and one for data may send."""
+
 
 def attempt(ground: Ground, key: str) -> list[Attempt]:
     """Try to see and to change more than a key for reading one tenant opens."""
@@ -98,10 +104,10 @@ def _writing(ground: Ground, client: httpx.Client) -> Attempt:
             status = client.request(method, f"/v1/tenants/{tenant}/mode", json=sent).status_code
             if status not in (403, 404, 405):
                 gained.append(f"{method} mode of {tenant} answers {status}")
-        for path in ("events", "interactions"):
-            sent_lines = {path: [{"customer": "1", "product": "1", "kind": "bought"}]}
-            status = client.post(f"/v1/tenants/{tenant}/{path}", json=sent_lines).status_code
-            if status not in (403, 404):
+        for path, sent_lines in _SENT.items():
+            body = {path: [sent_lines]}
+            status = client.post(f"/v1/tenants/{tenant}/{path}", json=body).status_code
+            if status < 400 or status >= 500:
                 gained.append(f"POST {path} of {tenant} answers {status}")
     if ground.stack.query("select tenant_id, mode from tenant order by 1") != before:
         gained.append("a tenant's mode was changed")
