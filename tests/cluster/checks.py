@@ -86,7 +86,8 @@ def nothing_lost(cluster: Cluster, celery: Fleet, tenants: int) -> Line:
 def command_agrees(cluster: Cluster, *words: str) -> Line:
     """A command of recfleet, run in a container, ends with 0."""
     done = cluster.recfleet(*words)
-    said = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    said = [text for text in lines if any(map(str.isalnum, text))]
     return Line(f"recfleet {' '.join(words)}", done.returncode == 0, said[-1] if said else "")
 
 
