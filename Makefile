@@ -77,6 +77,7 @@ bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,00
 
 bench-ingest: $(INSTALLED_DEV) ## measure loading: 3 million lines beside COPY, 4,000 small files, a day of all; 5 minutes
 	$(BENCH) benchmarks.ingest
+
 bench-pairs: $(INSTALLED_DEV) ## measure the lists of pairs and a book's way beside; RETAIL=PATH, 2 minutes
 	$(call install,.[celery$(comma)dev$(comma)pairs])
 	RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bench-pairs RETAIL=PATH}" \

@@ -99,7 +99,8 @@ def test_housekeeping_says_in_words_what_it_did(
     assert run["state"] == "success"
     assert [line.partition(" gone")[0] for line in run["said"].splitlines()] == [
         "lists",
-        "models",
+        "models: nothing past retention; kept past retention (runs: champion: 1, runs: where the "
+        "next fit begins: 1)",
         "records",
         "files: nothing past retention",
     ]

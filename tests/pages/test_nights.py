@@ -157,4 +157,4 @@ def test_nothing_is_live_of_a_tenant_that_is_off(fleet: Fleet, visit: Visit) -> 
     fleet.tenant("a", mode="off")
     fleet.outcome(night, "a", "kept")
     fleet.live(night, "a")
-    assert "A a no off kept – – nothing –" in section(visit().get("/fleet").text, "tenants")
+    assert "A a no off kept – – – nothing –" in section(visit().get("/fleet").text, "tenants")

@@ -171,7 +171,7 @@ select tenant_id, run_id, version, 'awaits approval'
   from approval where status = 'waiting' and tenant_id = any(%(tenants)s)
 union all
 (select distinct on (tenant_id) tenant_id, challenger ->> 'run_id', null::integer,
-        'of the last fit: the next one begins with it'
+        'where the next fit begins'
    from ledger join night using (night_id)
   where tenant_id = any(%(tenants)s) and challenger is not null and not is_trial
     and as_of >= (select max(as_of) from night where not is_trial) - %(gap)s
