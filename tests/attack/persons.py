@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from threading import Event, Thread
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -45,11 +46,19 @@ def _analysts(ground: Ground) -> Iterator[tuple[str, str]]:
     with closing(connect(ground.url("DATABASE_URL"))) as connection:
         try:
             address, _ = (add_analyst(connection, *each, **_WHY) for each in names.items())
-            yield address, names[ground.other]
+            yield _at_the_stack(ground, address), names[ground.other]
         finally:
             for each in names.items():
                 with suppress(NotFoundError):
                     drop_analyst(connection, *each, **_WHY)
+
+
+def _at_the_stack(ground: Ground, address: str) -> str:
+    """The same login at the server of the stack; this process may know another one."""
+    server = urlsplit(ground.url("APPLICATION_DATABASE_URL")).netloc.rpartition("@")[2]
+    known = urlsplit(address)
+    login = known.netloc.rpartition("@")[0]
+    return known._replace(netloc=f"{login}@{server}").geturl()
 
 
 @contextmanager
