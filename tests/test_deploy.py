@@ -159,7 +159,8 @@ def test_the_bucket_is_made_once(store: str) -> None:
     assert not make_bucket("s3://recfleet/models", store)
 
     listed = boto3.client("s3", endpoint_url=store).list_buckets()["Buckets"]
-    assert [bucket["Name"] for bucket in listed] == ["recfleet"]
+    # Stores of one process share their buckets with those of other tests.
+    assert [bucket["Name"] for bucket in listed].count("recfleet") == 1
 
 
 def test_a_root_that_is_no_bucket_is_refused() -> None:
