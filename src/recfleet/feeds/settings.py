@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from recfleet.errors import BadInputError
 from recfleet.interactions import PRESETS, ColumnMapping, Reading
-from recfleet.interactions.facts import CustomerMapping, FactMapping, ProductMapping
+from recfleet.interactions.facts import CustomerMapping, FactMapping, ProductMapping, Subject
 
 Kind = Literal["folder", "s3", "sql"]
 Complete = Literal["renamed", "done", "unchanged"]
@@ -113,7 +113,7 @@ class FeedSettings(_Part):
     """One feed."""
 
     kind: Kind
-    data: Literal["purchases", "customers", "products"] = "purchases"
+    data: Subject = "purchases"
     """What the lines are."""
     every: timedelta = timedelta(minutes=15)
     """How often it is looked at."""

@@ -5,7 +5,7 @@ from recfleet.files._how import AS_IT_IS, Reading
 from recfleet.files._read import read_batches
 from recfleet.files._source import Source, inspect
 from recfleet.files.form import find_delimiter, find_form
-from recfleet.files.mapping import ONLINE_RETAIL, ColumnMapping
+from recfleet.files.mapping import ONLINE_RETAIL, ColumnMapping, Decimal, LineMapping, Subject
 from recfleet.files.missing import is_missing, is_missing_time
 from recfleet.files.presets import PRESETS, Preset
 
@@ -16,9 +16,12 @@ __all__ = [
     "TIME",
     "Batch",
     "ColumnMapping",
+    "Decimal",
+    "LineMapping",
     "Preset",
     "Reading",
     "Source",
+    "Subject",
     "find_delimiter",
     "find_form",
     "inspect",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from recfleet.errors import BadInputError
-from recfleet.files.mapping import ColumnMapping
+from recfleet.files.mapping import LineMapping
 
 MOST_COLUMNS = 1_024
 """Of any file; purchases need some twelve."""
@@ -19,7 +19,7 @@ Cells = Sequence[str | None]
 
 
 def named_columns(
-    header: Cells, mapping: ColumnMapping, below: Mapping[int, Cells] | None = None
+    header: Cells, mapping: LineMapping, below: Mapping[int, Cells] | None = None
 ) -> list[str]:
     """A file's columns, each under a unique name.
 
@@ -51,7 +51,7 @@ def named_columns(
     return names
 
 
-def numbered_columns(first: Cells, mapping: ColumnMapping) -> list[str]:
+def numbered_columns(first: Cells, mapping: LineMapping) -> list[str]:
     """The columns of a file without a header: 1, 2 and so on.
 
     Args:
@@ -81,7 +81,7 @@ def _check_width(cells: Cells) -> None:
 
 
 def _missing(
-    wanted: str, there: Sequence[str], mapping: ColumnMapping, below: Mapping[int, Cells]
+    wanted: str, there: Sequence[str], mapping: LineMapping, below: Mapping[int, Cells]
 ) -> str:
     all_wanted = set(mapping.columns.values())
     for number, cells in below.items():

@@ -24,7 +24,7 @@ from recfleet.files._encoding import MARKING, is_garbled, show_bytes
 from recfleet.files._how import AS_IT_IS, Reading
 from recfleet.files._plain_csv import read_plain
 from recfleet.files._source import Source, open_bytes
-from recfleet.files.mapping import ColumnMapping
+from recfleet.files.mapping import LineMapping
 
 DELIMITERS = (",", ";", "\t", "|", "::")
 """What separates cells, if nobody says it."""
@@ -41,7 +41,7 @@ _BATCH_CHARACTERS = 8 << 20
 
 def read_csv(
     source: Source,
-    mapping: ColumnMapping,
+    mapping: LineMapping,
     how: Reading = AS_IT_IS,
 ) -> Iterator[tuple[Batch, float]]:
     """Read a CSV file.
@@ -98,7 +98,7 @@ def _batches_of_blocks(
             yield Batch.of(dict(zip(names, part, strict=True)))
 
 
-def first_delimiter(source: Source, mapping: ColumnMapping, how: Reading) -> str:
+def first_delimiter(source: Source, mapping: LineMapping, how: Reading) -> str:
     """The separator of a file's cells, by its first line."""
     with open_bytes(source.path, gzipped=source.gzipped) as (content, _):
         text = io.TextIOWrapper(content, source.encoding, errors=MARKING, newline="")
@@ -205,7 +205,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _sniff(first: str, mapping: ColumnMapping, how: Reading) -> str:
+def _sniff(first: str, mapping: LineMapping, how: Reading) -> str:
     wanted = set(mapping.columns.values())
 
     def fits(delimiter: str) -> tuple[int, int]:
@@ -222,7 +222,7 @@ def _names(
     beginning: list[str],
     first: Callable[[], list[str]],
     lines: _Lines,
-    mapping: ColumnMapping,
+    mapping: LineMapping,
     how: Reading,
 ) -> list[str]:
     if not how.has_header:

@@ -16,7 +16,7 @@ from recfleet.files._how import AS_IT_IS, Reading
 from recfleet.files._package import Package, Sheet, open_package
 from recfleet.files._sheet import Piece, read_sheet
 from recfleet.files._source import Source
-from recfleet.files.mapping import ColumnMapping
+from recfleet.files.mapping import LineMapping
 
 _BATCH_ROWS = 10_000
 _BATCH_CELLS = 1_000_000
@@ -27,7 +27,7 @@ _ROUNDED = 10**15
 
 def read_excel(
     source: Source,
-    mapping: ColumnMapping,
+    mapping: LineMapping,
     how: Reading = AS_IT_IS,
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Batch, float]]:
@@ -79,7 +79,7 @@ def _sheet(package: Package, sheet: str | None) -> Sheet:
     return pages[sheet]
 
 
-def _names(piece: Piece, mapping: ColumnMapping, how: Reading) -> list[str]:
+def _names(piece: Piece, mapping: LineMapping, how: Reading) -> list[str]:
     first, *below = [[_text(cell) for cell in row] for row in piece.rows[:LOOKED_AT]]
     if how.has_header:
         return named_columns(first, mapping, dict(zip(piece.numbers[1:], below, strict=False)))

@@ -15,7 +15,7 @@ from recfleet.files._batch import Batch
 from recfleet.files._columns import named_columns
 from recfleet.files._encoding import MARKING, is_garbled, show_bytes
 from recfleet.files._source import Source, open_bytes
-from recfleet.files.mapping import ColumnMapping
+from recfleet.files.mapping import LineMapping
 
 _BATCH_LINES = 10_000
 _LONGEST_LINE = 1 << 20
@@ -30,7 +30,7 @@ class _Number(str):
 _DECODER = json.JSONDecoder(parse_float=_Number, parse_int=_Number, parse_constant=_Number)
 
 
-def read_json_lines(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch, float]]:
+def read_json_lines(source: Source, mapping: LineMapping) -> Iterator[tuple[Batch, float]]:
     """Read a file with one JSON object a line; a value within a value stays JSON.
 
     Args:
@@ -74,7 +74,7 @@ def _names(objects: list[dict[str, object] | str]) -> dict[str, None]:
     return {name: None for value in objects if isinstance(value, dict) for name in value}
 
 
-def _batch(objects: list[dict[str, object] | str], mapping: ColumnMapping) -> Batch:
+def _batch(objects: list[dict[str, object] | str], mapping: LineMapping) -> Batch:
     names = dict.fromkeys(mapping.columns.values()) | _names(objects)
     if len(names) > 1_024:
         raise BadInputError("The objects have more than 1,024 names: leave out what is not needed.")

@@ -12,14 +12,14 @@ from recfleet.files._batch import TIME, Batch
 from recfleet.files._columns import named_columns
 from recfleet.files._source import Source
 from recfleet.files._unpacked import check_parquet, pieces
-from recfleet.files.mapping import ColumnMapping
+from recfleet.files.mapping import LineMapping
 
 _BATCH_ROWS = 30_000
 _EXACT = {pa.float16(): 2**11, pa.float32(): 2**24, pa.float64(): 10**15}
 """Type -> the least whole number that may be rounded in it."""
 
 
-def read_parquet(source: Source, mapping: ColumnMapping) -> Iterator[tuple[Batch, float]]:
+def read_parquet(source: Source, mapping: LineMapping) -> Iterator[tuple[Batch, float]]:
     """Read a Parquet file; a column of lists or structures is left out.
 
     Args:

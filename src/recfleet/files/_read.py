@@ -11,11 +11,11 @@ from recfleet.files._how import Reading
 from recfleet.files._json import read_json_lines
 from recfleet.files._parquet import read_parquet
 from recfleet.files._source import Source
-from recfleet.files.mapping import ColumnMapping
+from recfleet.files.mapping import LineMapping
 
 
 def read_batches(
-    source: Source, mapping: ColumnMapping, how: Reading, note: Callable[[str], None]
+    source: Source, mapping: LineMapping, how: Reading, note: Callable[[str], None]
 ) -> Iterator[tuple[Batch, float]]:
     """Read a file.
 

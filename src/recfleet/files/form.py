@@ -13,17 +13,24 @@ from recfleet.files._csv import first_delimiter
 from recfleet.files._how import Reading
 from recfleet.files._read import read_batches
 from recfleet.files._source import Source
-from recfleet.files.mapping import ColumnMapping
+from recfleet.files.mapping import LineMapping
 
 _MOST_SKIPPED = 15
 _LINES = 200
-# No column is wanted: any table will do.
-ANY = ColumnMapping.model_construct(
-    tenant_id="any",
-    customer_column=None,
-    product_column=None,
-    time_column=None,
-)
+
+
+class _AnyTable(LineMapping):
+    """No column is wanted: any table will do."""
+
+    subject = "purchases"
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """None."""
+        return {}
+
+
+ANY = _AnyTable(tenant_id="any")
 
 
 def find_form(source: Source, how: Reading) -> tuple[Reading, Batch]:

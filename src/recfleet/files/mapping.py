@@ -1,29 +1,93 @@
-"""Which column of a file says what about an interaction."""
+"""Which column of a file says what: about any line, and about an interaction."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import date
-from typing import Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    field_validator,
+    model_validator,
+)
 
 from recfleet.errors import BadInputError
 from recfleet.files.missing import USUAL
 from recfleet.tenants import check_tenant_id
 
+Subject = Literal["purchases", "customers", "products"]
+"""What the lines of a file are about."""
 
-class ColumnMapping(BaseModel):
-    """How the lines of a file are read as interactions."""
+
+class LineMapping(BaseModel):
+    """Whose the lines of a file are, and which columns it must have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    subject: ClassVar[Subject]
 
     tenant_column: str | None = None
     """Column with the tenant's name, from which its id is made."""
 
     tenant_id: str | None = None
     """The one tenant that every line is of, in place of a column."""
+
+    missing: tuple[str, ...] = USUAL
+    """Words that mean *missing*, in lower case; an empty cell always does."""
+
+    @field_validator("tenant_id")
+    @classmethod
+    def _is_slug(cls, tenant_id: str | None) -> str | None:
+        return None if tenant_id is None else check_tenant_id(tenant_id)
+
+    @field_validator("missing")
+    @classmethod
+    def _is_lower(cls, missing: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(word.strip().lower() for word in missing)
+
+    @model_validator(mode="after")
+    def _is_somebodys(self) -> Self:
+        if (self.tenant_column is None) == (self.tenant_id is None):
+            raise BadInputError(
+                f"Say whose {self.subject} these are: give a tenant column (--tenant-column) or "
+                "one tenant for the whole file (--tenant), but not both."
+            )
+        return self
+
+    @property
+    @abstractmethod
+    def columns(self) -> dict[str, str]:
+        """What a column says -> the column's name in the file, for those that are given."""
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The file's columns that hold numbers."""
+        return frozenset()
+
+
+def check_decimal(decimal: str | None) -> str | None:
+    """The decimal mark of numbers that are text; None: a point, if nothing speaks for a comma.
+
+    Raises:
+        BadInputError: it is another sign.
+    """
+    if decimal not in (None, ".", ","):
+        raise BadInputError(f"The decimal mark (--decimal) is '.' or ',', not {decimal!r}.")
+    return decimal
+
+
+Decimal = Annotated[str | None, AfterValidator(check_decimal)]
+
+
+class ColumnMapping(LineMapping):
+    """How the lines of a file are read as interactions."""
+
+    subject: ClassVar[Subject] = "purchases"
 
     customer_column: str
     """Column with the customer's id."""
@@ -64,7 +128,7 @@ class ColumnMapping(BaseModel):
     product_pattern: str | None = None
     """Regular expression that a product's id matches as a whole; what does not is no product."""
 
-    decimal: str | None = None
+    decimal: Decimal = None
     """What stands between a number's whole part and its fraction, ``.`` or ``,``.
 
     By default a point; a file whose numbers may have a comma is then refused.
@@ -82,26 +146,6 @@ class ColumnMapping(BaseModel):
     The value ``*`` keeps all lines: somebody has looked.
     """
 
-    missing: tuple[str, ...] = USUAL
-    """Words that mean *missing*, in lower case; an empty cell always does."""
-
-    @field_validator("tenant_id")
-    @classmethod
-    def _is_slug(cls, tenant_id: str | None) -> str | None:
-        return None if tenant_id is None else check_tenant_id(tenant_id)
-
-    @field_validator("decimal")
-    @classmethod
-    def _is_sign(cls, decimal: str | None) -> str | None:
-        if decimal not in (None, ".", ","):
-            raise BadInputError(f"The decimal mark (--decimal) is '.' or ',', not {decimal!r}.")
-        return decimal
-
-    @field_validator("missing")
-    @classmethod
-    def _is_lower(cls, missing: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(word.strip().lower() for word in missing)
-
     @field_validator("product_pattern")
     @classmethod
     def _is_pattern(cls, pattern: str | None) -> str | None:
@@ -115,11 +159,6 @@ class ColumnMapping(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if (self.tenant_column is None) == (self.tenant_id is None):
-            raise BadInputError(
-                "Say whose purchases these are: give a tenant column (--tenant-column) or one "
-                "tenant for the whole file (--tenant), but not both."
-            )
         if self.amount_column is not None and self.price_column is not None:
             raise BadInputError(
                 "Give the column with the amount of the line (--amount-column) or the price of "

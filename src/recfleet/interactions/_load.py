@@ -8,7 +8,7 @@ from typing import LiteralString
 
 import pyarrow as pa
 
-from recfleet.database import Connection
+from recfleet.database import Connection, Cursor
 from recfleet.errors import BadInputError
 from recfleet.interactions._products import SaidOfProducts, copy_table
 from recfleet.interactions._tenant_names import TenantNames
@@ -25,10 +25,13 @@ create temporary table staged (
   tenant_id text, occurred_at timestamptz, customer_id text, product_id text,
   quantity double precision, amount double precision, reference text
 ) on commit drop;
+"""
+STAGED_UNUSABLE = """
 create temporary table staged_unusable (
   tenant_id text, placed_at timestamptz, reason text, line text
-) on commit drop;
+) on commit drop
 """
+"""Where lines that cannot be used wait for ``keep_unusable``."""
 
 # A hash of the line's content, and its number among equal lines of this file. Rows go in by tenant
 # and time, so that a tenant's rows lie together on disk; the numbering has sorted them so already.
@@ -172,6 +175,7 @@ class Loader:
         self._counts = _Counts()
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
+            cursor.execute(STAGED_UNUSABLE)
         self.ingest_id = begin_ingest(connection, source, fingerprint, settings)
         """The load's number."""
         # What no file brought is not taken back, and is the same whoever writes it.
@@ -208,8 +212,7 @@ class Loader:
             cursor.execute(statement, (self._origin,))
             added: dict[str, int] = dict(cursor.fetchall())
             self._products.finish(self._origin)
-            cursor.execute(_FORGET_UNUSABLE, (self._fingerprint,))
-            cursor.execute(_UNUSABLE, (self.ingest_id,))
+            keep_unusable(cursor, self._fingerprint, self.ingest_id)
             report = self._report(added)
             end_ingest(
                 self._connection,
@@ -220,7 +223,7 @@ class Loader:
                 unusable=report.unusable,
                 tenant_ids=sorted(names),
             )
-            cursor.execute("drop table staged, staged_unusable")
+            cursor.execute("drop table staged")
         return report
 
     def _report(self, added: Mapping[str, int]) -> IngestReport:
@@ -243,6 +246,19 @@ class Loader:
                 for tenant_id in sorted({*counts.usable, *counts.unusable})
             ),
         )
+
+
+def keep_unusable(cursor: Cursor, fingerprint: str, ingest_id: int) -> None:
+    """Keep the staged lines that cannot be used, in place of an earlier reading's.
+
+    Args:
+        cursor: of the load's transaction.
+        fingerprint: of the source.
+        ingest_id: the load's number.
+    """
+    cursor.execute(_FORGET_UNUSABLE, (fingerprint,))
+    cursor.execute(_UNUSABLE, (ingest_id,))
+    cursor.execute("drop table staged_unusable")
 
 
 def bring_tenants(connection: Connection, source: str, names: Mapping[str, str]) -> None:

@@ -133,9 +133,10 @@ def _last(said: pa.Table) -> pa.Table:
 
 
 def copy_table(connection: Connection, table: LiteralString, rows: pa.Table) -> None:
-    """Write rows to a table with the same columns in the same order; the caller commits."""
+    """Write rows to columns of a table that are named as theirs; the caller commits."""
     buffer = io.BytesIO()
     csv.write_csv(rows, buffer, csv.WriteOptions(include_header=False))
     buffer.seek(0)
     with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY {table} FROM STDIN WITH (FORMAT csv)", buffer)
+        columns = ", ".join(rows.column_names)
+        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv)", buffer)

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, LiteralString
 
 from psycopg2.extras import Json
 
 from recfleet.database import Connection, Row, read_rows
 from recfleet.errors import BadInputError, NotFoundError
+from recfleet.files import Subject
 from recfleet.stored import Stored
-
-Kind = Literal["purchases", "customers", "products"]
-"""What the lines of a load are."""
 
 
 class Settings(Stored):
@@ -48,7 +46,7 @@ class Ingest:
     known: int
     unusable: dict[str, int]
     """Reason -> lines."""
-    kind: Kind
+    kind: Subject
     settings: Settings | None
     """None: the load is of an earlier release, or was no file's; it cannot be taken back."""
     tenant_ids: tuple[str, ...]
@@ -64,7 +62,7 @@ def begin_ingest(
     fingerprint: str,
     settings: Settings | None = None,
     *,
-    kind: Kind = "purchases",
+    kind: Subject = "purchases",
 ) -> int:
     """Record that a source is being read; others see the record together with its lines.
 

@@ -45,7 +45,7 @@ def clean_facts(
     length = len(batch)
     text = {
         column: _stripped(batch.columns[column], mapping.missing)
-        for column in mapping.wanted.columns.values()
+        for column in mapping.columns.values()
     }
     ids, lost = one_spelling(text[mapping.id_column], ".", Spellings())
     tenant_ids, tenant_trouble = _tenants(batch, mapping, tenants)

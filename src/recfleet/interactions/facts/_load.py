@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import LiteralString
 
 import pyarrow as pa
-from pyarrow import csv
 
 from recfleet.database import Connection, transaction
 from recfleet.files import AS_IT_IS, Reading, Source, inspect, read_batches
-from recfleet.interactions._load import IngestReport, TenantReport, bring_tenants
+from recfleet.interactions._load import (
+    STAGED_UNUSABLE,
+    IngestReport,
+    TenantReport,
+    bring_tenants,
+    keep_unusable,
+)
 from recfleet.interactions._numbers import Marks
+from recfleet.interactions._products import copy_table
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions.clean import NO_TENANT
 from recfleet.interactions.facts._clean import CleanedFacts, clean_facts
@@ -29,9 +33,6 @@ create temporary table staged_facts (
   number bigint, tenant_id text, id text, name text, region text, segment text, category text,
   price double precision, regions text, introduced_at timestamptz, discontinued_at timestamptz,
   attributes text
-) on commit drop;
-create temporary table staged_unusable_facts (
-  tenant_id text, placed_at timestamptz, reason text, line text
 ) on commit drop;
 """
 
@@ -59,22 +60,6 @@ _VALUES = {
     "discontinued_at": "discontinued_at",
     "attributes": "attributes::jsonb",
 }
-
-_FORGET_UNUSABLE = """
-delete from unusable_line using ingest
- where unusable_line.ingest_id = ingest.ingest_id and ingest.fingerprint = %s
-"""
-_UNUSABLE = """
-with counted as (
-  select tenant_id, placed_at, reason, line::jsonb as line,
-         row_number() over (partition by tenant_id, hashtextextended(line, 0)) as repetition
-    from staged_unusable_facts
-)
-insert into unusable_line (tenant_id, placed_at, line_hash, reason, line, ingest_id)
-select tenant_id, placed_at, hashtextextended(line::text, repetition), reason, line, %s
-  from counted
-on conflict do nothing
-"""
 
 
 def ingest_facts(
@@ -125,9 +110,8 @@ def ingest_facts(
             bring_tenants(connection, source.path.name, names)
             cursor.execute(_statement(mapping), (ingest_id,))
             changed = {tenant_id: (new, other) for tenant_id, new, other in cursor}
-            cursor.execute(_FORGET_UNUSABLE, (source.fingerprint,))
-            cursor.execute(_UNUSABLE, (ingest_id,))
-            cursor.execute("drop table staged_facts, staged_unusable_facts")
+            keep_unusable(cursor, source.fingerprint, ingest_id)
+            cursor.execute("drop table staged_facts")
         report = counts.report(source.path.name, changed, notes)
         end_ingest(
             connection,
@@ -216,13 +200,14 @@ def _stage(
     """Copy a file's lines to temporary tables, and count them."""
     with connection.cursor() as cursor:
         cursor.execute(_STAGING)
+        cursor.execute(STAGED_UNUSABLE)
     counts, marks, staged = _Counts(), Marks(), 0
-    for batch, _ in read_batches(source, mapping.wanted, how, notes.append):
+    for batch, _ in read_batches(source, mapping, how, notes.append):
         cleaned = clean_facts(batch, mapping, tenants=tenants, marks=marks)
         numbers = pa.array(range(staged, staged + len(cleaned.usable)), pa.int64())
         staged += len(cleaned.usable)
-        _copy(connection, "staged_facts", cleaned.usable.add_column(0, "number", numbers))
-        _copy(connection, "staged_unusable_facts", cleaned.unusable)
+        copy_table(connection, "staged_facts", cleaned.usable.add_column(0, "number", numbers))
+        copy_table(connection, "staged_unusable", cleaned.unusable)
         counts.add(cleaned)
     marks.refuse()
     return counts
@@ -247,12 +232,3 @@ def _statement(mapping: FactMapping) -> str:
         if facts
         else "nothing",
     )
-
-
-def _copy(connection: Connection, table: LiteralString, rows: pa.Table) -> None:
-    buffer = io.BytesIO()
-    csv.write_csv(rows, buffer, csv.WriteOptions(include_header=False))
-    buffer.seek(0)
-    with connection.cursor() as cursor:
-        columns = ", ".join(rows.column_names)
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv)", buffer)

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal, Self
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
-
-from recfleet.errors import BadInputError
-from recfleet.files.mapping import ColumnMapping
-from recfleet.files.missing import USUAL
-from recfleet.tenants import check_tenant_id
-
-Subject = Literal["customers", "products"]
+from recfleet.files import Decimal, LineMapping, Subject
 
 
-class FactMapping(BaseModel):
+class FactMapping(LineMapping):
     """How the lines of a file are read as facts; a later line about the same one counts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    subject: ClassVar[Subject]
-
-    tenant_column: str | None = None
-    """Column with the tenant's name, from which its id is made."""
-
-    tenant_id: str | None = None
-    """The one tenant that every line is of, in place of a column."""
-
-    missing: tuple[str, ...] = USUAL
-    """Words that mean *missing*, in lower case; an empty cell always does."""
-
-    @field_validator("tenant_id")
-    @classmethod
-    def _is_slug(cls, tenant_id: str | None) -> str | None:
-        return None if tenant_id is None else check_tenant_id(tenant_id)
-
-    @field_validator("missing")
-    @classmethod
-    def _is_lower(cls, missing: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(word.strip().lower() for word in missing)
-
-    @model_validator(mode="after")
-    def _is_somebodys(self) -> Self:
-        if (self.tenant_id is None) == (self.tenant_column is None):
-            raise BadInputError(
-                f"Say whose {self.subject} these are: --tenant or --tenant-column, and not both."
-            )
-        return self
+    @property
+    def columns(self) -> dict[str, str]:
+        """What a column says -> the column's name in the file."""
+        named = {"id": self.id_column, **self.facts}
+        if self.tenant_column is not None:
+            named["tenant"] = self.tenant_column
+        return named | {f"keep {column}": column for column in self.also}
 
     @property
     @abstractmethod
@@ -58,21 +28,6 @@ class FactMapping(BaseModel):
     @abstractmethod
     def facts(self) -> dict[str, str]:
         """Fact -> its column in the file, for those that are given."""
-
-    @property
-    def wanted(self) -> ColumnMapping:
-        """The columns that a file must have, as the readers of files ask for them."""
-        columns = [self.id_column, *self.facts.values(), *self.also]
-        if self.tenant_column is not None:
-            columns.append(self.tenant_column)
-        return ColumnMapping.model_construct(
-            tenant_id="any",
-            customer_column=None,
-            product_column=None,
-            time_column=None,
-            price_column=self.facts.get("price"),
-            keep=dict.fromkeys(columns, ("*",)),
-        )
 
     @property
     def also(self) -> tuple[str, ...]:
@@ -150,15 +105,13 @@ class ProductMapping(FactMapping):
     time_format: str | None = None
     """How times are written, in ``strptime``'s letters; by default ISO 8601 and its like."""
 
-    decimal: str | None = None
+    decimal: Decimal = None
     """Decimal mark of prices that are text, ``.`` or ``,``; by default a point."""
 
-    @field_validator("decimal")
-    @classmethod
-    def _is_sign(cls, decimal: str | None) -> str | None:
-        if decimal not in (None, ".", ","):
-            raise BadInputError(f"The decimal mark (--decimal) is '.' or ',', not {decimal!r}.")
-        return decimal
+    @property
+    def numbers(self) -> frozenset[str]:
+        """The column with prices."""
+        return frozenset(filter(None, [self.price_column]))
 
     @property
     def id_column(self) -> str:
