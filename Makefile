@@ -95,7 +95,7 @@ bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write d
 bench-served: $(INSTALLED_DEV) ## measure lists on the purchases that came after, write docs/served.md; 10 minutes
 	$(BENCH) benchmarks.served
 
-bench-warm: $(INSTALLED_DEV) ## compare sixty nights of warm fits with cold ones, write docs/warm.md; 10 minutes
+bench-warm: $(INSTALLED_DEV) ## compare sixty nights of warm fits with cold ones, write docs/warm.md; 35 minutes
 	$(BENCH) benchmarks.warm
 
 bench-first: $(INSTALLED_DEV) ## measure what the rule for first models costs on real shops; 6 minutes

@@ -28,9 +28,8 @@ _EVERY_HOUSEHOLD = 4
 
 @dataclass(frozen=True, eq=False)
 class Shop:
-    """A tenant, with all purchases, and the as-of of its last night."""
+    """A tenant's purchases, and the as-of of its last night."""
 
-    tenant: str
     log: InteractionLog
     end: datetime
 
@@ -43,7 +42,7 @@ def _country(*countries: str) -> Iterator[Shop]:
     lines = OnlineRetail.read(online_retail_path()).lines
     for country in countries:
         of_country = lines[lines["country"] == country]
-        yield Shop(country, log_of(country, of_country, _RETAIL_END), _RETAIL_END)
+        yield Shop(log_of(country, of_country, _RETAIL_END), _RETAIL_END)
 
 
 def _stores() -> Iterator[Shop]:
@@ -51,13 +50,13 @@ def _stores() -> Iterator[Shop]:
     customers = journey.groupby("store")["customer"].nunique()
     for store in customers[customers >= _LEAST_CUSTOMERS].index[::_EVERY_STORE]:
         lines = journey[journey["store"] == store]
-        yield Shop(f"store {store}", log_of(store, lines, _JOURNEY_END), _JOURNEY_END)
+        yield Shop(log_of(store, lines, _JOURNEY_END), _JOURNEY_END)
 
 
 def _region() -> Iterator[Shop]:
     journey = read_journey()
     lines = journey[journey["customer"].astype(int) % _EVERY_HOUSEHOLD == 0]
-    yield Shop("region", log_of("region", lines, _JOURNEY_END), _JOURNEY_END)
+    yield Shop(log_of("region", lines, _JOURNEY_END), _JOURNEY_END)
 
 
 def synthetic(size: int, *, changing: bool = False) -> Iterator[Shop]:
@@ -65,7 +64,7 @@ def synthetic(size: int, *, changing: bool = False) -> Iterator[Shop]:
     world = drifting(size, seed=312) if changing else steady(size, seed=311)
     for number in range(CHANGING if changing else SIZES[size]):
         tenant = Tenant.draw(world, number, FIRST + NIGHTS)
-        yield Shop(tenant.log.tenant_id, tenant.log, tenant.moment(FIRST + NIGHTS))
+        yield Shop(tenant.log, tenant.moment(FIRST + NIGHTS))
 
 
 GROUPS: dict[str, Callable[[], Iterator[Shop]]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from recfleet.database import Connection
@@ -50,6 +52,18 @@ def test_only_the_last_nights_of_the_fleet_are_read(connection: Connection) -> N
     for night in range(FLEETS_NIGHTS):
         write_night(connection, night + 1, tenant_id="other", numbers={})
     assert _read(connection).others == []
+
+
+def test_nights_of_named_tenants_push_nobody_out(connection: Connection) -> None:
+    _found(connection, "other", 2, 0.02)
+    for night in range(FLEETS_NIGHTS):
+        write_night(connection, 0.1 * (night + 1), tenant_id="shop", numbers={})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """update night set summary = '{"left_out": 1}' where as_of > %s""",
+            (AS_OF - timedelta(days=1),),
+        )
+    assert _read(connection).others == [Likeness(30, 0.02, 0.01)]
 
 
 def test_a_champion_needs_no_evidence(connection: Connection) -> None:

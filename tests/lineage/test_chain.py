@@ -118,6 +118,25 @@ def test_a_night_of_the_past_makes_its_model_again_from_the_cold_one(
     assert once["contents"] == again["contents"]
 
 
+def test_a_night_of_the_past_is_not_made_again_by_another_recipe(
+    connection: Connection, stack: RegistrySettings, chained: Connection
+) -> None:
+    for number in range(2):
+        shutil.rmtree(_folder(_challenger(connection, f"night {number}")))
+    query(
+        connection,
+        "update tenant set policy = jsonb_set(policy, '{recipe}', '{\"alpha\": 11}') "
+        "where tenant_id = %s returning 1",
+        STEADY,
+    )
+    connection.commit()
+    run_backfill("again", [STEADY], NIGHTS[2], NIGHTS[2])
+    [(run_id,)] = query(connection, "select run_id from night where backfill = 'again'")
+    start = _challenger(connection, run_id)["start"]
+    assert start["because"].startswith("the chain of its fits is broken: its recipe")
+    assert start.get("parent") is None
+
+
 def test_a_broken_chain_begins_anew_and_says_so(
     connection: Connection, stack: RegistrySettings, chained: Connection
 ) -> None:

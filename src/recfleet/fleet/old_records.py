@@ -1,4 +1,4 @@
-"""Delete old rows of the ledger, of data quality and of releases."""
+"""Delete old rows of the ledger, of data quality and of releases, and the fleet's old weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime
 from recfleet import quality, releases
 from recfleet.database import Connection, transaction
 from recfleet.record import retention
+from recfleet.record.weights import forget_fleet_weights
 
 Deletion = Callable[[Connection, int, list[int]], int]
 """Takes a night and the releases that stay; returns how many rows it deleted."""
@@ -72,6 +73,10 @@ def delete_old_records(
     for night_id in of_quality:
         deletions = {**_QUALITY, **(_LEDGER if night_id in of_ledger else {})}
         gone += _delete(connection, deletions, night_id, wanted, dry_run=dry_run)
+    with transaction(connection):
+        gone["rows of fleet_weights"] = forget_fleet_weights(connection, ledger_before)
+        if dry_run:
+            connection.rollback()
     with transaction(connection):
         of_releases = releases.count_releases(connection, of_ledger)
         nights = retention.count_nights(connection, of_ledger)

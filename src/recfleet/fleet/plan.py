@@ -77,7 +77,7 @@ class Prospect:
 
     tenant: Tenant
     basis: str
-    """Everything that determines the night's result; the same basis gives the same result."""
+    """What a tenant brings to the night: while it is the same, there is nothing to do."""
     estimated_ms: float
     idle: Idle | None
     """Why there is nothing to do; None: there is something."""
@@ -235,7 +235,10 @@ def _minute(moment: datetime) -> str:
 
 
 def _basis(tenant: Tenant, data: _Data) -> str:
-    """Everything that determines tonight's result; the same basis gives the same result."""
+    """What a tenant brings: its purchases, catalogue, mode and policy.
+
+    What a fit and its weights begin at is not in it: they alone are no reason to work.
+    """
     policy = hashlib.sha256(tenant.policy.model_dump_json().encode()).hexdigest()[:12]
     return (
         f"{tenant.mode} lines={data.lines} unusable={data.unusable} "

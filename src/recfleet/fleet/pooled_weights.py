@@ -49,7 +49,6 @@ def pool_weights(connection: Connection, night: Night) -> None:
         night.as_of,
         [prior.to_json() for prior in pool(findings, shipped_priors())],
         version=WEIGHTS_VERSION,
-        tenants=len({one.tenant_id for one in found}),
     )
 
 

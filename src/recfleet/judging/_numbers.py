@@ -113,7 +113,8 @@ class Numbers(Stored):
     """Of a tenant without a model."""
     lists: dict[str, Number] = Field(default_factory=dict)
     """NDCG@10 of the blended lists with the taste of the ``challenger`` and of the ``champion``,
-    and ``without`` taste. That of popularity is among its scores."""
+    and ``without`` taste. That of popularity is among its scores. A champion's weights were learned
+    from days that are partly those of tonight's holdout, so its lists look a little better here."""
 
     def without_gain(self) -> Numbers:
         """The same numbers for a night in which no comparison with the champion is allowed."""

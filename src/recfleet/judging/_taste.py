@@ -72,6 +72,9 @@ def score_lists_of(
 ) -> NDArray[np.float64]:
     """NDCG@10 of each judged customer's blended list, with weights of an earlier night.
 
+    That night's holdout may share days with this one, so the weights may know some of its
+    purchases.
+
     Args:
         lesson: of the holdout's days; gives the signals.
         taste: a model, folded in from the holdout's history.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet.errors import TenantError
+from recfleet.recipe import Recipe
 from recfleet.record.fits import Fit
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def remake(chain: Sequence[Fit], trainer: Trainer, interactions: InteractionLog)
         interactions: the tenant's, at least up to the model's night.
 
     Raises:
-        TenantError: the cold fit is not on record, or a fit fails.
+        TenantError: the cold fit is not on record, a fit had another recipe, or a fit fails.
     """
     first = chain[-1].challenger if chain else None
     if first is None or (first.start is not None and first.start.parent is not None):
@@ -36,6 +37,8 @@ def remake(chain: Sequence[Fit], trainer: Trainer, interactions: InteractionLog)
         model = trainer.train(
             interactions, before=known.train_end, seed=known.seed or 0, parent=model
         )
+        if known.recipe is not None and Recipe.model_validate(known.recipe) != model.recipe:
+            raise TenantError("its recipe is not the one of today, so it cannot be made again")
     assert model is not None  # noqa: S101 - the chain has a fit
     if known.digest not in (None, model.digest):
         log.warning(

@@ -43,7 +43,7 @@ select distinct on (tenant_id) tenant_id, earlier.as_of, challenger,
             and case when this.is_trial
                 then coalesce(undoing.as_of, happened_at) >= earlier.as_of
                      and coalesce(undoing.as_of, happened_at) < this.as_of
-                else happened_at >= earlier.started_at end)
+                else happened_at >= earlier.started_at and happened_at < this.started_at end)
   from ledger join earlier using (night_id) cross join this
  where ledger.tenant_id = any(%(tenants)s) and challenger is not null
  order by tenant_id, earlier.as_of desc, own desc, earlier.night_id desc
@@ -75,7 +75,8 @@ def last_fits(connection: Connection, night: Night, tenant_ids: Sequence[str]) -
     """Tenant id -> its last fit before a night, for those of these tenants that have one.
 
     The fit's challenger may have been promoted or not. The fleet's nights and the promoting nights
-    of backfills count; for a night of a backfill, that backfill's own nights come first.
+    of backfills count; for a night of a backfill that backfill's own count too, and come before
+    others as of the same time.
 
     Args:
         connection: an open connection; the caller ends the transaction.

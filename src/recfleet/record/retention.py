@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from recfleet.database import Connection
 from recfleet.record.fits import LONGEST_GAP
+from recfleet.record.weights import forget_learned
 
 
 def running_nights(connection: Connection) -> list[int]:
@@ -135,11 +136,11 @@ def delete_record_of(connection: Connection, tenant_id: str) -> dict[str, int]:
         What was deleted -> how many.
     """
     counts: dict[str, int] = {}
+    forget_learned(connection, [tenant_id])
     with connection.cursor() as cursor:
         cursor.execute("delete from approval where tenant_id = %s", (tenant_id,))
         counts["approvals"] = cursor.rowcount
         cursor.execute("delete from champion where tenant_id = %s", (tenant_id,))
-        cursor.execute("delete from learned_line where tenant_id = %s", (tenant_id,))
         cursor.execute("delete from ledger where tenant_id = %s", (tenant_id,))
         counts["nights"] = cursor.rowcount
     return counts

@@ -27,6 +27,7 @@ select distinct on (tenant_id) {_TASTE_COLUMNS}
    and policy ->> 'shares_findings' is distinct from 'false'
    and night_id in (select night_id from night
                      where as_of < %(as_of)s and kind = 'fleet' and not is_trial
+                       and summary ->> 'left_out' is null
                      order by as_of desc, night_id desc limit %(nights)s)
  order by tenant_id, night.as_of desc, night_id desc
 """  # noqa: S608 - of constants

@@ -97,7 +97,7 @@ def read_learned(
 
 
 def write_fleet_weights(
-    connection: Connection, as_of: datetime, priors: Sequence[str], *, version: int, tenants: int
+    connection: Connection, as_of: datetime, priors: Sequence[str], *, version: int
 ) -> None:
     """Fix the priors of the fleet's nights with this as-of; those that are there stay.
 
@@ -106,13 +106,12 @@ def write_fleet_weights(
         as_of: the night's.
         priors: the weights as text.
         version: of the features.
-        tenants: number of tenants that they were learned from.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into fleet_weights (as_of, version, priors, tenants) values (%s, %s, %s, %s) "
+            "insert into fleet_weights (as_of, version, priors) values (%s, %s, %s) "
             "on conflict do nothing",
-            (as_of, version, list(priors), tenants),
+            (as_of, version, list(priors)),
         )
 
 
@@ -135,8 +134,21 @@ def read_fleet_weights(connection: Connection, as_of: datetime, *, version: int)
     return [] if row is None else list(row[0])
 
 
-def forget_learned(connection: Connection, tenant_ids: Collection[str]) -> int:
-    """Delete what these tenants learned; returns the number of lines. The caller commits."""
+def forget_fleet_weights(connection: Connection, before: datetime) -> int:
+    """Delete the priors of nights as of an earlier time, but the newest; returns how many.
+
+    The caller commits.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "delete from fleet_weights "
+            "where as_of < %s and as_of < (select max(as_of) from fleet_weights)",
+            (before,),
+        )
+        return cursor.rowcount
+
+
+def forget_learned(connection: Connection, tenant_ids: Collection[str]) -> None:
+    """Delete what these tenants learned; the caller commits."""
     with connection.cursor() as cursor:
         cursor.execute("delete from learned_line where tenant_id = any(%s)", (sorted(tenant_ids),))
-        return cursor.rowcount

@@ -47,7 +47,7 @@ def fold_in(
         TenantError: the least squares have no finite solution; seen only without regularization.
     """
     alpha, penalty, purchases = model.recipe.alpha, model.penalty, _canonical(matrix)
-    products, known = _aligned(model, product_ids)
+    products, known = aligned(product_ids, model.product_ids, model.product_factors)
     sold = np.bincount(purchases.indices, minlength=purchases.shape[1]) > 0
     new = np.flatnonzero(sold & ~known)
     if wanted is None or len(new):  # New products follow from all customers.
@@ -175,16 +175,15 @@ def _of_like_length(lengths: NDArray[np.int32], factors: int) -> Iterator[NDArra
         start = end
 
 
-def _aligned(
-    model: AlsArrays, product_ids: NDArray[np.object_]
+def aligned(
+    ids: NDArray[np.object_], known_ids: NDArray[np.object_], factors: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The model's product factors in the order of these ids, and which of them it knows."""
-    place = {product_id: index for index, product_id in enumerate(model.product_ids)}
-    index = np.array([place.get(product_id, -1) for product_id in product_ids], dtype=np.intp)
-    known = index >= 0
-    products = np.zeros((len(product_ids), model.product_factors.shape[1]), dtype=np.float32)
-    products[known] = model.product_factors[index[known]]
-    return products, known
+    """The factors in the order of these ids, and which of the ids are known."""
+    place = {known: row for row, known in enumerate(known_ids.tolist())}
+    row = np.array([place.get(one, -1) for one in ids.tolist()], dtype=np.intp)
+    found = np.zeros((len(ids), factors.shape[1]), dtype=np.float32)
+    found[row >= 0] = factors[row[row >= 0]]
+    return found, row >= 0
 
 
 def _not_zero(rows: NDArray[np.float32]) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recfleet.models.als._arrays import AlsArrays
-from recfleet.models.als._fold_in import solve
+from recfleet.models.als._fold_in import aligned, solve
 
 
 def carried_over(
@@ -36,8 +36,8 @@ def carried_over(
         TenantError: the equations are singular; seen only without regularization.
     """
     alpha = parent.recipe.alpha
-    customers, known = _aligned(customer_ids, parent.customer_ids, parent.customer_factors)
-    products, sold = _aligned(product_ids, parent.product_ids, parent.product_factors)
+    customers, known = aligned(customer_ids, parent.customer_ids, parent.customer_factors)
+    products, sold = aligned(product_ids, parent.product_ids, parent.product_factors)
     if not known.all():
         customers[~known] = solve(products, matrix[~known], alpha, penalty)
     if not sold.all():
@@ -45,14 +45,3 @@ def carried_over(
         columns.sort_indices()
         products[~sold] = solve(customers, columns, alpha, penalty)
     return customers, products
-
-
-def _aligned(
-    ids: NDArray[np.object_], known_ids: NDArray[np.object_], factors: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The factors in the order of these ids, and which of the ids are known."""
-    place = {known: row for row, known in enumerate(known_ids.tolist())}
-    row = np.array([place.get(one, -1) for one in ids.tolist()], dtype=np.intp)
-    aligned = np.zeros((len(ids), factors.shape[1]), dtype=np.float32)
-    aligned[row >= 0] = factors[row[row >= 0]]
-    return aligned, row >= 0

@@ -26,7 +26,6 @@ def upgrade() -> None:
         "  as_of timestamptz not null,"
         "  version integer not null,"
         "  priors text[] not null,"
-        "  tenants integer not null,"
         "  primary key (as_of, version)"
         ")"
     )
