@@ -26,6 +26,8 @@ LEAST: dict[str, Any] = {"id": "e1", "kind": "shown", "product": "p"}
         ({"product": "\ud800"}, "product: "),
         ({"happened_at": "2026-11-28T12:00:00"}, "timezone"),
         ({"happened_at": "yesterday"}, "happened_at: "),
+        ({"happened_at": "0001-01-01T00:00:00+14:00"}, "no such time"),
+        ({"happened_at": "9999-12-31T23:59:59-12:00"}, "no such time"),
         ({"answer": "42"}, "answer: "),
         ({"position": 0}, "position: "),
         ({"amount": float("nan")}, "amount: "),

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from recfleet.database import connect
+from recfleet.database import connect, read_row
 from recfleet.files.mapping import ColumnMapping
 from recfleet.interactions import ingest
+from recfleet.serving import _sent
 from tests.serving.conftest import Say, World, is_problem
 
 pytestmark = pytest.mark.postgres
@@ -37,6 +38,9 @@ def test_lines_are_stored_once_and_each_is_answered_for(world: World, tmp_path: 
         {**LINE, "time": "2999-01-01"},
         LINE,
         {"product": "p1"},
+        {**LINE, "time": 1714644000},
+        {**LINE, "price": 3},
+        "no line",
         {**LINE, "reference": "r3", "time": "2024-05-02", "quantity": "-1", "amount": "-2.75"},
     ]
 
@@ -60,7 +64,15 @@ def test_lines_are_stored_once_and_each_is_answered_for(world: World, tmp_path: 
         1: ("refused", "unreadable number"),
         3: ("refused", "time in the future"),
         5: ("refused", "no customer"),
+        6: ("refused", "Correct this: time: input should be a valid string."),
+        7: (
+            "refused",
+            "Correct this: there is no price; there are customer, product, time, quantity, amount, "
+            "reference.",
+        ),
+        8: ("refused", first[8][1]),
     }
+    assert "it: input should be" in str(first[8][1])
     assert first == [refused.get(number, ("stored", None)) for number in range(len(lines))]
     assert again == [refused.get(number, ("known", None)) for number in range(len(lines))]
     stored = _rows(world)
@@ -88,3 +100,21 @@ def test_lines_are_stored_once_and_each_is_answered_for(world: World, tmp_path: 
         report = ingest(connection, path, mapping)
     assert (report.added, report.known) == (0, 3)
     assert _rows(world) == stored
+
+
+def test_lines_of_another_tenant_are_stored_nowhere(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also without the service's own check: Postgres knows whose the key is."""
+
+    async def story(say: Say) -> None:
+        path = "/v1/tenants/beta/interactions"
+        body = {"interactions": [LINE]}
+        is_problem(await say(path, method="POST", json=body, key="acme data"), 404)
+        monkeypatch.setattr(_sent, "check_opened", lambda *_: None)
+        assert (await say(path, method="POST", json=body, key="acme data")).status_code == 500
+
+    world.talk(story)
+    with closing(connect(world.writer)) as connection:
+        row = read_row(connection, "select count(*) as lines from interaction where quantity = 2")
+    assert row == {"lines": 0}

@@ -3,10 +3,9 @@
 from recfleet.campaigns._customers import customers_in_file
 from recfleet.campaigns._lot import is_control
 from recfleet.campaigns._make import Campaign, SentList, SentPlace, make_campaign
-from recfleet.campaigns._write import FORMATS, Format, Writer, open_writer
+from recfleet.campaigns._write import Format, Writer, open_writer
 
 __all__ = [
-    "FORMATS",
     "Campaign",
     "Format",
     "SentList",

@@ -8,12 +8,11 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import IO, Any, Literal, get_args
+from typing import IO, Any, Literal
 
 from recfleet.campaigns._make import Campaign, SentList
 
 Format = Literal["ndjson", "csv", "parquet"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 _COLUMNS = (
     "id", "tenant", "customer", "is_control", "customer_is_known", "release", "model_version",

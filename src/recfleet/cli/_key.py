@@ -41,8 +41,8 @@ def create_command(
         list[str],
         typer.Option(
             "--scope",
-            help="read: lists, reasons, products. events: what came of them. data: purchases, "
-            "customers, products. control: the tenant's mode. Repeat it for several.",
+            help="read: lists, reasons, products. events: telling what came of them. data: sending "
+            "purchases. control: the tenant's mode. Repeat it for several.",
         ),
     ],
     name: Annotated[

@@ -1,8 +1,6 @@
 """What came of answers: events."""
 
 from recfleet.feedback._events import (
-    EVENT_KINDS,
-    LONGEST_ID,
     MOST_EVENTS,
     Event,
     EventKind,
@@ -13,8 +11,6 @@ from recfleet.feedback._events import (
 from recfleet.feedback._store import Told, delete_events_of, events_of_answer
 
 __all__ = [
-    "EVENT_KINDS",
-    "LONGEST_ID",
     "MOST_EVENTS",
     "Event",
     "EventKind",

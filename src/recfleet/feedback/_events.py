@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -18,10 +18,9 @@ EventKind = Literal["shown", "accepted", "rejected", "bought"]
 Standing = Literal["in time", "late", "early", "impossible"]
 """How the time of an event fits its arrival and its answer."""
 
-EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 MOST_EVENTS = 1_000
 """In one call."""
-LONGEST_ID = 255
+_LONGEST_ID = 255
 
 LATE = timedelta(days=7)
 """An event may arrive so long after it happened."""
@@ -37,7 +36,14 @@ def _stripped(text: str) -> str:
     return text
 
 
-_Id = Annotated[str, Field(max_length=LONGEST_ID), AfterValidator(_stripped)]
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such time") from None
+
+
+_Id = Annotated[str, Field(max_length=_LONGEST_ID), AfterValidator(_stripped)]
 _Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
@@ -57,7 +63,7 @@ class Event(BaseModel):
     """The ``id`` of the answer that recommended the product."""
     position: Annotated[int, Field(ge=1, le=1_000)] | None = None
     """The product's place in what was shown, from 1."""
-    happened_at: AwareDatetime | None = None
+    happened_at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = None
     """With its offset from UTC; null: just now."""
     quantity: _Amount | None = None
     """Pieces that were bought."""
@@ -95,7 +101,7 @@ def as_rows(events: Iterable[Event], received_at: datetime) -> list[dict[str, An
     return [
         {
             "event_id": event.id,
-            "happened_at": (event.happened_at or received_at).astimezone(UTC).isoformat(),
+            "happened_at": (event.happened_at or received_at).isoformat(),
             "kind": event.kind,
             "product_id": event.product,
             "customer_id": event.customer,

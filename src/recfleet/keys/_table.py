@@ -19,7 +19,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 MEANINGS: dict[Scope, str] = {
     "read": "lists, products, recommendations",
     "events": "telling what came of answers",
-    "data": "sending purchases, customers and products",
+    "data": "sending purchases",
     "control": "the tenant's mode",
 }
 """Scope -> what it opens, in words."""

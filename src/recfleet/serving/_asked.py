@@ -149,6 +149,27 @@ def read_body(content: Any, kind: type[_Asked]) -> _Asked:
     return _validate(kind, content, 422, "The body is wrong", strict=True)
 
 
+def read_list(content: Any, name: str, most: int) -> list[Any]:
+    """The list that is all of a body; each of its lines is read by itself later.
+
+    Args:
+        content: the body.
+        name: of the list.
+        most: lines that it may have.
+
+    Raises:
+        ProblemError: the body is something else, or the list is empty or too long.
+    """
+    told = content.get(name) if isinstance(content, dict) and len(content) == 1 else None
+    if not isinstance(told, list) or not told:
+        raise ProblemError(
+            422, "The body is wrong", f'Send a list that is not empty: {{"{name}": [{{…}}, …]}}.'
+        )
+    if len(told) > most:
+        raise ProblemError(422, f"Too many {name}", f"Send at most {most:,} {name} in a call.")
+    return told
+
+
 def check_id(text: str, what: str) -> str:
     """An id of the address, without the white space around it, as in purchases.
 

@@ -22,7 +22,7 @@ from recfleet.serving._lists import (
     ranked,
     read_list,
 )
-from recfleet.serving._models import Loaded, ModelAwayError, Models
+from recfleet.serving._models import Loaded, ModelAwayError, Models, NotFromModelError
 from recfleet.serving._names import Names
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Baskets:
             try:
                 loaded = await self._loaded(row)
                 if product not in loaded.number:
-                    raise ModelAwayError("The live model does not know this product")
+                    raise NotFromModelError("The live model does not know this product")
                 scores = loaded.basket.likeness(loaded.number[product])
                 best = _best(loaded, scores, {product}, asked.limit + _SPARE)
                 items = await self._items(key, row, best, asked.limit, kind=None)
@@ -130,7 +130,7 @@ class Baskets:
 
     async def _loaded(self, row: Row) -> Loaded:
         if row["model_uri"] is None:
-            raise ModelAwayError("The tenant is served popularity")
+            raise NotFromModelError("The tenant has no model in force")
         return await self._models.of(row)
 
     async def _items(
@@ -172,8 +172,7 @@ def _silence(row: Row) -> str | None:
 
 
 def _instead(error: Exception) -> str:
-    known = str(error) if isinstance(error, ModelAwayError) else ""
-    why = known if known.startswith("The ") and "folder" not in known else "The model is away"
+    why = str(error) if isinstance(error, NotFromModelError) else "The model is away"
     return f"{why}: these are the popular products."
 
 
@@ -203,7 +202,7 @@ def _scores(loaded: Loaded, bought: dict[str, tuple[float, float]]) -> NDArray[n
         if product in loaded.number
     ]
     if not known:
-        raise ModelAwayError("The live model knows none of these products")
+        raise NotFromModelError("The live model knows none of these products")
     products, lines, net = (np.array(column) for column in zip(*known, strict=True))
     return loaded.basket.scores(products.astype(np.intp), lines, net)
 

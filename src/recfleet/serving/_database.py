@@ -81,8 +81,8 @@ class Database:
         except asyncpg.exceptions.LockNotAvailableError:
             raise ProblemError(
                 503,
-                "A night is at work",
-                "A night is putting this tenant's lists live: try again in five seconds.",
+                "Somebody is at work",
+                "A night or another caller is at work on this tenant: try again in five seconds.",
                 headers={"Retry-After": "5"},
             ) from None
         except (

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
 
 from recfleet.errors import BadInputError
 from recfleet.feedback import MOST_EVENTS, Event, as_rows, read_event
+from recfleet.serving._asked import Asked, read_list
 from recfleet.serving._database import Database
 from recfleet.serving._gate import Gate, check_opened
 from recfleet.serving._http import Answer, answer_json
-from recfleet.serving._problems import ProblemError
 
 if TYPE_CHECKING:
     from recfleet.keys import ShownKey
 
 _EVENTS = "select * from recfleet.serve_events($1, $2, $3, $4)"
+
+
+class SentEvents(Asked):
+    """What came of answers; each event is stored, repeated or refused by itself."""
+
+    events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]
 
 
 class Events:
@@ -33,7 +41,7 @@ class Events:
         Raises:
             ProblemError: the body holds no list of events, or too many.
         """
-        told = _read_list(body)
+        told = read_list(body, "events", MOST_EVENTS)
         received_at = datetime.now(UTC)
         events: dict[str, Event] = {}
         answers: list[dict[str, Any]] = []
@@ -60,19 +68,6 @@ class Events:
                 if answer["id"] in repeated:
                     answer["status"] = "repeated"
         return answer_json({"events": answers})
-
-
-def _read_list(body: Any) -> list[Any]:
-    told = body.get("events") if isinstance(body, dict) and len(body) == 1 else None
-    if not isinstance(told, list) or not told:
-        raise ProblemError(
-            422, "The body is wrong", 'Send events in a list: {"events": [{"id": …, "kind": …}]}.'
-        )
-    if len(told) > MOST_EVENTS:
-        raise ProblemError(
-            422, "Too many events", f"Send at most {MOST_EVENTS:,} events in a call."
-        )
-    return told
 
 
 def _answer(

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 _CUSTOMERS = "select * from recfleet.serve_customers($1, $2, $3, $4, $5)"
 _PRODUCTS = "select * from recfleet.serve_products($1, $2, $3, $4, $5)"
-_OF_A_PRODUCT = ("name", "category", "is_offered")
 
 
 class Finding:
@@ -48,7 +47,8 @@ class Finding:
                 "products": [
                     {
                         "product": row["product_id"],
-                        **{field: row[field] for field in _OF_A_PRODUCT},
+                        "name": row["name"],
+                        "category": row["category"],
                         # Sold in some regions is offered.
                         "is_offered": row["is_offered"] is not False,
                     }

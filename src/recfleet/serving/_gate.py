@@ -16,6 +16,8 @@ from recfleet.serving._problems import ProblemError, no_such_tenant, wrong_key
 FRESH_SECONDS = 10.0
 """For so long a key that the database has opened may open what is kept in memory."""
 _MOST = 20_000
+_LONGEST = 100
+"""Characters of a header that is kept; one with more white space than it needs is read anew."""
 _STRANGERS = 20.0
 """Keys a second that one address may show and that open nothing. Many callers may share it."""
 _ASK = {"WWW-Authenticate": "Bearer"}
@@ -89,7 +91,8 @@ class Gate:
             key = read_key(text.strip())
         except FormError as error:
             raise ProblemError(401, "No valid key", str(error), headers=_ASK) from None
-        self._read[told or ""] = key
+        if len(told or "") <= _LONGEST:
+            self._read[told or ""] = key
         if len(self._read) > _MOST:
             self._read.popitem(last=False)
         return key

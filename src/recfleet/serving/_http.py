@@ -74,10 +74,10 @@ class Answer:
         await send({"type": "http.response.body", "body": body})
 
 
-def answer_json(value: object, *, headers: Mapping[str, str] | None = None) -> Answer:
+def answer_json(value: object) -> Answer:
     """A value as JSON, for one caller and no cache between."""
     body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(body, headers={"Cache-Control": "private, no-store", **(headers or {})})
+    return Answer(body, headers={"Cache-Control": "private, no-store"})
 
 
 class Call:

@@ -39,6 +39,10 @@ class ModelAwayError(Exception):
     """A model cannot be had; the text says why, for the log."""
 
 
+class NotFromModelError(ModelAwayError):
+    """The model is not away, but cannot answer; the error says why, for callers."""
+
+
 class Models:
     """The champions that were asked for lately."""
 

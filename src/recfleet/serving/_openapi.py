@@ -23,6 +23,7 @@ from recfleet.serving._asked import (
     AskedProducts,
     AskedSimilar,
 )
+from recfleet.serving._events import SentEvents
 from recfleet.serving._problems import MEDIA_TYPE
 from recfleet.serving._promised import (
     BasketAnswer,
@@ -33,7 +34,6 @@ from recfleet.serving._promised import (
     Place,
     Problem,
     Products,
-    SentEvents,
     SimilarAnswer,
     StoredLines,
     TenantMode,
@@ -173,7 +173,7 @@ def document() -> bytes:
             "title": "recfleet",
             "version": version("recfleet"),
             "description": "What a tenant's applications ask by day: live lists, products in and "
-            "recommendations out, and the tenant's mode.",
+            "recommendations out, purchases and events that come in, and the tenant's mode.",
         },
         "security": [{"key": []}],
         "paths": paths,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recfleet.feedback import MOST_EVENTS, Event, Standing
+from recfleet.feedback import Standing
 from recfleet.keys import Scope
-from recfleet.serving._asked import Asked
 
 
 class _Told(BaseModel):
@@ -95,7 +94,7 @@ class Place(_Told):
 
 
 class BasketAnswer(_Recommended):
-    """What goes with products; computed for this request."""
+    """What goes with products; computed for this request, or by the night for a pair of them."""
 
     customer: str | None
 
@@ -127,7 +126,7 @@ class Product(_Told):
     name: str | None = Field(examples=["REGENCY CAKESTAND 3 TIER"])
     category: str | None = Field(examples=["kitchen"])
     is_offered: bool
-    """False: it is discontinued, or excluded by the tenant's policy."""
+    """False: it is discontinued or yet to come, or excluded by the tenant's policy."""
 
 
 class Products(_Told):
@@ -145,12 +144,6 @@ class TenantMode(_Told):
     """The mode before this request."""
     note: str | None
     """What a tenant shows that was off."""
-
-
-class SentEvents(Asked):
-    """What came of answers; each event is stored, repeated or refused by itself."""
-
-    events: Annotated[list[Event], Field(min_length=1, max_length=MOST_EVENTS)]
 
 
 class KeptEvent(_Told):

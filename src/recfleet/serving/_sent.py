@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from recfleet.serving._asked import Asked, read_body
+from recfleet.serving._asked import Asked, read_body, read_list
 from recfleet.serving._database import Database
 from recfleet.serving._gate import Gate, check_opened
 from recfleet.serving._http import Answer, answer_json
+from recfleet.serving._problems import ProblemError
 
 if TYPE_CHECKING:
     from recfleet.keys import ShownKey
@@ -56,10 +57,16 @@ class Sent:
 
     async def interactions(self, key: ShownKey, tenant_id: str, body: Any) -> Answer:
         """Store purchase lines; the answer comes when they are stored."""
-        from recfleet.interactions.sent import read_lines
+        from recfleet.interactions.sent import MOST_LINES, read_lines
 
-        asked = read_body(body, SentLines)
-        lines = [line.model_dump() for line in asked.interactions]
+        sent = read_list(body, "interactions", MOST_LINES)
+        told: dict[int, dict[str, Any]] = {}
+        lines: dict[int, dict[str, Any]] = {}
+        for number, line in enumerate(sent):
+            try:
+                lines[number] = read_body(line, SentLine).model_dump()
+            except ProblemError as problem:
+                told[number] = {"status": "refused", "detail": str(problem)}
         usable, refused = await asyncio.to_thread(
             read_lines, lines, tenant_id, now=datetime.now(UTC)
         )
@@ -70,11 +77,9 @@ class Sent:
         )
         check_opened(row["trouble"], row["tenant_id"], tenant_id, "data")
         self._gate.note(key, tenant_id, row["topic"])
-        told: dict[int, dict[str, Any]] = {
-            one.number: {"status": "stored", "detail": None} for one in usable
-        }
+        told |= {one.number: {"status": "stored", "detail": None} for one in usable}
         for number in row["known"]:
             told[number]["status"] = "known"
         for one in refused:
             told[one.number] = {"status": "refused", "detail": one.reason}
-        return answer_json({"interactions": [told[number] for number in range(len(lines))]})
+        return answer_json({"interactions": [told[number] for number in range(len(sent))]})

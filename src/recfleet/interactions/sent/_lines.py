@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,20 +43,20 @@ class Refused:
 
 
 def read_lines(
-    lines: Sequence[Mapping[str, object]], tenant_id: str, *, now: datetime
+    lines: Mapping[int, Mapping[str, object]], tenant_id: str, *, now: datetime
 ) -> tuple[list[Usable], list[Refused]]:
     """Read lines as ``recfleet ingest`` reads those of a file.
 
     Args:
-        lines: each with customer, product, time, quantity and amount, and maybe a reference; text
-            or numbers.
+        lines: number -> line, each with customer, product, time, quantity and amount, and maybe a
+            reference; text or numbers.
         tenant_id: whose they are.
         now: times more than a day later are in the future.
     """
     batch = Batch.of(
         {
-            **{name: [_text(line.get(name)) for line in lines] for name in _COLUMNS},
-            _NUMBER: [str(number) for number in range(len(lines))],
+            **{name: [_text(line.get(name)) for line in lines.values()] for name in _COLUMNS},
+            _NUMBER: list(map(str, lines)),
         }
     )
     mapping = ColumnMapping(
@@ -75,7 +75,7 @@ def read_lines(
         for row in cleaned.unusable.select(["line", "reason"]).to_pylist()
     ]
     out = {one.number for one in refused}
-    numbers = [number for number in range(len(lines)) if number not in out]
+    numbers = [number for number in lines if number not in out]
     usable = [
         Usable(
             number,

@@ -36,13 +36,14 @@ function take(side, one) {
 
 async function follow() {
   const products = chosen.filter((one) => one !== null).map((one) => one.product);
+  const signal = next(); // also without a product: the answer under way is not wanted any more
   if (products.length === 0) {
     at("shown").hidden = true;
     return;
   }
   try {
     const seeds = products.map((product) => `seed=${encodeURIComponent(product)}`).join("&");
-    const answer = await askTenant(`recommendations?${seeds}`, { signal: next() });
+    const answer = await askTenant(`recommendations?${seeds}`, { signal });
     complain(null);
     showAnswer(answer, `What follows ${chosen.filter(Boolean).map(nameOf).join(" and ")}`, null);
   } catch (error) {

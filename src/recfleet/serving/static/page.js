@@ -94,7 +94,7 @@ export async function signIn(begin) {
     sessionStorage.setItem(KEPT, text);
     complain(null);
     show();
-    await begin(own);
+    await begin();
   }
   at("sign-out").addEventListener("click", () => {
     signOut();

@@ -36,6 +36,7 @@ export class Picker {
 
   later() {
     clearTimeout(this.timer);
+    this.found = []; // of what stood there before
     this.timer = setTimeout(() => this.look(), PAUSE_MS);
   }
 
@@ -108,6 +109,8 @@ export class Picker {
 
   close() {
     clearTimeout(this.timer);
+    this.next(); // a look under way does not open it again
+    this.found = [];
     this.list.hidden = true;
     this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
