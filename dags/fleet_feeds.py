@@ -36,7 +36,7 @@ RETRIES: dict[str, Any] = {
 }
 
 LONGEST = timedelta(hours=4)
-"""A place that never answers holds up the other feeds no longer than that."""
+"""All looks of a run; a place that never answers ends it, and comes last in the next."""
 
 INTERACTIONS = Asset("recfleet_interactions")
 

@@ -83,10 +83,14 @@ NO_READER = [
 NO_STRANGER = [
     f"select * from {table}"
     for table in (
-        "interaction", "recommendation", "recommendation_night_1", "live_release", "release",
-        "tenant", "audit", "ledger", "analyst", "live", "live_origin", "history", "catalogue",
-        "event",
-        "alembic_version",
+        "alembic_version", "analyst", "api_key", "approval", "approval_request", "audit",
+        "catalogue", "champion", "counted_night", "customer", "data_docs", "event", "feed",
+        "feed_taking", "fleet_weights", "history", "in_force", "ingest", "interaction",
+        "learned_line", "ledger", "live", "live_origin", "live_release", "model_on_record",
+        "night", "night_overview", "pair_lists", "product", "promotion", "quality_finding",
+        "quality_result", "recommendation", "recommendation_night_1", "release",
+        "release_overview", "roster", "shard_run", "shard_task", "tenant", "tenant_night",
+        "unusable_line",
     )
 ]  # fmt: skip
 """Refused to those who see the live views and nothing else."""

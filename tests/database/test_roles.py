@@ -90,6 +90,20 @@ def test_who_sees_the_live_views_sees_nothing_else(addresses: dict[str, str], ro
     assert {name for (name,) in _ask(addresses[role], seen)} == set(VIEWS)
 
 
+def test_no_table_or_view_is_left_untried(addresses: dict[str, str]) -> None:
+    """What is new is tried too: a grant by mistake must not pass."""
+    there = {
+        name
+        for (name,) in _ask(
+            addresses[WRITER],
+            "select relname from pg_class where relnamespace = 'recfleet'::regnamespace "
+            "and relkind in ('r', 'p', 'v') and not relispartition",
+        )
+    }
+    tried = {statement.removeprefix("select * from ") for statement in NO_STRANGER}
+    assert there - set(VIEWS) - tried == set()
+
+
 def test_other_databases_are_closed(
     postgres_server: PostgresServer, addresses: dict[str, str]
 ) -> None:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recfleet.database import Connection
-from recfleet.feeds import Access, Feed, Taken, add_feed, get_feed, take_feed
+from recfleet.feeds import Access, Feed, add_feed, get_feed, take_feed
+from recfleet.feeds.take import Taken
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LONG_AGO = NOW.timestamp() - 3_600

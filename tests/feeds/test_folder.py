@@ -19,13 +19,14 @@ from recfleet.feeds import (
     parse_feed,
     pause_feed,
     take,
+    take_due,
     try_feed,
 )
 from recfleet.feeds.folder import is_complete
 from recfleet.feeds.ledger import Key, begin_taking
 from recfleet.feeds.table import delete_feeds_of
 from recfleet.interactions import ingest
-from tests.feeds._places import NOW, add, bought, folder_toml, write
+from tests.feeds._places import LINES, NOW, add, bought, folder_toml, write
 from tests.feeds._places import take as take_now
 
 pytestmark = pytest.mark.postgres
@@ -92,6 +93,31 @@ def test_when_a_file_is_complete(tmp_path: Path) -> None:
     state = (tmp_path / "a.csv").lstat()
     waits = [is_complete("unchanged", state, at + seconds, has_mark=True) for seconds in (30, 62)]
     assert waits == [False, True]
+    # A time in the future says nothing.
+    os.utime(tmp_path / "a.csv", (at + 9_999, at + 9_999))
+    state = (tmp_path / "a.csv").lstat()
+    later = state.st_ctime + 62
+    assert is_complete("unchanged", state, later, has_mark=True)
+
+
+def test_feeds_take_turns(connection: Connection, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        add(connection, folder_toml(tmp_path), name)
+    for names in (["a"], ["a", "b"]):
+        found = take_due(connection, lambda _: Access(), now=NOW, names=names)
+    assert [taken.feed for taken in found] == ["b", "a"]
+
+
+def test_equal_files_of_two_tenants_keep_their_lines(
+    connection: Connection, tmp_path: Path
+) -> None:
+    for shop in ("one", "two"):
+        add(connection, folder_toml(tmp_path / shop, whose=f'tenant = "{shop}"'), shop)
+        write(tmp_path / shop / "a.csv", [*LINES, "c3,p1,never,1"])
+        assert take_now(connection, shop).aside == 0
+    with connection.cursor() as cursor:
+        cursor.execute("select tenant_id, reason from unusable_line order by 1")
+        assert cursor.fetchall() == [("one", "unreadable time"), ("two", "unreadable time")]
 
 
 def test_links_are_not_followed(connection: Connection, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from recfleet.database import Connection, connect, transaction
 from recfleet.errors import BadInputError
 from recfleet.feeds import Access, get_feed, parse_feed, rewind_feed, take
 from recfleet.feeds.cursor import Cursor, cut_batch
+from recfleet.interactions import list_ingests, undo_ingest
 from tests.feeds._places import NOW, add, bought, columns
 from tests.feeds._places import take as take_now
 
@@ -99,6 +100,21 @@ def test_a_table_that_was_filled_anew(connection: Connection, shop: Shop) -> Non
     connection.commit()
     assert take_now(connection, access=shop.access).added == 1
     assert [customer for _, customer, _ in bought(connection)] == ["a", "b"]
+
+
+@pytest.mark.postgres
+def test_what_was_taken_back_comes_again_after_a_rewind(connection: Connection, shop: Shop) -> None:
+    add(connection, sql_toml("id"))
+    shop.sell(1, "a")
+    take_now(connection, access=shop.access)
+    [loaded] = list_ingests(connection, limit=9)
+    undo_ingest(connection, loaded.ingest_id, actor="ann", reason="a test")
+    connection.commit()
+    assert bought(connection) == []
+    assert take_now(connection, access=shop.access).added == 0
+    rewind_feed(connection, "sales", None)
+    connection.commit()
+    assert take_now(connection, access=shop.access).added == 1
 
 
 @pytest.mark.postgres

@@ -24,6 +24,7 @@ from recfleet.interactions import (
     IngestReport,
     Progress,
     TenantReport,
+    _load,
     ingest,
     read_log,
     undo_ingest,
@@ -122,6 +123,19 @@ def test_the_same_file_again_adds_nothing(connection: Connection, path: Path) ->
         rows(connection, "select tenant_id, placed_at, line_hash from unusable_line")
     ) == sorted(unusable)
     assert len(unusable) == 3
+
+
+def test_a_line_that_comes_while_a_file_is_written_is_known(
+    connection: Connection, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Callers of the HTTP service take no turns with loads: the look before sees nothing yet."""
+    load(connection, path, [PEN])
+    monkeypatch.setattr(_load, "_MAY_BE_KNOWN", "select false")
+
+    report = load(connection, path, GOOD)
+
+    assert (report.added, report.known) == (2, 1)
+    assert len(interactions(connection)) == 3
 
 
 def test_true_repetitions_stay_and_an_overlap_adds_nothing(

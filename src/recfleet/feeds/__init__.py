@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recfleet.feeds.night import late_feeds
     from recfleet.feeds.overview import feed_overview
     from recfleet.feeds.place import Access, FeedTroubleError
-    from recfleet.feeds.settings import FeedSettings, parse_feed
+    from recfleet.feeds.settings import parse_feed
     from recfleet.feeds.table import (
         Feed,
         add_feed,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         rewind_feed,
         write_tested,
     )
-    from recfleet.feeds.take import Taken, take_due, take_feed
+    from recfleet.feeds.take import take_due, take_feed
     from recfleet.feeds.trial import try_feed
 else:
     __getattr__ = import_on_demand(__name__, __file__)
@@ -40,9 +40,7 @@ else:
 __all__ = [
     "Access",
     "Feed",
-    "FeedSettings",
     "FeedTroubleError",
-    "Taken",
     "add_feed",
     "delete_feeds_of",
     "example_of",

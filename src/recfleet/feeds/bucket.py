@@ -31,19 +31,23 @@ class Bucket:
             part: which one.
             pattern: only objects whose names fit.
             access: login and password are the keys; extra may have region_name, endpoint_url.
+
+        Raises:
+            FeedTroubleError: the connection's values cannot be used.
         """
         import boto3
 
         self._part = part
         self._pattern = pattern
         self._access = access
-        self._client = boto3.client(
-            "s3",
-            aws_access_key_id=access.login,
-            aws_secret_access_key=access.password,
-            region_name=access.extra.get("region_name"),
-            endpoint_url=access.extra.get("endpoint_url"),
-        )
+        with self._telling():
+            self._client = boto3.client(
+                "s3",
+                aws_access_key_id=access.login,
+                aws_secret_access_key=access.password,
+                region_name=access.extra.get("region_name"),
+                endpoint_url=access.extra.get("endpoint_url"),
+            )
 
     def find(self) -> Arrived:
         """List the objects.
@@ -83,14 +87,21 @@ class Bucket:
             yield path
 
     def is_still(self, found: Found) -> bool:
-        """Whether the object is the same."""
+        """Whether the object is there and the same."""
+        from botocore.exceptions import ClientError
+
         with self._telling():
-            told = self._client.head_object(Bucket=self._part.bucket, Key=self._key(found.item))
+            try:
+                told = self._client.head_object(Bucket=self._part.bucket, Key=self._key(found.item))
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "404":
+                    return False
+                raise
         return f"{told['ContentLength']}-{told['ETag'].strip(chr(34))}" == found.version
 
     def set_aside(self, found: Found, reason: str) -> bool:
         """Copy the object and write the reason, then delete it; safe to repeat."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         bucket, key = self._part.bucket, self._key(found.item)
         target = self._key(f"{ASIDE}/{found.item}")
@@ -104,7 +115,7 @@ class Bucket:
             self._client.delete_object(Bucket=bucket, Key=key)
             if self._part.complete == "done":
                 self._client.delete_object(Bucket=bucket, Key=key + DONE)
-        except ClientError:
+        except (BotoCoreError, ClientError):
             return False
         return True
 
@@ -117,7 +128,7 @@ class Bucket:
 
         try:
             yield
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ValueError) as error:
             told = self._access.redact(str(error).splitlines()[0])
             raise FeedTroubleError(
                 f"The bucket {self._part.bucket} cannot be read: {told}"

@@ -127,7 +127,9 @@ def is_complete(rule: Complete, state: os.stat_result, now: float, *, has_mark: 
         has_mark: whether ``<name>.done`` is beside it.
     """
     if rule == "unchanged":
-        return max(state.st_mtime, state.st_ctime) <= now - QUIET_SECONDS
+        # A content's time in the future says nothing: the file was written by another clock.
+        changed = [state.st_ctime, *([state.st_mtime] if state.st_mtime <= now else [])]
+        return max(changed) <= now - QUIET_SECONDS
     return rule == "renamed" or has_mark
 
 

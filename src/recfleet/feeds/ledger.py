@@ -109,10 +109,11 @@ def write_moved(connection: Connection, key: Key) -> None:
 
 
 def last_version(connection: Connection, feed: str) -> str | None:
-    """Version of the last batch that was taken."""
+    """Version of the last batch that was taken, since the feed was changed or rewound."""
     found = read_rows(
         connection,
-        "select version from feed_taking where feed = %s and state = 'taken' "
+        "select version from feed_taking join feed using (feed) "
+        "where feed = %s and state = 'taken' and ended_at > changed_at "
         "order by ended_at desc limit 1",
         (feed,),
     )

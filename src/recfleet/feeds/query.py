@@ -94,21 +94,21 @@ class Query:
         with self._open() as database:
             cursor = database.cursor()
             cursor.execute(
-                f"select count(*) from ({self._part.query}) recfleet_feed "  # noqa: S608
-                f"where {_quoted(self._part.cursor)} is null"
+                f"select count(*) from ({self._part.query}\n) recfleet_feed "  # noqa: S608
+                f"where {_plain(self._part.cursor)} is null"
             )
             return int(cursor.fetchone()[0])
 
     def _rows(self, database: Any, since: Cursor | None) -> Iterator[Sequence[Any]]:
         """The names of the columns, then the rows from a cursor on, in its order."""
-        column = _quoted(self._part.cursor)
+        column = _plain(self._part.cursor)
         where = f"{column} is not null"
         parameters: tuple[object, ...] = ()
         if since is not None:
             where = f"{column} >= {self._access.placeholder}"
             parameters = (since.parameter(),)
         statement = (
-            f"select * from ({self._part.query}) recfleet_feed "  # noqa: S608
+            f"select * from ({self._part.query}\n) recfleet_feed "  # noqa: S608
             f"where {where} order by {column}"
         )
         cursor = _server_side(database)
@@ -132,8 +132,8 @@ class Query:
         else:
             cursor = database.cursor()
             cursor.execute(
-                f"select max({_quoted(self._part.cursor)}) "  # noqa: S608
-                f"from ({self._part.query}) recfleet_feed"
+                f"select max({_plain(self._part.cursor)}) "  # noqa: S608
+                f"from ({self._part.query}\n) recfleet_feed"
             )
             greatest = cursor.fetchone()[0]
         if greatest is None:
@@ -173,7 +173,7 @@ class Query:
             ) from None
 
 
-def _quoted(name: str) -> str:
+def _plain(name: str) -> str:
     if not name.replace("_", "a").isalnum():
         raise BadInputError(f"The cursor {name!r} is no plain name of a column.")
     return name

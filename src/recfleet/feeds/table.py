@@ -154,7 +154,11 @@ def rewind_feed(connection: Connection, name: str, text: str | None) -> None:
         new = Cursor.of(feed.cursor).parse(text).plain()
     write_cursor(connection, name, new)
     with connection.cursor() as cursor:
-        cursor.execute("update feed set trouble = null, looked_at = null where feed = %s", (name,))
+        cursor.execute(
+            "update feed set trouble = null, looked_at = null, changed_at = clock_timestamp() "
+            "where feed = %s",
+            (name,),
+        )
 
 
 def write_cursor(connection: Connection, name: str, value: Mapping[str, Any] | None) -> None:
@@ -202,7 +206,7 @@ def write_tested(connection: Connection, name: str, told: Mapping[str, Any]) -> 
 def delete_feeds_of(connection: Connection, tenant_id: str) -> dict[str, int]:
     """Delete a tenant's feeds; the caller commits.
 
-    Feeds of several tenants stay, and leave this tenant's folder alone from then on.
+    Feeds of several tenants stay; those with a folder for each leave this tenant's alone.
 
     Returns:
         What was deleted -> how many.
@@ -211,9 +215,9 @@ def delete_feeds_of(connection: Connection, tenant_id: str) -> dict[str, int]:
         cursor.execute("delete from feed where tenant_id = %s", (tenant_id,))
         feeds = cursor.rowcount
         cursor.execute(
-            "update feed set without = without || %s::text where not %s = any(without) and exists "
-            "(select from feed_taking where feed_taking.feed = feed.feed and tenant_id = %s)",
-            (tenant_id, tenant_id, tenant_id),
+            "update feed set without = without || %s::text "
+            "where tenant_id is null and not %s = any(without)",
+            (tenant_id, tenant_id),
         )
         cursor.execute("delete from feed_taking where tenant_id = %s", (tenant_id,))
         return {"feeds": feeds, "files of feeds": cursor.rowcount}

@@ -13,7 +13,7 @@ import psycopg2
 import structlog
 
 from recfleet.database import Connection, transaction
-from recfleet.errors import BadInputError, InfrastructureError
+from recfleet.errors import BadInputError, InfrastructureError, NotFoundError
 from recfleet.feeds.bucket import Bucket
 from recfleet.feeds.cursor import Cursor
 from recfleet.feeds.folder import Folder
@@ -105,7 +105,10 @@ def take_due(
     if names is not None and not names:
         raise BadInputError("The list of feeds is empty: name feeds, or leave it out for all due.")
     found = []
-    for feed in list_feeds(connection) if names is None else _named(connection, names):
+    # Whichever was looked at longest ago comes first: a place that hangs is not always the first.
+    feeds = list_feeds(connection) if names is None else _named(connection, names)
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    for feed in sorted(feeds, key=lambda feed: feed.tried_at or long_ago):
         connection.rollback()
         if feed.paused_at is None and (names is not None or _is_due(feed, now)):
             taken = take_feed(connection, feed, connect, now=now)
@@ -129,7 +132,7 @@ def _is_due(feed: Feed, now: datetime) -> bool:
 def take_feed(
     connection: Connection, feed: Feed, connect: Connect, *, now: datetime | None = None
 ) -> Taken | None:
-    """Take what is new in one feed; None: somebody else is at it.
+    """Take what is new in one feed; None: somebody else is at it, or has paused or removed it.
 
     Args:
         connection: an open connection; its transactions are committed.
@@ -144,6 +147,12 @@ def take_feed(
     taken = Taken(feed.feed)
     with _alone(connection, feed.feed) as is_alone:
         if not is_alone:
+            return None
+        try:
+            feed = get_feed(connection, feed.feed)  # it may have changed while others took
+        except NotFoundError:
+            return None
+        if feed.paused_at is not None:
             return None
         with transaction(connection):
             begin_look(connection, feed.feed, now)
@@ -251,7 +260,7 @@ class _Files:
                     "memory than there is."
                 )
             self.taken.add(self.load(found, tenant_id))
-        except (psycopg2.OperationalError, psycopg2.InterfaceError, InfrastructureError):
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
             raise
         except Exception as error:
             self.connection.rollback()
@@ -335,7 +344,7 @@ def _ingest(
         mapping,
         how=feed.settings.reading(),
         check_new=check_new,
-        by_tenant=feed.settings.tenants is not None,
+        by_tenant=True,
         with_it=with_it,
     )
 

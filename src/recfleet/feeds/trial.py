@@ -23,7 +23,7 @@ def try_feed(connection: Connection, feed: Feed, connect: Connect) -> list[str]:
     """Look at a feed and at the first of what is new, and store nothing.
 
     Args:
-        connection: an open connection; it is only read.
+        connection: an open connection; whatever is tried is undone.
         feed: the feed.
         connect: opens Airflow's connections.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import LiteralString
 
 import pyarrow as pa
+from psycopg2.errors import UniqueViolation
 
 from recfleet.database import Connection, Cursor
 from recfleet.errors import BadInputError
@@ -65,7 +66,8 @@ _ALL_OF_THEM = _INTERACTIONS.format(unless_known="")
 _UNLESS_KNOWN = _INTERACTIONS.format(unless_known="on conflict do nothing")
 
 # Whether a tenant has anything yet from the time of its lines: else none of them can be known, and
-# looking for each in the index is spared. Loads take turns, so that nobody adds one meanwhile.
+# looking for each in the index is spared. Loads take turns, but callers of the HTTP service may add
+# such a line meanwhile: then the savepoint helps.
 _MAY_BE_KNOWN = """
 with period as (
   select tenant_id, min(occurred_at) as first, max(occurred_at) as last
@@ -78,10 +80,14 @@ select exists (
                     and interaction.occurred_at between period.first and period.last))
 """
 
-# Lines that an earlier reading of the same file could not use may be usable in this one.
+# Lines that an earlier reading of the same file could not use may be usable in this one. An equal
+# file may also be another tenant's, or be read as something else.
 _FORGET_UNUSABLE = """
-delete from unusable_line using ingest
- where unusable_line.ingest_id = ingest.ingest_id and ingest.fingerprint = %s
+delete from unusable_line using ingest as earlier, ingest as this
+ where unusable_line.ingest_id = earlier.ingest_id and this.ingest_id = %s
+   and earlier.fingerprint = this.fingerprint and earlier.kind = this.kind
+   and earlier.settings #>> '{mapping,tenant_id}'
+       is not distinct from this.settings #>> '{mapping,tenant_id}'
 """
 
 _UNUSABLE = """
@@ -208,11 +214,10 @@ class Loader:
             cursor.execute("analyze staged")
             cursor.execute(_MAY_BE_KNOWN)
             [(may_be_known,)] = cursor.fetchall()
-            statement = _UNLESS_KNOWN if may_be_known else _ALL_OF_THEM
-            cursor.execute(statement, (self._origin,))
+            self._write(cursor, may_be_known=may_be_known)
             added: dict[str, int] = dict(cursor.fetchall())
             self._products.finish(self._origin)
-            keep_unusable(cursor, self._fingerprint, self.ingest_id)
+            keep_unusable(cursor, self.ingest_id)
             report = self._report(added)
             end_ingest(
                 self._connection,
@@ -225,6 +230,17 @@ class Loader:
             )
             cursor.execute("drop table staged")
         return report
+
+    def _write(self, cursor: Cursor, *, may_be_known: bool) -> None:
+        if not may_be_known:
+            cursor.execute("savepoint writing")
+            try:
+                cursor.execute(_ALL_OF_THEM, (self._origin,))
+            except UniqueViolation:
+                cursor.execute("rollback to savepoint writing")
+            else:
+                return
+        cursor.execute(_UNLESS_KNOWN, (self._origin,))
 
     def _report(self, added: Mapping[str, int]) -> IngestReport:
         counts = self._counts
@@ -248,15 +264,14 @@ class Loader:
         )
 
 
-def keep_unusable(cursor: Cursor, fingerprint: str, ingest_id: int) -> None:
-    """Keep the staged lines that cannot be used, in place of an earlier reading's.
+def keep_unusable(cursor: Cursor, ingest_id: int) -> None:
+    """Keep the staged lines that cannot be used, in place of those of an earlier reading.
 
     Args:
         cursor: of the load's transaction.
-        fingerprint: of the source.
         ingest_id: the load's number.
     """
-    cursor.execute(_FORGET_UNUSABLE, (fingerprint,))
+    cursor.execute(_FORGET_UNUSABLE, (ingest_id,))
     cursor.execute(_UNUSABLE, (ingest_id,))
     cursor.execute("drop table staged_unusable")
 

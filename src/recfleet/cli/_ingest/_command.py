@@ -19,7 +19,7 @@ from recfleet.cli._actor import actor
 from recfleet.cli._ingest._facts import customers_command, products_command
 from recfleet.cli._ingest._loads import list_command, show_command, undo_command, unusable_command
 from recfleet.cli._ingest._look import show_look
-from recfleet.cli._ingest._words import FileFirst
+from recfleet.cli._ingest._words import MOST_NEW, FileFirst, delimiter_of
 from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from recfleet.interactions import Progress as FileProgress
 
 _SHOWN_TENANTS = 40
-_MOST_NEW = 100
 """Tenants that a file adds without a question."""
 _NAMED = 5
 _NEEDED = ("customer_column", "product_column", "time_column")
@@ -178,7 +177,7 @@ def ingest_command(
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", "-y", help=f"Do not ask, even if the file adds more than {_MOST_NEW} tenants."
+            "--yes", "-y", help=f"Do not ask, even if the file adds more than {MOST_NEW} tenants."
         ),
     ] = False,
     as_json: AsJson = False,
@@ -216,7 +215,7 @@ def ingest_command(
     from recfleet.interactions import Reading
 
     how = Reading(
-        _delimiter(delimiter) or form.get("delimiter"),
+        delimiter_of(delimiter) or form.get("delimiter"),
         encoding,
         sheet,
         form.get("has_header", True) and not no_header,
@@ -292,13 +291,6 @@ def _preset_fields(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, A
     return {name: value for name, value in preset.items() if name not in dropped}
 
 
-def _delimiter(text: str | None) -> str | None:
-    text = {"tab": "\t", r"\t": "\t"}.get(text or "", text)
-    if text is not None and (not 1 <= len(text) <= 3 or set(text) & set('"\r\n')):
-        raise BadInputError(f"--delimiter is one to three characters, or tab; not {text!r}.")
-    return text
-
-
 def _ingest(
     connection: Connection,
     path: Path,
@@ -313,7 +305,7 @@ def _ingest(
     with _progress_bar(path.name) as (bar, tell):
 
         def check_new(names: Mapping[str, str]) -> None:
-            if len(names) > _MOST_NEW and not yes:
+            if len(names) > MOST_NEW and not yes:
                 bar.stop()
                 _ask_for(path.name, names)
                 bar.start()
@@ -356,7 +348,7 @@ def _ask_for(file: str, names: Mapping[str, str]) -> None:
     what = f"{file} would add {len(names):,} tenants, such as {first}"
     if not sys.stdin.isatty():
         raise BadInputError(
-            f"{what}. That is more than {_MOST_NEW}, and there is no terminal to ask on: check "
+            f"{what}. That is more than {MOST_NEW}, and there is no terminal to ask on: check "
             "--tenant-column, or add --yes. Nothing was loaded."
         )
     if not typer.confirm(f"{what}. Add them?"):

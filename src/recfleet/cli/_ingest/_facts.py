@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recfleet.cli._ingest._words import MOST_NEW, delimiter_of
 from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.errors import BadInputError
 
 if TYPE_CHECKING:
     from recfleet.interactions import IngestReport, Reading
     from recfleet.interactions.facts import FactMapping
-
-_MOST_NEW = 100
 
 File = Annotated[
     Path,
@@ -46,7 +45,7 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be stored; store nothing.")
 ]
 Yes = Annotated[
-    bool, typer.Option("--yes", "-y", help=f"Even if it adds more than {_MOST_NEW} tenants.")
+    bool, typer.Option("--yes", "-y", help=f"Even if it adds more than {MOST_NEW} tenants.")
 ]
 
 
@@ -170,8 +169,7 @@ def _how(
 ) -> Reading:
     from recfleet.interactions import Reading
 
-    mark = {"tab": "\t", r"\t": "\t"}.get(delimiter or "", delimiter)
-    return Reading(mark, encoding, sheet, not no_header, skip_lines)
+    return Reading(delimiter_of(delimiter), encoding, sheet, not no_header, skip_lines)
 
 
 def _load(
@@ -201,7 +199,7 @@ def _load(
 
 def _checker(file: Path, *, yes: bool) -> Callable[[Mapping[str, str]], None]:
     def check(names: Mapping[str, str]) -> None:
-        if len(names) > _MOST_NEW and not yes:
+        if len(names) > MOST_NEW and not yes:
             raise BadInputError(
                 f"{file.name} would add {len(names):,} tenants: check --tenant-column, or add "
                 "--yes. Nothing was loaded."

@@ -12,6 +12,10 @@ _KINDS = {"purchases": "file", "customers": "customers", "products": "products"}
 """What the lines of a file are -> the command."""
 
 
+MOST_NEW = 100
+"""A file may add so many tenants without a question."""
+
+
 class FileFirst(TyperGroup):
     """``recfleet ingest FILE`` means ``recfleet ingest file FILE``."""
 
@@ -33,3 +37,15 @@ def _kind_first(args: list[str]) -> list[str]:
                 raise BadInputError(f"--kind is one of {', '.join(_KINDS)}; not {kind!r}.")
             return [_KINDS[kind], *args[:place], *rest]
     return args
+
+
+def delimiter_of(text: str | None) -> str | None:
+    """The delimiter that a person names; None: it is found out.
+
+    Raises:
+        BadInputError: it is no delimiter.
+    """
+    text = {"tab": "\t", r"\t": "\t"}.get(text or "", text)
+    if text is not None and (not 1 <= len(text) <= 3 or set(text) & set('"\r\n')):
+        raise BadInputError(f"--delimiter is one to three characters, or tab; not {text!r}.")
+    return text

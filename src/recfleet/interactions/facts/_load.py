@@ -110,7 +110,7 @@ def ingest_facts(
             bring_tenants(connection, source.path.name, names)
             cursor.execute(_statement(mapping), (ingest_id,))
             changed = {tenant_id: (new, other) for tenant_id, new, other in cursor}
-            keep_unusable(cursor, source.fingerprint, ingest_id)
+            keep_unusable(cursor, ingest_id)
             cursor.execute("drop table staged_facts")
         report = counts.report(source.path.name, changed, notes)
         end_ingest(
@@ -218,8 +218,6 @@ def _statement(mapping: FactMapping) -> str:
     is_product = mapping.subject == "products"
     facts = [*mapping.facts, *(["attributes"] if mapping.also else [])]
     sets = [f"{fact} = excluded.{fact}" for fact in facts]
-    if not is_product:
-        sets.append("changed_at = clock_timestamp()")
     olds = ", ".join(f"old.{fact}" for fact in facts)
     news = ", ".join(f"excluded.{fact}" for fact in facts)
     return _WRITE.format(
