@@ -30,6 +30,7 @@ create table recfleet.feed_taking (
   began_at     timestamptz not null default clock_timestamp(),
   ended_at     timestamptz,
   ingest_id    bigint references recfleet.ingest,
+  fingerprint  text,
   lines        bigint,
   added        bigint,
   unusable     bigint,

@@ -26,6 +26,7 @@ def upgrade() -> None:
         "  as_of timestamptz not null,"
         "  version integer not null,"
         "  priors text[] not null,"
+        "  tenants integer not null,"
         "  primary key (as_of, version)"
         ")"
     )

@@ -9,6 +9,7 @@ create table recfleet.customer (
   segment      text,                            -- whose popular products a newcomer gets
   attributes   jsonb,
   ingest_id    bigint,                          -- the load that added it
+  changed_at   timestamptz not null default now(),
   primary key (tenant_id, customer_id)
 );
 alter table recfleet.customer enable row level security;
