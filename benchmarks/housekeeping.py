@@ -27,7 +27,7 @@ import structlog
 from benchmarks._home import bench_home, machine, point_settings, spread
 from benchmarks.demands import Demand, at_most, conclude, none_of
 from recfleet.database import Connection, connect, migrate
-from recfleet.fleet.housekeeping import PARTS, keep_house
+from recfleet.housekeeping.keep_house import PARTS, keep_house
 from recfleet.local import PostgresServer
 from recfleet.registry import upgrade_store
 from recfleet.settings import RegistrySettings, database_settings

@@ -27,11 +27,11 @@ from benchmarks._home import bench_home, machine, point_settings
 from benchmarks.demands import Demand, at_most, conclude
 from recfleet.audit import Entry, FieldChange, PolicyFacts, append_entries
 from recfleet.database import Connection, connect, migrate
+from recfleet.doctor import examine, repair
+from recfleet.doctor._files import FILES
+from recfleet.doctor._finding import Tools
 from recfleet.local import PostgresServer
 from recfleet.operations.audit import verify
-from recfleet.operations.doctor import examine, repair
-from recfleet.operations.doctor._files import FILES
-from recfleet.operations.doctor._finding import Tools
 from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.registry import open_artifacts, upgrade_store

@@ -37,7 +37,7 @@ LATENESS = timedelta(hours=1)
 
 def _keep_house(part: str) -> str:
     from recfleet.errors import InfrastructureError, RecfleetError
-    from recfleet.fleet import keep_house
+    from recfleet.housekeeping import keep_house
 
     try:
         sentence = keep_house(part).sentence()

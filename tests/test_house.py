@@ -77,10 +77,16 @@ ARROWS: dict[str, set[str]] = {
         "audit", "database", "interactions", "judging", "lineage", "models", "quality", "record",
         "registry", "releases", "tenants",
     },
+    # What is past retention goes, by day.
+    "housekeeping": {"database", "quality", "record", "registry", "releases"},
     # A person's work by day, above nights and rooms.
     "operations": {
         "audit", "database", "feedback", "feeds", "fleet", "interactions", "judging", "keys",
-        "models", "quality", "record", "registry", "releases", "tenants",
+        "quality", "record", "registry", "releases", "tenants",
+    },
+    "doctor": {
+        "audit", "database", "fleet", "models", "operations", "record", "registry", "releases",
+        "tenants",
     },
     # The HTTP service for tenants' applications; never the night.
     "serving": {"feedback", "interactions", "keys", "models", "reasons", "registry", "web"},
@@ -93,11 +99,13 @@ ARROWS: dict[str, set[str]] = {
     },
     # The stack on one machine.
     "local": {"database"},
+    # What all commands share.
+    "terminal": {"database", "operations"},
     # The commands.
     "cli": {
-        "audit", "campaigns", "database", "feeds", "fleet", "interactions", "keys", "local",
-        "operations", "reasons", "record", "registry", "releases", "serving", "synthetic",
-        "tenants",
+        "audit", "campaigns", "database", "doctor", "feeds", "fleet", "housekeeping",
+        "interactions", "keys", "local", "operations", "reasons", "record", "registry",
+        "releases", "serving", "synthetic", "tenants", "terminal",
     },
 }  # fmt: skip
 

@@ -51,8 +51,8 @@ def run_night(
     Raises:
         RuntimeError: the night failed.
     """
-    from recfleet.cli._airflow import AirflowClient
     from recfleet.settings import airflow_settings
+    from recfleet.terminal.airflow import AirflowClient
 
     conf: dict[str, Any] = {"as_of": as_of.isoformat()}
     if tenants is not None:

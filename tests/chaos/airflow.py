@@ -15,7 +15,6 @@ import psutil
 import psycopg2
 
 from recfleet import local
-from recfleet.cli._airflow import AirflowClient
 from recfleet.cli._night import trigger_night
 from recfleet.errors import RecfleetError
 from recfleet.local import PostgresServer, free_port
@@ -31,6 +30,7 @@ from recfleet.settings import (
     forget_settings,
     registry_settings,
 )
+from recfleet.terminal.airflow import AirflowClient
 from tests.chaos import witness
 from tests.chaos.direct import new_folder
 from tests.chaos.report import Killings, reading

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from recfleet.cli import _main as command_line
 from recfleet.cli import app
-from recfleet.cli._actor import actor
 from recfleet.database import Connection
+from recfleet.terminal.actor import actor
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.pasts import past
 

@@ -19,7 +19,7 @@ print(json.dumps(ranked.iloc[0].to_dict(), default=str))
 """
 
 NOTE = """
-from recfleet.cli._airflow import AirflowClient
+from recfleet.terminal.airflow import AirflowClient
 from recfleet.settings import airflow_settings
 with AirflowClient(airflow_settings()) as airflow:
     print(airflow._ask("GET", "/api/v2/dags/nightly_fleet/dagRuns/{run}", None)["note"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection
-from recfleet.fleet.housekeeping import keep_house
+from recfleet.housekeeping.keep_house import keep_house
 from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.champions import promote
 from recfleet.operations.questions import carry_out, put_question, tell_answers_of

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recfleet.database import Connection
-from recfleet.fleet.housekeeping import keep_house
+from recfleet.housekeeping.keep_house import keep_house
 from recfleet.registry import ArtifactStore, Registry
 from recfleet.settings import RegistrySettings, forget_settings
 from tests.aging import days_pass

@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from recfleet.cli import app
-from recfleet.cli._airflow import AirflowClient
-from recfleet.cli._follow import Watched, _waits_for
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, RecfleetError
+from recfleet.terminal.airflow import AirflowClient
+from recfleet.terminal.follow import Watched, _waits_for
 from tests.backfills import run_backfill
 from tests.nights import START, WEEK, query, run_night, shop
 from tests.pasts import past

@@ -31,6 +31,7 @@ from hypothesis.stateful import (
 )
 
 from recfleet.database import Connection
+from recfleet.doctor import examine, repair
 from recfleet.errors import RecfleetError
 from recfleet.fleet.close import close_night
 from recfleet.fleet.decide import decide_night
@@ -40,7 +41,6 @@ from recfleet.fleet.stages import STAGES
 from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.audit import verify
 from recfleet.operations.champions import promote, roll_back
-from recfleet.operations.doctor import examine, repair
 from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.settings import RegistrySettings

@@ -15,11 +15,11 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 
 from recfleet.database import Connection, connect
+from recfleet.doctor import examine
 from recfleet.errors import RecfleetError
 from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.audit import verify
 from recfleet.operations.champions import promote, roll_back
-from recfleet.operations.doctor import examine
 from recfleet.operations.modes import set_mode
 from recfleet.operations.policies import parse_changes, set_policies
 from recfleet.settings import RegistrySettings

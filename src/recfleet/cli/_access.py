@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from recfleet.cli._actor import actor
-from recfleet.cli._output import AsJson, console, print_json, print_table
-from recfleet.cli._selection import Reason
 from recfleet.errors import ConfigurationError
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import AsJson, console, print_json, print_table
+from recfleet.terminal.selection import Reason
 
 Purpose = Literal["application", "pages", "commands"]
 

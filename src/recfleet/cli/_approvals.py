@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recfleet.cli import _selection
-from recfleet.cli._actor import actor
-from recfleet.cli._output import AsJson, print_json, print_table, progress
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, NotFoundError
 from recfleet.operations import Result
+from recfleet.terminal import selection
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import AsJson, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from recfleet.operations import Answered
@@ -77,12 +77,12 @@ def list_command(as_json: AsJson = False) -> None:
 def approve_command(
     ids: Ids = None,
     *,
-    reason: _selection.Reason,
+    reason: selection.Reason,
     every: Every = False,
     tenant: Tenant = None,
     night: Night = None,
-    dry_run: _selection.DryRun = False,
-    yes: _selection.Yes = False,
+    dry_run: selection.DryRun = False,
+    yes: selection.Yes = False,
 ) -> None:
     """Put each requested model and its lists in force at once.
 
@@ -110,12 +110,12 @@ def approve_command(
 def reject_command(
     ids: Ids = None,
     *,
-    reason: _selection.Reason,
+    reason: selection.Reason,
     every: Every = False,
     tenant: Tenant = None,
     night: Night = None,
-    dry_run: _selection.DryRun = False,
-    yes: _selection.Yes = False,
+    dry_run: selection.DryRun = False,
+    yes: selection.Yes = False,
 ) -> None:
     """Reject requests; the old champions stay.
 
@@ -150,14 +150,14 @@ def _answer(
     with closing(connect(purpose=f"recfleet {verb.lower()}")) as connection:
         rows = _chosen(connection, meant)
         yes = meant.yes or meant.dry_run
-        _selection.ask(len(rows), f"{verb} {len(rows)} changes of champion", yes=yes)
+        selection.ask(len(rows), f"{verb} {len(rows)} changes of champion", yes=yes)
         answered = carry_out(connection, rows)
     if meant.dry_run:
         _show_foreseen(verb, rows, answered)
         return
     changed = {change.tenant_id: change.sentence for change in answered.changed}
     title = f"{verb}: {len(rows)} change{'' if len(rows) == 1 else 's'} of champion"
-    _selection.show_results(title, [_result(row, answered, changed) for row in rows])
+    selection.show_results(title, [_result(row, answered, changed) for row in rows])
 
 
 def _show_foreseen(verb: str, rows: Sequence[Row], answered: Answered) -> None:

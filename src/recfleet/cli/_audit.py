@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
-from recfleet.cli._output import AsJson, console, print_json, print_table, printable
+from recfleet.terminal.output import AsJson, console, print_json, print_table, printable
 
 if TYPE_CHECKING:
     from recfleet.audit import Chain, OnRecord

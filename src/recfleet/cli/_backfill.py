@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recfleet.cli._actor import actor
-from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
-from recfleet.cli._output import AsJson, console, print_json, print_table, say_note
-from recfleet.cli._selection import (
+from recfleet.database import Connection
+from recfleet.operations import left_out_in_words, why_left_out
+from recfleet.terminal.actor import actor
+from recfleet.terminal.follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
+from recfleet.terminal.output import AsJson, console, print_json, print_table, say_note
+from recfleet.terminal.selection import (
     DryRun,
     File,
     Tenants,
@@ -22,8 +24,6 @@ from recfleet.cli._selection import (
     choose,
     count_tenants,
 )
-from recfleet.database import Connection
-from recfleet.operations import left_out_in_words, why_left_out
 
 if TYPE_CHECKING:
     from recfleet.operations import BackfillNight, BackfillRequest
@@ -123,9 +123,9 @@ def _request(given: dict[str, Any]) -> BackfillRequest:
 
 def _run(connection: Connection, request: BackfillRequest, *, wait: bool, as_json: bool) -> bool:
     """Trigger the DAG and, with ``wait``, watch it; returns whether all went well so far."""
-    from recfleet.cli._airflow import AirflowClient
     from recfleet.operations import backfilled_nights
     from recfleet.settings import airflow_settings
+    from recfleet.terminal.airflow import AirflowClient
 
     command = "recfleet night list --kind backfill"
     with AirflowClient(airflow_settings()) as airflow:

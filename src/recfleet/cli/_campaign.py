@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from recfleet.cli._output import console
 from recfleet.errors import BadInputError, NotFoundError
+from recfleet.terminal.output import console
 
 if TYPE_CHECKING:
     from recfleet.campaigns import Campaign

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from recfleet.cli import _selection
-from recfleet.cli._actor import actor
-from recfleet.cli._output import console, progress, say_note
+from recfleet.terminal import selection
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import console, progress, say_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,9 @@ def register(app: typer.Typer) -> None:
 
 
 def rollback_command(
-    tenants: _selection.Tenants = None,
+    tenants: selection.Tenants = None,
     *,
-    reason: _selection.Reason,
+    reason: selection.Reason,
     to_version: Annotated[
         int | None,
         typer.Option(
@@ -36,10 +36,10 @@ def rollback_command(
             help="Version of the tenant's model; by default the one before the champion.",
         ),
     ] = None,
-    file: _selection.File = None,
-    where: _selection.Where = None,
-    dry_run: _selection.DryRun = False,
-    yes: _selection.Yes = False,
+    file: selection.File = None,
+    where: selection.Where = None,
+    dry_run: selection.DryRun = False,
+    yes: selection.Yes = False,
 ) -> None:
     """Put a tenant's earlier model back in force, with its lists.
 
@@ -58,16 +58,16 @@ def rollback_command(
 
 
 def promote_command(
-    tenants: _selection.Tenants = None,
+    tenants: selection.Tenants = None,
     *,
-    reason: _selection.Reason,
+    reason: selection.Reason,
     version: Annotated[
         int, typer.Option(metavar="N", help="Version of the tenant's model; see MLflow.")
     ],
-    file: _selection.File = None,
-    where: _selection.Where = None,
-    dry_run: _selection.DryRun = False,
-    yes: _selection.Yes = False,
+    file: selection.File = None,
+    where: selection.Where = None,
+    dry_run: selection.DryRun = False,
+    yes: selection.Yes = False,
 ) -> None:
     """Put a version of a tenant's model in force, with its lists.
 
@@ -99,12 +99,10 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
     from recfleet.operations import change_all
 
     with closing(connect(purpose=f"recfleet {what}")) as connection:
-        tenants = _selection.choose(
-            connection, chosen.tenants, file=chosen.file, where=chosen.where
-        )
+        tenants = selection.choose(connection, chosen.tenants, file=chosen.file, where=chosen.where)
         connection.commit()
         yes = chosen.yes or chosen.dry_run
-        _selection.ask(len(tenants), f"{_VERBS[what]} {len(tenants)} tenants", yes=yes)
+        selection.ask(len(tenants), f"{_VERBS[what]} {len(tenants)} tenants", yes=yes)
         with progress(what, len(tenants)) as advance:
             results, trouble = change_all(
                 connection,
@@ -122,8 +120,8 @@ def _change(what: str, choose: Callable[[Case], Choice], reason: str, chosen: _C
             "`recfleet doctor --repair`, sets them to what is on record."
         )
     if len(results) > 1 or results[0].status == "failed":
-        title = f"{_VERBS[what]}: {_selection.count_tenants(len(results))}"
-        _selection.show_results(title, results, dry_run=chosen.dry_run)
+        title = f"{_VERBS[what]}: {selection.count_tenants(len(results))}"
+        selection.show_results(title, results, dry_run=chosen.dry_run)
 
 
 def _tell(result: Result, advance: Callable[[], None], *, is_only: bool) -> None:

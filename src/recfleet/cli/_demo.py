@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from recfleet.cli._output import console
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, RecfleetError
 from recfleet.fleet import finished_night
+from recfleet.terminal.output import console
 
 ONLINE_RETAIL_NIGHTS = (
     datetime(2011, 11, 25, tzinfo=UTC),
@@ -99,9 +99,9 @@ def _bring_data(connection: Connection, data: Path | None) -> list[str]:
 
 
 def _run_night(connection: Connection, as_of: datetime, tenants: list[str], title: str) -> None:
-    from recfleet.cli._airflow import AirflowClient
     from recfleet.cli._night import follow_night, trigger_night
     from recfleet.settings import airflow_settings
+    from recfleet.terminal.airflow import AirflowClient
 
     out = console()
     out.print()

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from recfleet.cli._output import AsJson, console, print_json, printable
 from recfleet.database import Connection
+from recfleet.terminal.output import AsJson, console, print_json, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from recfleet.operations.doctor import Examined, Finding, Repaired
+    from recfleet.doctor import Examined, Finding, Repaired
     from recfleet.settings import RegistrySettings
 
 _LISTED = 60
@@ -69,9 +69,9 @@ def doctor(
     deleted, and each repair is in the audit. If it cannot repair something, it says what helps.
     Exit code 0: everything agrees (with --repair: now); 1: something disagrees.
     """
-    from recfleet.cli._actor import actor
     from recfleet.database import connect
     from recfleet.settings import registry_settings
+    from recfleet.terminal.actor import actor
 
     with closing(connect(purpose="recfleet doctor")) as connection:
         found = _examine(connection, registry_settings(), quick=quick)
@@ -99,7 +99,7 @@ def doctor(
 
 
 def _examine(connection: Connection, settings: RegistrySettings, *, quick: bool) -> Examined:
-    from recfleet.operations.doctor import examine
+    from recfleet.doctor import examine
 
     with _progress() as progress:
         task = progress.add_task("checking", total=None)
@@ -115,7 +115,7 @@ def _examine(connection: Connection, settings: RegistrySettings, *, quick: bool)
 def _repair(
     connection: Connection, settings: RegistrySettings, findings: Sequence[Finding], actor: str
 ) -> list[Repaired]:
-    from recfleet.operations.doctor import repair
+    from recfleet.doctor import repair
 
     with _warnings_only(), _progress() as progress:
         task = progress.add_task("repairing", total=None)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recfleet.cli._actor import actor
-from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.errors import BadInputError, NotFoundError
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import AsJson, console, print_json, print_table
 
 if TYPE_CHECKING:
     from recfleet.feeds import Feed
@@ -143,11 +143,11 @@ def try_command(name: Name, as_json: AsJson = False) -> None:
 @feed.command("take")
 def take_command(name: Name) -> None:
     """Have Airflow take what is new in a feed now, due or not."""
-    from recfleet.cli._airflow import AirflowClient
-    from recfleet.cli._follow import trigger
     from recfleet.database import connect
     from recfleet.feeds import get_feed
     from recfleet.settings import airflow_settings
+    from recfleet.terminal.airflow import AirflowClient
+    from recfleet.terminal.follow import trigger
 
     with closing(connect()) as connection:
         if get_feed(connection, name).paused_at is not None:
@@ -233,11 +233,11 @@ def _try_here(found: Feed) -> list[str]:
 
 
 def _try_in_airflow(name: str) -> list[str]:
-    from recfleet.cli._airflow import AirflowClient
-    from recfleet.cli._follow import Watched, follow, trigger
     from recfleet.database import connect
     from recfleet.feeds import get_feed
     from recfleet.settings import airflow_settings
+    from recfleet.terminal.airflow import AirflowClient
+    from recfleet.terminal.follow import Watched, follow, trigger
 
     watched = Watched(DAG_ID, "test", f"recfleet feed show {name}", lambda _: None)
     with AirflowClient(airflow_settings()) as airflow:

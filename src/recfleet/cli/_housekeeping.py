@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recfleet.cli._output import AsJson, print_json, print_table
+from recfleet.terminal.output import AsJson, print_json, print_table
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def housekeeping_command(
     however old it is. The settings RECFLEET_KEEP_… say how long the rest stays; see
     docs/housekeeping.md.
     """
-    from recfleet.fleet import PARTS, keep_house
+    from recfleet.housekeeping import PARTS, keep_house
 
     done = [keep_house(part, dry_run=dry_run) for part in PARTS]
     if as_json:

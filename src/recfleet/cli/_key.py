@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from recfleet.cli._actor import actor
-from recfleet.cli._output import AsJson, console, print_json, print_table
-from recfleet.cli._selection import Reason
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import AsJson, console, print_json, print_table
+from recfleet.terminal.selection import Reason
 
 key = typer.Typer(
     help="Make keys with which a tenant's applications call the HTTP service, and end them.",

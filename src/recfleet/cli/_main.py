@@ -7,8 +7,8 @@ import sys
 
 import typer
 
-from recfleet.cli._output import say_error
 from recfleet.errors import RecfleetError
+from recfleet.terminal.output import say_error
 
 app = typer.Typer(
     name="recfleet",

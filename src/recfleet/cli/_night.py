@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recfleet.cli._follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
-from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
 from recfleet.record import NightKind
+from recfleet.terminal.follow import STEPS, STEPS_DONE, Look, Watched, follow, trigger
+from recfleet.terminal.output import AsJson, console, print_json, print_table
 
 if TYPE_CHECKING:
-    from recfleet.cli._airflow import AirflowClient
+    from recfleet.terminal.airflow import AirflowClient
 
 DAG_ID = "nightly_fleet"
 
@@ -51,9 +51,9 @@ def run_command(
     The same as `airflow dags trigger nightly_fleet --conf '{"as_of": "2011-12-10"}'`.
     Exit code 0: triggered, or with --wait: the night ended well; 1: it failed.
     """
-    from recfleet.cli._airflow import AirflowClient
     from recfleet.database import connect
     from recfleet.settings import airflow_settings
+    from recfleet.terminal.airflow import AirflowClient
 
     with closing(connect()) as connection:
         conf = _conf(connection, as_of, tenant)

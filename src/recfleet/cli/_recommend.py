@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
-from recfleet.cli._output import AsJson, console, print_json, print_table
+from recfleet.terminal.output import AsJson, console, print_json, print_table
 
 if TYPE_CHECKING:
     from recfleet.database import Connection

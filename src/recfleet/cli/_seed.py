@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
+from recfleet.terminal.output import AsJson, console, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from dataclasses import asdict
 
 import typer
 
-from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.local import Stack
+from recfleet.terminal.output import AsJson, console, print_json, print_table
 
 _MEGABYTE = 1024 * 1024
 

@@ -9,9 +9,10 @@ from typing import Annotated, get_args
 
 import typer
 
-from recfleet.cli._actor import actor
-from recfleet.cli._output import AsJson, console, print_json, print_table
-from recfleet.cli._selection import (
+from recfleet.errors import BadInputError
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import AsJson, console, print_json, print_table
+from recfleet.terminal.selection import (
     DryRun,
     File,
     Reason,
@@ -25,7 +26,6 @@ from recfleet.cli._selection import (
     count_tenants,
     show_results,
 )
-from recfleet.errors import BadInputError
 
 tenant = typer.Typer(
     help="See the tenants, and change their modes and policies.",

@@ -15,7 +15,6 @@ In the order of a night:
 Beside it:
 
 - ``report``: nights and tenants for people to read.
-- ``housekeeping``, ``old_models``, ``old_records``: delete data past its retention, every noon.
 
 Names are imported when they are first used, so that a task imports only what it needs.
 """
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from recfleet.fleet.close import NightSummary, close_night, failed_share
     from recfleet.fleet.data_docs import document_quality
     from recfleet.fleet.decide import FleetVerdicts, decide_night
-    from recfleet.fleet.housekeeping import PARTS, keep_house
     from recfleet.fleet.plan import Idle, Prospect, place, plan_night, survey
     from recfleet.fleet.report import (
         find_night,
@@ -49,7 +47,6 @@ else:
     __getattr__ = import_on_demand(__name__, __file__)
 
 __all__ = [
-    "PARTS",
     "PUBLISH",
     "STAGES",
     "TRAIN_AND_JUDGE",
@@ -70,7 +67,6 @@ __all__ = [
     "finished_night",
     "fleet_tenants",
     "import_ahead",
-    "keep_house",
     "list_nights",
     "night_progress",
     "night_sentence",

@@ -1,4 +1,4 @@
-"""What a person does by day: answer, change, switch, run again, look up, and mend.
+"""What a person does by day: answer, change, switch, run again, and look up.
 
 - ``champions``: roll a tenant back, or promote a version. ``champion_choice`` says which version
   may be chosen, ``champion_changes`` puts it in force, and ``version_history`` has remarks on a
@@ -12,8 +12,6 @@
   ``backfill_results``: run nights of the past again, from the request to the results.
 - ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
 - ``audit``: verify the audit, and tell a tenant's story.
-- ``doctor``: a face of its own; finds disagreements between Postgres, MLflow and the artifact
-  store, and repairs them.
 - ``choose``: select tenants. ``result``: an operation's result for each tenant.
   ``operator_night``: records what a person does as a night.
 

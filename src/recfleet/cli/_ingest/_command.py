@@ -15,14 +15,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from recfleet.cli._actor import actor
 from recfleet.cli._ingest._facts import customers_command, products_command
 from recfleet.cli._ingest._loads import list_command, show_command, undo_command, unusable_command
 from recfleet.cli._ingest._look import show_look
 from recfleet.cli._ingest._words import MOST_NEW, FileFirst, delimiter_of
-from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import AsJson, console, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

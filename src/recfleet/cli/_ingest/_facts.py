@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recfleet.cli._ingest._words import MOST_NEW, delimiter_of
-from recfleet.cli._output import AsJson, console, print_json, print_table
 from recfleet.errors import BadInputError
+from recfleet.terminal.output import AsJson, console, print_json, print_table
 
 if TYPE_CHECKING:
     from recfleet.interactions import IngestReport, Reading

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from recfleet.cli._actor import actor
-from recfleet.cli._output import AsJson, console, print_json, print_table
-from recfleet.cli._selection import Reason
 from recfleet.errors import BadInputError
+from recfleet.terminal.actor import actor
+from recfleet.terminal.output import AsJson, console, print_json, print_table
+from recfleet.terminal.selection import Reason
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="The load's number.")]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from recfleet.cli._output import console, print_json, print_table
 from recfleet.database import Connection
+from recfleet.terminal.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from recfleet.interactions import Look, Reading

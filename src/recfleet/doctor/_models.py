@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 
 from recfleet.contents import digest_of
+from recfleet.doctor._finding import Check, Finding, Tools
 from recfleet.errors import TenantError
 from recfleet.fleet.intents import point_aliases
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.registry import CHAMPION, DIGEST, PREVIOUS, Surveyed, survey
 
 # A change of champion under way has moved an alias and is not on record yet, or the other way

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 
 from recfleet.audit import RepairFacts
 from recfleet.contents import contents_of, digest_of
+from recfleet.doctor._finding import Check, Finding, Tools
 from recfleet.operations.audit import digest_disagrees
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import get_champion
 from recfleet.record.digests import (
     models_without_digest,

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from recfleet.contents import Contents
+from recfleet.doctor._finding import Check, Finding, Tools
 from recfleet.errors import BadInputError, TenantError
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import forget_previous, get_champion
 from recfleet.registry import CHAMPION, PREVIOUS
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from recfleet.cli._output import print_table
+from recfleet.terminal.output import print_table
 
 ROW = {"tenant": "corner-shop", "outcome": "kept", "gain": 0.0132, "reason": "because " * 60}
 Told = Callable[..., list[str]]
@@ -22,7 +22,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
         out = Console(
             file=io.StringIO(), force_terminal=width is not None, width=width, color_system=None
         )
-        monkeypatch.setattr("recfleet.cli._output.console", lambda: out)
+        monkeypatch.setattr("recfleet.terminal.output.console", lambda: out)
         print_table("a night", [ROW], list(ROW), cut="reason", drop=drop)
         assert isinstance(out.file, io.StringIO)
         return out.file.getvalue().splitlines()

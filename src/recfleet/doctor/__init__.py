@@ -12,7 +12,7 @@ is the authority. Each module has one kind of check:
 - ``_audit``: champions and modes agree with the audit.
 """
 
-from recfleet.operations.doctor._examine import Examined, Repaired, examine, repair
-from recfleet.operations.doctor._finding import Finding
+from recfleet.doctor._examine import Examined, Repaired, examine, repair
+from recfleet.doctor._finding import Finding
 
 __all__ = ["Examined", "Finding", "Repaired", "examine", "repair"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from recfleet.doctor._finding import Check, Finding, Tools
 from recfleet.operations.audit import (
     champion_disagrees,
     mode_disagrees,
@@ -12,7 +13,6 @@ from recfleet.operations.audit import (
     stray_modes,
     stray_policies,
 )
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 
 _REPAIR = "writes what is on record into the audit, so that the audit continues from there"
 

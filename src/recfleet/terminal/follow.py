@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from recfleet.cli._output import console
 from recfleet.errors import RecfleetError
+from recfleet.terminal.output import console
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from recfleet.cli._airflow import AirflowClient
+    from recfleet.terminal.airflow import AirflowClient
 
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_FOR_AIRFLOW_TO_READ_THE_DAG = 90

@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg2.extras import RealDictCursor
 
+from recfleet.doctor._finding import Check, Finding, Tools
 from recfleet.errors import TenantError
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.operations.operator_night import (
     close_operator_night,
     open_operator_night,

@@ -10,12 +10,12 @@ import pytest
 import typer
 
 from recfleet.audit import check_who_and_why
-from recfleet.cli._actor import actor
-from recfleet.cli._selection import ASKS_ABOVE, ask, choose, show_results
 from recfleet.database import Connection
 from recfleet.errors import BadInputError, UnknownTenantError
 from recfleet.operations.result import Result
 from recfleet.tenants import add_tenants
+from recfleet.terminal.actor import actor
+from recfleet.terminal.selection import ASKS_ABOVE, ask, choose, show_results
 
 
 @pytest.mark.postgres

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from recfleet.database import Connection, connect, transaction
-from recfleet.fleet import old_models, old_records
+from recfleet.housekeeping import old_models, old_records
 from recfleet.record import expire_requests
 from recfleet.record.retention import runs_in_force, stuck_nights
 from recfleet.registry import ArtifactStore, Retention, open_artifacts, rebuild_bloated_indexes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from recfleet.audit import SCHEDULER, append_entries
+from recfleet.doctor._finding import Check, Finding, Tools
 from recfleet.fleet.answers import tell_registry
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import end_waiting, expire_requests
 
 # Each close, each answer and each list of waiting requests ends late requests and updates MLflow.

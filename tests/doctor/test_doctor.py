@@ -18,13 +18,13 @@ from recfleet.audit import read_entries, what_changed, where_it_came_from
 from recfleet.cli import app
 from recfleet.contents import digest_of
 from recfleet.database import Connection, connect
+from recfleet.doctor import Finding, examine, repair
 from recfleet.errors import BadInputError, TenantError
 from recfleet.fleet.plan import plan_night
 from recfleet.fleet.stage_loop import run_stage
 from recfleet.fleet.stages import STAGES
 from recfleet.operations.audit import verify
 from recfleet.operations.champions import roll_back
-from recfleet.operations.doctor import Finding, examine, repair
 from recfleet.operations.modes import set_mode
 from recfleet.registry import ArtifactStore, Registry, Surveyed, survey
 from recfleet.registry.pyfunc import load_champion
@@ -390,9 +390,9 @@ def test_quick_reads_some_of_the_files(
     fleet: Connection, stack: RegistrySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(_folder(fleet, stack, "berry", "champion"))
-    monkeypatch.setattr("recfleet.operations.doctor._files._SAMPLED", 10**9)
+    monkeypatch.setattr("recfleet.doctor._files._SAMPLED", 10**9)
     assert examine(fleet, stack, quick=True).findings == ()
-    monkeypatch.setattr("recfleet.operations.doctor._files._SAMPLED", 1)
+    monkeypatch.setattr("recfleet.doctor._files._SAMPLED", 1)
     assert len(examine(fleet, stack, quick=True).findings) == 1
 
 
@@ -709,7 +709,7 @@ def test_a_change_in_the_moment_of_looking_is_no_disagreement(
             seen.append(1)
         return found
 
-    monkeypatch.setattr("recfleet.operations.doctor._models.survey", stale_at_first)
+    monkeypatch.setattr("recfleet.doctor._models.survey", stale_at_first)
     assert _found(fleet, stack) == []
     assert len(seen) == 2
 

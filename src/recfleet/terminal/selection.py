@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from recfleet.cli._output import console, print_table
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
+from recfleet.terminal.output import console, print_table
 
 if TYPE_CHECKING:
     from recfleet.operations import Result

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recfleet.database import Connection, connect
-from recfleet.fleet.housekeeping import PARTS, Part, keep_house
-from recfleet.fleet.old_models import Needed, old_runs, old_versions
+from recfleet.housekeeping.keep_house import PARTS, Part, keep_house
+from recfleet.housekeeping.old_models import Needed, old_runs, old_versions
 from recfleet.registry import Aliases, ArtifactStore, OldRun, OldVersion, Registry
 from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 from tests import nights
@@ -382,7 +382,7 @@ def test_killed_anywhere_it_goes_on_the_next_time(
         "recfleet.releases._old_lists._check_unchanged",
         "recfleet.registry._retention._delete_attached",
         "recfleet.registry.Retention.delete_files",
-        "recfleet.fleet.old_records._delete",
+        "recfleet.housekeeping.old_records._delete",
         "recfleet.registry.ArtifactStore.delete",
     ):
         with monkeypatch.context() as patch:

@@ -9,15 +9,15 @@ from functools import partial
 from recfleet.audit import Entry, RepairFacts, append_entries
 from recfleet.batches import batches
 from recfleet.database import Connection, transaction
+from recfleet.doctor._approvals import APPROVALS, OVERTAKEN
+from recfleet.doctor._audit import AUDIT, MODES, POLICIES
+from recfleet.doctor._digests import DIGESTS
+from recfleet.doctor._files import FILES
+from recfleet.doctor._finding import Check, Finding, Tools
+from recfleet.doctor._lists import LISTS
+from recfleet.doctor._models import ALIASES, VERSIONS
+from recfleet.doctor._nights import INTENTS, NIGHTS
 from recfleet.errors import TenantError
-from recfleet.operations.doctor._approvals import APPROVALS, OVERTAKEN
-from recfleet.operations.doctor._audit import AUDIT, MODES, POLICIES
-from recfleet.operations.doctor._digests import DIGESTS
-from recfleet.operations.doctor._files import FILES
-from recfleet.operations.doctor._finding import Check, Finding, Tools
-from recfleet.operations.doctor._lists import LISTS
-from recfleet.operations.doctor._models import ALIASES, VERSIONS
-from recfleet.operations.doctor._nights import INTENTS, NIGHTS
 from recfleet.registry import open_artifacts
 from recfleet.settings import RegistrySettings
 from recfleet.tenants import lock_tenants

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from recfleet.doctor._finding import Check, Finding, Tools
 from recfleet.fleet import close_night
 from recfleet.fleet.intents import mend_intents
-from recfleet.operations.doctor._finding import Check, Finding, Tools
 from recfleet.record import FINAL_STATES, Night, get_night
 
 _QUIET = "6 hours"
