@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from recfleet.database import Connection
+from recfleet.errors import BadInputError
 from recfleet.housekeeping.keep_house import keep_house
 from recfleet.operations.approvals import approve, list_waiting, reject
 from recfleet.operations.champions import promote
-from recfleet.operations.questions import carry_out, put_question, tell_answers_of
+from recfleet.operations.questions import Answer, carry_out, put_question, tell_answers_of
 from recfleet.registry import Aliases, ArtifactStore, Registry
 from recfleet.settings import RegistrySettings, forget_settings
 from tests.nights import START, WEEK, outcomes, query, run_night, shop
@@ -237,6 +238,14 @@ def test_the_brake_asks_and_the_answer_may_be_some(
     ]
     # It was answered on the command line meanwhile.
     reject(connection, [1], **WHO)
+    mistakes: list[tuple[Answer, list[str], str]] = [
+        ("named", [], "named no tenant"),
+        ("all", ["berry"], "named tenants, and gave"),
+        ("none", ["berry"], "an answer about all"),
+    ]
+    for answer, named, why in mistakes:
+        with pytest.raises(BadInputError, match=why):
+            carry_out(connection, question.approval_ids, answer, named, **WHO)
 
     for _ in range(2):
         answered = carry_out(connection, question.approval_ids, "named", ["berry"], **WHO)

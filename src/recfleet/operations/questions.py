@@ -81,12 +81,17 @@ def carry_out(
         reason: why, in words.
 
     Raises:
-        BadInputError: no tenant is named, or one that is not in the question; nothing was changed.
+        BadInputError: the named tenants do not fit the answer, or one of them is not in the
+            question; nothing was changed.
         InfrastructureError: a service is away; what is done stays done.
     """
     asked = [row for row in list_waiting(connection) if row["approval_id"] in set(approval_ids)]
     if answer == "named":
         _check_named(connection, approval_ids, named)
+    elif named:
+        raise BadInputError(
+            f"You named tenants, and gave an answer about all of them. {_ASK_AGAIN}"
+        )
     wanted = {
         row["approval_id"]
         for row in asked
