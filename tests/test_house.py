@@ -52,7 +52,7 @@ ARROWS: dict[str, set[str]] = {
     # Models are made from what is read.
     "interactions": {"database", "files", "models", "tenants"},
     # Data comes in as it does by hand.
-    "feeds": {"database", "interactions", "tenants"},
+    "feeds": {"audit", "database", "interactions", "tenants"},
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
     "feedback": {"database"},
     "synthetic": {"database", "interactions", "tenants"},

@@ -141,7 +141,7 @@ def test_a_whole_day(
             '"tills"', '"nowhere"'
         ),
     }.items():
-        add_feed(connection, name, toml, actor="ann")
+        add_feed(connection, name, toml, actor="ann", reason="trial")
     connection.commit()
 
     ran = json.loads(

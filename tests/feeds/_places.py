@@ -41,7 +41,7 @@ def write(path: Path, lines: Sequence[str] = LINES) -> Path:
 
 def add(connection: Connection, toml: str, name: str = "sales") -> Feed:
     """Add a feed."""
-    add_feed(connection, name, toml, actor="ann")
+    add_feed(connection, name, toml, actor="ann", reason="trial")
     connection.commit()
     return get_feed(connection, name)
 

@@ -9,7 +9,9 @@ from unittest.mock import patch
 
 import pytest
 
+from recfleet.audit import read_entries, what_changed
 from recfleet.database import Connection
+from recfleet.errors import BadInputError
 from recfleet.feeds import (
     Access,
     example_of,
@@ -18,6 +20,7 @@ from recfleet.feeds import (
     list_takings,
     parse_feed,
     pause_feed,
+    remove_feed,
     take,
     take_due,
     try_feed,
@@ -244,7 +247,7 @@ def test_what_a_night_waits_for(connection: Connection, tmp_path: Path) -> None:
     take_now(connection)
     assert late_feeds(connection, as_of) == {}
     assert late_feeds(connection, as_of + timedelta(days=1)) != {}
-    pause_feed(connection, "sales", paused=True)
+    pause_feed(connection, "sales", paused=True, actor="ann", reason="trial")
     assert late_feeds(connection, as_of + timedelta(days=1)) == {}
 
 
@@ -276,3 +279,22 @@ def test_what_nobody_foresaw_is_that_feeds_trouble(connection: Connection, tmp_p
     add(connection, folder_toml(tmp_path))
     with patch.object(take, "known_takings", side_effect=ZeroDivisionError("oh")):
         assert take_now(connection).trouble == "recfleet could not read it (ZeroDivisionError: oh)."
+
+
+def test_changes_of_a_feed_are_in_the_audit(connection: Connection, tmp_path: Path) -> None:
+    add(connection, folder_toml(tmp_path))
+    add(connection, folder_toml(tmp_path))
+    for paused in (True, False):
+        pause_feed(connection, "sales", paused=paused, actor="bob", reason="the tills are away")
+    remove_feed(connection, "sales", actor="bob", reason="the shop has closed")
+    connection.commit()
+    entries = [entry for entry in read_entries(connection, None) if entry.kind == "feed"]
+    assert [(what_changed(entry), entry.actor) for entry in entries] == [
+        ("feed: added sales", "ann"),
+        ("feed: changed sales", "ann"),
+        ("feed: paused sales", "bob"),
+        ("feed: resumed sales", "bob"),
+        ("feed: removed sales", "bob"),
+    ]
+    with pytest.raises(BadInputError, match="--reason"):
+        pause_feed(connection, "sales", paused=True, actor="bob", reason="\u200b")

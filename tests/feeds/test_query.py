@@ -96,7 +96,7 @@ def test_a_table_that_was_filled_anew(connection: Connection, shop: Shop) -> Non
     assert "has gone backwards: it was read up to 100, and the greatest is now 1" in (
         taken.trouble or ""
     )
-    rewind_feed(connection, "sales", None)
+    rewind_feed(connection, "sales", None, actor="ann", reason="trial")
     connection.commit()
     assert take_now(connection, access=shop.access).added == 1
     assert [customer for _, customer, _ in bought(connection)] == ["a", "b"]
@@ -112,7 +112,7 @@ def test_what_was_taken_back_comes_again_after_a_rewind(connection: Connection, 
     connection.commit()
     assert bought(connection) == []
     assert take_now(connection, access=shop.access).added == 0
-    rewind_feed(connection, "sales", None)
+    rewind_feed(connection, "sales", None, actor="ann", reason="trial")
     connection.commit()
     assert take_now(connection, access=shop.access).added == 1
 

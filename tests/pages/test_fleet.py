@@ -726,7 +726,7 @@ def test_feeds_are_shown_with_what_is_wrong(connection: Connection, visit: Visit
     )
     toml += 'product_column = "p"\ntime_column = "t"\n'
     for name in ("tills", "web"):
-        add_feed(connection, name, toml, actor="ann")
+        add_feed(connection, name, toml, actor="ann", reason="trial")
     end_look(connection, "tills", START, trouble="no <folder>", unfinished=0)
     connection.commit()
     page = visit().get("/fleet").text

@@ -195,6 +195,18 @@ class LoadFacts(Facts):
     """What was deleted of the tenant -> how many."""
 
 
+class FeedFacts(Facts):
+    """Facts of a change of a feed."""
+
+    feed: str | None = None
+    """Its name."""
+    change: Literal["added", "changed", "paused", "resumed", "rewound", "removed"] | None = None
+    toml: str | None = None
+    """Its settings: the new ones, or the last before it was removed."""
+    to: str | None = None
+    """Value of the cursor that it is read again from; None: the beginning."""
+
+
 _OF_KIND: dict[str, type[Facts]] = {
     **dict.fromkeys(("first model", "promotion", "rollback"), ChampionFacts),
     "awaiting approval": AwaitingFacts,
@@ -207,6 +219,7 @@ _OF_KIND: dict[str, type[Facts]] = {
     "analyst": AnalystFacts,
     "key": KeyFacts,
     "load undone": LoadFacts,
+    "feed": FeedFacts,
 }
 
 

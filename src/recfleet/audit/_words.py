@@ -13,6 +13,7 @@ from recfleet.audit._facts import (
     ChampionFacts,
     DeletionFacts,
     Facts,
+    FeedFacts,
     FieldChange,
     KeyFacts,
     LoadFacts,
@@ -55,7 +56,7 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return ", ".join(_changed(key, change, longest) for key, change in changes.items())
         case BackfillFacts(first=first, last=last) if first and last:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
-        case DeletionFacts() | AnalystFacts() | KeyFacts() | LoadFacts():
+        case DeletionFacts() | AnalystFacts() | KeyFacts() | LoadFacts() | FeedFacts():
             return _gone_or_come(facts)
         case RepairFacts():
             return _repaired(facts, longest)
@@ -64,7 +65,11 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
     return ""
 
 
-def _gone_or_come(facts: DeletionFacts | AnalystFacts | KeyFacts | LoadFacts) -> str:
+def _gone_or_come(
+    facts: DeletionFacts | AnalystFacts | KeyFacts | LoadFacts | FeedFacts,
+) -> str:
+    if isinstance(facts, FeedFacts):
+        return f"{facts.change} {facts.feed}" + (f" to {facts.to}" if facts.to else "")
     if isinstance(facts, AnalystFacts):
         return f"{facts.change} {facts.login}"
     if isinstance(facts, KeyFacts):

@@ -29,6 +29,7 @@ Kind = Literal[
     "analyst",
     "key",
     "load undone",
+    "feed",
 ]
 
 

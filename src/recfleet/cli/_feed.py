@@ -31,6 +31,12 @@ def register(app: typer.Typer) -> None:
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The feed's name.")]
+Reason = Annotated[
+    str | None,
+    typer.Option(
+        "--reason", metavar="TEXT", help="Why; the audit keeps it.", show_default="the command"
+    ),
+]
 
 
 @feed.command("add")
@@ -43,6 +49,7 @@ def add_command(
     kind: Annotated[
         str, typer.Option(help="What the file is to begin with: folder, s3 or sql.")
     ] = "folder",
+    reason: Reason = None,
 ) -> None:
     """Add a feed, or change it: write its TOML file first, then read it.
 
@@ -63,7 +70,8 @@ def add_command(
         )
         return
     with closing(connect()) as connection, transaction(connection):
-        is_new = add_feed(connection, name, path.read_text(encoding="utf-8"), actor=actor())
+        toml = path.read_text(encoding="utf-8")
+        is_new = add_feed(connection, name, toml, **_who_and_why("add", reason))
     done = f"Added {name}" if is_new else f"{name} has its new settings"
     console().print(
         f"{done}. `recfleet feed test {name}` looks at it and takes nothing; the DAG {DAG_ID} "
@@ -158,16 +166,16 @@ def take_command(name: Name) -> None:
 
 
 @feed.command("pause")
-def pause_command(name: Name) -> None:
+def pause_command(name: Name, reason: Reason = None) -> None:
     """Leave a feed alone until it is resumed; nights do not wait for it."""
-    _pause(name, paused=True)
+    _pause(name, paused=True, **_who_and_why("pause", reason))
     console().print(f"{name} is paused; `recfleet feed resume {name}` goes on.", markup=False)
 
 
 @feed.command("resume")
-def resume_command(name: Name) -> None:
+def resume_command(name: Name, reason: Reason = None) -> None:
     """Look at a paused feed again."""
-    _pause(name, paused=False)
+    _pause(name, paused=False, **_who_and_why("resume", reason))
     console().print(f"{name} is looked at again.", markup=False)
 
 
@@ -178,18 +186,19 @@ def rewind_command(
         str | None,
         typer.Option(metavar="VALUE", help="Of the cursor; by default the beginning."),
     ] = None,
+    reason: Reason = None,
 ) -> None:
     """Have a query read again from a value of its cursor on; known lines are not added twice."""
     from recfleet.database import connect, transaction
     from recfleet.feeds import rewind_feed
 
     with closing(connect()) as connection, transaction(connection):
-        rewind_feed(connection, name, to)
+        rewind_feed(connection, name, to, **_who_and_why("rewind", reason))
     console().print(f"{name} is read from {to or 'the beginning'} on.", markup=False)
 
 
 @feed.command("remove")
-def remove_command(name: Name) -> None:
+def remove_command(name: Name, reason: Reason = None) -> None:
     """Forget a feed; what it loaded stays, and `recfleet ingest undo` takes loads back.
 
     A feed of the same name that is added later takes all files anew; lines that are known are not
@@ -199,16 +208,22 @@ def remove_command(name: Name) -> None:
     from recfleet.feeds import remove_feed
 
     with closing(connect()) as connection, transaction(connection):
-        remove_feed(connection, name)
+        remove_feed(connection, name, **_who_and_why("remove", reason))
     console().print(f"{name} is removed; what it loaded stays.", markup=False)
 
 
-def _pause(name: str, *, paused: bool) -> None:
+def _who_and_why(command: str, reason: str | None) -> dict[str, str]:
+    """Actor and reason of a change, for the audit."""
+    why = f"recfleet feed {command}" if reason is None else reason
+    return {"actor": actor(), "reason": why}
+
+
+def _pause(name: str, *, paused: bool, actor: str, reason: str) -> None:
     from recfleet.database import connect, transaction
     from recfleet.feeds import pause_feed
 
     with closing(connect()) as connection, transaction(connection):
-        pause_feed(connection, name, paused=paused)
+        pause_feed(connection, name, paused=paused, actor=actor, reason=reason)
 
 
 def _facts(found: Feed) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, LiteralString
 
+from recfleet.audit import Entry, FeedFacts, append_entries, check_who_and_why
 from recfleet.database import Connection, read_rows
 from recfleet.errors import BadInputError, NotFoundError
 from recfleet.feeds.settings import FeedSettings, check_name, parse_feed
@@ -69,8 +70,8 @@ class Feed:
         return self.settings.night.waits and self.looked_at < midnight
 
 
-def add_feed(connection: Connection, name: str, toml: str, *, actor: str) -> bool:
-    """Add a feed, or give a feed new settings; the caller commits.
+def add_feed(connection: Connection, name: str, toml: str, *, actor: str, reason: str) -> bool:
+    """Add a feed, or give a feed new settings, with an entry of the audit; the caller commits.
 
     New settings change nothing of what was taken. Files that were set aside may be put back then.
 
@@ -78,8 +79,9 @@ def add_feed(connection: Connection, name: str, toml: str, *, actor: str) -> boo
         Whether it is new.
 
     Raises:
-        BadInputError: the name or the settings cannot be used.
+        BadInputError: the name, the settings, the actor or the reason cannot be used.
     """
+    actor, reason = check_who_and_why(actor, reason)
     settings = parse_feed(toml)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -93,6 +95,8 @@ def add_feed(connection: Connection, name: str, toml: str, *, actor: str) -> boo
         [(is_new,)] = cursor.fetchall()
         # Other settings may be able to read what these could not.
         cursor.execute("delete from feed_taking where feed = %s and state = 'set aside'", (name,))
+    facts = FeedFacts(feed=name, change="added" if is_new else "changed", toml=toml)
+    _note(connection, facts, settings.tenant, actor, reason)
     return bool(is_new)
 
 
@@ -113,37 +117,56 @@ def get_feed(connection: Connection, name: str) -> Feed:
     return _feed(found[0])
 
 
-def pause_feed(connection: Connection, name: str, *, paused: bool) -> None:
-    """Leave a feed alone for a while, or look at it again; the caller commits."""
-    get_feed(connection, name)
+def pause_feed(connection: Connection, name: str, *, paused: bool, actor: str, reason: str) -> None:
+    """Leave a feed alone for a while, or look at it again, with an entry of the audit.
+
+    The caller commits.
+    """
+    actor, reason = check_who_and_why(actor, reason)
+    feed = get_feed(connection, name)
     with connection.cursor() as cursor:
         cursor.execute(
             "update feed set paused_at = case when %s then coalesce(paused_at, now()) end "
             "where feed = %s",
             (paused, name),
         )
+    facts = FeedFacts(feed=name, change="paused" if paused else "resumed")
+    _note(connection, facts, feed.settings.tenant, actor, reason)
 
 
-def remove_feed(connection: Connection, name: str) -> None:
-    """Forget a feed and what was taken from it; loads stay. The caller commits."""
-    get_feed(connection, name)
+def remove_feed(connection: Connection, name: str, *, actor: str, reason: str) -> None:
+    """Forget a feed and what was taken from it, with an entry of the audit; loads stay.
+
+    The caller commits.
+    """
+    actor, reason = check_who_and_why(actor, reason)
+    feed = get_feed(connection, name)
     with connection.cursor() as cursor:
         cursor.execute("delete from feed where feed = %s", (name,))
+    facts = FeedFacts(feed=name, change="removed", toml=feed.toml)
+    _note(connection, facts, feed.settings.tenant, actor, reason)
 
 
-def rewind_feed(connection: Connection, name: str, text: str | None) -> None:
-    """Have a query read from another value of the cursor on; the caller commits.
+def rewind_feed(
+    connection: Connection, name: str, text: str | None, *, actor: str, reason: str
+) -> None:
+    """Have a query read from another value of the cursor on, with an entry of the audit.
+
+    The caller commits.
 
     Args:
         connection: an open connection.
         name: the feed.
         text: the value; None: from the beginning.
+        actor: who wants it.
+        reason: why.
 
     Raises:
         BadInputError: it is no query, or the text is no such value.
     """
     from recfleet.feeds.cursor import Cursor
 
+    actor, reason = check_who_and_why(actor, reason)
     feed = get_feed(connection, name)
     if feed.settings.kind != "sql":
         raise BadInputError(f"{name} has no cursor: it is a {feed.settings.kind} feed.")
@@ -159,6 +182,8 @@ def rewind_feed(connection: Connection, name: str, text: str | None) -> None:
             "where feed = %s",
             (name,),
         )
+    facts = FeedFacts(feed=name, change="rewound", to=text)
+    _note(connection, facts, feed.settings.tenant, actor, reason)
 
 
 def write_cursor(connection: Connection, name: str, value: Mapping[str, Any] | None) -> None:
@@ -225,3 +250,9 @@ def delete_feeds_of(connection: Connection, tenant_id: str) -> dict[str, int]:
 
 def _feed(row: Mapping[str, Any]) -> Feed:
     return Feed(**{**row, "without": tuple(row["without"])})
+
+
+def _note(
+    connection: Connection, facts: FeedFacts, tenant_id: str | None, actor: str, reason: str
+) -> None:
+    append_entries(connection, [Entry("feed", tenant_id, actor, reason, facts=facts)])
