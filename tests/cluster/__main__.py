@@ -100,9 +100,9 @@ def _try(engine: Engine, work: Path, tenants: int) -> list[Line]:
     print()
     for image, what in stood_in.items():
         print(f"stand-in for {image}: {what}")
-    print(f"\n{'night':<12}{'LocalExecutor':>24}{'Celery':>24}")
+    print(f"\n{'night':<12}{'LocalExecutor':>28}{'Celery':>28}")
     for number, as_of in enumerate(story.NIGHTS):
-        print(f"{as_of:<12}{local.cost(number):>24}{celery.cost(number):>24}")
+        print(f"{as_of:<12}{local.cost(number):>28}{celery.cost(number):>28}")
     processor = cost.of_this_command() + local.services + celery.services
     print(f"\nfrom nothing to here at least {processor:.0f} s of processor\n")
     return lines
