@@ -34,10 +34,12 @@ COMMON = {
     "contents",
     "errors",
     "faces",
+    "ids",
     "kinds",
     "recipe",
     "settings",
     "stored",
+    "values",
 }
 
 # Room -> the rooms that it may know.

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from recfleet.errors import BadInputError
+from recfleet.ids import LONGEST_ID
 from recfleet.interactions import NO_TENANT, REASONS, Batch, ColumnMapping, TenantNames, clean
 from recfleet.interactions._findings import Findings
-from recfleet.interactions.clean import LONGEST_ID
 from recfleet.tenants import check_tenant_id
 from tests.interactions._files import HEADER, MAPPING, NOW, at
 

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from recfleet.answer_ids import read_answer_id
 from recfleet.errors import BadInputError
+from recfleet.ids import LONGEST_ID, check_storable
+from recfleet.values import in_words
 
 EventKind = Literal["shown", "accepted", "rejected", "bought"]
 """What happened to a product."""
@@ -20,7 +22,6 @@ Standing = Literal["in time", "late", "early", "impossible"]
 
 MOST_EVENTS = 1_000
 """In one call."""
-_LONGEST_ID = 255
 
 LATE = timedelta(days=7)
 """An event may arrive so long after it happened."""
@@ -30,10 +31,9 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 def _stripped(text: str) -> str:
     text = text.strip()
-    text.encode()  # half of a character that takes two has no place in the database
-    if not text or "\x00" in text:
-        raise ValueError("it is empty, or has a NUL character")
-    return text
+    if not text:
+        raise ValueError("it is empty")
+    return check_storable(text)
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -43,7 +43,7 @@ def _in_utc(time: datetime) -> datetime:
         raise ValueError("there is no such time") from None
 
 
-_Id = Annotated[str, Field(max_length=_LONGEST_ID), AfterValidator(_stripped)]
+_Id = Annotated[str, Field(max_length=LONGEST_ID), AfterValidator(_stripped)]
 _Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
@@ -81,7 +81,7 @@ def read_event(told: Any) -> Event:
         # Lax, because JSON has neither times nor UUIDs.
         return Event.model_validate(told)
     except ValidationError as error:
-        raise BadInputError(f"{'; '.join(map(_in_words, error.errors()[:3]))}.") from None
+        raise BadInputError(f"{in_words(error, Event, 'the event')}.") from None
 
 
 def standing_of(event: Event, received_at: datetime) -> Standing:
@@ -113,10 +113,3 @@ def as_rows(events: Iterable[Event], received_at: datetime) -> list[dict[str, An
         }
         for event in events
     ]
-
-
-def _in_words(error: Any) -> str:
-    place = ".".join(map(str, error["loc"])) or "the event"
-    if error["type"] == "extra_forbidden":
-        return f"there is no {place}; there are {', '.join(Event.model_fields)}"
-    return f"{place}: {error['msg'][:1].lower()}{error['msg'][1:]}"

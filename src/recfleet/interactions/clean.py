@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from recfleet.files import TIME, Batch
 from recfleet.files.mapping import ColumnMapping
 from recfleet.files.missing import is_missing, is_missing_time
+from recfleet.ids import LONGEST_ID
 from recfleet.interactions._findings import Findings
 from recfleet.interactions._ids import Spellings, one_spelling
 from recfleet.interactions._numbers import parse_numbers
@@ -24,9 +25,6 @@ from recfleet.models import microseconds
 
 NO_TENANT = "-"
 """Stands in for the tenant of unusable lines without a known one; no tenant can have this id."""
-
-LONGEST_ID = 255
-"""Most characters of a customer's or a product's id."""
 
 REASONS = (
     "malformed line",

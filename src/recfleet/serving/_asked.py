@@ -6,21 +6,15 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from recfleet.ids import LONGEST_ID, check_storable
 from recfleet.serving._http import Call
 from recfleet.serving._problems import ProblemError
+from recfleet.values import in_words
 
 MOST_PRODUCTS = 1_000
-LONGEST_ID = 255
 
-
-def _storable(text: str) -> str:
-    text.encode()  # half of a character that takes two has no place in the database
-    if "\x00" in text:
-        raise ValueError("a NUL character is in no id")
-    return text
-
-
-Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), AfterValidator(_storable)]
+Storable = AfterValidator(check_storable)
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), Storable]
 """A customer's or product's id, or a category, as the tenant writes it."""
 Length = Annotated[int, Field(ge=1, le=100)]
 
@@ -69,7 +63,7 @@ class AskedSimilar(Asked):
 class AskedProducts(Asked):
     """Which products are looked for."""
 
-    query: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
+    query: Annotated[str, Field(min_length=1, max_length=100), Storable]
     """A part of the product's id or name; upper and lower case are alike."""
     limit: Length = 10
     """At most so many products."""
@@ -78,7 +72,7 @@ class AskedProducts(Asked):
 class AskedCustomers(Asked):
     """Which customers are looked for."""
 
-    query: Annotated[str, Field(max_length=100), AfterValidator(_storable)] = ""
+    query: Annotated[str, Field(max_length=100), Storable] = ""
     """The beginning of the customer's id, or a part of the name; upper and lower case are alike."""
     limit: Length = 10
     """At most so many customers."""
@@ -113,9 +107,7 @@ class AskedMode(Asked):
 
     mode: Literal["on", "frozen", "off"]
     """on: retrain and publish; frozen: publish from the champion; off: recommend nothing."""
-    reason: Annotated[
-        str, Field(min_length=1, max_length=1_000, pattern=r"\S"), AfterValidator(_storable)
-    ]
+    reason: Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S"), Storable]
     """Why; the audit keeps it with the key's name."""
 
 
@@ -188,12 +180,4 @@ def _validate(kind: type[_Asked], values: Any, status: int, title: str, *, stric
     try:
         return kind.model_validate(values, strict=strict)
     except ValidationError as error:
-        told = []
-        for detail in error.errors()[:3]:
-            place = ".".join(map(str, detail["loc"])) or "it"
-            if detail["type"] == "extra_forbidden":
-                known = ", ".join(kind.model_fields)
-                told.append(f"there is no {place}; there are {known}")
-            else:
-                told.append(f"{place}: {detail['msg'][:1].lower()}{detail['msg'][1:]}")
-        raise ProblemError(status, title, f"Correct this: {'; '.join(told)}.") from None
+        raise ProblemError(status, title, f"Correct this: {in_words(error, kind)}.") from None

@@ -11,11 +11,10 @@ from recfleet.errors import TenantError
 from recfleet.serving._asked import AskedBasket, AskedList, AskedPair, AskedSimilar
 from recfleet.serving._database import Database, Row
 from recfleet.serving._gate import Gate, check_opened
-from recfleet.serving._http import Answer
+from recfleet.serving._http import Answer, encode
 from recfleet.serving._lists import (
     Item,
     choose,
-    encode,
     make_item,
     moment,
     products_of,

@@ -22,6 +22,8 @@ LONGEST_BODY = 262_144
 """Bytes: a thousand products with ids of 255 letters fit."""
 LONGEST_EVENTS = 2_097_152
 """Bytes: a thousand events fit."""
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A value as JSON."""
 _SECONDS_FOR_A_BODY = 10.0
 _LONGEST_PART = 1_024
 """Characters of a part of an address, or of a value in it."""
@@ -76,8 +78,7 @@ class Answer:
 
 def answer_json(value: object) -> Answer:
     """A value as JSON, for one caller and no cache between."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return Answer(body, headers={"Cache-Control": "private, no-store"})
+    return Answer(encode(value).encode(), headers={"Cache-Control": "private, no-store"})
 
 
 class Call:

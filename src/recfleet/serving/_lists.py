@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +14,9 @@ from recfleet.kinds import KINDS
 from recfleet.models import SOURCES
 from recfleet.serving._asked import AskedList
 from recfleet.serving._database import Row
-from recfleet.serving._http import Answer
+from recfleet.serving._http import Answer, encode
 from recfleet.serving._names import Described
 
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _DEFAULT = AskedList()
 
 

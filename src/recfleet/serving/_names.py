@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from recfleet.serving._database import Database, Row
 from recfleet.serving._gate import check_opened
+from recfleet.serving._http import encode
 
 if TYPE_CHECKING:
     from recfleet.keys import ShownKey
@@ -20,7 +20,6 @@ FRESH_SECONDS = 60.0
 """No news comes when the date passes on which a product is discontinued."""
 _MOST = 200_000
 """Products of all tenants together; what has been kept longest goes first."""
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 Described = tuple[str, str | None, bool | None]
@@ -126,4 +125,4 @@ def describe(row: Row, wanted: Iterable[str]) -> dict[str, Described]:
 
 
 def _told(product: str, name: str | None, category: str | None) -> str:
-    return _encode({"product": product, "name": name, "category": category})[1:-1]
+    return encode({"product": product, "name": name, "category": category})[1:-1]

@@ -11,7 +11,8 @@ from recfleet.reasons import MONTH, Cause, Reason, make_reason, strongest
 from recfleet.serving._baskets import sums_of
 from recfleet.serving._database import Database, Row
 from recfleet.serving._gate import Gate, check_opened
-from recfleet.serving._lists import Explained, Item, Listed, encode
+from recfleet.serving._http import encode
+from recfleet.serving._lists import Explained, Item, Listed
 from recfleet.serving._models import Loaded, ModelAwayError, Models
 from recfleet.serving._problems import DatabaseAwayError
 

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recfleet.files import Batch, is_missing, is_missing_time
+from recfleet.ids import LONGEST_ID
 from recfleet.interactions._ids import Spellings, one_spelling
 from recfleet.interactions._numbers import Marks, parse_numbers
 from recfleet.interactions._tenant_names import TenantNames
 from recfleet.interactions._times import parse_times
-from recfleet.interactions.clean import LONGEST_ID, NO_TENANT
+from recfleet.interactions.clean import NO_TENANT
 from recfleet.interactions.facts.mapping import FactMapping, ProductMapping
 
 _TIMES = ("introduced_at", "discontinued_at")
