@@ -56,7 +56,7 @@ ARROWS: dict[str, set[str]] = {
     # Data comes in as it does by hand.
     "feeds": {"audit", "database", "interactions", "tenants"},
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
-    "feedback": {"database"},
+    "feedback": {"database", "interactions"},  # what was bought
     "synthetic": {"database", "interactions", "tenants"},
     "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
@@ -65,7 +65,7 @@ ARROWS: dict[str, set[str]] = {
     # A release belongs to a night, and is live with the champion: its views join both.
     "releases": {"audit", "database", "interactions", "models", "record", "tenants"},
     # The lists of many customers at once, as files.
-    "campaigns": {"database", "interactions", "models", "releases", "tenants"},
+    "campaigns": {"database", "feedback", "interactions", "models", "releases", "tenants"},
     # Why a product is in a list: from the purchases, and from the model that made the list.
     # A list's origin is in the audit, with the judge's numbers.
     "reasons": {
@@ -105,7 +105,7 @@ ARROWS: dict[str, set[str]] = {
     "terminal": {"database", "operations"},
     # The commands.
     "cli": {
-        "audit", "campaigns", "database", "doctor", "feeds", "fleet", "housekeeping",
+        "audit", "campaigns", "database", "doctor", "feedback", "feeds", "fleet", "housekeeping",
         "interactions", "keys", "local", "operations", "reasons", "record", "registry",
         "releases", "serving", "synthetic", "tenants", "terminal",
     },
@@ -117,7 +117,7 @@ TABLES: dict[str, set[str]] = {
     "interactions": {"customer", "ingest", "interaction", "product", "unusable_line"},
     "feeds": {"feed", "feed_taking"},
     "keys": {"api_key"},
-    "feedback": {"event"},
+    "feedback": {"event", "exposure"},
     "record": {
         "approval",
         "champion",
@@ -135,7 +135,7 @@ TABLES: dict[str, set[str]] = {
 # Room -> its views, for the rooms that may know it to read.
 VIEWS: dict[str, set[str]] = {
     "tenants": {"roster"},
-    "interactions": {"catalogue"},
+    "interactions": {"catalogue", "purchase"},
     "record": {
         "approval_request", "counted_night", "in_force", "model_on_record", "night_overview",
         "shard_task", "tenant_night",

@@ -77,6 +77,7 @@ NO_READER = [
     "select recfleet.add_analyst('recfleet_analyst_x', 'acme', 'x', 'SCRAM-SHA-256$', 'x')",
     "select recfleet.drop_analyst('recfleet_analyst_beta_mara')",
     "select recfleet.prepare_events('acme')",
+    "select recfleet.add_events('acme', null, 'mallory', '[]')",
     "do $$ begin lock table recfleet.recommendation in access exclusive mode; end $$",
 ]
 """Refused to every role that only reads."""
@@ -84,11 +85,12 @@ NO_STRANGER = [
     f"select * from {table}"
     for table in (
         "alembic_version", "analyst", "api_key", "approval", "approval_request", "audit",
-        "catalogue", "champion", "counted_night", "customer", "data_docs", "event", "feed",
-        "feed_taking", "fleet_weights", "history", "in_force", "ingest", "interaction",
-        "learned_line", "ledger", "live", "live_origin", "live_release", "model_on_record",
-        "night", "night_overview", "pair_lists", "product", "promotion", "quality_finding",
-        "quality_result", "recommendation", "recommendation_night_1", "release",
+        "catalogue", "champion", "counted_night", "customer", "data_docs", "event",
+        "exposure", "feed", "feed_taking", "fleet_weights", "history", "in_force", "ingest",
+        "interaction", "learned_line", "ledger", "live", "live_origin", "live_release",
+        "model_on_record",
+        "night", "night_overview", "pair_lists", "product", "promotion", "purchase",
+        "quality_finding", "quality_result", "recommendation", "recommendation_night_1", "release",
         "release_overview", "roster", "shard_run", "shard_task", "tenant", "tenant_night",
         "unusable_line",
     )

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from recfleet.campaigns import is_control
 from recfleet.cli import app
 from recfleet.contents import contents_of
-from recfleet.database import Connection, transaction
+from recfleet.database import Connection, read_rows, transaction
 from recfleet.errors import BadInputError
 from recfleet.models import read_model, trainer_of
 from recfleet.recipe import Recipe
@@ -152,3 +152,19 @@ def test_an_exported_model_ranks_as_recfleet_does(shop: Connection, tmp_path: Pa
     assert set(ranked[:10]) <= set(np.argsort(-plain)[:20])
     with pytest.raises(BadInputError, match="is there already"):
         _run("export", "model", "acme", folder)
+
+
+def test_everybody_whom_a_campaign_is_for_is_exposed(shop: Connection, tmp_path: Path) -> None:
+    """Also by a second campaign of the day: the first counts."""
+    for name in ("one", "two"):
+        _run("campaign", "acme", "--all", "--control", 0.5, "--output", tmp_path / name)
+    lists = [json.loads(line) for line in (tmp_path / "one").read_text().splitlines()]
+    _run("export", "lists", "acme", tmp_path / "exported")
+
+    rows = read_rows(shop, "select * from exposure")
+
+    expected = {(one["id"], one["customer"], one["is_control"]) for one in lists}
+    assert {
+        (row["answer_id"], row["customer_id"], row["arm"] == "control") for row in rows
+    } == expected
+    assert {(row["channel"], row["model_version"]) for row in rows} == {("push", 7)}

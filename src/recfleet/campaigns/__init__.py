@@ -1,6 +1,7 @@
 """Campaigns: the lists of many customers at once, with a control group by lot."""
 
 from recfleet.campaigns._customers import customers_in_file
+from recfleet.campaigns._exposed import exposed_by
 from recfleet.campaigns._lot import is_control
 from recfleet.campaigns._make import Campaign, SentList, SentPlace, make_campaign
 from recfleet.campaigns._write import Format, Writer, open_writer
@@ -12,6 +13,7 @@ __all__ = [
     "SentPlace",
     "Writer",
     "customers_in_file",
+    "exposed_by",
     "is_control",
     "make_campaign",
     "open_writer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from recfleet.errors import BadInputError, NotFoundError
 from recfleet.terminal.output import console
 
 if TYPE_CHECKING:
-    from recfleet.campaigns import Campaign
+    from recfleet.campaigns import Campaign, SentList
     from recfleet.database import Connection
 
 Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="Its id.")]
@@ -61,7 +62,8 @@ def campaign(
     """Write the live lists of many customers, to send them.
 
     Each list has an id of its own, which events name. The lot of the control group is drawn once:
-    the same customers are kept out each time.
+    the same customers are kept out each time. All of these customers, the control too, are noted as
+    exposed today, by which `recfleet kpi` compares them.
     """
     from recfleet.campaigns import customers_in_file, make_campaign
     from recfleet.database import connect
@@ -77,7 +79,8 @@ def campaign(
         elif segment is not None:
             named = customers_in_segment(connection, tenant_id, segment)
         made = make_campaign(connection, tenant_id, customers=named, limit=limit, control=control)
-        _write(made, form, output)
+        with closing(connect()) as notes:
+            _write(made, form, output, notes)
 
 
 def export_lists(
@@ -127,17 +130,36 @@ def _one_moment(connection: Connection) -> None:
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
 
 
-def _write(made: Campaign, form: Literal["ndjson", "csv", "parquet"], output: Path | None) -> None:
-    from recfleet.campaigns import open_writer
+def _write(
+    made: Campaign,
+    form: Literal["ndjson", "csv", "parquet"],
+    output: Path | None,
+    notes: Connection | None = None,
+) -> None:
+    """Write the lists; with ``notes``, a connection, the customers are noted as exposed."""
+    from recfleet.campaigns import exposed_by, open_writer
+    from recfleet.feedback import note_exposures
 
     lists = control = 0
-    with _open(output, form) as out:
-        writer = open_writer(form, out, made)
+
+    def written() -> Iterator[SentList]:
+        nonlocal lists, control
         for one in made.lists:
             writer.write(one)
             lists += 1
             control += one.is_control
+            yield one
+
+    with _open(output, form) as out:
+        writer = open_writer(form, out, made)
+        if notes is None:
+            deque(written(), maxlen=0)
+        else:
+            note_exposures(notes, made.tenant, exposed_by(made, written()))
         writer.end()
+        if notes is not None:
+            # Before the file has its name: nobody sends lists that are not noted.
+            notes.commit()
     if output is not None:
         kept_out = f", {control:,} of them without, by lot" if control else ""
         console().print(f"{output}: {lists:,} customers{kept_out}.")

@@ -1,4 +1,4 @@
-"""What came of answers: events."""
+"""What came of answers: who was given one, and events."""
 
 from recfleet.feedback._events import (
     MOST_EVENTS,
@@ -8,16 +8,32 @@ from recfleet.feedback._events import (
     as_rows,
     read_event,
 )
-from recfleet.feedback._store import Told, delete_events_of, events_of_answer
+from recfleet.feedback._exposures import (
+    CONTROL,
+    Channel,
+    Exposure,
+    delete_exposures_of,
+    note_exposures,
+)
+from recfleet.feedback._outcomes import Outcomes, read_outcomes
+from recfleet.feedback._store import Told, add_events, delete_events_of, events_of_answer
 
 __all__ = [
+    "CONTROL",
     "MOST_EVENTS",
+    "Channel",
     "Event",
     "EventKind",
+    "Exposure",
+    "Outcomes",
     "Standing",
     "Told",
+    "add_events",
     "as_rows",
     "delete_events_of",
+    "delete_exposures_of",
     "events_of_answer",
+    "note_exposures",
     "read_event",
+    "read_outcomes",
 ]

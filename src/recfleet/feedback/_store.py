@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from recfleet.database import Connection
-from recfleet.feedback._events import EventKind, Standing
+from recfleet.feedback._events import Event, EventKind, Standing, as_rows
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,38 @@ def events_of_answer(connection: Connection, tenant_id: str, answer: UUID) -> li
             (tenant_id, str(answer)),
         )
         return [Told(*row) for row in cursor]
+
+
+def add_events(
+    connection: Connection,
+    tenant_id: str,
+    events: Iterable[Event],
+    *,
+    received_at: datetime,
+    told_by: str,
+) -> set[str]:
+    """Keep events that come in a file or from a simulation; the caller commits.
+
+    Other callers of the tenant wait until then: commit after some thousand events.
+
+    Args:
+        connection: of the writer's role.
+        tenant_id: the tenant; it exists.
+        events: of several with one id, the first is kept.
+        received_at: when they count as arrived; their standing follows from it.
+        told_by: who tells them, such as ``file events.csv``.
+
+    Returns:
+        The ids that were there before. These events stay as they were.
+    """
+    rows = as_rows(events, received_at)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select recfleet.add_events(%s, %s, %s, %s)",
+            (tenant_id, received_at, told_by, json.dumps(rows)),
+        )
+        [[repeated]] = cursor.fetchall()
+    return set(repeated)
 
 
 def delete_events_of(connection: Connection, tenant_id: str) -> dict[str, int]:

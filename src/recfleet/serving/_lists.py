@@ -14,6 +14,7 @@ from recfleet.kinds import KINDS
 from recfleet.models import SOURCES
 from recfleet.serving._asked import AskedList
 from recfleet.serving._database import Row
+from recfleet.serving._exposures import Given
 from recfleet.serving._http import Answer, encode
 from recfleet.serving._names import Described
 
@@ -49,6 +50,8 @@ class Listed:
     release_id: int | None
     places: tuple[Place, ...]
     """The best first; all of them may be offered."""
+    given: Given | None = None
+    """How the customer is served; None: recommending is off for the tenant or the customer."""
 
     @property
     def items(self) -> list[Item]:
@@ -130,7 +133,9 @@ def read_list(row: Row, customer: str | None, known: Mapping[str, Described]) ->
         f'"tenant":{encode(row["tenant_id"])},"customer":{encode(customer)},'
         f'"customer_is_known":{is_known},{about}'
     )
-    return Listed(head, row["release_id"], places)
+    is_off = row["release_id"] is None or row["mode"] == "off" or source == "excluded"
+    given = None if is_off or customer is None else (row["model_version"], None)
+    return Listed(head, row["release_id"], places, given)
 
 
 @lru_cache(maxsize=10_000)

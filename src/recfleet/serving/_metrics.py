@@ -21,6 +21,7 @@ _GAUGES = {
     "model_bytes": "Bytes that these take",
     "under_way": "Requests under way",
     "hears": "1 while changes in the database are heard",
+    "exposures_lost": "Customers who were given a list and could not be noted, since the start",
 }
 
 

@@ -25,6 +25,7 @@ from recfleet.serving._asked import (
 from recfleet.serving._baskets import Baskets
 from recfleet.serving._database import Database
 from recfleet.serving._events import Events
+from recfleet.serving._exposures import Exposures
 from recfleet.serving._finding import Finding
 from recfleet.serving._gate import FRESH_SECONDS, Gate, check_opened
 from recfleet.serving._http import (
@@ -94,6 +95,7 @@ class Service:
         self._baskets = Baskets(self._database, self._models, self._gate, self._names)
         self._reasons = Reasons(self._database, self._models, self._gate)
         self._events = Events(self._database, self._gate)
+        self._exposures = Exposures(self._database)
         self._sent = Sent(self._database, self._gate)
         self._finding = Finding(self._database, self._gate)
         self._stale_seconds = known.api_stale_seconds
@@ -146,9 +148,11 @@ class Service:
     async def open(self) -> None:
         """Begin to listen to the database."""
         await self._database.open(self._told)
+        self._exposures.open()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Write what is left to write, and close the connections."""
+        await self._exposures.close()
         await self._database.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -220,6 +224,7 @@ class Service:
         tenant_id, customer = named[0], check_id(named[1], "customer")
         asked = read_parameters(call, AskedList) if call.has_query else None
         listed, age = await self._read(key, tenant_id, customer)
+        self._exposures.note(key, tenant_id, customer, listed.given)
         if asked is not None and asked.explain:
             items = choose(listed.items, asked)
             explained = await self._reasons.explain(key, tenant_id, customer, listed, items)
@@ -384,6 +389,7 @@ class Service:
             model_bytes=self._models.size,
             under_way=self._under_way,
             hears=self._database.hears,
+            exposures_lost=self._exposures.lost,
         )
         return Answer(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 

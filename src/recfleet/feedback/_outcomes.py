@@ -1,0 +1,137 @@
+"""What came of customers who were given answers, by which ways of serving are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recfleet.database import Connection, read_rows
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """A row a customer who was exposed; all arrays have one length.
+
+    Customers of the control and of arms that show nothing are among them: they were given an
+    answer, too.
+    """
+
+    customer_ids: NDArray[np.object_]
+    exposed_at: NDArray[np.object_]
+    """The first exposure since the beginning, a ``datetime`` in UTC."""
+    channels: NDArray[np.object_]
+    """``pull`` or ``push``, of the first exposure."""
+    arms: NDArray[np.object_]
+    """As at the first exposure; None: no experiment; ``control``: kept out by lot."""
+    model_versions: NDArray[np.object_]
+    """Of the first exposure; None: no model."""
+    is_mixed: NDArray[np.bool_]
+    """Whether the customer met another arm later, within the window."""
+    is_complete: NDArray[np.bool_]
+    """Whether the window has passed at as-of."""
+    accepts: NDArray[np.float64]
+    """Products that the customer accepted within the window."""
+    purchases: NDArray[np.float64]
+    """Purchase lines within the window, without returns."""
+    revenue: NDArray[np.float64]
+    """Money for all purchase lines within the window, less returns."""
+    revenue_before: NDArray[np.float64]
+    """The same for as long before the first exposure: the covariate."""
+
+    def __len__(self) -> int:
+        return len(self.customer_ids)
+
+
+_OUTCOMES = """
+with first as (
+  select distinct on (customer_id) customer_id, answered_at, channel, arm, model_version
+    from exposure
+   where tenant_id = %(tenant)s and day >= (%(since)s at time zone 'UTC')::date
+     and answered_at >= %(since)s and answered_at < %(as_of)s
+   order by customer_id, answered_at, channel
+), bought as (
+  select first.customer_id,
+         count(*) filter (where quantity > 0 and occurred_at >= answered_at) as purchases,
+         sum(amount) filter (where occurred_at >= answered_at) as revenue,
+         sum(amount) filter (where occurred_at < answered_at) as revenue_before
+    from first
+    join purchase on purchase.tenant_id = %(tenant)s and purchase.customer_id = first.customer_id
+     and occurred_at >= answered_at - %(window)s and occurred_at < answered_at + %(window)s
+     and occurred_at < %(as_of)s
+   group by first.customer_id
+), accepted as (
+  select first.customer_id, count(*) as accepts
+    from first
+    join event on event.tenant_id = %(tenant)s and event.customer_id = first.customer_id
+     and received_at >= %(since)s and received_at < %(as_of)s
+     and kind = 'accepted' and standing in ('in time', 'late')
+     and happened_at >= answered_at and happened_at < answered_at + %(window)s
+   group by first.customer_id
+), other as (
+  select distinct first.customer_id
+    from first
+    join exposure on exposure.tenant_id = %(tenant)s and exposure.customer_id = first.customer_id
+     and exposure.arm is distinct from first.arm
+     and exposure.answered_at > first.answered_at
+     and exposure.answered_at < least(first.answered_at + %(window)s, %(as_of)s)
+)
+select customer_id, answered_at, channel, arm, model_version, other is not null as is_mixed,
+       answered_at + %(window)s <= %(as_of)s as is_complete, coalesce(accepts, 0) as accepts,
+       coalesce(purchases, 0) as purchases, coalesce(revenue, 0) as revenue,
+       coalesce(revenue_before, 0) as revenue_before
+  from first
+  left join bought using (customer_id)
+  left join accepted using (customer_id)
+  left join other using (customer_id)
+ order by customer_id
+"""
+
+
+def read_outcomes(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    since: datetime,
+    as_of: datetime,
+    window: timedelta,
+) -> Outcomes:
+    """What came of each customer who was given an answer; the caller ends the transaction.
+
+    Revenue counts all purchases of the customer, not only those of products that were shown: what
+    an arm brings besides, or takes away elsewhere, counts as well.
+
+    Args:
+        connection: an open connection.
+        tenant_id: the tenant.
+        since: exposures before do not count.
+        as_of: nothing later is seen.
+        window: from a customer's first exposure on; as much before it is the covariate's.
+    """
+    rows = read_rows(
+        connection,
+        _OUTCOMES,
+        {"tenant": tenant_id, "since": since, "as_of": as_of, "window": window},
+    )
+
+    def column(name: str, kind: Any) -> Any:
+        values = np.empty(len(rows), dtype=kind)
+        values[:] = [row[name] for row in rows]
+        return values
+
+    return Outcomes(
+        customer_ids=column("customer_id", object),
+        exposed_at=column("answered_at", object),
+        channels=column("channel", object),
+        arms=column("arm", object),
+        model_versions=column("model_version", object),
+        is_mixed=column("is_mixed", bool),
+        is_complete=column("is_complete", bool),
+        accepts=column("accepts", float),
+        purchases=column("purchases", float),
+        revenue=column("revenue", float),
+        revenue_before=column("revenue_before", float),
+    )
