@@ -1,4 +1,4 @@
-"""Purchase lines over HTTP: stored once, told apart as those of files are, each answered for."""
+"""Purchases, customers and products over HTTP: stored once, as files are, each answered for."""
 
 from __future__ import annotations
 
@@ -102,19 +102,102 @@ def test_lines_are_stored_once_and_each_is_answered_for(world: World, tmp_path: 
     assert _rows(world) == stored
 
 
+async def _send(say: Say, subject: str, lines: list[Any]) -> list[tuple[str, str | None]]:
+    answer = await say(subject, method="POST", json={subject: lines}, key="acme data")
+    assert answer.status_code == 200, answer.text
+    return [(one["status"], one["detail"]) for one in answer.json()[subject]]
+
+
+def test_customers_and_products_are_kept_as_they_are_told(world: World) -> None:
+    customers = [
+        {"customer": 17850.0, "name": " Ann ", "region": "DE", "attributes": {"since": "2019"}},
+        {"customer": "x/y", "segment": "cafés"},
+        {"customer": " "},
+        {"customer": "x/y", "segment": "tea rooms", "name": "n/a"},
+        {"customer": "z", "attributes": {"a": "b\0"}},
+    ]
+    products = [
+        {"product": "p1", "price": 2.5, "regions": ["DE", "fr"], "discontinued_at": "2999-01-01"},
+        {"product": "brand new", "name": "Lid\0", "introduced_at": "1 May"},
+        {"product": "brand new", "name": "Lid", "price": "1.234,50"},
+        {"product": "brand new", "name": "Lid", "introduced_at": "2024-05-01T00:00:00+02:00"},
+        {"product": "p3", "regions": ["a|b"]},
+        {"product": "gone", "discontinued_at": None},
+    ]
+
+    async def story(say: Say) -> None:
+        assert "Gone" not in (await say("customers/c1/recommendations")).text
+        for status in ("stored", "known"):
+            told = await _send(say, "customers", customers)
+            assert told[:4] == [(status, None)] * 2 + [("refused", "no customer"), (status, None)]
+            assert told[4][0] == "refused"
+            assert "NUL" in str(told[4][1])
+            told = await _send(say, "products", products)
+            assert told[4][0] == "refused"
+            assert told[:4] == [
+                (status, None), ("refused", "unreadable time"), ("refused", "unreadable number"),
+                (status, None),
+            ]  # fmt: skip
+            assert told[5] == (status, None)
+        # What is not named stays; null is forgotten.
+        assert await _send(say, "customers", [{"customer": "17850", "region": None}]) == [
+            ("stored", None)
+        ]
+        assert await _send(say, "products", [{"product": "p1", "regions": []}]) == [
+            ("stored", None)
+        ]
+        for _ in range(50):  # the service hears that the product is sold again
+            if "Gone" in (await say("customers/c1/recommendations")).text:
+                break
+        else:
+            raise AssertionError("the list is an old one")
+        is_problem(await say("customers", method="POST", json={"customers": customers}), 403)
+        is_problem(
+            await say("products", method="POST", json={"products": []}, key="acme data"), 422
+        )
+
+    world.talk(story)
+
+    with closing(connect(world.writer)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select customer_id, name, region, segment, attributes from customer "
+            "where tenant_id = 'acme' order by customer_id"
+        )
+        assert cursor.fetchall() == [
+            ("17850", "Ann", None, None, {"since": "2019"}), ("x/y", None, None, "tea rooms", None),
+        ]  # fmt: skip
+        cursor.execute(
+            "select product_id, name, category, price, regions, discontinued_at is null "
+            "from product where tenant_id = 'acme' and product_id in ('p1', 'brand new', 'gone') "
+            "order by product_id"
+        )
+        assert cursor.fetchall() == [
+            ("brand new", "Lid", None, None, None, True), ("gone", "Gone", None, None, None, True),
+            ("p1", "Pen", "desk", 2.5, None, False),
+        ]  # fmt: skip
+
+
 def test_lines_of_another_tenant_are_stored_nowhere(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also without the service's own check: Postgres knows whose the key is."""
 
     async def story(say: Say) -> None:
-        path = "/v1/tenants/beta/interactions"
-        body = {"interactions": [LINE]}
-        is_problem(await say(path, method="POST", json=body, key="acme data"), 404)
+        bodies = {"interactions": LINE, "customers": {"customer": "new"},
+                  "products": {"product": "new"}}  # fmt: skip
+        calls = [(f"/v1/tenants/beta/{name}", {name: [one]}) for name, one in bodies.items()]
+        for path, body in calls:
+            is_problem(await say(path, method="POST", json=body, key="acme data"), 404)
         monkeypatch.setattr(_sent, "check_opened", lambda *_: None)
-        assert (await say(path, method="POST", json=body, key="acme data")).status_code == 500
+        for path, body in calls:
+            assert (await say(path, method="POST", json=body, key="acme data")).status_code == 500
 
     world.talk(story)
     with closing(connect(world.writer)) as connection:
-        row = read_row(connection, "select count(*) as lines from interaction where quantity = 2")
-    assert row == {"lines": 0}
+        row = read_row(
+            connection,
+            "select (select count(*) from interaction where quantity = 2) as lines, "
+            "(select count(*) from customer) as customers, "
+            "(select count(*) from product where product_id = 'new') as products",
+        )
+    assert row == {"lines": 0, "customers": 0, "products": 0}

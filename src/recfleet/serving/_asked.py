@@ -14,6 +14,7 @@ from recfleet.values import in_words
 MOST_PRODUCTS = 1_000
 
 Storable = AfterValidator(check_storable)
+"""The database can hold the text."""
 Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID), Storable]
 """A customer's or product's id, or a category, as the tenant writes it."""
 Length = Annotated[int, Field(ge=1, le=100)]

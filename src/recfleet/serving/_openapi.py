@@ -35,10 +35,12 @@ from recfleet.serving._promised import (
     Problem,
     Products,
     SimilarAnswer,
+    StoredCustomers,
     StoredLines,
+    StoredProducts,
     TenantMode,
 )
-from recfleet.serving._sent import SentLines
+from recfleet.serving._sent import SentCustomers, SentLines, SentProducts
 
 _WHERE = "#/components/schemas/"
 
@@ -123,6 +125,23 @@ _OPERATIONS = (
         None, SentLines,
         {"interactions": [{"customer": "12583", "product": "22423", "quantity": 2, "amount": 25.5,
                            "time": "2026-11-27T14:03:00Z", "reference": "536370-3"}]},
+        problems=(408, 413, 415, 422),
+    ),
+    _Operation(
+        "/customers", "post", "sent_customers", "data",
+        "Say what is known of customers, up to 1,000 at once; what is not named stays.",
+        StoredCustomers, None, SentCustomers,
+        {"customers": [{"customer": "12583", "name": "La Petite Boutique", "region": "FR",
+                        "segment": "gift shops", "attributes": {"since": "2019"}}]},
+        problems=(408, 413, 415, 422),
+    ),
+    _Operation(
+        "/products", "post", "sent_products", "data",
+        "Say what is known of products, up to 1,000 at once; what is not named stays.",
+        StoredProducts, None, SentProducts,
+        {"products": [{"product": "22423", "name": "REGENCY CAKESTAND 3 TIER", "price": 12.75,
+                       "category": "kitchen", "regions": ["FR", "DE"],
+                       "discontinued_at": None}]},
         problems=(408, 413, 415, 422),
     ),
     _Operation(

@@ -170,7 +170,7 @@ class StoredLine(_Told):
     """What became of a line that was sent."""
 
     status: Literal["stored", "known", "refused"]
-    """known: it was there already."""
+    """known: it was there already, and nothing has changed."""
     detail: str | None = Field(examples=[None])
     """Why it was refused."""
 
@@ -179,6 +179,18 @@ class StoredLines(_Told):
     """One entry for each line, in the order in which they were sent."""
 
     interactions: list[StoredLine]
+
+
+class StoredCustomers(_Told):
+    """One entry for each customer, in the order in which they were sent."""
+
+    customers: list[StoredLine]
+
+
+class StoredProducts(_Told):
+    """One entry for each product, in the order in which they were sent."""
+
+    products: list[StoredLine]
 
 
 class OwnKey(_Told):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -108,8 +108,14 @@ class Service:
                 f"{tenants}/customers/*/recommendations": {"GET": ("list", self._list)},
                 f"{tenants}/customers/*/why/*": {"GET": ("why", self._why)},
                 f"{tenants}/popular": {"GET": ("popular", self._popular)},
-                f"{tenants}/customers": {"GET": ("customers", self._finding.customers)},
-                f"{tenants}/products": {"GET": ("products", self._finding.products)},
+                f"{tenants}/customers": {
+                    "GET": ("customers", self._finding.customers),
+                    "POST": ("sent_customers", partial(self._facts, "customers")),
+                },
+                f"{tenants}/products": {
+                    "GET": ("products", self._finding.products),
+                    "POST": ("sent_products", partial(self._facts, "products")),
+                },
                 f"{tenants}/products/*/similar": {"GET": ("similar", self._similar)},
                 f"{tenants}/recommendations": {
                     "GET": ("pair", self._pair),
@@ -308,6 +314,12 @@ class Service:
     async def _interactions(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
         _no_parameters(call)
         return await self._sent.interactions(key, named[0], await call.body(LONGEST_EVENTS))
+
+    async def _facts(
+        self, subject: Literal["customers", "products"], call: Call, key: ShownKey, named: list[str]
+    ) -> Answer:
+        _no_parameters(call)
+        return await self._sent.facts(key, named[0], subject, await call.body(LONGEST_EVENTS))
 
     # --- The tenant's mode ------------------------------------------------------------------------
 

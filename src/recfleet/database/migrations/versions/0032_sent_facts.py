@@ -1,0 +1,19 @@
+"""Customers and products that applications send.
+
+Revision ID: 0032
+Revises: 0031
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0032"
+down_revision = "0031"
+
+
+def upgrade() -> None:
+    """Add the functions; no table changes."""
+    op.execute(Path(__file__).with_suffix(".sql").read_text())
