@@ -58,6 +58,7 @@ ARROWS: dict[str, set[str]] = {
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
     "feedback": {"database", "interactions"},  # what was bought
     "synthetic": {"database", "interactions", "tenants"},
+    "simulation": {"synthetic"},  # customers of synthetic tenants
     "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
     "registry": {"database", "models", "tenants"},

@@ -14,9 +14,10 @@ from multiprocessing import get_context
 
 from recfleet.database import Connection, connect, transaction
 from recfleet.errors import BadInputError
+from recfleet.synthetic._days import draw_lines
 from recfleet.synthetic._fleet import begin_seeding, check_same_world, end_seeding, find_fleet
 from recfleet.synthetic._traits import Traits, traits
-from recfleet.synthetic._write import Writer, Written
+from recfleet.synthetic._write import DrawLines, Writer, Written
 from recfleet.synthetic.world import UNTIL, WEEKS, World
 from recfleet.tenants import add_tenants
 
@@ -118,7 +119,7 @@ def seed(
             "later day, or more weeks of history."
         )
     started = time.perf_counter()
-    with _connected(database) as connection, _alone(connection):
+    with _connected(database) as connection, seed_alone(connection):
         fleet = find_fleet(connection)
         if fleet is not None:
             check_same_world(fleet, world)
@@ -152,13 +153,18 @@ def _connected(database: Connection | str) -> Iterator[Connection]:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    """Keep others from seeding the same database at the same time."""
+def seed_alone(connection: Connection) -> Iterator[None]:
+    """Keep others from seeding the same database, or simulating in it, at the same time.
+
+    Raises:
+        BadInputError: somebody else does.
+    """
     with connection.cursor() as cursor:
         cursor.execute("select pg_try_advisory_lock(%s)", (_LOCK,))
         if cursor.fetchone() != (True,):
             raise BadInputError(
-                "Another `recfleet seed` is running on this database: wait until it ends."
+                "Another `recfleet seed` or `recfleet simulate` is running on this database: wait "
+                "until it ends."
             )
     try:
         yield
@@ -237,21 +243,41 @@ def _do_elsewhere(url: str, job: _Job) -> list[Written]:
 
 def _do(connection: Connection, job: _Job) -> list[Written]:
     """Write a job's tenants, all or none."""
-    world = job.world
-    fleet = [traits(world, number) for number in range(job.first, job.last)]
     with transaction(connection):
-        with connection.cursor() as cursor:
-            # At worst rows are lost when the machine dies; the next seeding adds them again.
-            cursor.execute("set local synchronous_commit = off")
-        ingest_id = begin_seeding(connection, world, job.first, job.last, job.until)
-        add_tenants(connection, {tenant.tenant_id: tenant.name for tenant in fleet})
-        first, until = world.day_of(job.since), world.day_of(job.until)
-        writer = Writer(connection, ingest_id)
-        written = [writer.write_days(world, tenant, first, until) for tenant in fleet]
-        of_broken_days = writer.finish()
-        end_seeding(
-            connection, ingest_id, sum(one.interactions for one in written) - of_broken_days
-        )
+        numbers = range(job.first, job.last)
+        return seed_days(connection, job.world, numbers, job.since, job.until)
+
+
+def seed_days(
+    connection: Connection,
+    world: World,
+    numbers: range,
+    since: date,
+    until: date,
+    *,
+    draw: DrawLines = draw_lines,
+) -> list[Written]:
+    """Add the days from ``since`` until the day before ``until``; the caller commits.
+
+    Args:
+        connection: an open connection; nobody else may seed meanwhile (``seed_alone``).
+        world: the fleet's.
+        numbers: the tenants', one after the other; the history of each must end before ``since``.
+        since: the first day.
+        until: the day after the last.
+        draw: gives a tenant's lines; it is asked for days one after the other.
+    """
+    fleet = [traits(world, number) for number in numbers]
+    with connection.cursor() as cursor:
+        # At worst rows are lost when the machine dies; the next seeding adds them again.
+        cursor.execute("set local synchronous_commit = off")
+    ingest_id = begin_seeding(connection, world, numbers.start, numbers.stop, until)
+    add_tenants(connection, {tenant.tenant_id: tenant.name for tenant in fleet})
+    writer = Writer(connection, ingest_id, draw)
+    first, end = world.day_of(since), world.day_of(until)
+    written = [writer.write_days(world, tenant, first, end) for tenant in fleet]
+    of_broken_days = writer.finish()
+    end_seeding(connection, ingest_id, sum(one.interactions for one in written) - of_broken_days)
     return written
 
 

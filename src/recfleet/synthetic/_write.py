@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
@@ -26,6 +27,9 @@ from recfleet.synthetic._traits import Traits
 from recfleet.synthetic._words import product_categories, product_names
 from recfleet.synthetic.world import World
 
+DrawLines = Callable[[Market, int, int], Lines]
+"""Gives the lines of a tenant's days, from the first until the day before the second."""
+
 _POSTGRES_BEGINS = date(2000, 1, 1)
 _LINES_AT_ONCE = 400_000
 _BYTES_AT_ONCE = 8_000_000
@@ -44,9 +48,12 @@ class Written:
 class Writer:
     """Writes tenants' days within the caller's transaction; sends many tenants' rows at once."""
 
-    def __init__(self, connection: Connection, ingest_id: int) -> None:
+    def __init__(
+        self, connection: Connection, ingest_id: int, draw: DrawLines = draw_lines
+    ) -> None:
         self._connection = connection
         self._ingest_id = ingest_id
+        self._draw = draw
         self._rows: list[bytes] = []
         self._products: list[str] = []
         self._discontinued: list[tuple[str, str, datetime]] = []
@@ -59,7 +66,7 @@ class Writer:
         self._write_products(market, first, until)
         interactions, unusable = 0, Counter[str]()
         for start, end in _pieces(market, first, until):
-            lines = draw_lines(market, start, end)
+            lines = self._draw(market, start, end)
             broken = _broken_from(market)
             sound = lines.take(np.flatnonzero(lines.day < broken))
             interactions += len(sound)
