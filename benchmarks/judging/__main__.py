@@ -27,6 +27,7 @@ from benchmarks.judging.findings import TABLES, demands
 from benchmarks.judging.look import Look, read_looks, write_looks
 from benchmarks.judging.picture import draw
 from benchmarks.judging.trials import FULL, QUICK, TRIALS, Plan
+from benchmarks.marks import write_tables
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 COVERAGE_DRAWS = 1_000
@@ -104,19 +105,6 @@ def coverage_table(found: Iterator[Coverage]) -> Iterator[str]:
             f"| {one.customers} | {one.level:.1%} | {one.draws} | {one.missed} | "
             f"{one.missed_by_quantile} | {one.draws * (1 - one.level):.0f} |"
         )
-
-
-def write_tables(page: Path, sections: dict[str, str]) -> None:
-    """Put each table between its marks on the page."""
-    text = page.read_text(encoding="utf-8")
-    for name, table in sections.items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        before, found, rest = text.partition(begin)
-        _, ends, after = rest.partition(end)
-        if not (found and ends):
-            raise SystemExit(f"{page} has no place for the table {name!r}: {begin} … {end}")
-        text = f"{before}{begin}\n{table}\n{end}{after}"
-    page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

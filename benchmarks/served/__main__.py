@@ -26,6 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.demands import conclude, demand_table
+from benchmarks.marks import write_tables
 from benchmarks.served.case import Case, case_of
 from benchmarks.served.findings import TABLES, demands
 from benchmarks.served.fleets import Past, fleet_weights
@@ -141,19 +142,9 @@ def report(found: Sequence[Result], docs: Path | None) -> int:
         print("", name, *lines, sep="\n", flush=True)
     if docs is not None:
         draw(found, docs / "served/served.svg")
-        page = docs / "served.md"
-        page.write_text(_filled(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+        where = f"Measured on {os.cpu_count()} cores, {platform.platform()}."
+        write_tables(docs / "served.md", {**tables, "machine": where})
     return conclude(asked)
-
-
-def _filled(page: str, tables: dict[str, list[str]]) -> str:
-    """The page with its tables replaced, and the machine's name."""
-    tables = {**tables, "machine": [f"Measured on {os.cpu_count()} cores, {platform.platform()}."]}
-    for name, lines in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        before, rest = page.split(begin)
-        page = before + begin + "\n".join(lines) + "\n" + rest[rest.index(end) :]
-    return page
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.marks import write_tables
 from benchmarks.served.case import Case, case_of, known_at, trained
 from benchmarks.served.measure import WHAT, score
 from benchmarks.served.shops import AHEAD, GROUPS, shops
@@ -132,12 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = list(table(measure(chosen.every)))
     print(*lines, sep="\n")
     if chosen.every == EVERY:
-        page = PAGE.read_text(encoding="utf-8")
-        begin, end = "<!-- fresh -->\n", "<!-- end of fresh -->"
-        before, rest = page.split(begin)
-        PAGE.write_text(
-            before + begin + "\n".join(lines) + "\n" + rest[rest.index(end) :], encoding="utf-8"
-        )
+        write_tables(PAGE, {"fresh": lines})
     return 0
 
 

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.demands import Demand, at_most, conclude
+from benchmarks.marks import write_tables
 from benchmarks.served.case import known_at, on_sale
 from benchmarks.served.shops import AHEAD, shops_until
 from recfleet.errors import TenantError
@@ -312,10 +313,7 @@ def main() -> int:
     lines, asked = table(found)
     print(*lines, sep="\n")
     if chosen.every == 1:
-        page = PAGE.read_text(encoding="utf-8")
-        begin, end = "<!-- replay -->\n", "<!-- end of replay -->"
-        before, rest = page.split(begin)
-        PAGE.write_text(before + begin + "\n".join(lines) + "\n" + rest[rest.index(end) :])
+        write_tables(PAGE, {"replay": lines})
     return conclude(asked)
 
 

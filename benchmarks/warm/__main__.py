@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.demands import Demand, at_most, conclude
+from benchmarks.marks import write_tables
 from benchmarks.warm.chain import EVERY, Chain, run
 from benchmarks.warm.shops import GROUPS
 from recfleet.statistics import resampled_means
@@ -68,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lines = list(table(found))
     print("", *lines, sep="\n")
     if chosen.every == EVERY:
-        _write(lines)
+        write_tables(DOCS / "warm.md", {"table": lines})
     return conclude(demands(found))
 
 
@@ -124,15 +125,6 @@ def table(found: Mapping[str, Found]) -> Iterator[str]:
             f"{one['rmse_late']:+.3f}% | {one['ndcg']:+.2f}% ({one['ndcg_bound']:+.2f}%) | "
             f"{one['ndcg_late']:+.2f}% | {one['anew']} |"
         )
-
-
-def _write(lines: Sequence[str]) -> None:
-    page = DOCS / "warm.md"
-    text = page.read_text(encoding="utf-8")
-    begin, end = "<!-- table -->\n", "<!-- end of table -->"
-    before, rest = text.split(begin)
-    after = rest[rest.index(end) :]
-    page.write_text(before + begin + "\n".join(lines) + "\n" + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

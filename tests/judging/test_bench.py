@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.judging.__main__ import run, write_tables
+from benchmarks.judging.__main__ import run
 from benchmarks.judging.damage import MONTH, missing_product, wrong_customers
 from benchmarks.judging.findings import TABLES, demands
 from benchmarks.judging.look import (
@@ -22,6 +22,7 @@ from benchmarks.judging.picture import draw
 from benchmarks.judging.story import Story
 from benchmarks.judging.tenants import Tenant
 from benchmarks.judging.trials import FIRST, QUICK, TRIALS, steady
+from benchmarks.marks import write_tables
 from recfleet.judging import Evidence, Probation, judge, score, score_popularity
 from recfleet.models.log import microseconds
 from recfleet.tenants import Policy
