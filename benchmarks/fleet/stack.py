@@ -22,11 +22,11 @@ def stack(home: Path, *, workers: int = 2) -> Iterator[None]:
     from recfleet.local import down, free_port, up
     from recfleet.settings import forget_settings
 
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ["RECFLEET_HOME"] = str(home.absolute())
     os.environ["RECFLEET_WORKERS"] = str(workers)
     os.environ["RECFLEET_DAGS_FOLDER"] = str(_dags(home))
-    for service in ("AIRFLOW", "MLFLOW", "POSTGRES"):
+    for service in ("AIRFLOW", "API", "MLFLOW", "POSTGRES"):
         os.environ[f"RECFLEET_{service}_PORT"] = str(free_port())
     up(print)
     forget_settings()
