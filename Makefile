@@ -34,7 +34,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-pairs contract bench-operations bench-quality bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs contract bench-operations bench-quality bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,00
 
 bench-ingest: $(INSTALLED_DEV) ## measure loading: 3 million lines beside COPY, 4,000 small files, a day of all; 5 minutes
 	$(BENCH) benchmarks.ingest
+
+bench-events: $(INSTALLED_DEV) ## measure events of files: a million JSON lines, a million of CSV, once more; 3 minutes
+	$(BENCH) benchmarks.events
 
 bench-pairs: $(INSTALLED_DEV) ## measure the lists of pairs and a book's way beside; RETAIL=PATH, 2 minutes
 	$(call install,.[celery$(comma)dev$(comma)pairs])

@@ -33,6 +33,7 @@ for _room in (
     "tenant",
     "recommend",
     "campaign",
+    "events",
     "champions",
     "approvals",
     "access",

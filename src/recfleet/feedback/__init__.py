@@ -15,24 +15,28 @@ from recfleet.feedback._exposures import (
     delete_exposures_of,
     note_exposures,
 )
+from recfleet.feedback._load import Acknowledged, Tally, load_events
 from recfleet.feedback._outcomes import Outcomes, read_outcomes
 from recfleet.feedback._store import Told, add_events, delete_events_of, events_of_answer
 
 __all__ = [
     "CONTROL",
     "MOST_EVENTS",
+    "Acknowledged",
     "Channel",
     "Event",
     "EventKind",
     "Exposure",
     "Outcomes",
     "Standing",
+    "Tally",
     "Told",
     "add_events",
     "as_rows",
     "delete_events_of",
     "delete_exposures_of",
     "events_of_answer",
+    "load_events",
     "note_exposures",
     "read_event",
     "read_outcomes",
