@@ -92,7 +92,9 @@ ARROWS: dict[str, set[str]] = {
         "tenants",
     },
     # The HTTP service for tenants' applications; never the night.
-    "serving": {"feedback", "interactions", "keys", "models", "reasons", "registry", "web"},
+    "serving": {
+        "campaigns", "feedback", "interactions", "keys", "models", "reasons", "registry", "web",
+    },
     # Shared by every face over HTTP.
     "web": {"database"},
     # The pages inside the Airflow UI.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from recfleet.answer_ids import make_answer_id
@@ -51,7 +51,46 @@ class Campaign:
     release: int
     model_version: int | None
     as_of: datetime
-    lists: Iterator[SentList]
+    lists: Iterator[SentList] = field(default_factory=lambda: iter(()))
+
+
+@dataclass(frozen=True)
+class Sender:
+    """How a campaign makes of a live list what its customer gets."""
+
+    tenant: str
+    release: int
+    limit: int
+    """Most items of a customer."""
+    control: float
+    """Share of the customers who are kept out by lot."""
+
+    def send(
+        self, one: LiveList, names: Mapping[str, str | None], withheld: Container[str]
+    ) -> SentList:
+        """What a customer gets.
+
+        Args:
+            one: the customer's live list.
+            names: product -> name, where one is known.
+            withheld: products that may no longer be offered.
+        """
+        kept_out = is_control(self.tenant, one.customer_id, self.control)
+        offered = [place for place in one.places if place.product_id not in withheld]
+        items = [
+            SentPlace(
+                rank,
+                place.product_id,
+                names.get(place.product_id),
+                place.kind,
+                round(place.score, 6),
+                place.source,
+            )
+            for rank, place in enumerate([] if kept_out else offered[: self.limit], start=1)
+        ]
+        return SentList(
+            make_answer_id(self.release), one.customer_id, kept_out, one.is_known, items
+        )
 
 
 def make_campaign(
@@ -87,26 +126,11 @@ def make_campaign(
         *read_products_of(connection, tenant_id, policy.excluded_categories),
     }
 
-    def sent(one: LiveList) -> SentList:
-        kept_out = is_control(tenant_id, one.customer_id, control)
-        offered = [place for place in one.places if place.product_id not in withheld][:limit]
-        items = [
-            SentPlace(
-                rank,
-                place.product_id,
-                catalogue.names.get(place.product_id),
-                place.kind,
-                round(place.score, 6),
-                place.source,
-            )
-            for rank, place in enumerate([] if kept_out else offered, start=1)
-        ]
-        return SentList(
-            make_answer_id(live.release_id), one.customer_id, kept_out, one.is_known, items
-        )
-
+    sender = Sender(tenant_id, live.release_id, limit, control)
     excluded = set(policy.excluded_customers)
     lists = (
-        sent(one) for one in live.lists if not one.is_excluded and one.customer_id not in excluded
+        sender.send(one, catalogue.names, withheld)
+        for one in live.lists
+        if not one.is_excluded and one.customer_id not in excluded
     )
     return Campaign(tenant_id, live.release_id, live.model_version, live.as_of, lists)

@@ -7,7 +7,6 @@ import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import IO, Any, Literal
 
 from recfleet.campaigns._make import Campaign, SentList
@@ -52,16 +51,17 @@ class Writer(ABC):
 
     def _rows(self, one: SentList) -> list[dict[str, Any]]:
         """A row for each item; one without an item for a customer who has none."""
-        about = {name: value for name, value in asdict(one).items() if name != "items"}
+        about = {name: value for name, value in vars(one).items() if name != "items"}
         empty = dict.fromkeys(("rank", "product", "name", "kind", "score", "source"))
-        return [{**self._shared, **about, **asdict(item)} for item in one.items] or [
+        return [{**self._shared, **about, **vars(item)} for item in one.items] or [
             {**self._shared, **about, **empty}
         ]
 
 
 class _JsonLines(Writer):
     def write(self, one: SentList) -> None:
-        told = {"channel": "push", **self._shared, **asdict(one)}
+        items = [vars(item) for item in one.items]
+        told = {"channel": "push", **self._shared, **vars(one), "items": items}
         text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
         self._out.write(f"{text}\n".encode())
 

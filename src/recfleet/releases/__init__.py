@@ -1,7 +1,7 @@
 """Releases: a tenant's lists of one night, their checks, the live switch, look-up."""
 
 from recfleet.releases._check import Check, check_lists
-from recfleet.releases._every_list import LiveList, LiveLists, LivePlace, every_list
+from recfleet.releases._every_list import LiveList, LiveLists, LivePlace, every_list, read_live_list
 from recfleet.releases._lists import Lists
 from recfleet.releases._live import count_served, live_as_of
 from recfleet.releases._look_up import (
@@ -55,6 +55,7 @@ __all__ = [
     "look_up",
     "make_lists",
     "make_pairs",
+    "read_live_list",
     "stage_releases",
     "switch_live",
     "tenants_of",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from recfleet.database import Connection
 from recfleet.kinds import Kind
@@ -98,14 +99,32 @@ def every_list(
                 cursor.execute(_ALL, (night_id, release_id))
             else:
                 cursor.execute(_THESE, (list(customer_ids), night_id, release_id))
-            for customer_id, source, products, scores, kinds, sources in cursor:
-                marks = Marks(source, kinds, sources, offers)
-                columns = popular if source is None else (products, scores)
-                places = [
-                    LivePlace(product_id, score, marks.source(rank), marks.kind(rank))
-                    for rank, (product_id, score) in enumerate(zip(*columns, strict=True), start=1)
-                ]
-                is_excluded = source == "excluded"
-                yield LiveList(customer_id, source is not None, is_excluded, places)
+            for customer_id, *row in cursor:
+                yield read_live_list(customer_id, row, popular, offers)
 
     return LiveLists(release_id, model_version, as_of, lists())
+
+
+def read_live_list(
+    customer_id: str,
+    row: Sequence[Any],
+    popular: Sequence[Any],
+    offers: str | None,
+) -> LiveList:
+    """A list from its row.
+
+    Args:
+        customer_id: whose it is.
+        row: source, products, scores, kinds and sources as ``recommendation`` has them; a source of
+            None: the release does not know the customer.
+        popular: products and scores of the release's popular list.
+        offers: the kinds of the release.
+    """
+    source, products, scores, kinds, sources = row
+    marks = Marks(source, kinds, sources, offers)
+    columns = popular if source is None else (products, scores)
+    places = [
+        LivePlace(product_id, score, marks.source(rank), marks.kind(rank))
+        for rank, (product_id, score) in enumerate(zip(*columns, strict=True), start=1)
+    ]
+    return LiveList(customer_id, source is not None, source == "excluded", places)

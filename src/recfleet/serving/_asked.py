@@ -103,16 +103,17 @@ class AskedPair(Asked):
     """At most so many items."""
 
 
-class AskedMode(Asked):
-    """A tenant's mode from now on."""
-
-    mode: Literal["on", "frozen", "off"]
-    """on: retrain and publish; frozen: publish from the champion; off: recommend nothing."""
-    reason: Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"\S"), Storable]
-    """Why; the audit keeps it with the key's name."""
-
-
 _Asked = TypeVar("_Asked", bound=Asked)
+
+
+def no_parameters(call: Call) -> None:
+    """Refuse parameters where there are none.
+
+    Raises:
+        ProblemError: the address has one.
+    """
+    if call.has_query:
+        raise ProblemError(400, "A parameter is wrong", "This address has no parameters.")
 
 
 def read_parameters(call: Call, kind: type[_Asked]) -> _Asked:

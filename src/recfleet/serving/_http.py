@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -25,6 +25,7 @@ LONGEST_EVENTS = 2_097_152
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 """A value as JSON."""
 _SECONDS_FOR_A_BODY = 10.0
+_SECONDS_FOR_A_PIECE = 60.0
 _LONGEST_PART = 1_024
 """Characters of a part of an address, or of a value in it."""
 _MOST_PARAMETERS = 200
@@ -74,6 +75,52 @@ class Answer:
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         body = self.body if with_body and self.status != 304 else b""
         await send({"type": "http.response.body", "body": body})
+
+
+class StreamedAnswer(Answer):
+    """What is sent back piece by piece, as the caller takes it."""
+
+    __slots__ = ("_is_gone", "_pieces")
+
+    def __init__(
+        self,
+        pieces: AsyncIterator[bytes],
+        media_type: str,
+        headers: Mapping[str, str],
+        is_gone: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        """Keep what is sent.
+
+        Args:
+            pieces: of the body. An error in it cuts the answer off, so that nobody takes a part
+                for the whole.
+            media_type: of the body.
+            headers: besides its type.
+            is_gone: comes back when the caller has gone.
+        """
+        super().__init__(b"", 200, media_type, headers)
+        self._pieces = pieces
+        self._is_gone = is_gone
+
+    async def send(self, send: Send, *, with_body: bool = True) -> None:
+        """Send it over the connection; a piece that is not taken in time ends it.
+
+        Raises:
+            TimeoutError: the caller takes nothing for a minute.
+        """
+        headers = [one for one in self.raw_headers(0) if one[0] != b"content-length"]
+        gone = asyncio.create_task(self._is_gone())
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            if with_body:
+                async for piece in self._pieces:
+                    if gone.done():
+                        return
+                    message = {"type": "http.response.body", "body": piece, "more_body": True}
+                    await asyncio.wait_for(send(message), _SECONDS_FOR_A_PIECE)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
 
 
 def answer_json(value: object) -> Answer:
@@ -142,6 +189,11 @@ class Call:
         """Where the call comes from."""
         client = self._scope.get("client")
         return client[0] if client else ""
+
+    async def is_gone(self) -> None:
+        """Come back when the caller has gone; the body must have been read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def body(self, longest: int = LONGEST_BODY) -> Any:
         """The body, read as JSON.

@@ -17,7 +17,6 @@ from recfleet.serving._asked import (
     AskedBasket,
     AskedCustomers,
     AskedList,
-    AskedMode,
     AskedPair,
     AskedPopular,
     AskedProducts,
@@ -41,6 +40,7 @@ from recfleet.serving._promised import (
     TenantMode,
 )
 from recfleet.serving._sent import SentCustomers, SentLines, SentProducts
+from recfleet.serving.tenant import MEDIA_TYPES, AskedCampaign, AskedMode
 
 _WHERE = "#/components/schemas/"
 
@@ -52,7 +52,8 @@ class _Operation:
     name: str
     scope: str
     summary: str
-    answer: type[BaseModel]
+    answer: type[BaseModel] | str
+    """Its shape; or, of an answer in other formats than JSON, what they have."""
     parameters: type[Asked] | None = None
     body: type[Asked] | None = None
     example: Mapping[str, Any] | None = None
@@ -145,6 +146,14 @@ _OPERATIONS = (
         problems=(408, 413, 415, 422),
     ),
     _Operation(
+        "/campaigns", "post", "campaign", "read",
+        "The lists of many customers at once, all of one release.",
+        "A line of JSON for each customer, or a row of CSV or Parquet for each item; what is cut "
+        "off is not whole.",
+        None, AskedCampaign, {"segment": "gift shops", "format": "csv", "control": 0.1},
+        problems=(408, 409, 413, 415, 422),
+    ),
+    _Operation(
         "/v1/key", "get", "key", "any", "What this key opens.", OwnKey,
     ),
 )  # fmt: skip
@@ -162,7 +171,7 @@ _MEANING = {
     404: "The key opens no such tenant, or the list has no such product.",
     405: "The address has no such method.",
     408: "The body came too slowly.",
-    409: "The tenant cannot be switched on so.",
+    409: "The tenant is not in a state for that.",
     413: "The body is too long.",
     414: "The address is too long.",
     415: "The body is no JSON.",
@@ -178,7 +187,7 @@ def document() -> bytes:
     """The document as JSON."""
     kinds: dict[type[BaseModel], None] = {Problem: None}
     for one in _OPERATIONS:
-        kinds |= dict.fromkeys(kind for kind in (one.answer, one.body) if kind is not None)
+        kinds |= dict.fromkeys(kind for kind in (one.answer, one.body) if isinstance(kind, type))
     _, schemas = models_json_schema(
         [(kind, "validation") for kind in kinds],
         ref_template=f"{_WHERE}{{model}}",
@@ -226,7 +235,9 @@ def _described(one: _Operation) -> dict[str, Any]:
     if one.parameters is not None:
         parameters += _query(one.parameters)
     answers: dict[str, Any] = {
-        "200": {
+        "200": {"description": one.answer, "content": {kind: {} for kind in MEDIA_TYPES.values()}}
+        if isinstance(one.answer, str)
+        else {
             "description": (one.answer.__doc__ or "").partition("\n")[0],
             "content": {"application/json": {"schema": _ref(one.answer)}},
         }

@@ -14,11 +14,11 @@ from recfleet.errors import ConfigurationError
 from recfleet.serving._asked import (
     AskedBasket,
     AskedList,
-    AskedMode,
     AskedPair,
     AskedPopular,
     AskedSimilar,
     check_id,
+    no_parameters,
     read_body,
     read_parameters,
 )
@@ -44,7 +44,6 @@ from recfleet.serving._lists import (
     answer_list,
     answer_place,
     choose,
-    moment,
     products_of,
     read_list,
 )
@@ -57,7 +56,7 @@ from recfleet.serving._problems import MEDIA_TYPE, DatabaseAwayError, ProblemErr
 from recfleet.serving._reasons import Reasons
 from recfleet.serving._routes import Routes
 from recfleet.serving._sent import Sent
-from recfleet.settings import retention_settings
+from recfleet.serving.tenant import Campaigns, Modes
 
 if TYPE_CHECKING:
     from recfleet.keys import ShownKey
@@ -67,8 +66,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LIST = "select * from recfleet.serve_list($1, $2, $3, $4)"
-_MODE = "select * from recfleet.serve_mode($1, $2, $3, $4, $5, $6)"
-_KEY = "select * from recfleet.serve_key($1, $2)"
 _KEPT_LISTS = 10_000
 _MOST_UNDER_WAY = 1_000
 
@@ -98,6 +95,8 @@ class Service:
         self._exposures = Exposures(self._database)
         self._sent = Sent(self._database, self._gate)
         self._finding = Finding(self._database, self._gate)
+        self._modes = Modes(self._database, self._gate)
+        self._campaigns = Campaigns(self._database, self._gate, self._names)
         self._stale_seconds = known.api_stale_seconds
         self._metrics = Metrics()
         self._under_way = 0
@@ -123,11 +122,12 @@ class Service:
                 },
                 f"{tenants}/interactions": {"POST": ("interactions", self._interactions)},
                 f"{tenants}/events": {"POST": ("events", self._keep_events)},
+                f"{tenants}/campaigns": {"POST": ("campaign", self._campaigns.send)},
                 f"{tenants}/mode": {
-                    "GET": ("mode", self._get_mode),
-                    "PUT": ("switch", self._put_mode),
+                    "GET": ("mode", self._modes.show),
+                    "PUT": ("switch", self._modes.switch),
                 },
-                "v1/key": {"GET": ("key", self._told_key)},
+                "v1/key": {"GET": ("key", self._modes.key)},
             }
         )
         self._about: Routes[Callable[[], Awaitable[Answer]]] = Routes(
@@ -238,7 +238,7 @@ class Service:
         return answer_list(listed, asked, call.header(b"if-none-match"), age)
 
     async def _why(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        _no_parameters(call)
+        no_parameters(call)
         tenant_id, customer = named[0], check_id(named[1], "customer")
         product = check_id(named[2], "product")
         listed, age = await self._read(key, tenant_id, customer)
@@ -308,71 +308,18 @@ class Service:
     # --- What came of answers ---------------------------------------------------------------------
 
     async def _keep_events(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        _no_parameters(call)
+        no_parameters(call)
         return await self._events.keep(key, named[0], await call.body(LONGEST_EVENTS))
 
     async def _interactions(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        _no_parameters(call)
+        no_parameters(call)
         return await self._sent.interactions(key, named[0], await call.body(LONGEST_EVENTS))
 
     async def _facts(
         self, subject: Literal["customers", "products"], call: Call, key: ShownKey, named: list[str]
     ) -> Answer:
-        _no_parameters(call)
+        no_parameters(call)
         return await self._sent.facts(key, named[0], subject, await call.body(LONGEST_EVENTS))
-
-    # --- The tenant's mode ------------------------------------------------------------------------
-
-    async def _get_mode(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        _no_parameters(call)
-        return await self._mode(key, named[0], None)
-
-    async def _put_mode(self, call: Call, key: ShownKey, named: list[str]) -> Answer:
-        _no_parameters(call)
-        return await self._mode(key, named[0], read_body(await call.body(), AskedMode))
-
-    async def _mode(self, key: ShownKey, tenant_id: str, asked: AskedMode | None) -> Answer:
-        row = await self._database.row(
-            _MODE,
-            key.key_id,
-            key.digest,
-            tenant_id,
-            asked and asked.mode,
-            asked and asked.reason.strip(),
-            retention_settings().revive_days,
-        )
-        if row["trouble"] == "stale":
-            raise ProblemError(
-                409,
-                "The last lists may not be shown again",
-                f"They are old, not whole, or the policy has changed since: whoever runs recfleet "
-                f"can switch {tenant_id} on, and makes new lists with it.",
-            )
-        check_opened(row["trouble"], row["tenant_id"], tenant_id, "control")
-        return answer_json(
-            {
-                "tenant": tenant_id,
-                "mode": row["mode"],
-                "former": row["former"],
-                "note": row["shows"],
-            }
-        )
-
-    async def _told_key(self, call: Call, key: ShownKey, _named: list[str]) -> Answer:
-        _no_parameters(call)
-        row = await self._database.row(_KEY, key.key_id, key.digest)
-        check_opened(row["trouble"], row["tenant_id"], row["tenant_id"] or "")
-        self._gate.note(key, row["tenant_id"], str(row["topic"]))
-        return answer_json(
-            {
-                "tenant": row["tenant_id"],
-                "tenant_name": row["tenant_name"],
-                "mode": row["mode"],
-                "name": row["key_name"],
-                "scopes": row["scopes"],
-                "expires_at": moment(row["expires_at"]),
-            }
-        )
 
     # --- About the service ------------------------------------------------------------------------
 
@@ -411,8 +358,3 @@ class Service:
 
 async def _show(page: Answer) -> Answer:
     return page
-
-
-def _no_parameters(call: Call) -> None:
-    if call.has_query:
-        raise ProblemError(400, "A parameter is wrong", "This address has no parameters.")
