@@ -22,6 +22,20 @@ def test_an_id_says_when_and_from_what(release: int | None) -> None:
     assert abs(datetime.now(UTC) - origin.made_at) < timedelta(minutes=1)
 
 
+def test_an_id_of_another_time_can_be_made_again() -> None:
+    made_at = datetime(2025, 12, 24, 18, 30, 1, 250_000, tzinfo=UTC)
+
+    first, again, other = (
+        make_answer_id(7, made_at=made_at, drawn=drawn) for drawn in (2**34 - 1, 2**34 - 1, 0)
+    )
+
+    assert first == again != other
+    for text in (first, other):
+        origin = read_answer_id(UUID(text))
+        assert origin is not None
+        assert (origin.made_at, origin.release_id) == (made_at, 7)
+
+
 def test_ids_of_one_moment_differ() -> None:
     made = [make_answer_id(7) for _ in range(20_000)]
 

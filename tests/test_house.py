@@ -58,7 +58,10 @@ ARROWS: dict[str, set[str]] = {
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
     "feedback": {"database", "interactions"},  # what was bought
     "synthetic": {"database", "interactions", "tenants"},
-    "simulation": {"synthetic"},  # customers of synthetic tenants
+    # Customers of synthetic tenants, who see lists as campaigns do.
+    "simulation": {
+        "campaigns", "database", "feedback", "releases", "synthetic", "tenants",
+    },
     "quality": {"database", "interactions", "tenants"},
     "judging": {"models", "statistics", "tenants"},
     "registry": {"database", "models", "tenants"},
@@ -110,7 +113,7 @@ ARROWS: dict[str, set[str]] = {
     "cli": {
         "audit", "campaigns", "database", "doctor", "feedback", "feeds", "fleet", "housekeeping",
         "interactions", "keys", "local", "operations", "reasons", "record", "registry",
-        "releases", "serving", "synthetic", "tenants", "terminal",
+        "releases", "serving", "simulation", "synthetic", "tenants", "terminal",
     },
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 _RELEASE_BITS = 40
 _RELEASE = (1 << _RELEASE_BITS) - 1
+_DRAWN = (1 << 34) - 1
 _random = random.Random()  # noqa: S311 - an answer's id is no secret
 
 
@@ -27,13 +28,19 @@ class AnswerOrigin:
     """None: there was no release."""
 
 
-def make_answer_id(release_id: int | None) -> str:
+def make_answer_id(
+    release_id: int | None, *, made_at: datetime | None = None, drawn: int | None = None
+) -> str:
     """A new id; later answers have greater ones.
 
     Args:
         release_id: what the answer is made from; None: there is no release.
+        made_at: when; None: now.
+        drawn: the 34 random bits, for an id that can be made again; None: others each time.
     """
-    moment, drawn = time.time_ns() // 1_000_000, _random.getrandbits(34)
+    moment = time.time_ns() if made_at is None else int(made_at.timestamp() * 1e6) * 1_000
+    moment //= 1_000_000
+    drawn = _random.getrandbits(34) if drawn is None else drawn & _DRAWN
     release = (release_id or 0) & _RELEASE
     # The version stands before twelve of the random bits, and the variant before the others.
     return (

@@ -26,6 +26,7 @@ for _room in (
     "stack",
     "demo",
     "seed",
+    "simulate",
     "ingest",
     "feed",
     "night",

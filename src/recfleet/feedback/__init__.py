@@ -17,7 +17,13 @@ from recfleet.feedback._exposures import (
 )
 from recfleet.feedback._load import Acknowledged, Tally, load_events
 from recfleet.feedback._outcomes import Outcomes, read_outcomes
-from recfleet.feedback._store import Told, add_events, delete_events_of, events_of_answer
+from recfleet.feedback._store import (
+    Told,
+    add_events,
+    delete_events_of,
+    events_of_answer,
+    events_told_by,
+)
 
 __all__ = [
     "CONTROL",
@@ -36,6 +42,7 @@ __all__ = [
     "delete_events_of",
     "delete_exposures_of",
     "events_of_answer",
+    "events_told_by",
     "load_events",
     "note_exposures",
     "read_event",

@@ -40,6 +40,20 @@ def events_of_answer(connection: Connection, tenant_id: str, answer: UUID) -> li
         return [Told(*row) for row in cursor]
 
 
+def events_told_by(
+    connection: Connection, tenant_id: str, told_by: str, since: datetime
+) -> list[Told]:
+    """What somebody told of a tenant since a time of arrival; the caller ends the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select event_id, kind, product_id, customer_id, position, happened_at, received_at, "
+            "standing, told_by from event where tenant_id = %s and told_by = %s "
+            "and received_at >= %s order by happened_at, received_at, event_id",
+            (tenant_id, told_by, since),
+        )
+        return [Told(*row) for row in cursor]
+
+
 def add_events(
     connection: Connection,
     tenant_id: str,

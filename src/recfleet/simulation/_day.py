@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -69,8 +69,8 @@ def simulate_day(crowd: Crowd, day: int, planned: Lines, served: Served, memory:
     luck = crowd.draws.uniform(f"leaves out {day}", coming.number)
     # What is brought back comes back all the same.
     stays = (coming.quantity < 0) | (luck >= leaves_out)
-    lines = _together(coming.take(np.flatnonzero(stays)), _caused(crowd, day, at, reaction))
-    written_to = served.addressed & is_campaign_day(crowd, day)
+    lines = Lines.joined([coming.take(np.flatnonzero(stays)), _caused(crowd, day, at, reaction)])
+    written_to = served.addressed & crowd.present(day) & is_campaign_day(crowd, day)
     return Day(
         day=day,
         planned=planned,
@@ -130,15 +130,6 @@ def _caused(crowd: Crowd, day: int, at: Occasions, reaction: Reaction) -> Lines:
         product=product,
         quantity=np.ones(len(which)),
         amount=crowd.market.prices[product],
-    )
-
-
-def _together(planned: Lines, caused: Lines) -> Lines:
-    return Lines(
-        **{
-            item.name: np.concatenate([getattr(planned, item.name), getattr(caused, item.name)])
-            for item in fields(Lines)
-        }
     )
 
 

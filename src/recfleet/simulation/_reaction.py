@@ -29,7 +29,7 @@ class Served:
     push: Ints
     """(C, L) the same for those who are written to; all ``NOTHING`` for the control."""
     addressed: Bools
-    """(C,) whom a campaign is for, the control among them."""
+    """(C,) whom a campaign is for while they are customers, the control among them."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,9 @@ class Behaviour(BaseModel):
     opens: float = Field(default=0.35, ge=0, le=1)
     """Chance that a customer opens what was sent, unless annoyed (push)."""
 
+    control: float = Field(default=0.2, ge=0, le=1)
+    """Share of the customers who are kept out of campaigns, by the product's own lot (push)."""
+
     # What they look at
 
     depth: float = Field(default=0.75, ge=0, lt=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -41,6 +42,12 @@ class Lines:
     def __len__(self) -> int:
         return len(self.day)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Lines]) -> Lines:
+        """The lines of some parts, one part after the other; there is at least one."""
+        names = [item.name for item in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
     def take(self, which: Ints) -> Lines:
         """The lines at these positions."""
         return Lines(**{item.name: getattr(self, item.name)[which] for item in fields(self)})
@@ -54,12 +61,7 @@ def draw_lines(market: Market, first: int, until: int) -> Lines:
     # Returns on the first day were bought before it.
     bought = _purchases(market, max(first - _RETURN_DAYS, 0), until)
     returned = _returns(market, bought)
-    lines = Lines(
-        **{
-            item.name: np.concatenate([getattr(bought, item.name), getattr(returned, item.name)])
-            for item in fields(Lines)
-        }
-    )
+    lines = Lines.joined([bought, returned])
     order = np.argsort(lines.day * _DAY + lines.second, kind="stable")
     lines = lines.take(order[_between(lines.day[order], first, until)])
     return Lines(**{**vars(lines), "number": _number_within(lines.day)})
