@@ -32,19 +32,22 @@ def plan(
 
 def test_the_numbers_are_those_of_the_textbook() -> None:
     # Mean 1 and deviation 1: 10% is a tenth of a deviation, for which tables say 1,571 an arm.
-    found = plan([0.0, 2.0] * 4_000, effect=0.1)
+    found = plan([0.0, 2.0] * 4_000, effect=-0.1)
     assert [found.mean, found.deviation] == pytest.approx([1.0, 1.0], abs=1e-4)
     assert found.looked_at_once == pytest.approx(2 * 1_571, abs=2)
     further = ((3.036 + 0.842) / (1.960 + 0.842)) ** 2
     assert found.treated == pytest.approx(further * 1_571, rel=1e-3)
     assert found.planned == 2 * found.treated
+    # A gain makes the treated arm's outcomes vary more as well.
+    gain = plan([0.0, 2.0] * 4_000, effect=0.1)
+    assert gain.treated == pytest.approx(found.treated * (1.1**2 + 1) / 2, rel=1e-3)
 
 
 def test_days_are_those_until_both_arms_have_their_customers() -> None:
     found = plan([0.0, 2.0] * 4_000, effect=0.1)
     # 800 customers come a day, 400 an arm; the last ones' window is 14 days.
-    assert found.exposure_days == math.ceil(found.treated / 400) == 8
-    assert (found.days, found.can_be_had) == (22, True)
+    assert found.exposure_days == math.ceil(found.treated / 400) == 9
+    assert (found.days, found.can_be_had) == (23, True)
     assert (found.have_treated, found.have_control) == (4_000, 4_000)
 
 
@@ -58,8 +61,8 @@ def test_a_small_tenant_is_told_what_it_can_have() -> None:
 
 
 def test_unequal_arms_need_more_customers() -> None:
-    equal = plan([0.0, 2.0] * 4_000, shares=(0.1, 0.1))
-    lopsided = plan([0.0, 2.0] * 4_000, shares=(0.1, 0.9))
+    equal = plan([0.0, 2.0] * 4_000, shares=(0.1, 0.1), effect=-0.05)
+    lopsided = plan([0.0, 2.0] * 4_000, shares=(0.1, 0.9), effect=-0.05)
     assert lopsided.control == pytest.approx(9 * lopsided.treated, abs=10)
     assert lopsided.treated == pytest.approx(equal.treated * (1 + 1 / 9) / 2, rel=1e-3)
 

@@ -144,6 +144,13 @@ def test_a_past_of_nothing_changes_nothing() -> None:
     assert slope_on(np.zeros(0), np.zeros(0)) == 0.0
 
 
+def test_arms_with_too_few_customers_have_no_bounds() -> None:
+    many, few = np.arange(50.0), np.arange(49.0) + 1_000
+    for pair in ((Sample(few), Sample(many)), (Sample(many), Sample(few))):
+        assert confidence_sequence(compare_arms(*pair), planned=99) == NOTHING
+    assert is_called(confidence_sequence(compare_arms(Sample(many), Sample(many + 99)), planned=99))
+
+
 def test_arms_are_compared_within_strata() -> None:
     random = np.random.default_rng(2)
     strata = random.integers(0, 2, 2_000)

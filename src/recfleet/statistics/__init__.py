@@ -5,6 +5,8 @@ its plan, CUPED, mismatch, the steps of a rollout, a bandit.
 """
 
 from recfleet.statistics._bandit import (
+    HALF_LIFE,
+    LEAST_A_NIGHT,
     Belief,
     forget,
     learn,
@@ -23,7 +25,13 @@ from recfleet.statistics._mean import (
 )
 from recfleet.statistics._mismatch import MISMATCH_ALPHA, is_mismatched, mismatch_evidence
 from recfleet.statistics._planning import Plan, plan_experiment
-from recfleet.statistics._rollout import SHARES, Step, next_step
+from recfleet.statistics._rollout import (
+    CANARY_ALPHA,
+    CANARY_MARGIN,
+    SHARES,
+    Step,
+    next_step,
+)
 from recfleet.statistics._sample import Sample, compare_arms
 from recfleet.statistics._sequential import (
     ALPHA,
@@ -40,6 +48,10 @@ from recfleet.statistics._sequential import (
 
 __all__ = [
     "ALPHA",
+    "CANARY_ALPHA",
+    "CANARY_MARGIN",
+    "HALF_LIFE",
+    "LEAST_A_NIGHT",
     "LEAST_CUSTOMERS",
     "MISMATCH_ALPHA",
     "SHARES",

@@ -43,7 +43,7 @@ class Plan:
     exposure_days: int | None
     """Days of exposure until both arms have their customers; None: not within the longest time."""
     smallest_effect: float
-    """The smallest relative effect that can be found within the longest time; may be infinite."""
+    """The smallest relative gain that can be found within the longest time; may be infinite."""
 
     @property
     def days(self) -> int | None:
@@ -77,8 +77,9 @@ def plan_experiment(
     """Customers and days until a confidence sequence calls a true effect with the given power.
 
     The customers of a past period stand for those to come: as many will be exposed for the first
-    time on each day, and their outcomes will vary as much. A test looked at once needs the number
-    that statsmodels solves for; a sequence reaches further, so it needs
+    time on each day, and their outcomes will vary as much; in the treated arm 1 + effect times as
+    much, if the effect is a gain. A test looked at once needs the number that statsmodels solves
+    for; a sequence reaches further, so it needs
     ((reach + z_power) / (z_{1 - alpha/2} + z_power))² times as many (the rule is careful: it
     forgets that the sequence may call earlier).
 
@@ -103,7 +104,9 @@ def plan_experiment(
     deviation = _deviation(values, before)
     noise = max(1e-9, deviation / abs(mean)) if len(values) > 1 and mean else math.inf
     ratio = shares[1] / shares[0]
-    once = _looked_at_once(abs(effect) / noise, ratio, alpha=alpha, power=power)
+    wider = ((1 + max(0.0, effect)) ** 2 * ratio + 1) / (ratio + 1)
+    standardised = abs(effect) / (noise * math.sqrt(wider))
+    once = _looked_at_once(standardised, ratio, alpha=alpha, power=power)
     treated = max(once * _further(alpha, power), least, least / ratio)
     coming = np.bincount(first_days, minlength=days).cumsum()
     enough = np.flatnonzero(coming * shares[0] >= treated)
@@ -121,13 +124,7 @@ def plan_experiment(
         longest=days,
         window=window,
         exposure_days=int(enough[0]) + 1 if len(enough) else None,
-        smallest_effect=(
-            noise
-            * (reach(1, planned=1, alpha=alpha) + float(ndtri(power)))
-            * math.sqrt(1 / have[0] + 1 / have[1])
-            if min(have) >= least
-            else math.inf
-        ),
+        smallest_effect=_smallest(have, noise * _drift(alpha, power), least),
     )
 
 
@@ -167,8 +164,22 @@ def _looked_at_once(effect: float, ratio: float, *, alpha: float, power: float) 
 
 def _further(alpha: float, power: float) -> float:
     """How many times as many customers a sequence needs as a test that is looked at once."""
-    once, enough = -float(ndtri(alpha / 2)), float(ndtri(power))
-    return ((reach(1, planned=1, alpha=alpha) + enough) / (once + enough)) ** 2
+    once = float(ndtri(power)) - float(ndtri(alpha / 2))
+    return (_drift(alpha, power) / once) ** 2
+
+
+def _drift(alpha: float, power: float) -> float:
+    """How many standard errors an effect must measure at the planned number to be called."""
+    return reach(1, planned=1, alpha=alpha) + float(ndtri(power))
+
+
+def _smallest(have: tuple[float, float], noise: float, least: int) -> float:
+    """The gain e that solves e = noise √((1 + e)² / treated + 1 / control)."""
+    if min(have) < max(1, least) or not noise**2 < have[0]:
+        return math.inf
+    treated, control = noise**2 / have[0], noise**2 / have[1]
+    root = math.sqrt(treated**2 + (1 - treated) * (treated + control))
+    return (treated + root) / (1 - treated)
 
 
 def _whole(customers: float) -> float:

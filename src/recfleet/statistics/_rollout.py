@@ -9,16 +9,20 @@ from recfleet.statistics._sequential import Bounds
 
 Step = Literal["up", "hold", "stop"]
 
-MARGIN = 0.1
+CANARY_MARGIN = 0.1
 """The loss, relative to control's mean, that a version must surely not have before it serves
 more."""
+
+CANARY_ALPHA = 0.1
+"""Of the bounds that `next_step` reads. Both sides together miss the truth with this probability,
+so a version that loses the margin goes up with half of it."""
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
 """Of the customers, at each step of a rollout; a canary begins with the first."""
 
 
 def next_step(
-    bounds: Bounds, *, control_mean: float, is_last_day: bool, margin: float = MARGIN
+    bounds: Bounds, *, control_mean: float, is_last_day: bool, margin: float = CANARY_MARGIN
 ) -> Step:
     """What a look says about a version that serves a part of the customers.
 
@@ -27,11 +31,12 @@ def next_step(
     - ``hold``: neither is sure yet. On the step's last day it becomes ``stop``: whoever cannot show
       that a version does no harm does not serve everybody with it.
 
-    A version that truly loses the margin or more goes up with a probability of at most alpha of
-    the bounds, however often one looks, and whatever the tenant's size.
+    A version that truly loses the margin or more goes up with a probability of at most half the
+    alpha of the bounds, however often one looks, and whatever the tenant's size.
 
     Args:
-        bounds: of the version's mean less control's, from a confidence sequence of this step alone.
+        bounds: of the version's mean less control's, from a confidence sequence of this step alone,
+            with `CANARY_ALPHA`.
         control_mean: of control's customers; without one above 0 nothing is sure.
         is_last_day: whether the step has had all its days.
         margin: relative to control's mean.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,14 @@ class Sample:
 def compare_arms(treated: Sample, control: Sample, *, least: int = LEAST_CUSTOMERS) -> Estimate:
     """The mean of the treated less that of control, with CUPED and strata where they are given.
 
-    The slope of CUPED is that of both arms' customers together.
+    The slope of CUPED is that of both arms' customers together. Give the estimate to
+    `confidence_sequence`: its error is NaN, and so its bounds are infinite, while an arm has fewer
+    than ``least`` customers.
 
     Args:
         treated: the arm in question.
         control: the arm that it is compared with; has ``before`` and ``strata`` as treated does.
-        least: customers that each arm of each stratum needs; else the strata are pooled.
+        least: customers that each arm needs; an arm of a stratum too, else the strata are pooled.
     """
     mine, others = treated.values, control.values
     if treated.before is not None and control.before is not None:
@@ -52,4 +55,5 @@ def compare_arms(treated: Sample, control: Sample, *, least: int = LEAST_CUSTOME
             (Moments.of(mine[treated.strata == one]), Moments.of(others[control.strata == one]))
             for one in np.union1d(treated.strata, control.strata)
         ]
-    return stratified_difference(pairs, least=least)
+    found = stratified_difference(pairs, least=least)
+    return found if min(len(mine), len(others)) >= least else replace(found, standard_error=nan)
