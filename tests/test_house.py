@@ -56,7 +56,8 @@ ARROWS: dict[str, set[str]] = {
     # Data comes in as it does by hand.
     "feeds": {"audit", "database", "interactions", "tenants"},
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
-    "feedback": {"database", "interactions"},  # what was bought
+    # What was bought, how sure a difference is, and for how long the policy looks.
+    "feedback": {"database", "interactions", "statistics", "tenants"},
     "synthetic": {"database", "interactions", "tenants"},
     # Customers of synthetic tenants, who see lists as campaigns do.
     "simulation": {
@@ -80,8 +81,8 @@ ARROWS: dict[str, set[str]] = {
     "lineage": {"audit", "database", "models", "record", "registry"},
     # The night itself.
     "fleet": {
-        "audit", "database", "interactions", "judging", "lineage", "models", "quality", "record",
-        "registry", "releases", "tenants",
+        "audit", "database", "feedback", "interactions", "judging", "lineage", "models", "quality",
+        "record", "registry", "releases", "tenants",
     },
     # What is past retention goes, by day.
     "housekeeping": {"database", "quality", "record", "registry", "releases"},
@@ -123,7 +124,15 @@ TABLES: dict[str, set[str]] = {
     "interactions": {"customer", "ingest", "interaction", "product", "unusable_line"},
     "feeds": {"feed", "feed_taking"},
     "keys": {"api_key"},
-    "feedback": {"event", "exposure"},
+    "feedback": {
+        "attributed",
+        "attributed_day",
+        "attribution",
+        "event",
+        "exposure",
+        "incremental",
+        "kpi_day",
+    },
     "record": {
         "approval",
         "champion",

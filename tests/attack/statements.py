@@ -84,9 +84,11 @@ NO_READER = [
 NO_STRANGER = [
     f"select * from {table}"
     for table in (
-        "alembic_version", "analyst", "api_key", "approval", "approval_request", "audit",
+        "alembic_version", "analyst", "api_key", "approval", "approval_request",
+        "attributed", "attributed_day", "attribution", "audit",
         "catalogue", "champion", "counted_night", "customer", "data_docs", "event",
-        "exposure", "feed", "feed_taking", "fleet_weights", "history", "in_force", "ingest",
+        "exposure", "feed", "feed_taking", "fleet_weights", "history", "in_force",
+        "incremental", "ingest", "kpi_day",
         "interaction", "learned_line", "ledger", "live", "live_origin", "live_release",
         "model_on_record",
         "night", "night_overview", "pair_lists", "product", "promotion", "purchase",

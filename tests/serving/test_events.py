@@ -11,7 +11,7 @@ import pytest
 from recfleet.answer_ids import make_answer_id
 from recfleet.database import connect, read_row, transaction
 from recfleet.errors import BadInputError, NotFoundError
-from recfleet.feedback import delete_events_of
+from recfleet.feedback import delete_feedback_of
 from recfleet.reasons import trace_answer
 from recfleet.serving import _events, _service
 from tests.serving.conftest import Say, World, is_problem
@@ -120,8 +120,8 @@ def test_a_key_says_what_it_opens(served: World) -> None:
 def test_events_go_with_their_tenant(world: World) -> None:
     world.talk(lambda say: _send(say, _event("a")))
     with closing(connect(world.writer)) as connection, transaction(connection):
-        assert delete_events_of(connection, "beta") == {"events": 0}
-        assert delete_events_of(connection, "acme") == {"events": 1}
+        assert delete_feedback_of(connection, "beta")["events"] == 0
+        assert delete_feedback_of(connection, "acme")["events"] == 1
     assert _stored(world) == 0
 
 

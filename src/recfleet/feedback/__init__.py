@@ -1,5 +1,10 @@
 """What came of answers: who was given one, and events."""
 
+from recfleet.feedback._deletion import (
+    delete_feedback_of,
+    delete_old_feedback,
+    forget_feedback_of_customer,
+)
 from recfleet.feedback._events import (
     MOST_EVENTS,
     Event,
@@ -12,39 +17,45 @@ from recfleet.feedback._exposures import (
     CONTROL,
     Channel,
     Exposure,
-    delete_exposures_of,
     note_exposures,
 )
+from recfleet.feedback._incremental import Incremental, read_incremental
 from recfleet.feedback._load import Acknowledged, Tally, load_events
 from recfleet.feedback._outcomes import Outcomes, read_outcomes
 from recfleet.feedback._store import (
     Told,
     add_events,
-    delete_events_of,
     events_of_answer,
     events_told_by,
 )
+from recfleet.feedback.nightly import Attributed, attribute_fleet, attribute_tenant
 
 __all__ = [
     "CONTROL",
     "MOST_EVENTS",
     "Acknowledged",
+    "Attributed",
     "Channel",
     "Event",
     "EventKind",
     "Exposure",
+    "Incremental",
     "Outcomes",
     "Standing",
     "Tally",
     "Told",
     "add_events",
     "as_rows",
-    "delete_events_of",
-    "delete_exposures_of",
+    "attribute_fleet",
+    "attribute_tenant",
+    "delete_feedback_of",
+    "delete_old_feedback",
     "events_of_answer",
     "events_told_by",
+    "forget_feedback_of_customer",
     "load_events",
     "note_exposures",
     "read_event",
+    "read_incremental",
     "read_outcomes",
 ]

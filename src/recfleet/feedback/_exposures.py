@@ -73,14 +73,3 @@ def note_exposures(connection: Connection, tenant_id: str, exposures: Iterable[E
             )
             added += cursor.rowcount
     return added
-
-
-def delete_exposures_of(connection: Connection, tenant_id: str) -> dict[str, int]:
-    """Delete all exposures of a tenant; the caller commits.
-
-    Returns:
-        What was deleted -> how many.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("delete from exposure where tenant_id = %s", (tenant_id,))
-        return {"exposures": cursor.rowcount}

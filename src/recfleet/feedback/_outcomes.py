@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recfleet.database import Connection, read_rows
+from recfleet.feedback._attribution import BOUGHT_AT, COUNTED
+from recfleet.feedback._exposures import Channel
 
 
 @dataclass(frozen=True)
@@ -46,49 +48,46 @@ class Outcomes:
         return len(self.customer_ids)
 
 
-_OUTCOMES = """
+_OUTCOMES = f"""
 with first as (
   select distinct on (customer_id) customer_id, answered_at, channel, arm, model_version
     from exposure
    where tenant_id = %(tenant)s and day >= (%(since)s at time zone 'UTC')::date
      and answered_at >= %(since)s and answered_at < %(as_of)s
+     and (%(channel)s::text is null or channel = %(channel)s)
    order by customer_id, answered_at, channel
-), bought as (
-  select first.customer_id,
-         count(*) filter (where quantity > 0 and occurred_at >= answered_at) as purchases,
-         sum(amount) filter (where occurred_at >= answered_at) as revenue,
-         sum(amount) filter (where occurred_at < answered_at) as revenue_before
-    from first
-    join purchase on purchase.tenant_id = %(tenant)s and purchase.customer_id = first.customer_id
-     and occurred_at >= answered_at - %(window)s and occurred_at < answered_at + %(window)s
-     and occurred_at < %(as_of)s
-   group by first.customer_id
-), accepted as (
-  select first.customer_id, count(*) as accepts
-    from first
-    join event on event.tenant_id = %(tenant)s and event.customer_id = first.customer_id
-     and received_at >= %(since)s and received_at < %(as_of)s
-     and kind = 'accepted' and standing in ('in time', 'late')
-     and happened_at >= answered_at and happened_at < answered_at + %(window)s
-   group by first.customer_id
-), other as (
-  select distinct first.customer_id
-    from first
-    join exposure on exposure.tenant_id = %(tenant)s and exposure.customer_id = first.customer_id
-     and exposure.arm is distinct from first.arm
-     and exposure.answered_at > first.answered_at
-     and exposure.answered_at < least(first.answered_at + %(window)s, %(as_of)s)
 )
-select customer_id, answered_at, channel, arm, model_version, other is not null as is_mixed,
-       answered_at + %(window)s <= %(as_of)s as is_complete, coalesce(accepts, 0) as accepts,
-       coalesce(purchases, 0) as purchases, coalesce(revenue, 0) as revenue,
-       coalesce(revenue_before, 0) as revenue_before
+-- Each customer by probes of indexes, whatever the planner knows of the tables.
+select first.*, answered_at + %(window)s <= %(as_of)s as is_complete,
+       exists (
+         select from exposure
+          where exposure.tenant_id = %(tenant)s and exposure.customer_id = first.customer_id
+            and exposure.arm is distinct from first.arm
+            and exposure.answered_at > first.answered_at
+            and exposure.answered_at < least(first.answered_at + %(window)s, %(as_of)s)
+       ) as is_mixed,
+       coalesce(accepts, 0) as accepts, coalesce(purchases, 0) as purchases,
+       coalesce(revenue, 0) as revenue, coalesce(revenue_before, 0) as revenue_before
   from first
-  left join bought using (customer_id)
-  left join accepted using (customer_id)
-  left join other using (customer_id)
+ cross join lateral (
+   select count(*) filter (where quantity > 0 and bought_at >= answered_at) as purchases,
+          sum(amount) filter (where bought_at >= answered_at) as revenue,
+          sum(amount) filter (where bought_at < answered_at) as revenue_before
+     from purchase
+    cross join lateral (select {BOUGHT_AT} as bought_at) as line
+    where purchase.tenant_id = %(tenant)s and purchase.customer_id = first.customer_id
+      and occurred_at < %(as_of)s
+      and bought_at >= answered_at - %(window)s and bought_at < answered_at + %(window)s
+ ) as bought
+ cross join lateral (
+   select count(*) as accepts
+     from event
+    where event.tenant_id = %(tenant)s and event.customer_id = first.customer_id
+      and kind = 'accepted' and {COUNTED}
+      and happened_at >= answered_at and happened_at < answered_at + %(window)s
+ ) as accepted
  order by customer_id
-"""
+"""  # noqa: S608 - only text of this room
 
 
 def read_outcomes(
@@ -98,6 +97,7 @@ def read_outcomes(
     since: datetime,
     as_of: datetime,
     window: timedelta,
+    channel: Channel | None = None,
 ) -> Outcomes:
     """What came of each customer who was given an answer; the caller ends the transaction.
 
@@ -110,11 +110,18 @@ def read_outcomes(
         since: exposures before do not count.
         as_of: nothing later is seen.
         window: from a customer's first exposure on; as much before it is the covariate's.
+        channel: only exposures by this one count; None: all do.
     """
     rows = read_rows(
         connection,
         _OUTCOMES,
-        {"tenant": tenant_id, "since": since, "as_of": as_of, "window": window},
+        {
+            "tenant": tenant_id,
+            "since": since,
+            "as_of": as_of,
+            "window": window,
+            "channel": channel,
+        },
     )
 
     def column(name: str, kind: Any) -> Any:

@@ -84,14 +84,3 @@ def add_events(
         )
         [[repeated]] = cursor.fetchall()
     return set(repeated)
-
-
-def delete_events_of(connection: Connection, tenant_id: str) -> dict[str, int]:
-    """Delete all events of a tenant; the caller commits.
-
-    Returns:
-        What was deleted -> how many.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("delete from event where tenant_id = %s", (tenant_id,))
-        return {"events": cursor.rowcount}

@@ -109,6 +109,8 @@ def close_night(run_id: str) -> NightSummary:
             fail_unfinished(connection, night)
             summary = _summarize(connection, night)
             end_night(connection, night, _told(summary), failed=summary.failed)
+        if not night.is_trial:
+            _attribute(connection, night)
         expire_requests(connection)
         mend_intents(connection, night, registry_settings())
         tell_registry(connection, registry_settings())
@@ -117,6 +119,15 @@ def close_night(run_id: str) -> NightSummary:
         return summary
     finally:
         connection.close()
+
+
+def _attribute(connection: Connection, night: Night) -> None:
+    """Also for tenants without new purchases, whom the stages pass over: they have new events."""
+    from recfleet.feedback import attribute_fleet
+
+    done = attribute_fleet(connection, night.as_of)
+    if done.tenants:
+        log.info(f"attribution: {done.tenants} tenants", failed=done.failed)
 
 
 def _summarize(connection: Connection, night: Night) -> NightSummary:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from recfleet.audit import DeletionFacts, Entry, append_entries, check_who_and_why, read_entries
 from recfleet.database import Connection
 from recfleet.errors import TenantError, UnknownTenantError
-from recfleet.feedback import delete_events_of, delete_exposures_of
+from recfleet.feedback import delete_feedback_of
 from recfleet.feeds import delete_feeds_of
 from recfleet.interactions import delete_purchases_of
 from recfleet.keys import delete_keys_of
@@ -29,8 +29,7 @@ _ROOMS = (
     delete_purchases_of,
     drop_logins_of,
     delete_keys_of,
-    delete_events_of,
-    delete_exposures_of,
+    delete_feedback_of,
 )
 
 

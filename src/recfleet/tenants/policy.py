@@ -149,6 +149,13 @@ class Policy(BaseModel):
     """Of so many most popular products, a night with a model makes the list of every pair, for
     customers who are new and name two products."""
 
+    attribution_days: int = Field(default=14, ge=1, le=90)
+    """Days after a product was shown to a customer in which a purchase is credited to the answer,
+    and over which customers are compared."""
+
+    keep_events_days: int = Field(default=400, ge=30, le=AS_GOOD_AS_EVER)
+    """Days for which events and exposures are kept."""
+
     time_budget_seconds: float = Field(default=600, gt=0, le=LONGEST_STAGE)
     """Seconds that one stage may work on the tenant. After that the stage is stopped and the
     tenant's night has failed."""
