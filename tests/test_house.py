@@ -58,6 +58,8 @@ ARROWS: dict[str, set[str]] = {
     "keys": {"audit", "database", "tenants"},  # a key's life is in the audit
     # What was bought, how sure a difference is, and for how long the policy looks.
     "feedback": {"database", "interactions", "statistics", "tenants"},
+    # Groups, arms and looks; each is in the audit.
+    "experiments": {"audit", "database", "tenants"},
     "synthetic": {"database", "interactions", "tenants"},
     # Customers of synthetic tenants, who see lists as campaigns do.
     "simulation": {
@@ -81,15 +83,15 @@ ARROWS: dict[str, set[str]] = {
     "lineage": {"audit", "database", "models", "record", "registry"},
     # The night itself.
     "fleet": {
-        "audit", "database", "feedback", "interactions", "judging", "lineage", "models", "quality",
-        "record", "registry", "releases", "tenants",
+        "audit", "database", "experiments", "feedback", "interactions", "judging", "lineage",
+        "models", "quality", "record", "registry", "releases", "tenants",
     },
     # What is past retention goes, by day.
     "housekeeping": {"database", "quality", "record", "registry", "releases"},
     # A person's work by day, above nights and rooms.
     "operations": {
-        "audit", "database", "feedback", "feeds", "fleet", "interactions", "judging", "keys",
-        "quality", "record", "registry", "releases", "tenants",
+        "audit", "database", "experiments", "feedback", "feeds", "fleet", "interactions",
+        "judging", "keys", "quality", "record", "registry", "releases", "tenants",
     },
     "doctor": {
         "audit", "database", "fleet", "models", "operations", "record", "registry", "releases",
@@ -112,9 +114,9 @@ ARROWS: dict[str, set[str]] = {
     "terminal": {"database", "operations"},
     # The commands.
     "cli": {
-        "audit", "campaigns", "database", "doctor", "feedback", "feeds", "fleet", "housekeeping",
-        "interactions", "keys", "local", "operations", "reasons", "record", "registry",
-        "releases", "serving", "simulation", "synthetic", "tenants", "terminal",
+        "audit", "campaigns", "database", "doctor", "experiments", "feedback", "feeds", "fleet",
+        "housekeeping", "interactions", "keys", "local", "operations", "reasons", "record",
+        "registry", "releases", "serving", "simulation", "synthetic", "tenants", "terminal",
     },
 }  # fmt: skip
 
@@ -133,6 +135,7 @@ TABLES: dict[str, set[str]] = {
         "incremental",
         "kpi_day",
     },
+    "experiments": {"experiment", "experiment_look", "experiment_pause", "experiment_phase"},
     "record": {
         "approval",
         "champion",

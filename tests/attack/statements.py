@@ -87,6 +87,7 @@ NO_STRANGER = [
         "alembic_version", "analyst", "api_key", "approval", "approval_request",
         "attributed", "attributed_day", "attribution", "audit",
         "catalogue", "champion", "counted_night", "customer", "data_docs", "event",
+        "experiment", "experiment_look", "experiment_pause", "experiment_phase",
         "exposure", "feed", "feed_taking", "fleet_weights", "history", "in_force",
         "incremental", "ingest", "kpi_day",
         "interaction", "learned_line", "ledger", "live", "live_origin", "live_release",

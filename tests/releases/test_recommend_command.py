@@ -90,6 +90,7 @@ def test_json(recommend: Recommend) -> None:
         "model_version": 7,
         "as_of": "2024-05-01T00:00:00+00:00",
         "night_id": 1,
+        "arm": None,
     }
     assert json.loads(recommend("acme", "c", "--json").stdout) == {
         "tenant_id": "acme",

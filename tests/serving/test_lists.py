@@ -37,6 +37,7 @@ def test_a_list_says_what_it_is(served: World) -> None:
         "model_version": VERSION,
         "as_of": "2024-05-01T00:00:00+00:00",
         "served_by": "model",
+        "arm": None,
         "note": None,
         "is_stale": False,
     }

@@ -207,6 +207,23 @@ class FeedFacts(Facts):
     """Value of the cursor that it is read again from; None: the beginning."""
 
 
+class ExperimentFacts(Facts):
+    """Facts of what happened to an experiment."""
+
+    experiment_id: int | None = None
+    change: Literal["started", "next phase", "arm stopped", "stopped", "decided"] | None = None
+    experiment: str | None = None
+    """Its kind."""
+    kpi: str | None = None
+    arms: list[str] | None = None
+    """Those that are compared; the first is the control. Of *arm stopped*, that arm."""
+    share: float | None = None
+    """The part of the tenant's customers that takes part."""
+    shares: dict[str, float] | None = None
+    """Arm -> its part of these, in the phase that begins."""
+    winner: str | None = None
+
+
 _OF_KIND: dict[str, type[Facts]] = {
     **dict.fromkeys(("first model", "promotion", "rollback"), ChampionFacts),
     "awaiting approval": AwaitingFacts,
@@ -219,6 +236,7 @@ _OF_KIND: dict[str, type[Facts]] = {
     "analyst": AnalystFacts,
     "key": KeyFacts,
     "load undone": LoadFacts,
+    "experiment": ExperimentFacts,
     "feed": FeedFacts,
 }
 

@@ -12,6 +12,7 @@ from recfleet.audit._facts import (
     BackfillFacts,
     ChampionFacts,
     DeletionFacts,
+    ExperimentFacts,
     Facts,
     FeedFacts,
     FieldChange,
@@ -56,7 +57,14 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return ", ".join(_changed(key, change, longest) for key, change in changes.items())
         case BackfillFacts(first=first, last=last) if first and last:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
-        case DeletionFacts() | AnalystFacts() | KeyFacts() | LoadFacts() | FeedFacts():
+        case (
+            DeletionFacts()
+            | AnalystFacts()
+            | KeyFacts()
+            | LoadFacts()
+            | FeedFacts()
+            | ExperimentFacts()
+        ):
             return _gone_or_come(facts)
         case RepairFacts():
             return _repaired(facts, longest)
@@ -65,9 +73,23 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
     return ""
 
 
+def _of_experiment(facts: ExperimentFacts) -> str:
+    told = f"{facts.change} {facts.experiment_id}"
+    if facts.arms:
+        told += f", {' against '.join(facts.arms)}"
+    if facts.kpi:
+        told += f", by {facts.kpi}"
+    if facts.shares:
+        parts = ", ".join(f"{arm} {share:.1%}" for arm, share in facts.shares.items())
+        told += f"; of {facts.share:.0%} of the customers {parts}" if facts.share else f"; {parts}"
+    return f"{told}, {facts.winner} wins" if facts.winner else told
+
+
 def _gone_or_come(
-    facts: DeletionFacts | AnalystFacts | KeyFacts | LoadFacts | FeedFacts,
+    facts: DeletionFacts | AnalystFacts | KeyFacts | LoadFacts | FeedFacts | ExperimentFacts,
 ) -> str:
+    if isinstance(facts, ExperimentFacts):
+        return _of_experiment(facts)
     if isinstance(facts, FeedFacts):
         return f"{facts.change} {facts.feed}" + (f" to {facts.to}" if facts.to else "")
     if isinstance(facts, AnalystFacts):

@@ -30,6 +30,7 @@ Kind = Literal[
     "key",
     "load undone",
     "feed",
+    "experiment",
 ]
 
 

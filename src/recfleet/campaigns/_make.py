@@ -40,6 +40,10 @@ class SentList:
     """The customer is kept out by lot, and has no items."""
     customer_is_known: bool
     """False: the release does not know the customer, and these are the popular products."""
+    arm: str | None
+    """The arm of the experiment that the customer is in; None: they are in none."""
+    model_version: int | None
+    """Version of the model behind the list; None: it was made without one."""
     items: Sequence[SentPlace]
 
 
@@ -89,7 +93,13 @@ class Sender:
             for rank, place in enumerate([] if kept_out else offered[: self.limit], start=1)
         ]
         return SentList(
-            make_answer_id(self.release), one.customer_id, kept_out, one.is_known, items
+            make_answer_id(self.release),
+            one.customer_id,
+            is_control=kept_out,
+            customer_is_known=one.is_known,
+            arm=one.arm,
+            model_version=one.model_version,
+            items=items,
         )
 
 

@@ -14,8 +14,8 @@ from recfleet.campaigns._make import Campaign, SentList
 Format = Literal["ndjson", "csv", "parquet"]
 
 _COLUMNS = (
-    "id", "tenant", "customer", "is_control", "customer_is_known", "release", "model_version",
-    "as_of", "rank", "product", "name", "kind", "score", "source",
+    "id", "tenant", "customer", "is_control", "customer_is_known", "arm", "release",
+    "model_version", "as_of", "rank", "product", "name", "kind", "score", "source",
 )  # fmt: skip
 _AT_ONCE = 2_000
 """Lists in a row group of Parquet."""

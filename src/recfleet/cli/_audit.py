@@ -217,6 +217,8 @@ def trace_command(
 
 def _told(found: Trace) -> Iterator[tuple[str, str]]:
     yield "list", _list_in_words(found)
+    if found.arm:
+        yield "arm", f"{found.arm}, of an experiment (`recfleet experiment list {found.tenant_id}`)"
     if found.release is None or found.source == "excluded":
         return
     release = found.release
@@ -230,7 +232,10 @@ def _told(found: Trace) -> Iterator[tuple[str, str]]:
     if release.airflow_page:
         yield "", release.airflow_page
     if found.model is None:
-        yield "model", "none: the tenant is served without one"
+        yield (
+            "model",
+            ("the arm's own, or none" if found.arm else "none: the tenant is served without one"),
+        )
     else:
         yield from _told_model(found.model)
 
@@ -281,6 +286,8 @@ def _list_in_words(found: Trace) -> str:
             f"none: {found.tenant_id} has no published lists yet; `recfleet night show` tells how "
             "far its last night came"
         )
+    if found.source == "excluded" and found.arm:
+        return "none: an experiment shows the customer nothing"
     if found.source == "excluded":
         return (
             f"none: the policy of {found.tenant_id} excludes the customer, who gets no "

@@ -155,7 +155,7 @@ def _write(
         if notes is None:
             deque(written(), maxlen=0)
         else:
-            note_exposures(notes, made.tenant, exposed_by(made, written()))
+            note_exposures(notes, made.tenant, exposed_by(written()))
         writer.end()
         if notes is not None:
             # Before the file has its name: nobody sends lists that are not noted.

@@ -35,6 +35,7 @@ for _room in (
     "recommend",
     "campaign",
     "events",
+    "experiment",
     "champions",
     "approvals",
     "access",

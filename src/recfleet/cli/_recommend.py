@@ -111,12 +111,13 @@ _NOTHING = {
 
 def _origin(place: Recommended) -> str:
     model = (
-        "no model, because the tenant has none"
+        f"no model{'' if place.arm else ', because the tenant has none'}"
         if place.model_version is None
         else f"model version {place.model_version}"
     )
+    arm = f", arm {place.arm} of an experiment" if place.arm else ""
     return (
-        f"From release {place.release_id} of night {place.night_id}, as of "
+        f"From release {place.release_id} of night {place.night_id}{arm}, as of "
         f"{place.as_of:%Y-%m-%d %H:%M} UTC: {model}. A higher score is more likely to be bought."
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from recfleet.database import Connection
 from recfleet.errors import TenantError
@@ -56,6 +56,10 @@ def read_purchases(
     return interactions, active, eligibility
 
 
+Only = Literal["popularity", "shipped weights"]
+"""What lists of an experiment's arm may be made by, instead of the learned weights."""
+
+
 @dataclass(frozen=True)
 class Made:
     """A tenant's lists, which passed their checks."""
@@ -76,6 +80,7 @@ def make_checked_lists(
     priors: Sequence[Weights],
     eligibility: Eligibility | None = None,
     offers: Offers | None = None,
+    only: Only | None = None,
     watch: Stopwatch | None = None,
 ) -> Made:
     """Make a tenant's lists, with a model's taste or without, and check them.
@@ -90,25 +95,30 @@ def make_checked_lists(
         eligibility: which products each customer may be offered; None: all.
         offers: the kinds of the lists, as the night has resolved them; by default they are resolved
             here.
+        only: rank by popularity alone, or with the weights that ship; by default with the model's
+            weights, or with those learned here.
         watch: times the parts.
 
     Raises:
         TenantError: the model cannot be loaded, or the lists fail their checks; says what is wrong.
     """
-    from recfleet.models import Lesson, resolve_offers
+    from recfleet.models import Lesson, resolve_offers, shipped_weights
     from recfleet.releases import check_lists, make_lists
 
     watch = watch or Stopwatch()
     since = interactions.as_of - timedelta(days=policy.recipe.holdout_days)
     arrays: Model | None = None
+    weights: Weights | None
     learning: Learning | None = None
     if model is not None:
         with watch.part("publish.read"):
             arrays, weights = load_serving(model, artifacts)
-    else:
+    elif only is None:
         with watch.part("publish.learn"):
             learning = Lesson.of(interactions, since, priors).learn(None)
             weights = learning.weights
+    if only is not None:
+        weights = shipped_weights() if only == "shipped weights" else None
     with watch.part("publish.recommend"):
         if offers is None:
             offers = resolve_offers(policy.offers, interactions, before=since)

@@ -45,7 +45,8 @@ class _Data:
     """Time of the last usable line."""
     left_out: str = ""
     """Which of its products are of an excluded category, as one number, how many of its loads were
-    taken back, and what is known of its customers and products; empty: none."""
+    taken back, what is known of its customers and products, and that it has an experiment, which
+    every night looks at; empty: none."""
     pairs: int = 0
     """Its customers times its products, if they are very many."""
 
@@ -250,6 +251,7 @@ def _read_data(
     connection: Connection, tenants: Sequence[Tenant], as_of: datetime
 ) -> dict[str, _Data]:
     """What there is of each tenant up to as-of; tenants with no line at all are left out."""
+    from recfleet.experiments import tenants_with_experiments
     from recfleet.interactions import count_known, count_pairs, count_undone, number_products_of
     from recfleet.interactions.known import facts_known
 
@@ -268,12 +270,14 @@ def _read_data(
     # A file that is taken back and read anew can leave as many lines, and other ones.
     undone = count_undone(connection, list(known))
     facts = facts_known(connection, list(known), as_of)
+    looked_at = tenants_with_experiments(connection, list(known))
     return {
         tenant_id: _Data(
             *found,
             (f" left_out={left_out[tenant_id]}" if tenant_id in left_out else "")
             + (f" undone={undone[tenant_id]}" if tenant_id in undone else "")
-            + (f" facts={facts[tenant_id]}" if tenant_id in facts else ""),
+            + (f" facts={facts[tenant_id]}" if tenant_id in facts else "")
+            + (f" experiments={as_of.isoformat()}" if tenant_id in looked_at else ""),
             pairs.get(tenant_id, 0),
         )
         for tenant_id, found in known.items()

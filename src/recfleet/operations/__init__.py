@@ -7,6 +7,7 @@
 - ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
 - ``deletion``: delete tenants with everything of theirs.
 - ``loads``: take loads of files back.
+- ``arm_models``: versions that an experiment may serve.
 - ``analysts``: logins of the database that see one tenant's live lists.
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
   ``backfill_results``: run nights of the past again, from the request to the results.
@@ -26,6 +27,7 @@ from recfleet.faces import import_on_demand
 if TYPE_CHECKING:
     from recfleet.operations.analysts import add_analyst, drop_analyst
     from recfleet.operations.approvals import Answered, approve, list_waiting, reject
+    from recfleet.operations.arm_models import arm_model
     from recfleet.operations.attention import ATTENTION, URGENT_OUTCOMES, Attention, Standing
     from recfleet.operations.audit import tell_story, verify
     from recfleet.operations.backfill_left_out import left_out_in_words, why_left_out
@@ -96,6 +98,7 @@ __all__ = [
     "Standings",
     "add_analyst",
     "approve",
+    "arm_model",
     "backfill_progress",
     "backfill_sentence",
     "backfilled_nights",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from recfleet.audit import DeletionFacts, Entry, append_entries, check_who_and_why, read_entries
 from recfleet.database import Connection
 from recfleet.errors import TenantError, UnknownTenantError
+from recfleet.experiments import delete_experiments_of
 from recfleet.feedback import delete_feedback_of
 from recfleet.feeds import delete_feeds_of
 from recfleet.interactions import delete_purchases_of
@@ -30,6 +31,7 @@ _ROOMS = (
     drop_logins_of,
     delete_keys_of,
     delete_feedback_of,
+    delete_experiments_of,
 )
 
 

@@ -15,7 +15,7 @@ from recfleet.database import Connection, transaction
 from recfleet.judging import Numbers
 from recfleet.record.fits import Fit, chain_of
 from recfleet.registry import run_page, version_page
-from recfleet.releases import list_of
+from recfleet.releases import list_of, version_of
 from recfleet.settings import airflow_settings, link_settings, registry_settings
 from recfleet.tenants import Mode, get_tenant
 
@@ -107,7 +107,7 @@ class Trace:
     mode: Mode
     served: bool
     """Whether the customer gets this list now. False: the tenant is off, has no release, or its
-    policy excludes the customer."""
+    policy excludes the customer, or an experiment shows them nothing."""
     known_customer: bool
     """False: the release has no list of the customer's own, and the popular one stands in."""
     source: str | None
@@ -119,7 +119,9 @@ class Trace:
     release: Release | None
     """None: nothing has been published for the tenant yet."""
     model: Model | None
-    """None: the tenant is served without a model."""
+    """None: the list was made without a model, or by an arm's own."""
+    arm: str | None = None
+    """The arm of the experiment that the customer is in; None: they are in none."""
 
 
 def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trace:
@@ -142,7 +144,10 @@ def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trac
         tenant = get_tenant(connection, tenant_id)
         origin = _row(connection, "select * from live_origin where tenant_id = %s", tenant_id)
         listed = list_of(connection, origin["release_id"], customer_id) if origin else None
+        arm = listed.arm if listed else None
         model = origin if origin and origin["model_version"] is not None else None
+        if model and version_of(arm, model["model_version"]) != model["model_version"]:
+            model = None
         chain = chain_of(connection, tenant_id, model["mlflow_run"]) if model else []
     source = (listed.source or "popular") if listed else None
     return Trace(
@@ -156,6 +161,7 @@ def trace_list(connection: Connection, tenant_id: str, customer_id: str) -> Trac
         scores=listed.scores if listed else [],
         release=_release(origin) if origin else None,
         model=_model(model, chain) if model else None,
+        arm=arm,
     )
 
 

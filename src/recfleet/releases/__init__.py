@@ -1,5 +1,6 @@
 """Releases: a tenant's lists of one night, their checks, the live switch, look-up."""
 
+from recfleet.releases._arms import NOTHING, ArmLists, version_of, with_arms
 from recfleet.releases._check import Check, check_lists
 from recfleet.releases._every_list import LiveList, LiveLists, LivePlace, every_list, read_live_list
 from recfleet.releases._lists import Lists
@@ -26,7 +27,9 @@ from recfleet.releases._stage import Draft, ServedBy, stage_releases
 from recfleet.releases._switch import end_live, kept_release, switch_live
 
 __all__ = [
+    "NOTHING",
     "PAIR_LENGTH",
+    "ArmLists",
     "Check",
     "CustomerList",
     "Draft",
@@ -59,5 +62,7 @@ __all__ = [
     "stage_releases",
     "switch_live",
     "tenants_of",
+    "version_of",
     "wanted_releases",
+    "with_arms",
 ]

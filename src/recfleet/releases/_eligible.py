@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,11 +54,11 @@ def lists_by_group(make: Make, active: NDArray[np.bool_], eligibility: Eligibili
     lists = make(active & eligibility.allowed[0])
     if not eligibility.group_of.any():
         return lists
-    parts = [_pick(lists, eligibility.group_of[lists.customers] == 0)]
+    parts = [pick(lists, eligibility.group_of[lists.customers] == 0)]
     for group in np.unique(eligibility.group_of[eligibility.group_of > 0]):
         made = make(active & eligibility.allowed[group])
-        parts.append(_pick(made, eligibility.group_of[made.customers] == group))
-    return _joined(lists, parts)
+        parts.append(pick(made, eligibility.group_of[made.customers] == group))
+    return joined(lists, parts)
 
 
 def with_newcomers(
@@ -125,7 +125,7 @@ def _extended(lists: Lists, ids: list[str], found: list[Best]) -> Lists:
     )
 
 
-def _pick(lists: Lists, which: NDArray[np.bool_]) -> Lists:
+def pick(lists: Lists, which: NDArray[np.bool_]) -> Lists:
     """Some of the lists."""
     stays = np.repeat(which, lists.lengths)
     return replace(
@@ -139,7 +139,7 @@ def _pick(lists: Lists, which: NDArray[np.bool_]) -> Lists:
     )
 
 
-def _joined(whole: Lists, parts: list[Lists]) -> Lists:
+def joined(whole: Lists, parts: Sequence[Lists]) -> Lists:
     """Lists of different customers together, in the order of customers."""
     customers = np.concatenate([part.customers for part in parts])
     lengths = np.concatenate([part.lengths for part in parts])

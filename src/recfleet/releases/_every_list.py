@@ -10,6 +10,7 @@ from typing import Any
 from recfleet.database import Connection
 from recfleet.kinds import Kind
 from recfleet.models import Source
+from recfleet.releases._arms import version_of
 from recfleet.releases._look_up import Marks, refuse_tenant
 from recfleet.tenants import check_tenants
 
@@ -20,13 +21,13 @@ select roster.mode, live.release_id, live.night_id, live.model_version, live.as_
  where roster.tenant_id = %s
 """
 _ALL = """
-select customer_id, source, products, scores, kinds, sources
+select customer_id, source, products, scores, kinds, sources, arm
   from recommendation
  where night_id = %s and release_id = %s
  order by customer_id collate "C"
 """
 _THESE = """
-select asked.customer_id, source, products, scores, kinds, sources
+select asked.customer_id, source, products, scores, kinds, sources, arm
   from unnest(%s::text[]) with ordinality as asked (customer_id, place)
   left join recommendation on night_id = %s and release_id = %s
    and recommendation.customer_id = asked.customer_id
@@ -54,9 +55,13 @@ class LiveList:
     is_known: bool
     """False: the release does not know the customer, and this is the popular list."""
     is_excluded: bool
-    """Nothing may be shown to the customer."""
+    """The policy excludes the customer: nothing may be shown to them."""
     places: Sequence[LivePlace]
     """The best first."""
+    arm: str | None = None
+    """The arm of the experiment that the customer is in; None: they are in none."""
+    model_version: int | None = None
+    """Version of the model behind this list; None: it was made without one."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +105,7 @@ def every_list(
             else:
                 cursor.execute(_THESE, (list(customer_ids), night_id, release_id))
             for customer_id, *row in cursor:
-                yield read_live_list(customer_id, row, popular, offers)
+                yield read_live_list(customer_id, row, popular, offers, model_version)
 
     return LiveLists(release_id, model_version, as_of, lists())
 
@@ -110,21 +115,30 @@ def read_live_list(
     row: Sequence[Any],
     popular: Sequence[Any],
     offers: str | None,
+    model_version: int | None,
 ) -> LiveList:
     """A list from its row.
 
     Args:
         customer_id: whose it is.
-        row: source, products, scores, kinds and sources as ``recommendation`` has them; a source of
-            None: the release does not know the customer.
+        row: source, products, scores, kinds, sources and arm as ``recommendation`` has them; a
+            source of None: the release does not know the customer.
         popular: products and scores of the release's popular list.
         offers: the kinds of the release.
+        model_version: the release's.
     """
-    source, products, scores, kinds, sources = row
+    source, products, scores, kinds, sources, arm = row
     marks = Marks(source, kinds, sources, offers)
     columns = popular if source is None else (products, scores)
     places = [
         LivePlace(product_id, score, marks.source(rank), marks.kind(rank))
         for rank, (product_id, score) in enumerate(zip(*columns, strict=True), start=1)
     ]
-    return LiveList(customer_id, source is not None, source == "excluded", places)
+    return LiveList(
+        customer_id,
+        is_known=source is not None,
+        is_excluded=source == "excluded" and arm is None,
+        places=places,
+        arm=arm,
+        model_version=version_of(arm, model_version),
+    )

@@ -48,6 +48,11 @@ class Lists:
     """(e,) index into customer_ids, rising: excluded customers, whose list is empty."""
     pairs: Pairs | None = None
     """Lists of pairs of products; None: there are none."""
+    arm_names: tuple[str, ...] = ()
+    """The arms of experiments that some of the lists belong to."""
+    arm_of: NDArray[np.int16] | None = None
+    """(m,) index into arm_names of each list's arm; -1: the customer is in no experiment. None:
+    nobody is."""
 
     def __post_init__(self) -> None:
         lists, places = len(self.customers), len(self.products)
@@ -57,6 +62,8 @@ class Lists:
             raise ValueError(f"the starts of lists must rise from 0 to {places}")
         if {len(self.scores), len(self.sources), len(self.kinds)} != {places}:
             raise ValueError("every place in a list needs a product, a score, a source and a kind")
+        if self.arm_of is not None and len(self.arm_of) != lists:
+            raise ValueError("every list needs an arm, or none of them")
         if len(self.popular_scores) != len(self.popular_products):
             raise ValueError("every popular product needs a score")
 

@@ -10,13 +10,14 @@ from recfleet.database import Connection
 from recfleet.errors import RecfleetError
 from recfleet.kinds import KINDS, Kind
 from recfleet.models import SOURCES, Source
+from recfleet.releases._arms import NOTHING, version_of
 from recfleet.tenants import check_tenants
 
 # One statement sees one moment, so the release and the list belong together.
 _QUERY = """
 select roster.mode, live.release_id, live.model_version, live.as_of, live.night_id,
        recommendation.source, recommendation.kinds, recommendation.sources, live.offers,
-       item.rank, item.product_id, item.score, catalogue.name
+       recommendation.arm, item.rank, item.product_id, item.score, catalogue.name
   from roster
   left join live on live.tenant_id = roster.tenant_id
   left join recommendation
@@ -35,7 +36,7 @@ select roster.mode, live.release_id, live.model_version, live.as_of, live.night_
 _LIST = """
 select recommendation.source,
        coalesce(recommendation.products, release.popular_products),
-       coalesce(recommendation.scores, release.popular_scores)
+       coalesce(recommendation.scores, release.popular_scores), recommendation.arm
   from release
   left join recommendation on recommendation.night_id = release.night_id
    and recommendation.release_id = release.release_id and recommendation.customer_id = %s
@@ -69,9 +70,11 @@ class Recommended:
     one."""
     release_id: int
     model_version: int | None
-    """Version of the live release's model; None when popularity is served."""
+    """Version of the model behind the list; None: it was made without one."""
     as_of: datetime
     night_id: int
+    arm: str | None = None
+    """The arm of the experiment that the customer is in; None: they are in none."""
 
 
 def look_up(
@@ -106,8 +109,8 @@ def look_up(
         rows = cursor.fetchall()
     if not rows:
         check_tenants(connection, [tenant_id])  # raises, and names a tenant that may be meant
-    mode, release_id, model_version, as_of, night_id, source, kinds, sources, offers = rows[0][:9]
-    _refuse(tenant_id, customer_id, mode, release_id, source)
+    mode, release_id, version, as_of, night_id, source, kinds, sources, offers, arm = rows[0][:10]
+    _refuse(tenant_id, customer_id, mode, release_id, arm or source)
     marks = Marks(source, kinds, sources, offers)
     found = [
         Recommended(
@@ -120,9 +123,10 @@ def look_up(
             rank_in_kind=marks.rank_in_kind(rank),
             known_customer=source is not None,
             release_id=release_id,
-            model_version=model_version,
+            model_version=version_of(arm, version),
             as_of=as_of,
             night_id=night_id,
+            arm=arm,
         )
         for *_, rank, product_id, score, name in rows
         if rank is not None
@@ -131,10 +135,15 @@ def look_up(
 
 
 def _refuse(
-    tenant_id: str, customer_id: str, mode: str, release_id: int | None, source: str | None
+    tenant_id: str, customer_id: str, mode: str, release_id: int | None, served: str | None
 ) -> None:
     refuse_tenant(tenant_id, mode, release_id)
-    if source == "excluded":
+    if served == NOTHING:
+        raise NotServedError(
+            f"An experiment shows customer {customer_id!r} of {tenant_id} nothing, to learn what "
+            "recommending brings."
+        )
+    if served == "excluded":
         raise NotServedError(
             f"The policy of {tenant_id} excludes customer {customer_id!r}: they get no "
             "recommendations."
@@ -203,6 +212,8 @@ class CustomerList:
     products: list[str]
     """The best first."""
     scores: list[float]
+    arm: str | None = None
+    """The arm of the experiment that the customer was in; None: they were in none."""
 
 
 def list_of(connection: Connection, release_id: int, customer_id: str) -> CustomerList | None:
@@ -218,6 +229,6 @@ def list_of(connection: Connection, release_id: int, customer_id: str) -> Custom
         row = cursor.fetchone()
     if row is None:
         return None
-    source, products, scores = row
+    source, products, scores, arm = row
     known = source if source in (None, "excluded") else source_of(source)
-    return CustomerList(known, products, scores)
+    return CustomerList(known, products, scores, arm)

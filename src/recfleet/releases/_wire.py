@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from recfleet.releases._lists import Lists
 
 _COPY = (
     "copy recommendation (night_id, release_id, customer_id, products, scores, source, kinds, "
-    "sources) from stdin with (format binary)"
+    "sources, arm) from stdin with (format binary)"
 )
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
@@ -53,7 +54,7 @@ def copy_lists(
         for release_id, lists in releases:
             products = _fields(lists.product_ids, encoding)
             customers = _fields(lists.customer_ids[lists.customers], encoding)
-            start = struct.pack(">hiqiq", 8, 8, night_id, 8, release_id)
+            start = struct.pack(">hiqiq", 9, 8, night_id, 8, release_id)
             for first in range(0, len(lists), _PIECE):
                 piece = slice(first, first + _PIECE)
                 pieces.append(_rows(lists, piece, start, customers, products))
@@ -84,10 +85,11 @@ def _rows(
     kinds = _digits(lists.kinds[places]) if lists.offers == "both" else None
     sources, is_mixed = _digits(lists.sources[places]), lists.is_mixed[piece].tolist()
     fields: list[bytes] = []
-    for customer, name, mixed, first, last in zip(
+    for customer, name, mixed, arm, first, last in zip(
         customers[piece].tolist(),
         _names_of(lists)[piece].tolist(),
         is_mixed,
+        _arms(lists, piece),
         (starts[:-1] - starts[0]).tolist(),
         (starts[1:] - starts[0]).tolist(),
         strict=True,
@@ -100,6 +102,7 @@ def _rows(
             names[name],
             _NULL if kinds is None else _field(kinds[first:last]),
             _field(sources[first:last]) if mixed else _NULL,
+            arm,
         )
     return b"".join(fields)
 
@@ -108,6 +111,14 @@ def _names_of(lists: Lists) -> NDArray[np.intp]:
     """(m,) index into SOURCES of each list's first source, or the next one for the excluded."""
     excluded = np.isin(lists.customers, lists.excluded)
     return np.where(excluded, len(SOURCES), lists.first_sources)
+
+
+def _arms(lists: Lists, piece: slice) -> Iterable[bytes]:
+    """The field of each list's arm."""
+    if lists.arm_of is None:
+        return repeat(_NULL, len(lists.customers[piece]))
+    fields = [*(_field(name.encode()) for name in lists.arm_names), _NULL]  # -1 is the last
+    return (fields[arm] for arm in lists.arm_of[piece].tolist())
 
 
 def _digits(codes: NDArray[np.int8]) -> bytes:

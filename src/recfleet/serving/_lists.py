@@ -54,6 +54,11 @@ class Listed:
     """How the customer is served; None: recommending is off for the tenant or the customer."""
 
     @property
+    def arm(self) -> str | None:
+        """The arm of the experiment that the customer is in; None: they are in none."""
+        return None if self.given is None else self.given[1]
+
+    @property
     def items(self) -> list[Item]:
         """The places, each with its JSON."""
         return [make_item(*place) for place in self.places]
@@ -123,9 +128,8 @@ def read_list(row: Row, customer: str | None, known: Mapping[str, Described]) ->
         served_by = "popularity"
     about = _about(
         row["release_id"],
-        row["model_version"],
         row["as_of"],
-        served_by if places else "nothing",
+        (row["model_version"], served_by if places else "nothing", row["arm"]),
         _note(row, customer),
     )
     is_known = "false" if source is None else "true"
@@ -133,25 +137,28 @@ def read_list(row: Row, customer: str | None, known: Mapping[str, Described]) ->
         f'"tenant":{encode(row["tenant_id"])},"customer":{encode(customer)},'
         f'"customer_is_known":{is_known},{about}'
     )
-    is_off = row["release_id"] is None or row["mode"] == "off" or source == "excluded"
-    given = None if is_off or customer is None else (row["model_version"], None)
+    # Whom an experiment shows nothing is served, too: only that makes the arms comparable.
+    is_excluded = source == "excluded" and row["arm"] is None
+    is_off = row["release_id"] is None or row["mode"] == "off" or is_excluded
+    given = None if is_off or customer is None else (row["model_version"], row["arm"])
     return Listed(head, row["release_id"], places, given)
 
 
 @lru_cache(maxsize=10_000)
 def _about(
     release_id: int | None,
-    model_version: int | None,
     as_of: datetime | None,
-    served_by: str,
+    made_by: tuple[int | None, str, str | None],
     note: str | None,
 ) -> str:
-    """What many lists of a release say."""
+    """What many lists of a release say; version, what served it and arm made them."""
+    model_version, served_by, arm = made_by
     told = {
         "release": release_id,
         "model_version": model_version,
         "as_of": moment(as_of),
         "served_by": served_by,
+        "arm": arm,
         "note": note,
     }
     return encode(told)[1:-1]
@@ -261,6 +268,8 @@ def _note(row: Row, customer: str | None) -> str | None:
         return f"{tenant_id} is off: its customers get no recommendations until it is switched on."
     if row["release_id"] is None:
         return f"{tenant_id} has no lists yet: they come with its next night."
+    if row["arm"] == "nothing":
+        return "An experiment shows this customer nothing, to learn what recommending brings."
     if row["source"] == "excluded":
         return "The tenant's policy excludes this customer: they get no recommendations."
     if row["source"] is None and customer is not None:

@@ -67,6 +67,8 @@ class CustomersList(_Recommended):
     customer: str | None = Field(examples=["12583"])
     """Null: the popular list was asked for."""
     customer_is_known: bool
+    arm: str | None = Field(examples=[None])
+    """The arm of the experiment that the customer is in, such as ``version:7``; null: none."""
     is_stale: bool
     """True: the database is away, and this is what was live a while ago (``Age`` has the
     seconds)."""
@@ -85,6 +87,7 @@ class Place(_Told):
     as_of: str = Field(examples=["2026-11-27T00:00:00+00:00"])
     """The reasons know no later purchase."""
     served_by: Literal["model", "personal", "popularity"]
+    arm: str | None = Field(examples=[None])
     note: str | None = Field(examples=[None])
     """A sentence, when the list is another than was asked for."""
     unexplained: str | None = Field(examples=[None])

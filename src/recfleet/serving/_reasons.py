@@ -23,6 +23,7 @@ _HISTORY = "select * from recfleet.serve_history($1, $2, $3, $4, $5, $6, $7, $8)
 _COUNTED = ("trend", "popular")
 _AWAY = "The database is away, so there are no reasons."
 _CHANGED = "The lists have changed just now, so there are no reasons: ask again."
+_OTHER_MODEL = "An experiment made this list with another model: the reasons name no purchases."
 _MODEL_AWAY = "The model is away: the reasons name no purchases."
 
 
@@ -94,7 +95,7 @@ class Reasons:
                 if row["release_id"] is None:
                     unexplained = _CHANGED
                 else:
-                    reasons, unexplained = await self._reasons(row, items)
+                    reasons, unexplained = await self._reasons(row, items, listed.arm)
             except DatabaseAwayError:
                 unexplained = _AWAY
         return Explained(
@@ -124,7 +125,7 @@ class Reasons:
         return row
 
     async def _reasons(
-        self, row: Row, items: Sequence[Item]
+        self, row: Row, items: Sequence[Item], arm: str | None
     ) -> tuple[Sequence[Reason], str | None]:
         purchases = _Purchases.of(row, _counted(items))
         asked = [
@@ -134,7 +135,9 @@ class Reasons:
         ]
         causes: Mapping[str, list[Cause]] = {}
         unexplained = None
-        if asked and purchases.own and row["model_version"] is not None:
+        if arm is not None and arm.startswith("version:"):
+            unexplained = _OTHER_MODEL
+        elif asked and purchases.own and row["model_version"] is not None:
             try:
                 if row["model_uri"] is None:
                     raise ModelAwayError("it is not on record")

@@ -105,6 +105,26 @@ def ask(count: int, what: str, *, yes: bool) -> None:
         raise typer.Exit(1)
 
 
+def ask_before(what: str, *, yes: bool) -> None:
+    """Ask before one change; returns if the command may go on.
+
+    Args:
+        what: would happen, such as ``Stop experiment 3 of germany``.
+        yes: whether the person said so already.
+
+    Raises:
+        BadInputError: there is nobody to ask.
+        typer.Exit: the person said no.
+    """
+    if yes:
+        return
+    if not _can_ask():
+        raise BadInputError(f"{what}? There is no terminal to ask on: add --yes.")
+    if not typer.confirm(f"{what}?"):
+        console().print("Nothing was changed.")
+        raise typer.Exit(1)
+
+
 def choose_to_delete(
     connection: Connection,
     tenant_ids: Sequence[str] | None,

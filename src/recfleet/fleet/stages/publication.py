@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import structlog
 
 from recfleet.errors import TenantError
-from recfleet.fleet.lists import make_checked_lists
+from recfleet.fleet.lists import Made, make_checked_lists
+from recfleet.fleet.stages.arms import Way, serve_by_arms
 from recfleet.fleet.stopwatch import Stopwatch
 from recfleet.record import Champion, Outcome, TenantNight
 from recfleet.registry import ArtifactStore
+from recfleet.tenants import Policy
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from recfleet.experiments import Experiment, Pause
     from recfleet.interactions.facts import Eligibility
     from recfleet.models import InteractionLog, Learning, Weights
     from recfleet.releases import Check, Lists
@@ -45,6 +48,10 @@ class Publication:
     """Whether the model becomes champion with this release."""
     is_rollback: bool = False
     """Whether the model is the one before the champion, put in force again."""
+    served: tuple[int, ...] = ()
+    """The tenant's experiments that the lists serve."""
+    pauses: tuple[Pause, ...] = ()
+    """Of the experiments that rest tonight."""
     waiting: Champion | None = None
     """The challenger that a person may put in force later; its version is 0 until registered."""
 
@@ -78,6 +85,8 @@ class Publisher:
     """What the weights of lists without a model begin at."""
     eligibility: Eligibility
     """Which of the products each customer may be offered."""
+    experiments: Sequence[Experiment] = ()
+    """The tenant's that are running."""
 
     def publication(
         self, model: Champion | None, outcome: Outcome, reason: str | None
@@ -87,27 +96,49 @@ class Publisher:
         Raises:
             TenantError: the lists fail their checks; says what is wrong.
         """
-        made = make_checked_lists(
-            self.interactions,
-            self.active,
-            model,
-            self.row.policy,
-            artifacts=self.artifacts,
-            priors=self.priors,
-            eligibility=self.eligibility,
-            offers=self.row.numbers.offers if self.row.numbers else None,
-            watch=self.watch,
-        )
-        fingerprint = self.interactions.fingerprint
-        return Publication(
+        made = self._made(Way(model), self.row.policy, self.watch)
+        publication = Publication(
             made.lists,
             made.checks,
             model,
             self.champion,
-            fingerprint,
+            self.interactions.fingerprint,
             outcome,
             reason,
             made.learning,
+        )
+        return self._with_arms(publication) if self.experiments else publication
+
+    def _made(self, way: Way, policy: Policy, watch: Stopwatch) -> Made:
+        offers = self.row.numbers.offers if self.row.numbers else None
+        return make_checked_lists(
+            self.interactions,
+            self.active,
+            way.model,
+            policy,
+            artifacts=self.artifacts,
+            priors=self.priors,
+            eligibility=self.eligibility,
+            offers=way.offers or offers,
+            only=way.only,
+            watch=watch,
+        )
+
+    def _with_arms(self, publication: Publication) -> Publication:
+        """The same, with the customers of experiments served by their arms."""
+        # Everybody's lists have the pairs already.
+        policy = self.row.policy.model_copy(update={"pairs_products": 0})
+        with self.watch.part("publish.arms"):
+            by_arms = serve_by_arms(
+                publication.lists,
+                publication.model,
+                self.experiments,
+                tenant_id=self.row.tenant_id,
+                known_customers=len(self.interactions.customer_ids),
+                make=lambda way: self._made(way, policy, Stopwatch()).lists,
+            )
+        return replace(
+            publication, lists=by_arms.lists, served=by_arms.served, pauses=by_arms.pauses
         )
 
     def as_judged(self) -> Publication:

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from recfleet import registry
+from recfleet.experiments import running_of
 from recfleet.fleet.lists import read_purchases
 from recfleet.fleet.pooled_weights import keep_learned, priors_of, read_priors
 from recfleet.fleet.stage_loop import Desk, Stage, Work
@@ -30,6 +31,7 @@ from recfleet.registry import ArtifactStore, Registry, open_artifacts, open_regi
 from recfleet.settings import registry_settings
 
 if TYPE_CHECKING:
+    from recfleet.experiments import Experiment
     from recfleet.models import Weights
 
 BATCH_SIZE = 32
@@ -48,6 +50,8 @@ class _Tools:
     effect: Effect
     priors: Sequence[Weights]
     """The fleet's weights."""
+    experiments: Mapping[str, Sequence[Experiment]]
+    """Running ones of the shard's tenants, likewise; a trial serves none."""
     _registry: Registry | None = field(default=None, repr=False)
 
     def registry(self, desk: Desk) -> Registry:
@@ -71,6 +75,7 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
         live=live_as_of(desk.connection, tenant_ids),
         effect=effect_of(desk, tenant_ids),
         priors=read_priors(desk.connection, desk.night.as_of),
+        experiments={} if desk.night.is_trial else running_of(desk.connection, tenant_ids),
     )
 
 
@@ -89,7 +94,15 @@ def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step
         return nothing_to_offer(row, len(active))
     priors = priors_of(row.policy, tools.priors)
     publisher = Publisher(
-        row, tools.artifacts, watch, interactions, active, champion, priors, eligibility
+        row,
+        tools.artifacts,
+        watch,
+        interactions,
+        active,
+        champion,
+        priors,
+        eligibility,
+        tools.experiments.get(row.tenant_id, ()),
     )
     if row.verdict not in ("promote", "rollback", "await approval"):
         return publisher.as_judged()

@@ -71,12 +71,25 @@ def put_in_force(desk: Desk, works: list[Work[Publication]], actor: str) -> list
     ]
     crown(desk.connection, night_id=desk.night.night_id, coronations=coronations, actor=actor)
     _ask(desk, first, actor)
+    _keep_arms(desk, first)
     releases = {work.row.tenant_id: number for work, number in zip(first, numbers, strict=True)}
     switch_live(desk.connection, releases)
     return [
         late.get(work.row.tenant_id) or _step(work.made, releases[work.row.tenant_id])
         for work in works
     ]
+
+
+def _keep_arms(desk: Desk, works: list[Work[Publication]]) -> None:
+    """Keep which experiments the lists serve, and which rest tonight."""
+    from recfleet.experiments import begin_phases, keep_pauses
+
+    served = [number for work in works for number in work.made.served]
+    pauses = [pause for work in works for pause in work.made.pauses]
+    if served:
+        begin_phases(desk.connection, served, desk.night.as_of)
+    if pauses:
+        keep_pauses(desk.connection, desk.night.night_id, desk.night.as_of, pauses)
 
 
 def _late(desk: Desk, works: list[Work[Publication]]) -> dict[str, Step]:

@@ -136,28 +136,29 @@ class Campaigns:
         names = {one: json.loads(f"{{{known[one][0]}}}")["name"] for one in products}
         lists = [
             read_live_list(
-                row["customer_id"], [row[name] for name in _ROW], popular, head["offers"]
+                row["customer_id"],
+                [row[name] for name in _ROW],
+                popular,
+                head["offers"],
+                head["model_version"],
             )
             for row in rows
         ]
         return [sender.send(one, names, withheld) for one in lists]
 
     async def _note(self, key: ShownKey, head: Row, lists: Sequence[SentList]) -> None:
-        from recfleet.campaigns import Campaign, exposed_by
+        from recfleet.campaigns import exposed_by
 
-        campaign = Campaign(
-            head["tenant_id"], head["release_id"], head["model_version"], head["as_of"]
-        )
         exposed = {
             "key_id": key.key_id,
             "digest": key.digest.hex(),
             "tenant_id": head["tenant_id"],
-            "customers": [vars(one) for one in exposed_by(campaign, lists)],
+            "customers": [vars(one) for one in exposed_by(lists)],
         }
         await self._database.row(_NOTE, json.dumps([exposed], default=datetime.isoformat))
 
 
-_ROW = ("source", "products", "scores", "kinds", "sources")
+_ROW = ("source", "products", "scores", "kinds", "sources", "arm")
 
 
 class _Pages:
