@@ -48,7 +48,7 @@ def _broken(world: World, tenants: int, day: date) -> dict[str, Trouble]:
     }
 
 
-@pytest.mark.parametrize("weeks_before", [2, 1, 0])
+@pytest.mark.parametrize("weeks_before", [3, 2, 0])
 def test_the_demo_quarantines_the_broken_and_nobody_else(
     demo: Connection, weeks_before: int
 ) -> None:

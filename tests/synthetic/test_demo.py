@@ -9,7 +9,14 @@ from recfleet.judging import Holdout, Score, judge, score, score_popularity
 from recfleet.models import resolve_offers
 from recfleet.models.als import AlsModel, fit, fold_in
 from recfleet.recipe import Recipe
-from recfleet.synthetic import DEMO_TENANTS, DEMO_UNTIL, TROUBLES, demo_world, fleet_truth
+from recfleet.synthetic import (
+    DEMO_NIGHTS,
+    DEMO_TENANTS,
+    DEMO_UNTIL,
+    TROUBLES,
+    demo_world,
+    fleet_truth,
+)
 from recfleet.tenants import Policy
 from tests.synthetic.logs import make_log, midnight
 
@@ -27,23 +34,22 @@ def test_every_kind_of_tenant_is_in_the_demo() -> None:
 def test_the_first_night_finds_nothing_broken_the_second_half_of_it_and_the_third_all() -> None:
     fleet = fleet_truth(demo_world(), DEMO_TENANTS)
     broken = [tenant.trouble_day for tenant in fleet if tenant.trouble_day is not None]
-    nights = [DEMO_UNTIL - timedelta(weeks=weeks) for weeks in (2, 1, 0)]
-    assert [sum(day < night for day in broken) for night in nights] == [0, 3, 6]
+    assert [sum(day < night for day in broken) for night in DEMO_NIGHTS] == [0, 3, 6]
 
 
 def test_tastes_change_six_weeks_before_the_first_nights_models_were_trained() -> None:
     world = demo_world()
-    trained = DEMO_UNTIL - timedelta(weeks=4)
+    trained = DEMO_NIGHTS[0] - timedelta(weeks=2)
     for tenant in fleet_truth(world, DEMO_TENANTS):
         for day in tenant.drift_days(world, DEMO_UNTIL):
             assert trained - day == timedelta(weeks=6)
 
 
-def test_drifting_tenants_are_given_a_first_model_and_a_better_one_two_weeks_later() -> None:
+def test_drifting_tenants_are_given_a_first_model_and_a_better_one_three_weeks_later() -> None:
     """The nights of the demo in memory, over its drifting tenants."""
     # With fewer factors than by default: the same verdicts at a fifth of the cost.
     world, policy = demo_world(), Policy(recipe=Recipe(factors=32))
-    days_back = (14, 7, 0)
+    days_back = [(DEMO_UNTIL - night).days for night in DEMO_NIGHTS]
     outcomes = Counter[tuple[int, str]]()
     for tenant in fleet_truth(world, DEMO_TENANTS):
         if not tenant.drifts:
@@ -79,6 +85,6 @@ def test_drifting_tenants_are_given_a_first_model_and_a_better_one_two_weeks_lat
             outcomes[back, kind] += 1
             if verdict.kind == "promote":
                 champion, promoted = model, back
-    assert outcomes[14, "first model"] >= 5
-    assert outcomes[7, "keep"] >= 4
+    assert outcomes[21, "first model"] >= 5
+    assert outcomes[14, "keep"] >= 4
     assert outcomes[0, "promote"] >= 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated
 
@@ -58,10 +58,12 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Run three nights on this machine, from data to lists.
+    """Run three nights on this machine, from data to lists, and to what came of them.
 
     The demo starts the services, loads data, runs the nights through Airflow and shows the results.
-    It uses the services, data and nights of an earlier demo again.
+    In the weeks between the nights, the customers of its synthetic tenants see the lists and answer
+    them, as `recfleet simulate` does it. It uses the services, data and nights of an earlier demo
+    again.
     """
     from recfleet.cli._night import show_night
     from recfleet.cli._stack import bring_up, show_addresses
@@ -75,6 +77,8 @@ def demo(
     with closing(connect()) as connection:
         tenants = _bring_data(connection, data)
         for number, as_of in enumerate(nights, start=1):
+            if data is None:
+                _let_days_pass(connection, as_of, tenants)
             _run_night(connection, as_of, tenants, f"Night {number} of {len(nights)}")
         for as_of in nights:
             console().print()
@@ -84,10 +88,9 @@ def demo(
 
 
 def _synthetic_nights() -> tuple[datetime, ...]:
-    from recfleet.synthetic import DEMO_UNTIL
+    from recfleet.synthetic import DEMO_NIGHTS
 
-    last = datetime.combine(DEMO_UNTIL, time(), UTC)
-    return tuple(last - timedelta(weeks=weeks) for weeks in (2, 1, 0))
+    return tuple(datetime.combine(day, time(), UTC) for day in DEMO_NIGHTS)
 
 
 def _bring_data(connection: Connection, data: Path | None) -> list[str]:
@@ -96,6 +99,13 @@ def _bring_data(connection: Connection, data: Path | None) -> list[str]:
     from recfleet.cli._seed import seed_demo
 
     return seed_demo(connection) if data is None else ingest_online_retail(connection, data)
+
+
+def _let_days_pass(connection: Connection, as_of: datetime, tenants: list[str]) -> None:
+    """Have customers answer the lists of the night before, until a night's day."""
+    from recfleet.cli._simulate import simulate_demo
+
+    simulate_demo(connection, tenants, as_of.date())
 
 
 def _run_night(connection: Connection, as_of: datetime, tenants: list[str], title: str) -> None:

@@ -135,9 +135,9 @@ def seed_command(
 
 def seed_demo(connection: Connection) -> list[str]:
     """Create the demo's tenants, print them, and return their ids."""
-    from recfleet.synthetic import DEMO_TENANTS, DEMO_UNTIL, demo_world
+    from recfleet.synthetic import DEMO_NIGHTS, DEMO_TENANTS, demo_world
 
-    report = _seed(connection, demo_world(), DEMO_TENANTS, DEMO_UNTIL)
+    report = _seed(connection, demo_world(), DEMO_TENANTS, DEMO_NIGHTS[0])
     _show(report)
     return [tenant.traits.tenant_id for tenant in report.tenants]
 

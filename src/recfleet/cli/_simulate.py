@@ -86,7 +86,12 @@ def simulate_command(
 
 def simulate_demo(connection: Connection, tenants: list[str], until: date) -> None:
     """Let the days before a night of the demo pass, and say what came of them."""
-    _say(_simulate(connection, tenants, None, until, None))
+    passed = _simulate(connection, tenants, None, until, None)
+    if passed:
+        out = console()
+        out.print()
+        out.print(f"Customers see the lists, until {until}", style="bold")
+        _say(passed)
 
 
 def _day(text: str) -> date:

@@ -62,9 +62,13 @@ class Crowd:
         return striking
 
     def present(self, day: int) -> Bools:
-        """(C,) who is a customer on a day."""
+        """(C,) who is a customer on a day; after a fall in volume, that share of them."""
         comes, gone = self.market.customer_weeks
         present: Bools = (comes <= day // 7) & (day // 7 < gone)
+        traits, world = self.market.traits, self.market.world
+        if traits.trouble == "fall in volume" and traits.trouble_day is not None:
+            left = self.draws.uniform("left", np.arange(self.customers)) < world.fallen_to
+            present &= left | (day < world.day_of(traits.trouble_day))
         return present
 
     def on_sale(self, day: int) -> Bools:
