@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -59,7 +61,10 @@ def shops(
     with transaction(connection):
         make_champion(connection, 7, SERVED)
         popular = lists[truth.customer_ids[0]]
-        release = stage(connection, night_id, lists_of(lists, popular), tenant_id=SERVED, version=7)
+        made = lists_of(lists, popular)
+        arm_of = np.arange(len(lists), dtype=np.int16) % 2 - 1
+        made = replace(made, arm_names=("popular",), arm_of=arm_of)
+        release = stage(connection, night_id, made, tenant_id=SERVED, version=7)
         switch_live(connection, {SERVED: release})
     monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
     forget_settings()
@@ -135,7 +140,8 @@ def test_what_is_stored_is_what_happened(shops: Connection) -> None:
 
     # The exposures: pull and push, the control too, who sees nothing of what is sent.
     channels = {(row[3], row[-1]) for row in found["exposures"]}
-    assert channels == {("pull", None), ("push", None), ("push", "control")}
+    arms = {("pull", "popular"), ("push", "popular")}
+    assert channels == {("pull", None), ("push", None), ("push", "control")} | arms
     control = {row[5] for row in found["exposures"] if row[-1] == "control"}
     assert control.isdisjoint(row[6] for row in found["events"])
     outcomes = read_outcomes(

@@ -24,9 +24,10 @@ class Live:
     served: Served
     release_id: int | None
     """None: the tenant shows nothing, because it is off or has no lists yet."""
-    model_version: int | None
     control: Bools
     """(C,) who is kept out of campaigns by lot."""
+    origins: dict[int, tuple[int | None, str | None]]
+    """Customer -> version of the model behind the list, and arm of the customer's experiment."""
 
 
 def look_up_lists(connection: Connection, crowd: Crowd, days: range) -> Live:
@@ -41,20 +42,22 @@ def look_up_lists(connection: Connection, crowd: Crowd, days: range) -> Live:
     lists = np.full((crowd.customers, LENGTH), NOTHING)
     known = np.zeros(crowd.customers, bool)
     control = np.zeros(crowd.customers, bool)
+    origins: dict[int, tuple[int | None, str | None]] = {}
     there = np.flatnonzero(np.any([crowd.present(day) for day in days], axis=0))
     try:
         made = make_campaign(
             connection, tenant_id, customers=customer_ids(there).tolist(), limit=LENGTH
         )
     except NotServedError:
-        return Live(Served(lists, lists, known), None, None, control)
+        return Live(Served(lists, lists, known), None, control, origins)
     for one in made.lists:
         customer = number_of(one.customer)
         known[customer] = one.customer_is_known
+        origins[customer] = (one.model_version, one.arm)
         control[customer] = is_control(tenant_id, one.customer, crowd.behaviour.control)
         lists[customer, : len(one.items)] = [number_of(item.product) for item in one.items]
     pushed = np.where(control[:, None], NOTHING, lists)
-    return Live(Served(lists, pushed, known), made.release, made.model_version, control)
+    return Live(Served(lists, pushed, known), made.release, control, origins)
 
 
 def number_of(synthetic_id: str) -> int:

@@ -51,17 +51,20 @@ class Account:
         yield from self._purchases()
 
     def exposures(self) -> Iterator[Exposure]:
-        """Who was given a list; nobody of a tenant that shows nothing."""
-        if self.live.release_id is None:
-            return
-        at, version = self.day.at, self.live.model_version
+        """Who was given a list, with items or without.
+
+        Nobody of a tenant that shows nothing, and nobody whom the policy excludes.
+        """
+        at, origins = self.day.at, self.live.origins
         _, pushed = self.day.exposed
         for place in np.flatnonzero(at.channel == PULL).tolist():
-            answered_at = self._moment(int(at.second[place]))
-            yield Exposure(self._customers[place], "pull", answered_at, None, version)
+            if (origin := origins.get(int(at.customer[place]))) is not None:
+                answered_at = self._moment(int(at.second[place]))
+                yield Exposure(self._customers[place], "pull", answered_at, None, *origin)
         sent = self._moment(_SENT)
         for customer, name in zip(pushed.tolist(), customer_ids(pushed), strict=True):
-            arm = CONTROL if self.live.control[customer] else None
+            version, arm = origins[customer]
+            arm = CONTROL if self.live.control[customer] else arm
             yield Exposure(name, "push", sent, self._answer(customer, PUSH, _SENT), version, arm)
 
     @cached_property
