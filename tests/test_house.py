@@ -112,11 +112,14 @@ ARROWS: dict[str, set[str]] = {
     "local": {"database"},
     # What all commands share.
     "terminal": {"database", "operations"},
+    # The commands about what came of answers.
+    "reports": {"database", "feedback", "operations", "tenants", "terminal"},
     # The commands.
     "cli": {
         "audit", "campaigns", "database", "doctor", "experiments", "feedback", "feeds", "fleet",
         "housekeeping", "interactions", "keys", "local", "operations", "reasons", "record",
-        "registry", "releases", "serving", "simulation", "synthetic", "tenants", "terminal",
+        "registry", "releases", "reports", "serving", "simulation", "synthetic", "tenants",
+        "terminal",
     },
 }  # fmt: skip
 

@@ -187,6 +187,13 @@ class RetentionSettings(_Role):
     """Days for which a tenant's old lists may be shown again when it is switched on."""
 
 
+class CostSettings(_Role):
+    """What a night costs."""
+
+    night_hour_price: float = Field(default=0.0, ge=0)
+    """Price of an hour of one core of a night, in the tenants' currency; 0: nobody has said."""
+
+
 class FileSettings(_Role):
     """Which files stand in for the checkout's."""
 
@@ -209,6 +216,7 @@ ROLES: tuple[type[BaseSettings], ...] = (
     AirflowSettings,
     NightSettings,
     RetentionSettings,
+    CostSettings,
     FileSettings,
 )
 """All of them; each variable is in one."""
@@ -323,6 +331,16 @@ def retention_settings() -> RetentionSettings:
 
 
 @cache
+def cost_settings() -> CostSettings:
+    """What a night costs, read once.
+
+    Raises:
+        ConfigurationError: the variable has a value that cannot be used.
+    """
+    return _read(CostSettings)
+
+
+@cache
 def file_settings() -> FileSettings:
     """The files that replace the checkout's, read once."""
     return _read(FileSettings)
@@ -343,6 +361,7 @@ def forget_settings() -> None:
         airflow_settings,
         night_settings,
         retention_settings,
+        cost_settings,
         file_settings,
     ):
         read.cache_clear()

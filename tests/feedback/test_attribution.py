@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,9 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from recfleet.cli import app
 from recfleet.database import Connection, copy_rows, read_rows
 from recfleet.feedback import (
     Event,
@@ -21,6 +24,8 @@ from recfleet.feedback import (
     read_incremental,
 )
 from recfleet.interactions import INTERACTION_COLUMNS
+from recfleet.record import open_night
+from recfleet.settings import forget_settings
 from recfleet.tenants import add_tenants
 
 pytestmark = pytest.mark.postgres
@@ -193,3 +198,32 @@ def test_incremental_revenue_is_against_the_control(acme: Connection) -> None:
     assert found.low > 0, "CUPED takes the noise of the past out"
     assert abs(found.difference - 10) < 2
     assert found.total == pytest.approx(found.difference * 450)
+
+
+def test_kpis_in_the_terminal(
+    acme: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECFLEET_DATABASE_URL", database_url)
+    monkeypatch.setenv("RECFLEET_NIGHT_HOUR_PRICE", "3.6")
+    forget_settings()
+    assert "Nothing is attributed" in CliRunner().invoke(app, ["kpi", "acme"]).output
+    note_exposures(acme, "acme", [Exposure("a", "pull", T, model_version=3)])
+    tell(acme, ("s1", "shown", "a", "p", HOUR, None), ("s2", "accepted", "a", "p", HOUR, None))
+    buy(acme, ("a", "p", DAY, 12.5))
+    night = open_night(acme, "n1", None, T + 2 * DAY)
+    timings = '{"train": 1500, "publish": 500}'
+    acme.cursor().execute(
+        "insert into ledger "
+        "(night_id, tenant_id, mode, policy, shard, estimated_ms, basis, timings) "
+        "values (%s, 'acme', 'on', '{}', 0, 1, '', %s)",
+        (night.night_id, timings),
+    )
+    attributed(acme, 2 * DAY, "day")
+
+    shown = CliRunner().invoke(app, ["kpi", "acme"]).output
+    for words in ("12.50", "100.0%", "There is no control", "1 nights took 2.0 seconds", "0.0020"):
+        assert words in shown
+    told = json.loads(CliRunner().invoke(app, ["kpi", "acme", "--json"]).output)
+    assert told["attributed"]["revenue"] == 12.5
+    assert [one["kind"] for one in told["by_kind"]] == ["all", "new"]
+    assert told["cost"] == {"nights": 1, "seconds": 2.0, "price": 0.002}

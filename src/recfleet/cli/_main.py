@@ -34,7 +34,7 @@ for _room in (
     "tenant",
     "recommend",
     "campaign",
-    "events",
+    "reports",
     "experiment",
     "champions",
     "approvals",

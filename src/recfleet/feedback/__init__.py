@@ -28,10 +28,23 @@ from recfleet.feedback._store import (
     events_of_answer,
     events_told_by,
 )
+from recfleet.feedback.insights import (
+    ATTRIBUTED,
+    BY,
+    INCREMENTAL,
+    Insights,
+    KpiDay,
+    Kpis,
+    add_up,
+    read_insights,
+)
 from recfleet.feedback.nightly import Attributed, attribute_fleet, attribute_tenant
 
 __all__ = [
+    "ATTRIBUTED",
+    "BY",
     "CONTROL",
+    "INCREMENTAL",
     "MOST_EVENTS",
     "Acknowledged",
     "Attributed",
@@ -40,11 +53,15 @@ __all__ = [
     "EventKind",
     "Exposure",
     "Incremental",
+    "Insights",
+    "KpiDay",
+    "Kpis",
     "Outcomes",
     "Standing",
     "Tally",
     "Told",
     "add_events",
+    "add_up",
     "as_rows",
     "attribute_fleet",
     "attribute_tenant",
@@ -57,5 +74,6 @@ __all__ = [
     "note_exposures",
     "read_event",
     "read_incremental",
+    "read_insights",
     "read_outcomes",
 ]

@@ -12,6 +12,7 @@
 - ``backfill_request``, ``backfill_preview``, ``backfill_left_out``, ``backfill_tasks``,
   ``backfill_results``: run nights of the past again, from the request to the results.
 - ``standing``: where each tenant stands; ``attention``: which tenants need a person, and why.
+- ``returns``: what a tenant's nights cost beside what they bring.
 - ``audit``: verify the audit, and tell a tenant's story.
 - ``choose``: select tenants. ``result``: an operation's result for each tenant.
   ``operator_night``: records what a person does as a night.
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         tell_answers_of,
     )
     from recfleet.operations.result import Result
+    from recfleet.operations.returns import Cost, cost_in_words, cost_of
     from recfleet.operations.standing import (
         SORTS,
         Selection,
@@ -91,6 +93,7 @@ __all__ = [
     "Case",
     "Changed",
     "Choice",
+    "Cost",
     "Question",
     "Result",
     "Selection",
@@ -106,6 +109,8 @@ __all__ = [
     "change_all",
     "choose_tenants",
     "close_backfill",
+    "cost_in_words",
+    "cost_of",
     "decide_backfill",
     "delete_tenants",
     "drop_analyst",

@@ -37,10 +37,11 @@ from recfleet.serving._promised import (
     StoredCustomers,
     StoredLines,
     StoredProducts,
+    TenantInsights,
     TenantMode,
 )
 from recfleet.serving._sent import SentCustomers, SentLines, SentProducts
-from recfleet.serving.tenant import MEDIA_TYPES, AskedCampaign, AskedMode
+from recfleet.serving.tenant import MEDIA_TYPES, AskedCampaign, AskedInsights, AskedMode
 
 _WHERE = "#/components/schemas/"
 
@@ -103,6 +104,11 @@ _OPERATIONS = (
     _Operation(
         "/products/{product}/similar", "get", "similar", "read",
         "Products that the same customers buy.", SimilarAnswer, AskedSimilar,
+    ),
+    _Operation(
+        "/insights", "get", "insights", "read",
+        "What came of answers day by day: attributed, and incremental against the control.",
+        TenantInsights, AskedInsights,
     ),
     _Operation(
         "/mode", "get", "mode", "control", "The tenant's mode.", TenantMode,

@@ -217,3 +217,104 @@ class Problem(_Told):
     status: int = Field(examples=[404])
     detail: str = Field(examples=["This key opens no tenant 'acne': use the id that came with it."])
     """What to do, in a sentence."""
+
+
+class KpiSums(_Told):
+    """Sums over days."""
+
+    lists: int = Field(examples=[1200])
+    """Customers who were given a list, each day anew."""
+    customers: int = Field(examples=[950])
+    """Customers who saw something of it, each day anew."""
+    shown: int = Field(examples=[7400])
+    """Products that were seen."""
+    accepted: int = Field(examples=[310])
+    rejected: int = Field(examples=[42])
+    purchases: int = Field(examples=[180])
+    """Purchases that are credited to answers."""
+    claimed: int = Field(examples=[120])
+    """Of these, by the id of an answer."""
+    revenue: float = Field(examples=[2410.5])
+    """Of these purchases, in the tenant's currency."""
+    accept_rate: float | None = Field(examples=[0.0419])
+    """Accepted among shown; null: nothing was seen."""
+
+
+class KpisOfDay(KpiSums):
+    """A day."""
+
+    day: str = Field(examples=["2026-11-27"])
+
+
+class KpisOfChannel(KpiSums):
+    """A channel."""
+
+    channel: Literal["pull", "push", "unknown"]
+
+
+class KpisOfKind(KpiSums):
+    """A kind of product; ``all`` counts lists and customers."""
+
+    kind: Literal["all", "new", "again", "unknown"]
+
+
+class KpisOfVersion(KpiSums):
+    """A model version; null: no model."""
+
+    model_version: int | None = Field(examples=[7])
+
+
+class KpisOfArm(KpiSums):
+    """A way of serving; control: kept out by lot; null: no experiment."""
+
+    arm: str | None = Field(examples=["control"])
+
+
+class AttributedKpis(_Told):
+    """What was bought after an answer had shown it."""
+
+    means: str
+    """What these numbers say, and what they do not."""
+    all: KpiSums
+    by_channel: list[KpisOfChannel]
+    by_kind: list[KpisOfKind]
+    by_model_version: list[KpisOfVersion]
+    by_arm: list[KpisOfArm]
+    by_day: list[KpisOfDay]
+
+
+class ComparedChannel(_Told):
+    """Revenue of customers who are served against the control, in the window, of one channel."""
+
+    channel: Literal["pull", "push"]
+    day: str = Field(examples=["2026-11-28"])
+    """Of the night that compared them."""
+    served: int = Field(examples=[3200])
+    """Customers whose window has passed."""
+    control: int = Field(examples=[340])
+    served_mean: float | None = Field(examples=[31.4])
+    control_mean: float | None = Field(examples=[29.2])
+    difference: float | None = Field(examples=[2.1])
+    """A customer, with what they spent before taken out; null: too few customers on a side."""
+    low: float | None = Field(examples=[0.4])
+    """Lower bound, which holds at 95% however often one looks."""
+    high: float | None = Field(examples=[3.8])
+
+
+class IncrementalKpis(_Told):
+    """What customers who are served spend beyond those of the control."""
+
+    means: str
+    channels: list[ComparedChannel]
+    """Empty: there is no control."""
+
+
+class TenantInsights(_Told):
+    """What came of a tenant's answers."""
+
+    tenant: str = Field(examples=["germany"])
+    since: str = Field(examples=["2026-11-01"])
+    until: str = Field(examples=["2026-11-29"])
+    """The first day that is not among them."""
+    attributed: AttributedKpis
+    incremental: IncrementalKpis

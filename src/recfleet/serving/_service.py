@@ -56,7 +56,7 @@ from recfleet.serving._problems import MEDIA_TYPE, DatabaseAwayError, ProblemErr
 from recfleet.serving._reasons import Reasons
 from recfleet.serving._routes import Routes
 from recfleet.serving._sent import Sent
-from recfleet.serving.tenant import Campaigns, Modes
+from recfleet.serving.tenant import Campaigns, Insights, Modes
 
 if TYPE_CHECKING:
     from recfleet.keys import ShownKey
@@ -95,6 +95,7 @@ class Service:
         self._exposures = Exposures(self._database)
         self._sent = Sent(self._database, self._gate)
         self._finding = Finding(self._database, self._gate)
+        self._insights = Insights(self._database, self._gate)
         self._modes = Modes(self._database, self._gate)
         self._campaigns = Campaigns(self._database, self._gate, self._names)
         self._stale_seconds = known.api_stale_seconds
@@ -116,6 +117,7 @@ class Service:
                     "POST": ("sent_products", partial(self._facts, "products")),
                 },
                 f"{tenants}/products/*/similar": {"GET": ("similar", self._similar)},
+                f"{tenants}/insights": {"GET": ("insights", self._insights.tell)},
                 f"{tenants}/recommendations": {
                     "GET": ("pair", self._pair),
                     "POST": ("basket", self._basket),

@@ -1,0 +1,5 @@
+"""The commands about what came of answers: events in, KPIs out."""
+
+from recfleet.reports._register import register
+
+__all__ = ["register"]
