@@ -102,6 +102,13 @@ def twin(
     return lists
 
 
+def owned_of(signals: Signals) -> NDArray[np.bool_]:
+    """(C, P) whether a customer keeps a product."""
+    owned = np.zeros((signals.purchases.customers, signals.purchases.products), dtype=bool)
+    owned[signals.purchases.pair_customer, signals.purchases.pair_product] = True
+    return owned
+
+
 @pytest.mark.parametrize("offers", ["new", "again", "both"])
 @pytest.mark.parametrize("model", [True, False])
 def test_lists_are_those_of_their_twin(offers: Offers, model: bool) -> None:
@@ -179,7 +186,7 @@ def test_samples_are_of_buyers_and_say_what_they_bought() -> None:
 
     met = np.isin(np.arange(len(log.customer_ids)), signals.customers) & taste.known_customers
     buyers = np.flatnonzero(met & (np.diff(later.indptr) > 0))
-    owned = signals.owned[buyers].toarray()
+    owned = owned_of(signals)[buyers]
     bought = later[buyers].toarray() > 0
     assert found.customers == len(buyers)
     assert found.labels["again"].sum() == (bought & owned).sum()
@@ -327,7 +334,7 @@ def test_candidates_are_the_best_that_a_customer_lacks(width: int) -> None:
     owned = rng.random((9, 14)) < 0.4
     features = {"popular": rng.integers(0, 5, 14) * 1.0, "taste root": rng.random((9, 14))}
 
-    chosen = _candidates(features, csr_matrix(owned), owned.shape, width)
+    chosen = _candidates(features, owned, width)
 
     for row, own in enumerate(owned):
         new = np.flatnonzero(~own).tolist()
@@ -384,5 +391,5 @@ def test_lists_find_staples_and_what_everybody_begins_to_buy() -> None:
         for customer in ranked.customers
     }
     newest = len(log.product_ids) - 1
-    without = [c for c in best_new if not signals.owned[c, newest]]
+    without = [c for c in best_new if not owned_of(signals)[c, newest]]
     assert np.mean([best_new[customer] == newest for customer in without]) > 0.8

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from recfleet.judging import Holdout, ServedNdcg, TasteEvidence, Verdict
-    from recfleet.models import InteractionLog, Learning, Lesson, Scorer, Weights
+    from recfleet.models import InteractionLog, Learning, Lesson, Scorer, Trend, Weights
 
 BATCH_SIZE = 32
 """How many tenants' runs are logged in one transaction of MLflow's database."""
@@ -191,6 +191,13 @@ class _Case:
         return Lesson.of(self.log, self.holdout.start, self.priors)
 
     @property
+    def trend(self) -> Trend:
+        """Of all products, at as-of."""
+        from recfleet.models import Purchases, Trend
+
+        return Trend.of(Purchases.of(self.log, self.log.as_of))
+
+    @property
     def against(self) -> int | None:
         """Version of the champion on record, which a promotion would replace."""
         return self.on_record.version if self.on_record else None
@@ -207,7 +214,7 @@ def _unjudged(case: _Case) -> Step:
 
 
 def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
-    from recfleet.models import TREND, WEIGHTS, Signals, read_digest, trainer_of, write_trend
+    from recfleet.models import TREND, WEIGHTS, read_digest, trainer_of, write_trend
 
     row, watch, holdout = case.row, case.watch, case.holdout
     trainer = trainer_of(row.policy.recipe, holdout.offers)
@@ -258,11 +265,10 @@ def _train_and_judge(desk: Desk, case: _Case, tools: _Tools) -> _Judged:
             start=start.facts,
             run_id=desk.night.run_id,
         )
-        trend = Signals.of(case.log, case.log.as_of).trend
         products = np.searchsorted(case.log.product_ids, challenger.product_ids)
         files |= {
             WEIGHTS: learning.weights.to_json().encode(),
-            TREND: write_trend(trend, products),
+            TREND: write_trend(case.trend, products),
         }
     return _Judged(verdict, case.against, facts, files, learning)
 

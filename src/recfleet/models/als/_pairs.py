@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from recfleet.models._top_k import top_k
 
+_CHUNK_SCORES = 250_000
+"""Scores of pairs held at once."""
+
 
 def pair_lists(
     shared: NDArray[np.float64],
@@ -43,19 +46,20 @@ def pair_lists(
     extra = confidence - 1
     place = {int(product): column for column, product in enumerate(allowed)}
     column_of = np.array([place.get(int(seed), -1) for seed in seeds])
+    firsts, others = np.triu_indices(len(seeds), 1)
+    step = max(1, _CHUNK_SCORES // max(1, len(allowed)))
     found, scores = [], []
-    for first in range(len(seeds) - 1):
-        others = np.arange(first + 1, len(seeds))
-        itself, both, other = own[first, first], own[first, others], own[others, others]
-        determinant = (1 + extra * itself) * (1 + extra * other) - (extra * both) ** 2
-        of_first = confidence * (1 + extra * (other - both)) / determinant
+    for start in range(0, len(firsts), step):
+        first, other = firsts[start : start + step], others[start : start + step]
+        itself, both, itself_too = own[first, first], own[first, other], own[other, other]
+        determinant = (1 + extra * itself) * (1 + extra * itself_too) - (extra * both) ** 2
+        of_first = confidence * (1 + extra * (itself_too - both)) / determinant
         of_other = confidence * (1 + extra * (itself - both)) / determinant
-        table = of_other.astype(np.float32)[:, None] * kernel[others]
+        table = of_other.astype(np.float32)[:, None] * kernel[other]
         table += of_first.astype(np.float32)[:, None] * kernel[first]
-        if column_of[first] >= 0:
-            table[:, column_of[first]] = -np.inf
-        seen = column_of[others] >= 0
-        table[np.flatnonzero(seen), column_of[others][seen]] = -np.inf
+        for seed in (first, other):
+            seen = np.flatnonzero(column_of[seed] >= 0)
+            table[seen, column_of[seed[seen]]] = -np.inf
         best = top_k(table, length)
         found.append(allowed[best])
         scores.append(np.take_along_axis(table, best, axis=1))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from recfleet.models.contract import Source
 from recfleet.models.habit import HALF_LIVES, Habit
@@ -72,24 +72,37 @@ class Signals:
         purchases = Purchases.of(log, as_of)
         return cls(purchases, Habit.of(purchases), Trend.of(purchases))
 
-    @property
+    @cached_property
     def customers(self) -> NDArray[np.intp]:
         """Number of each customer with an own product, rising."""
-        return np.unique(self.purchases.pair_customer).astype(np.intp)
+        return np.flatnonzero(
+            np.bincount(self.purchases.pair_customer, minlength=self.purchases.customers)
+        )
 
-    @property
+    @cached_property
     def bought(self) -> NDArray[np.bool_]:
         """(P,) whether a customer owns the product."""
         return np.bincount(self.purchases.pair_product, minlength=self.purchases.products) > 0
 
-    @property
-    def owned(self) -> csr_matrix:
-        """(C, P) bool: the own products of each customer, sorted."""
-        shape = (self.purchases.customers, self.purchases.products)
-        pairs = (self.purchases.pair_customer, self.purchases.pair_product)
-        owned = csr_matrix((np.ones(len(pairs[0]), dtype=bool), pairs), shape=shape)
-        owned.sort_indices()
-        return owned
+    def own_places(
+        self, customers: NDArray[np.intp], products: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Where some customers' own products are in a table of them.
+
+        Args:
+            customers: (m,) numbers of the table's rows, each once.
+            products: (k,) numbers of its columns, each once.
+
+        Returns:
+            Rows, rising if the customers' numbers are, and columns.
+        """
+        row = np.full(self.purchases.customers, -1)
+        row[customers] = np.arange(len(customers))
+        column = np.full(self.purchases.products, -1)
+        column[products] = np.arange(len(products))
+        rows, columns = row[self.purchases.pair_customer], column[self.purchases.pair_product]
+        there = (rows >= 0) & (columns >= 0)
+        return rows[there], columns[there]
 
 
 _OF_TREND = (

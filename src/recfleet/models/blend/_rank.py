@@ -81,13 +81,14 @@ class _Offer:
 def _new(offer: _Offer, taste: Scorer | None, line: Line, customers: NDArray[np.intp]) -> Ranked:
     signals = offer.signals
     candidates = np.flatnonzero(offer.allowed & signals.bought)
-    owned = signals.owned[customers][:, candidates]
+    own_row, own_column = signals.own_places(customers, candidates)
     found: list[Best] = []
     sources: list[NDArray[np.int8]] = []
     for rows, table in taste_tables(taste, customers, candidates):
         scores = line.log_odds(new_features(signals, candidates, table, line.features))
         scores = np.array(np.broadcast_to(scores, (rows.stop - rows.start, len(candidates))))
-        scores[owned[rows].nonzero()] = -np.inf
+        here = slice(*np.searchsorted(own_row, (rows.start, rows.stop)))
+        scores[own_row[here] - rows.start, own_column[here]] = -np.inf
         lengths, columns, best = best_of_all(scores, offer.list_length)
         row = np.repeat(np.arange(len(lengths)), lengths)
         chosen = None if table is None else table[row, columns]

@@ -113,12 +113,14 @@ _Taken = tuple[dict[str, Values], NDArray[np.bool_], NDArray[np.intp]]
 def _new(of: _Asked, width: int) -> _Taken:
     signals, taste, customers = of.signals, of.taste, of.customers
     candidates = np.flatnonzero(of.allowed & signals.bought)
-    owned = signals.owned[customers][:, candidates]
+    own_row, own_column = signals.own_places(customers, candidates)
     found: list[_Taken] = []
     for rows, table in taste_tables(taste, customers, candidates):
         features = new_features(signals, candidates, table, _BEST_BY)
-        shape = (rows.stop - rows.start, len(candidates))
-        row, column = _candidates(features, owned[rows], shape, width).nonzero()
+        own = np.zeros((rows.stop - rows.start, len(candidates)), dtype=bool)
+        here = slice(*np.searchsorted(own_row, (rows.start, rows.stop)))
+        own[own_row[here] - rows.start, own_column[here]] = True
+        row, column = _candidates(features, own, width).nonzero()
         owners = customers[rows][row]
         bought = _at(of.later, owners, candidates[column])
         chosen = None if table is None else table[row, column]
@@ -133,12 +135,10 @@ def _new(of: _Asked, width: int) -> _Taken:
 
 
 def _candidates(
-    features: dict[str, Values], owned: csr_matrix, shape: tuple[int, int], width: int
+    features: dict[str, Values], own: NDArray[np.bool_], width: int
 ) -> NDArray[np.bool_]:
     """(m, k) whether a product is new to the customer, and among the best by something."""
-    own = np.zeros(shape, dtype=bool)
-    own[owned.nonzero()] = True
-    chosen = np.zeros(shape, dtype=bool)
+    chosen = np.zeros(own.shape, dtype=bool)
     for name in _BEST_BY:
         values = features.get(name)
         if values is not None and values.ndim == 1:
