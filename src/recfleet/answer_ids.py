@@ -42,11 +42,17 @@ def make_answer_id(
     moment //= 1_000_000
     drawn = _random.getrandbits(34) if drawn is None else drawn & _DRAWN
     release = (release_id or 0) & _RELEASE
-    # The version stands before twelve of the random bits, and the variant before the others.
-    return (
-        f"{moment >> 16:08x}-{moment & 0xFFFF:04x}-7{drawn >> 22:03x}"
-        f"-{0x8000 | drawn >> 8 & 0x3FFF:04x}-{drawn & 0xFF:02x}{release:010x}"
+    # The version stands before twelve of the random bits, and the variant before the others. An
+    # f-string takes half as long again.
+    text = b"%08x-%04x-7%03x-%04x-%02x%010x" % (
+        moment >> 16,
+        moment & 0xFFFF,
+        drawn >> 22,
+        0x8000 | drawn >> 8 & 0x3FFF,
+        drawn & 0xFF,
+        release,
     )
+    return text.decode()
 
 
 def read_answer_id(answer: UUID) -> AnswerOrigin | None:

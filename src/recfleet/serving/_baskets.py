@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from recfleet.keys import ShownKey
 
-_BASKET = "select * from recfleet.serve_basket($1, $2, $3, $4)"
+BASKET = "select * from recfleet.serve_basket($1, $2, $3, $4)"
 _PAIR = "select * from recfleet.serve_pair($1, $2, $3, $4, $5)"
 _LIST = "select * from recfleet.serve_list($1, $2, $3, null)"
 _SPARE = 20
@@ -120,7 +120,7 @@ class Baskets:
         return _answer(row, items, note, served_by, product=product)
 
     async def _row(
-        self, key: ShownKey, tenant_id: str, *about: str | None, query: str = _BASKET
+        self, key: ShownKey, tenant_id: str, *about: str | None, query: str = BASKET
     ) -> Row:
         row = await self._database.row(query, key.key_id, key.digest, tenant_id, *about)
         check_opened(row["trouble"], row["tenant_id"], tenant_id)

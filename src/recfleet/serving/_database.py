@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -21,20 +21,25 @@ _SECONDS = 2.0
 """For a call of a function, and for getting a connection."""
 _RECONNECT_SECONDS = 1.0
 _OPEN_AT_ONCE = 4
-"""Connections that are made before anybody asks; the first answer of a new one takes 30 ms."""
+"""Connections that are made before anybody asks."""
 
 
 class Database:
     """Some connections, and one more that listens."""
 
-    def __init__(self, address: str, connections: int) -> None:
+    def __init__(
+        self, address: str, connections: int, warm: Sequence[tuple[str, int]] = ()
+    ) -> None:
         """Nothing is connected yet.
 
         Args:
             address: ``postgresql://…`` of the service's role.
             connections: most at once, without the one that listens.
+            warm: queries that a new connection prepares before it is used, with the number of their
+                values; each begins with a key.
         """
         self._address = address
+        self._warm = warm
         self._lanes = Lanes(self._connect, connections, _SECONDS)
         self._listener: asyncio.Task[None] | None = None
         self.hears = False
@@ -125,12 +130,24 @@ class Database:
     async def _connect(self) -> Any:
         import asyncpg
 
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             self._address,
             timeout=_SECONDS,
             command_timeout=_SECONDS,
+            max_cached_statement_lifetime=0,
             server_settings=_settings("recfleet api"),
         )
+        # To plan what stands in the functions takes tens of milliseconds, once for a connection.
+        try:
+            await connection.execute("select recfleet.serve_warmth()")
+            for query, values in self._warm:
+                await connection.fetch(query, *[None] * values)
+        except asyncpg.UndefinedFunctionError:
+            pass  # readiness says what to do
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
     async def _listen(self, told: Callable[[str | None], None]) -> None:
         """Listen for as long as the service runs, on one connection after the other."""

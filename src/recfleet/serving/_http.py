@@ -137,14 +137,19 @@ class Call:
         self._receive = receive
         self.method: str = scope["method"]
 
+    @property
+    def path(self) -> bytes:
+        """The path as it was sent."""
+        raw: bytes = self._scope.get("raw_path") or self._scope["path"].encode()
+        return raw
+
     def parts(self) -> list[str]:
         """The parts of the path between its slashes, decoded.
 
         Raises:
             ProblemError: a part is no text, or too long.
         """
-        raw = self._scope.get("raw_path") or self._scope["path"].encode()
-        path = raw.partition(b"?")[0].decode("latin-1").removeprefix("/")
+        path = self.path.partition(b"?")[0].decode("latin-1").removeprefix("/")
         if "%" not in path and path.isascii() and len(path) <= _LONGEST_PART:
             return list(path.split("/"))
         parts = [unquote(part, errors="surrogateescape") for part in path.split("/")]

@@ -31,7 +31,7 @@ class Lanes:
         self._idle: list[Any] = []
         self._open = 0
         self._waiting: deque[asyncio.Future[Any]] = deque()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening: set[asyncio.Task[bool]] = set()
         self._closed = False
 
     async def fetch(self, query: str, *values: object) -> list[Any]:
@@ -74,8 +74,7 @@ class Lanes:
             lane.terminate()
         if lane.is_closed():
             self._open -= 1
-            if self._waiting:
-                self._begin_to_open()
+            self._open_another()
             return
         while self._waiting:
             waiter = self._waiting.popleft()
@@ -88,7 +87,7 @@ class Lanes:
         """The next connection that is free or made, whichever comes first."""
         waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
-        self._begin_to_open()
+        self._open_another()
         try:
             return await asyncio.wait_for(waiter, self._seconds)
         except asyncio.CancelledError:
@@ -96,25 +95,41 @@ class Lanes:
                 self._give_back(waiter.result())
             raise
 
+    def _open_another(self) -> None:
+        """Begin to make a connection for those who wait, unless one is being made already.
+
+        To make one takes a core longer than thirty answers. Several at once would hold up the
+        answers for which the others wait.
+        """
+        if self._waiting and not self._opening:
+            self._begin_to_open()
+
     def _begin_to_open(self) -> None:
         if self._open < self._most and not self._closed:
             self._open += 1
             task = asyncio.create_task(self._add())
             self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            task.add_done_callback(self._has_opened)
 
-    async def _add(self) -> None:
+    def _has_opened(self, task: asyncio.Task[bool]) -> None:
+        self._opening.discard(task)
+        if not task.cancelled() and task.result():
+            self._open_another()
+
+    async def _add(self) -> bool:
+        """Make a connection; whether that went well."""
         try:
             lane = await self._connect()
         except BaseException as error:
             self._open -= 1
             if isinstance(error, asyncio.CancelledError):
                 raise
-            # Whoever waited longest is told why.
-            while self._waiting:
-                waiter = self._waiting.popleft()
-                if not waiter.done():
-                    waiter.set_exception(error)
-                    break
-            return
+            if not self._open:
+                # There is no other connection for which they could wait.
+                waiting, self._waiting = self._waiting, deque()
+                for waiter in waiting:
+                    if not waiter.done():
+                        waiter.set_exception(error)
+            return False
         self._give_back(lane)
+        return True

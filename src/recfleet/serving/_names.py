@@ -15,7 +15,7 @@ from recfleet.serving._http import encode
 if TYPE_CHECKING:
     from recfleet.keys import ShownKey
 
-_NAMES = "select * from recfleet.serve_names($1, $2, $3, $4)"
+NAMES = "select * from recfleet.serve_names($1, $2, $3, $4)"
 FRESH_SECONDS = 60.0
 """No news comes when the date passes on which a product is discontinued."""
 _MOST = 200_000
@@ -67,7 +67,7 @@ class Names:
         known = shelf.products
         missing = [product for product in products if product not in known]
         if missing:
-            row = await self._database.row(_NAMES, key.key_id, key.digest, tenant_id, missing)
+            row = await self._database.row(NAMES, key.key_id, key.digest, tenant_id, missing)
             check_opened(row["trouble"], tenant_id, tenant_id)
             found = describe(row, missing)
             if self._shelves.get(topic) is not shelf:
