@@ -34,7 +34,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs contract bench-operations bench-quality bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs contract bench-operations bench-quality bench-attribution bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -94,6 +94,9 @@ bench-operations: $(INSTALLED_DEV) ## measure rollback, modes, doctor and audit 
 
 bench-judging: $(INSTALLED_DEV) ## measure how often the judge is right, write docs/judging.md; 13 minutes
 	$(BENCH) benchmarks.judging
+
+bench-attribution: $(INSTALLED_DEV) ## compare what is attributed and estimated with simulated truth, write docs/simulation.md; 6 minutes
+	$(BENCH) benchmarks.attribution
 
 bench-served: $(INSTALLED_DEV) ## measure lists on the purchases that came after, write docs/served.md; 10 minutes
 	$(BENCH) benchmarks.served

@@ -18,7 +18,7 @@ from recfleet.answer_ids import read_answer_id
 from recfleet.cli import app
 from recfleet.database import Connection, transaction
 from recfleet.errors import BadInputError
-from recfleet.feedback import read_outcomes
+from recfleet.feedback import attribute_tenant, read_outcomes
 from recfleet.releases import look_up, switch_live
 from recfleet.settings import forget_settings
 from recfleet.simulation import _simulate, simulate
@@ -153,6 +153,28 @@ def test_what_is_stored_is_what_happened(shops: Connection) -> None:
     )
     assert len(outcomes) == len({row[1] for row in found["exposures"]})
     assert outcomes.accepts.sum() > 0
+
+    # Attribution: what was bought after it was shown, each line once, as a loop says.
+    shown_at: dict[tuple[str, str], datetime] = {}
+    for _, _, happened_at, kind, product, who, *_ in found["events"]:
+        if kind == "shown":
+            known = shown_at.get((who, product), happened_at)
+            shown_at[who, product] = min(known, happened_at)
+    credited = [
+        amount
+        for tenant_id, at, _, who, product, quantity, amount in found["purchases"]
+        if tenant_id == SERVED and quantity > 0 and shown_at.get((who, product), at) < at
+    ]
+    with transaction(shops):
+        until = datetime(2025, 8, 24, tzinfo=UTC)
+        attribute_tenant(shops, SERVED, until, window_days=14, keep_days=400)
+    [(lines, claimed, revenue)] = query(
+        shops,
+        "select count(*), count(*) filter (where way = 'claimed'), sum(revenue) from attribution",
+    )
+    assert (lines, claimed) == (len(credited), counts["bought"])
+    assert revenue == pytest.approx(sum(credited))
+    assert revenue > served.incremental
 
 
 def test_equal_days_pass_in_whatever_steps_and_kills(
