@@ -87,7 +87,9 @@ ARROWS: dict[str, set[str]] = {
         "models", "quality", "record", "registry", "releases", "tenants",
     },
     # What is past retention goes, by day.
-    "housekeeping": {"database", "quality", "record", "registry", "releases"},
+    "housekeeping": {
+        "database", "feedback", "quality", "record", "registry", "releases", "tenants",
+    },
     # A person's work by day, above nights and rooms.
     "operations": {
         "audit", "database", "experiments", "feedback", "feeds", "fleet", "interactions",
@@ -113,7 +115,7 @@ ARROWS: dict[str, set[str]] = {
     # What all commands share.
     "terminal": {"database", "operations"},
     # The commands about what came of answers.
-    "reports": {"database", "feedback", "operations", "tenants", "terminal"},
+    "reports": {"audit", "database", "feedback", "operations", "tenants", "terminal"},
     # The commands.
     "cli": {
         "audit", "campaigns", "database", "doctor", "experiments", "feedback", "feeds", "fleet",
@@ -126,7 +128,7 @@ ARROWS: dict[str, set[str]] = {
 # Room -> its tables, which no other room's SQL names.
 TABLES: dict[str, set[str]] = {
     "tenants": {"analyst", "tenant"},
-    "interactions": {"customer", "ingest", "interaction", "product", "unusable_line"},
+    "interactions": {"customer", "forgotten", "ingest", "interaction", "product", "unusable_line"},
     "feeds": {"feed", "feed_taking"},
     "keys": {"api_key"},
     "feedback": {

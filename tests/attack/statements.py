@@ -88,7 +88,7 @@ NO_STRANGER = [
         "attributed", "attributed_day", "attribution", "audit",
         "catalogue", "champion", "counted_night", "customer", "data_docs", "event",
         "experiment", "experiment_look", "experiment_pause", "experiment_phase",
-        "exposure", "feed", "feed_taking", "fleet_weights", "history", "in_force",
+        "exposure", "feed", "feed_taking", "forgotten", "fleet_weights", "history", "in_force",
         "incremental", "ingest", "kpi_day",
         "interaction", "learned_line", "ledger", "live", "live_origin", "live_release",
         "model_on_record",

@@ -108,7 +108,7 @@ def test_a_deletion_is_asked_for_twice(
     with pytest.raises(BadInputError, match="no terminal to ask on"):
         CliRunner().invoke(app, words, catch_exceptions=False)
     assert "would lose no rows" in _run("delete", "t01", "--dry-run")
-    monkeypatch.setattr("recfleet.terminal.selection._can_ask", lambda: True)
+    monkeypatch.setattr("recfleet.terminal.selection.can_ask", lambda: True)
     for typed in ("n\n", "y\nt01\n"):
         refused = CliRunner().invoke(app, words, input=typed)
         assert refused.exit_code

@@ -20,6 +20,8 @@ from recfleet.feedback import (
     Exposure,
     add_events,
     attribute_fleet,
+    attribute_tenant,
+    delete_old_feedback,
     note_exposures,
     read_incremental,
 )
@@ -227,3 +229,22 @@ def test_kpis_in_the_terminal(
     assert told["attributed"]["revenue"] == 12.5
     assert [one["kind"] for one in told["by_kind"]] == ["all", "new"]
     assert told["cost"] == {"nights": 1, "seconds": 2.0, "price": 0.002}
+
+
+def test_what_is_past_retention_goes_and_the_kpis_stay(acme: Connection) -> None:
+    tell(acme, ("s1", "shown", "a", "p", HOUR, None), ("s2", "shown", "a", "q", 40 * DAY, None))
+    note_exposures(acme, "acme", [Exposure("a", "pull", T), Exposure("a", "pull", T + 40 * DAY)])
+    buy(acme, ("a", "p", DAY, 12.5), ("a", "q", 41 * DAY, 2.0))
+    kept = {"window_days": 14, "keep_days": 30}
+    attribute_tenant(acme, "acme", T + 42 * DAY, **kept)
+    days = "select day, sum(revenue) as revenue from kpi_day group by day order by day"
+    before = read_rows(acme, days)
+    assert [row["revenue"] for row in before] == [0, 12.5, 0, 2]
+
+    gone = delete_old_feedback(acme, ["acme", "bare"], T + 13 * DAY)
+
+    assert gone == {
+        "events": 1, "exposures": 1, "attributed purchases": 1, "days of attribution": 1,
+    }  # fmt: skip
+    attribute_tenant(acme, "acme", T + 43 * DAY, **kept)
+    assert read_rows(acme, days) == before

@@ -165,6 +165,13 @@ class DeletionFacts(Facts):
     """What was deleted -> how many."""
 
 
+class ForgettingFacts(Facts):
+    """Facts of a customer who was forgotten; the id is not among them."""
+
+    rows: dict[str, int] | None = None
+    """What was deleted -> how many."""
+
+
 class AnalystFacts(Facts):
     """Facts of a login that sees one tenant's lists."""
 
@@ -234,6 +241,7 @@ _OF_KIND: dict[str, type[Facts]] = {
     "repair": RepairFacts,
     "deletion": DeletionFacts,
     "analyst": AnalystFacts,
+    "customer forgotten": ForgettingFacts,
     "key": KeyFacts,
     "load undone": LoadFacts,
     "experiment": ExperimentFacts,

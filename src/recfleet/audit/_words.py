@@ -16,6 +16,7 @@ from recfleet.audit._facts import (
     Facts,
     FeedFacts,
     FieldChange,
+    ForgettingFacts,
     KeyFacts,
     LoadFacts,
     MadeFrom,
@@ -59,6 +60,7 @@ def facts_in_words(facts: Facts, *, longest: int | None = None) -> str:
             return _day(first) + (f" to {_day(last)}" if _day(last) != _day(first) else "")
         case (
             DeletionFacts()
+            | ForgettingFacts()
             | AnalystFacts()
             | KeyFacts()
             | LoadFacts()
@@ -86,7 +88,13 @@ def _of_experiment(facts: ExperimentFacts) -> str:
 
 
 def _gone_or_come(
-    facts: DeletionFacts | AnalystFacts | KeyFacts | LoadFacts | FeedFacts | ExperimentFacts,
+    facts: DeletionFacts
+    | ForgettingFacts
+    | AnalystFacts
+    | KeyFacts
+    | LoadFacts
+    | FeedFacts
+    | ExperimentFacts,
 ) -> str:
     if isinstance(facts, ExperimentFacts):
         return _of_experiment(facts)

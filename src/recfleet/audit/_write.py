@@ -31,6 +31,7 @@ Kind = Literal[
     "load undone",
     "feed",
     "experiment",
+    "customer forgotten",
 ]
 
 

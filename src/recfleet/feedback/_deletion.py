@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from recfleet.database import Connection
@@ -15,7 +16,8 @@ _TABLES = {
     "attributed": "states of attribution",
     "incremental": "comparisons with the control",
 }
-_OF_CUSTOMERS = ("event", "exposure", "attribution")
+_OF_CUSTOMERS = {"event": "happened_at", "exposure": "answered_at", "attribution": "bought_at"}
+"""Table -> the time by which a row is from before or after a customer is forgotten."""
 
 
 def delete_feedback_of(connection: Connection, tenant_id: str) -> dict[str, int]:
@@ -33,28 +35,31 @@ def delete_feedback_of(connection: Connection, tenant_id: str) -> dict[str, int]
 
 
 def forget_feedback_of_customer(
-    connection: Connection, tenant_id: str, customer_id: str
+    connection: Connection, tenant_id: str, customer_id: str, before: datetime
 ) -> dict[str, int]:
-    """Delete events, exposures and attributed purchases of a customer; the caller commits.
+    """Delete a customer's events, exposures and attributed purchases from before a time.
 
-    KPIs of days stay: they are sums, and name nobody.
+    The next night counts the KPIs of these days without them. The caller commits.
 
     Returns:
         What was deleted -> how many.
     """
     gone = {}
     with connection.cursor() as cursor:
-        for table in _OF_CUSTOMERS:
+        for table, time in _OF_CUSTOMERS.items():
             cursor.execute(
-                f"delete from {table} where tenant_id = %s and customer_id = %s",  # noqa: S608
-                (tenant_id, customer_id),
+                f"delete from {table} where tenant_id = %s and customer_id = %s "  # noqa: S608
+                f"and {time} < %s",
+                (tenant_id, customer_id, before),
             )
             gone[_TABLES[table]] = cursor.rowcount
     return gone
 
 
-def delete_old_feedback(connection: Connection, tenant_id: str, before: datetime) -> dict[str, int]:
-    """Delete a tenant's events, exposures and attributed purchases before a time.
+def delete_old_feedback(
+    connection: Connection, tenant_ids: Sequence[str], before: datetime
+) -> dict[str, int]:
+    """Delete events, exposures and attributed purchases of tenants from before a time.
 
     KPIs of days stay: they are sums, and name nobody. The caller commits.
 
@@ -70,8 +75,8 @@ def delete_old_feedback(connection: Connection, tenant_id: str, before: datetime
             ("attributed_day", "day < %s::timestamptz::date"),
         ):
             cursor.execute(
-                f"delete from {table} where tenant_id = %s and {time}",  # noqa: S608
-                (tenant_id, before),
+                f"delete from {table} where tenant_id = any(%s) and {time}",  # noqa: S608
+                (list(tenant_ids), before),
             )
             gone[_TABLES[table]] = cursor.rowcount
     return gone

@@ -11,10 +11,12 @@ from typing import Any
 import structlog
 
 from recfleet.database import Connection, connect, transaction
+from recfleet.feedback import forget_feedback_of_customer
 from recfleet.fleet.policy_audit import audit_fleet_policy
 from recfleet.fleet.pooled_weights import pool_weights
 from recfleet.fleet.request import read_request
 from recfleet.fleet.shards import MANY_PAIRS, cut_shards, estimate_milliseconds
+from recfleet.interactions.bulk import find_forgotten, forget_purchases_of_customer
 from recfleet.record import (
     Night,
     Outcome,
@@ -94,6 +96,15 @@ class Prospect:
         return Planned(*facts, shard, self.estimated_ms, self.basis, tenant.policy)
 
 
+def _forget_again(connection: Connection) -> None:
+    """Delete what came again of customers who were forgotten, before the night reads anything."""
+    with transaction(connection):
+        for tenant_id, customer_id, at in find_forgotten(connection):
+            gone = forget_purchases_of_customer(connection, tenant_id, customer_id, at)
+            gone |= forget_feedback_of_customer(connection, tenant_id, customer_id, at)
+            log.info("old lines of a forgotten customer came again", tenant=tenant_id, gone=gone)
+
+
 def plan_night(
     run_id: str,
     logical_date: datetime | None,
@@ -120,6 +131,7 @@ def plan_night(
     request = read_request(conf)
     connection = connect(purpose="recfleet plan")
     try:
+        _forget_again(connection)
         with transaction(connection):
             night = open_night(connection, run_id, logical_date, request.as_of or default_as_of)
             create_partition(connection, night.night_id)

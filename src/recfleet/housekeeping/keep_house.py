@@ -1,18 +1,20 @@
 """Housekeeping: delete data past retention, but never what is in force or could be again.
 
 It has four parts, each safe to kill, to run again and to run beside a night: the lists of old
-nights; old versions and runs in MLflow; old rows of the ledger and of data quality; files without
-any reference. The history of promotions and all of the tenants' own data stay.
+nights; old versions and runs in MLflow; old rows of the ledger, of data quality and of what came of
+answers; files without any reference. The history of promotions stays, and the tenants' own data.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from recfleet.database import Connection, connect, transaction
+from recfleet.feedback import delete_old_feedback
 from recfleet.housekeeping import old_models, old_records
 from recfleet.record import expire_requests
 from recfleet.record.retention import runs_in_force, stuck_nights
@@ -24,6 +26,7 @@ from recfleet.settings import (
     registry_settings,
     retention_settings,
 )
+from recfleet.tenants import list_tenants
 
 _STUCK = timedelta(days=2)
 """A night that has been running for this long is mentioned, and everything it made stays."""
@@ -176,7 +179,23 @@ def _records(house: _House) -> Part:
         ledger_before=house.ago(max(limits.keep_ledger_days, limits.keep_lists_days)),
         dry_run=house.dry_run,
     )
-    return Part("records", gone, kept)
+    return Part("records", gone | _feedback(house), kept)
+
+
+def _feedback(house: _House) -> dict[str, int]:
+    """Delete what came of answers, as long ago as each tenant's policy says."""
+    with transaction(house.connection):
+        tenants = list_tenants(house.connection)
+    of_days: dict[int, list[str]] = {}
+    for tenant in tenants:
+        of_days.setdefault(tenant.policy.keep_events_days, []).append(tenant.tenant_id)
+    gone = Counter[str]()
+    for days, tenant_ids in of_days.items():
+        with transaction(house.connection):
+            gone.update(delete_old_feedback(house.connection, tenant_ids, house.ago(days)))
+            if house.dry_run:
+                house.connection.rollback()
+    return dict(gone)
 
 
 def _files(house: _House) -> Part:

@@ -5,7 +5,7 @@
   version from its past.
 - ``approvals``: answer waiting changes of champion; ``questions`` is how a night asks in Airflow.
 - ``modes``, ``policies``: switch tenants on, frozen or off, and set their policies.
-- ``deletion``: delete tenants with everything of theirs.
+- ``deletion``: delete tenants, or one customer, with everything of theirs.
 - ``loads``: take loads of files back.
 - ``arm_models``: versions that an experiment may serve.
 - ``analysts``: logins of the database that see one tenant's live lists.
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from recfleet.operations.champion_choice import Case, Choice, promotion_of, rollback_to
     from recfleet.operations.champions import change_all, promote, roll_back
     from recfleet.operations.choose import choose_tenants, parse_condition
-    from recfleet.operations.deletion import delete_tenants
+    from recfleet.operations.deletion import delete_tenants, forget_customer
     from recfleet.operations.loads import undo_load
     from recfleet.operations.modes import set_mode
     from recfleet.operations.policies import (
@@ -115,6 +115,7 @@ __all__ = [
     "delete_tenants",
     "drop_analyst",
     "explain_policy",
+    "forget_customer",
     "left_out_in_words",
     "left_over_keys",
     "list_waiting",

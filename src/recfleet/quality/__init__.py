@@ -10,6 +10,7 @@ from recfleet.quality._store import (
     delete_docs,
     delete_quality_of,
     delete_results,
+    forget_samples_of_customer,
     has_results,
     store_results,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "delete_docs",
     "delete_quality_of",
     "delete_results",
+    "forget_samples_of_customer",
     "has_docs",
     "has_results",
     "load_library",

@@ -93,6 +93,29 @@ def delete_quality_of(connection: Connection, tenant_id: str) -> dict[str, int]:
     return counts
 
 
+def forget_samples_of_customer(
+    connection: Connection, tenant_id: str, customer_id: str
+) -> dict[str, int]:
+    """Delete samples of lines that name a customer, and all of the tenant's Data Docs.
+
+    The caller commits.
+
+    Returns:
+        What was deleted -> how many.
+    """
+    counts: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update quality_result set sample = null where tenant_id = %s "
+            "and strpos(sample::text, to_json(%s::text)::text) > 0",
+            (tenant_id, customer_id),
+        )
+        counts["samples of lines"] = cursor.rowcount
+        cursor.execute("delete from data_docs where tenant_id = %s", (tenant_id,))
+        counts["pages of data docs"] = cursor.rowcount
+    return counts
+
+
 def _row(night_id: int, result: Result) -> tuple[object, ...]:
     sample = None if result.sample is None else json.dumps(result.sample, allow_nan=False)
     return (

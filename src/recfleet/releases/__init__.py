@@ -18,6 +18,7 @@ from recfleet.releases._old_releases import (
     count_releases,
     delete_releases,
     delete_releases_of,
+    forget_lists_of_customer,
     tenants_of,
     wanted_releases,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "drop_old_lists",
     "end_live",
     "every_list",
+    "forget_lists_of_customer",
     "kept_release",
     "list_of",
     "live_as_of",

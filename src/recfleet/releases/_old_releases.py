@@ -70,3 +70,41 @@ def delete_releases_of(connection: Connection, tenant_id: str) -> dict[str, int]
         cursor.execute("delete from release where tenant_id = %s", (tenant_id,))
         counts["releases"] = cursor.rowcount
     return counts
+
+
+def forget_lists_of_customer(
+    connection: Connection, tenant_id: str, customer_id: str
+) -> dict[str, int]:
+    """Delete a customer's lists of all releases, and have the HTTP service forget them.
+
+    The caller commits.
+
+    Returns:
+        What was deleted -> how many.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            with gone as (
+              delete from recommendation using release
+               where recommendation.release_id = release.release_id
+                 and recommendation.night_id = release.night_id
+                 and release.tenant_id = %s and recommendation.customer_id = %s
+              returning release.release_id, recommendation.source
+            ), counted as (
+              -- A release whose lists are fewer than it says is not shown again.
+              update release
+                 set customers = customers - 1,
+                     from_model = greatest(from_model - (gone.source = 'model')::integer, 0)
+                from gone where gone.release_id = release.release_id
+            )
+            select count(*) from gone
+            """,
+            (tenant_id, customer_id),
+        )
+        [[lists]] = cursor.fetchall()
+        # The service hears of it.
+        cursor.execute(
+            "update live_release set switched_at = switched_at where tenant_id = %s", (tenant_id,)
+        )
+    return {"lists": lists}

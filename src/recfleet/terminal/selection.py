@@ -95,7 +95,7 @@ def ask(count: int, what: str, *, yes: bool) -> None:
     """
     if yes or count <= ASKS_ABOVE:
         return
-    if not _can_ask():
+    if not can_ask():
         raise BadInputError(
             f"{what}? That is more than {ASKS_ABOVE}, and there is no terminal to ask on: add "
             "--yes, or look first with --dry-run. Nothing was changed."
@@ -118,7 +118,7 @@ def ask_before(what: str, *, yes: bool) -> None:
     """
     if yes:
         return
-    if not _can_ask():
+    if not can_ask():
         raise BadInputError(f"{what}? There is no terminal to ask on: add --yes.")
     if not typer.confirm(f"{what}?"):
         console().print("Nothing was changed.")
@@ -157,7 +157,7 @@ def ask_twice(tenant_ids: Sequence[str], *, yes: bool) -> None:
     if yes:
         return
     what = tenant_ids[0] if len(tenant_ids) == 1 else count_tenants(len(tenant_ids))
-    if not _can_ask():
+    if not can_ask():
         raise BadInputError(
             f"Delete {what} for good? There is no terminal to ask on: add --yes, or look first "
             "with --dry-run. Nothing was deleted."
@@ -169,7 +169,8 @@ def ask_twice(tenant_ids: Sequence[str], *, yes: bool) -> None:
         raise BadInputError("That is something else. Nothing was deleted.")
 
 
-def _can_ask() -> bool:
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal."""
     return sys.stdin.isatty()
 
 
