@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from recfleet.simulation import Behaviour, Outcomes, Way, simulate_outcomes, world_of
-from recfleet.simulation._crowd import Crowd
+from recfleet.simulation._crowd import NOTHING, Crowd
 from recfleet.simulation._memory import Memory
 from recfleet.synthetic import Market, traits
 
-WORLD = world_of(400, seed=3, staples=0.25)
-NOTHING = Way("nothing", "nothing")
+WORLD = world_of(300, seed=3, staples=0.25)
+SILENT = Way("nothing", "nothing")
 POPULAR = Way("popular", "popular")
 GOOD = Way("good", "personal", noise=0.0)
 BAD = Way("bad", "personal", noise=4.0)
@@ -32,7 +32,7 @@ def brought(way: Way, days: int = 21, **rules: Any) -> float:
 
 @pytest.fixture(scope="module")
 def found() -> Outcomes:
-    return tried(NOTHING, POPULAR, GOOD, BAD, PUSHED)
+    return tried(SILENT, POPULAR, GOOD, BAD, PUSHED)
 
 
 def test_without_lists_nothing_changes(found: Outcomes) -> None:
@@ -103,6 +103,28 @@ def test_clicks_say_little_about_what_is_brought() -> None:
 
     assert clicks(0.0) < 1.25
     assert clicks(1.0) > clicks(0.0)
+
+
+def test_a_staple_fits_as_much_as_it_is_due_and_seasons_change_what_fits() -> None:
+    crowd = Crowd(Market(WORLD, traits(WORLD, 0), 52), Behaviour(), 1)
+    products, intervals, _ = crowd.market.staples
+    customer = int(np.flatnonzero(crowd.present(7 * 26) & crowd.present(7 * 40))[0])
+    on_sale = crowd.on_sale(7 * 26) & crowd.on_sale(7 * 40)
+    staple = next(place for place in range(4) if on_sale[products[customer, place]])
+    listed = np.array([[products[customer, staple], NOTHING]])
+
+    days = np.arange(7 * 26, 7 * 26 + int(intervals[customer, staple]) + 1)
+    fits = np.array([crowd.fit(int(day), np.array([customer]), listed)[0] for day in days])
+    due = crowd.market.due(np.full(len(days), customer), days)[:, staple]
+    assert (fits[:, 0] >= due).all()
+    assert fits[:, 0].max() > 0.9
+    assert not fits[:, 1].any()
+
+    everybody = np.flatnonzero(crowd.present(7 * 26))
+    shop = np.tile(np.flatnonzero(on_sale), (len(everybody), 1))
+    winter, spring = (crowd.fit(7 * week, everybody, shop).mean(axis=0) for week in (26, 40))
+    assert np.abs(np.log(winter / spring)).max() > 0.5
+    assert winter.mean() == pytest.approx(spring.mean(), rel=0.2)
 
 
 def test_purchases_from_lists_take_the_place_of_others_as_a_loop_says() -> None:

@@ -18,6 +18,7 @@ from recfleet.simulation._served import Live, look_up_lists
 from recfleet.simulation._told import TOLD_BY, Account, remembered_of
 from recfleet.simulation.behaviour import MEMORY_DAYS, Behaviour
 from recfleet.synthetic import (
+    WEEKS,
     Fleet,
     Lines,
     Market,
@@ -36,6 +37,7 @@ Progress = Callable[[int, int], None]
 
 _DAYS_AT_ONCE = 7
 _LINES_AT_ONCE = 50_000
+_TENANTS_AT_ONCE = 100
 
 
 @dataclass
@@ -203,12 +205,12 @@ def _runs(
             and number == run[-1] + 1
             and _next(reached, ends, run[-1]) == _next(reached, ends, number)
         )
-        if run and (not same or lines > _LINES_AT_ONCE):
+        if run and (not same or lines > _LINES_AT_ONCE or len(run) >= _TENANTS_AT_ONCE):
             yield range(run[0], run[-1] + 1), *_next(reached, ends, run[-1])
             run, lines = [], 0.0
         if number >= 0:
             run.append(number)
-            lines += traits(world, number).size / 26
+            lines += traits(world, number).size / WEEKS
 
 
 def _next(reached: dict[int, date], ends: dict[int, date], number: int) -> tuple[date, date]:
