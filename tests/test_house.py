@@ -59,7 +59,9 @@ ARROWS: dict[str, set[str]] = {
     # What was bought, how sure a difference is, and for how long the policy looks.
     "feedback": {"database", "interactions", "statistics", "tenants"},
     # Groups, arms and looks; each is in the audit.
-    "experiments": {"audit", "database", "tenants"},
+    "experiments": {
+        "audit", "database", "feedback", "interactions", "statistics", "tenants",
+    },
     "synthetic": {"database", "interactions", "tenants"},
     # Customers of synthetic tenants, who see lists as campaigns do.
     "simulation": {
@@ -116,9 +118,14 @@ ARROWS: dict[str, set[str]] = {
     "terminal": {"database", "operations"},
     # The commands about what came of answers.
     "reports": {"audit", "database", "feedback", "operations", "tenants", "terminal"},
+    # `recfleet experiment`.
+    "experiment_cli": {
+        "database", "experiments", "interactions", "operations", "statistics", "tenants",
+        "terminal",
+    },
     # The commands.
     "cli": {
-        "audit", "campaigns", "database", "doctor", "experiments", "feedback", "feeds", "fleet",
+        "audit", "campaigns", "database", "doctor", "experiment_cli", "feedback", "feeds", "fleet",
         "housekeeping", "interactions", "keys", "local", "operations", "reasons", "record",
         "registry", "releases", "reports", "serving", "simulation", "synthetic", "tenants",
         "terminal",

@@ -21,6 +21,7 @@ from recfleet.experiments._table import (
     experiments_of,
     get_experiment,
 )
+from recfleet.statistics import ALPHA
 from recfleet.tenants import check_tenants, lock_tenants
 
 ROLLOUT = (0.05, 0.10, 0.25, 0.50, 1.0)
@@ -40,10 +41,13 @@ class Wanted:
     share: float = 1.0
     """The part of the tenant's customers that takes part."""
     planned: int = 1_000
-    """Customers of two arms together for whom the test is tuned."""
+    """Customers whom it is expected to reach: the test is tuned to them, once."""
     window_days: int = 14
-    alpha: float = 0.05
+    """Days after a customer's first exposure that count."""
+    alpha: float = ALPHA
+    """How often an arm without any effect may ever be called better or worse."""
     rest_days: int = 14
+    """Days after its end in which its customers are in no other experiment."""
 
 
 def start_experiment(

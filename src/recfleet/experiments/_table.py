@@ -61,7 +61,7 @@ class Experiment:
     alpha: float
     """Probability that an arm without any effect is ever called better or worse."""
     planned: int
-    """Customers of two arms together for whom the test is tuned."""
+    """Customers whom it is expected to reach: the test is tuned to them, once."""
     rest_days: int
     """Days after its end in which its customers are in no other experiment."""
     state: State

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,7 @@ with first as (
    where tenant_id = %(tenant)s and day >= (%(since)s at time zone 'UTC')::date
      and answered_at >= %(since)s and answered_at < %(as_of)s
      and (%(channel)s::text is null or channel = %(channel)s)
+     and (%(arms)s::text[] is null or arm = any(%(arms)s))
    order by customer_id, answered_at, channel
 )
 -- Each customer by probes of indexes, whatever the planner knows of the tables.
@@ -98,6 +100,7 @@ def read_outcomes(
     as_of: datetime,
     window: timedelta,
     channel: Channel | None = None,
+    arms: Sequence[str] | None = None,
 ) -> Outcomes:
     """What came of each customer who was given an answer; the caller ends the transaction.
 
@@ -111,6 +114,7 @@ def read_outcomes(
         as_of: nothing later is seen.
         window: from a customer's first exposure on; as much before it is the covariate's.
         channel: only exposures by this one count; None: all do.
+        arms: only exposures in these count; None: all do.
     """
     rows = read_rows(
         connection,
@@ -121,6 +125,7 @@ def read_outcomes(
             "as_of": as_of,
             "window": window,
             "channel": channel,
+            "arms": None if arms is None else list(arms),
         },
     )
 

@@ -18,7 +18,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from recfleet import registry
-from recfleet.experiments import running_of
 from recfleet.fleet.lists import read_purchases
 from recfleet.fleet.pooled_weights import keep_learned, priors_of, read_priors
 from recfleet.fleet.stage_loop import Desk, Stage, Work
@@ -75,8 +74,18 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
         live=live_as_of(desk.connection, tenant_ids),
         effect=effect_of(desk, tenant_ids),
         priors=read_priors(desk.connection, desk.night.as_of),
-        experiments={} if desk.night.is_trial else running_of(desk.connection, tenant_ids),
+        experiments=_experiments(desk, tenant_ids),
     )
+
+
+def _experiments(desk: Desk, tenant_ids: Sequence[str]) -> Mapping[str, Sequence[Experiment]]:
+    """The running experiments, after tonight's look at them."""
+    from recfleet.experiments import look_tonight
+
+    if desk.night.is_trial:
+        return {}
+    night = desk.night
+    return look_tonight(desk.connection, tenant_ids, night_id=night.night_id, as_of=night.as_of)
 
 
 def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | Publication:
