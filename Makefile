@@ -21,6 +21,10 @@ export RETAIL ?=
 # How often `make chaos` kills each kind of process, and its longest duration in minutes.
 KILLS ?= 100
 MINUTES ?= 40
+# How long `make chaos-api` sends requests.
+API_MINUTES ?= 10
+# The parts of `make bench-api`: sql, peak, lists, baskets, models.
+PARTS ?=
 SEED ?=
 # The folder of a running stack for `make attack`.
 STACK ?=
@@ -34,7 +38,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs contract bench-operations bench-quality bench-attribution bench-served bench-first bench-replay bench-warm operations attack chaos interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs contract bench-operations bench-quality bench-attribution bench-served bench-first bench-replay bench-warm operations attack chaos chaos-api interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -72,8 +76,8 @@ bench-quality: $(INSTALLED_DEV) ## count false quarantines of real shops, and fa
 bench-row-security: $(INSTALLED_DEV) ## measure a look-up with row security beside one without; 1 minute
 	$(BENCH) benchmarks.row_security
 
-bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,000 tenants; 2 minutes
-	$(BENCH) benchmarks.api
+bench-api: $(INSTALLED_DEV) ## measure lists and baskets over SQL and HTTP, 4,000 tenants; PARTS, 3 minutes
+	$(BENCH) benchmarks.api $(if $(PARTS),--parts $(PARTS))
 
 bench-ingest: $(INSTALLED_DEV) ## measure loading: 3 million lines beside COPY, 4,000 small files, a day of all; 5 minutes
 	$(BENCH) benchmarks.ingest
@@ -119,6 +123,9 @@ attack: $(INSTALLED_DEV) ## attack a stack as five persons do, which it starts a
 
 chaos: $(INSTALLED_DEV) ## kill stages, scheduler and Postgres during nights; KILLS, MINUTES, SEED
 	nice -n 15 $(BIN)/python -m tests.chaos --kills '$(KILLS)' --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
+
+chaos-api: $(INSTALLED_DEV) ## kill the HTTP service during calls, Postgres restarts and a night; API_MINUTES, 15 minutes
+	nice -n 15 $(BIN)/python -m tests.chaos.day --minutes '$(API_MINUTES)'
 
 interleavings: $(INSTALLED_DEV) ## mix people's changes and nights in many orders, ask the doctor; STORIES, 1-2 s each
 	RECFLEET_INTERLEAVINGS='$(STORIES)' nice -n 15 $(BIN)/pytest tests/operations/test_interleavings.py -q --timeout 0

@@ -1,0 +1,1 @@
+"""How fast lists are answered, over SQL and over HTTP: ``make bench-api``."""

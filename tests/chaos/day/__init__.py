@@ -1,0 +1,1 @@
+"""The HTTP service while it is killed, Postgres is restarted, and a night runs."""
