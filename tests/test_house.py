@@ -109,7 +109,8 @@ ARROWS: dict[str, set[str]] = {
     "web": {"database"},
     # The pages inside the Airflow UI.
     "pages": {
-        "audit", "database", "feeds", "interactions", "keys", "operations", "quality", "reasons",
+        "audit", "database", "feedback", "feeds", "interactions", "keys", "operations", "quality",
+        "reasons",
         "record", "registry", "releases", "tenants", "web",
     },
     # The stack on one machine.

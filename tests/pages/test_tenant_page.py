@@ -366,3 +366,33 @@ def test_what_became_of_the_last_night_is_told_once(fleet: Fleet, visit: Visit) 
     page = visit().get("/tenants/a").text
     assert "<strong>Too thin.</strong> It has 13 customers.</div>" in page
     assert '<td class="wide">It has 13 customers.</td>' in page
+
+
+def test_attributed_and_incremental_stand_side_by_side(fleet: Fleet, visit: Visit) -> None:
+    fleet.tenant("a")
+    assert "Nothing is known" in section(visit().get("/tenants/a").text, "brings")
+    fleet.night(1)
+    fleet.run("insert into attributed values ('a', now(), 14, current_date - 9)")
+    day = "insert into kpi_day values ('a', current_date - 1, 'pull',"
+    fleet.run(f"{day} 'all', 7, null, 5, 4, 0, 0, 0, 0, 0, 0)")
+    fleet.run(f"{day} 'new', 7, 'popular', 0, 0, 20, 5, 1, 2, 1, 30.5)")
+    assert "There is no control" in section(visit().get("/tenants/a").text, "brings")
+    fleet.run(
+        "insert into incremental values ('a', current_date, 'push', 90, 60, 12, 10, 2, 1, 3), "
+        "('a', current_date, 'pull', 9, 6, 12, 10, null, null, null)"
+    )
+
+    said = section(visit().get("/tenants/a").text, "brings")
+
+    for words in (
+        "Attributed revenue 30.50 2 purchases, 1 claimed",
+        "Accept rate 25.0% 5 of 20 products seen",
+        "bought anyhow",
+        "Incremental revenue, push 180.00 between 90.00 and 270.00; 90 customers served",
+        "Incremental revenue, pull not known yet",
+        "no experiment 5 4 0",
+        "popular 0 0 20 5 25.0% 2 30.50",
+    ):
+        assert words in said
+    tiles = section(visit().get("/fleet").text, "last-night")
+    assert "Recommending pays 1 of 1 tenant with a control surely; 0 surely lose" in tiles

@@ -32,10 +32,12 @@ from recfleet.feedback.insights import (
     ATTRIBUTED,
     BY,
     INCREMENTAL,
+    FleetReturns,
     Insights,
     KpiDay,
     Kpis,
     add_up,
+    read_fleet_returns,
     read_insights,
 )
 from recfleet.feedback.nightly import Attributed, attribute_fleet, attribute_tenant
@@ -52,6 +54,7 @@ __all__ = [
     "Event",
     "EventKind",
     "Exposure",
+    "FleetReturns",
     "Incremental",
     "Insights",
     "KpiDay",
@@ -73,6 +76,7 @@ __all__ = [
     "load_events",
     "note_exposures",
     "read_event",
+    "read_fleet_returns",
     "read_incremental",
     "read_insights",
     "read_outcomes",

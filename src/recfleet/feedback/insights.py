@@ -150,3 +150,31 @@ def read_insights(
         [KpiDay(**row) for row in rows],
         read_incremental(connection, tenant_id),
     )
+
+
+@dataclass(frozen=True)
+class FleetReturns:
+    """For how many tenants recommending pays."""
+
+    told: int
+    """Tenants of whose answers something is known."""
+    compared: int
+    """Of these, tenants with a control of enough customers."""
+    gain: int
+    """Of these, tenants for which recommending surely brings revenue, in a channel."""
+    lose: int
+    """Of these, tenants for which it surely costs revenue, in a channel."""
+
+
+def read_fleet_returns(connection: Connection) -> FleetReturns:
+    """As each tenant's last night saw it; the caller ends the transaction."""
+    [row] = read_rows(
+        connection,
+        "select count(distinct attributed.tenant_id) as told, "
+        "count(distinct incremental.tenant_id) filter (where low is not null) as compared, "
+        "count(distinct incremental.tenant_id) filter (where low > 0) as gain, "
+        "count(distinct incremental.tenant_id) filter (where high < 0) as lose "
+        "from attributed left join incremental on incremental.tenant_id = attributed.tenant_id "
+        "and incremental.day = (attributed.as_of at time zone 'UTC')::date",
+    )
+    return FleetReturns(**row)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from recfleet.database import Connection, Row, read_row, read_rows
+from recfleet.feedback import read_fleet_returns
 from recfleet.feeds import feed_overview
 from recfleet.operations import ATTENTION
 from recfleet.pages._approvals import count_waiting
@@ -32,6 +33,7 @@ def fleet_page(visit: Visiting) -> HTMLResponse:
         charts=fleet_charts(over_time),
         waiting=count_waiting(visit.connection),
         feeds=feed_overview(visit.connection),
+        returns=read_fleet_returns(visit.connection),
         titles={attention.key: attention.title for attention in ATTENTION},
     )
 

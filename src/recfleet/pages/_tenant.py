@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -9,9 +10,10 @@ from fastapi.responses import HTMLResponse
 
 from recfleet.audit import read_facts
 from recfleet.database import Connection, Row, read_row, read_rows
+from recfleet.feedback import ATTRIBUTED, INCREMENTAL, read_insights
 from recfleet.interactions import count_weekly
 from recfleet.keys import MEANINGS, list_keys
-from recfleet.operations import explain_policy, read_standing
+from recfleet.operations import cost_in_words, cost_of, explain_policy, read_standing
 from recfleet.pages._charts import tenant_charts
 from recfleet.pages._visit import Visit, Visiting
 from recfleet.pages._words import by_name
@@ -44,6 +46,8 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
     policy, policy_error = _read_policy(connection, tenant_id)
     suites = suites_folder()
     recommended, not_served = _customer_list(visit, standing, customer)
+    insights = read_insights(connection, tenant_id, now=datetime.now(UTC))
+    cost = cost_of(connection, tenant_id, insights.since, insights.until)
     reasons = say_why(connection, tenant_id, customer, recommended or [], None)
     return visit.page(
         "tenant.html",
@@ -65,6 +69,9 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
         recommended=recommended,
         reasons=reasons,
         not_served=not_served,
+        insights=insights,
+        means={"attributed": ATTRIBUTED, "incremental": INCREMENTAL},
+        cost=cost_in_words(cost, insights.incremental),
         keys=list_keys(connection, tenant_id),
         scopes=MEANINGS,
     )
