@@ -21,7 +21,7 @@ from recfleet.errors import BadInputError
 from recfleet.feedback import attribute_tenant, read_outcomes
 from recfleet.releases import look_up, switch_live
 from recfleet.settings import forget_settings
-from recfleet.simulation import _simulate, simulate
+from recfleet.simulation import _simulate, revenue_without_lists, simulate
 from recfleet.synthetic import Market, World, draw_lines, find_fleet, seed, tenant_truth, traits
 from recfleet.tenants import add_tenants
 from tests.nights import query
@@ -114,6 +114,11 @@ def test_what_is_stored_is_what_happened(shops: Connection) -> None:
     plans = draw_lines(market, first, first + 14)
     served = passed[SERVED]
     assert served.revenue_without == pytest.approx(plans.amount.sum())
+    without = revenue_without_lists(shops, SERVED, since=UNTIL, until=UNTIL + timedelta(days=14))
+    assert sum(without.values()) == pytest.approx(served.revenue_without)
+    assert without.keys() >= {
+        row[3] for row in found["purchases"] if row[2] < 1_000 and row[0] == SERVED
+    }
     amounts = [row[-1] for row in found["purchases"] if row[0] == SERVED]
     assert served.revenue == pytest.approx(sum(amounts))
     assert served.incremental > 0.01 * served.revenue_without
@@ -225,6 +230,8 @@ def test_the_command_says_what_came_of_it_and_refuses_real_tenants(shops: Connec
     shops.commit()
     with pytest.raises(BadInputError, match="acme: only synthetic tenants have simulated"):
         run("acme", SERVED, "--days", "1")
+    with pytest.raises(BadInputError, match="acme is not synthetic"):
+        revenue_without_lists(shops, "acme", since=UNTIL, until=UNTIL)
     with pytest.raises(BadInputError, match="one of --days N and --as-of DATE"):
         run(SERVED)
     with pytest.raises(BadInputError, match="--as-of soon is no date"):

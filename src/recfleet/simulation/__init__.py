@@ -3,6 +3,7 @@
 from recfleet.simulation._outcomes import Outcomes, simulate_outcomes, world_of
 from recfleet.simulation._simulate import Passed, Progress, simulate
 from recfleet.simulation._told import TOLD_BY
+from recfleet.simulation._truth import revenue_without_lists
 from recfleet.simulation._ways import Way
 from recfleet.simulation.behaviour import MEMORY_DAYS, Behaviour
 
@@ -14,6 +15,7 @@ __all__ = [
     "Passed",
     "Progress",
     "Way",
+    "revenue_without_lists",
     "simulate",
     "simulate_outcomes",
     "world_of",

@@ -165,7 +165,7 @@ def simulate(
 
 def _choose(connection: Connection, fleet: Fleet, tenant_ids: Sequence[str] | None) -> list[int]:
     """Numbers of the asked tenants, rising."""
-    numbers = {traits(fleet.world, n).tenant_id: n for n in range(len(fleet.reached))}
+    numbers = fleet.numbers()
     if tenant_ids is None:
         return sorted(
             numbers[tenant.tenant_id]

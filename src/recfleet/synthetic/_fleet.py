@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from recfleet.database import Connection
 from recfleet.errors import BadInputError
 from recfleet.interactions import begin_ingest, end_ingest, sources_with_prefix
+from recfleet.synthetic._traits import traits
 from recfleet.synthetic.world import World
 
 _SOURCE = "synthetic tenants "
@@ -29,6 +30,10 @@ class Fleet:
     def until(self) -> date:
         """The day before which the longest history ends."""
         return max(self.reached)
+
+    def numbers(self) -> dict[str, int]:
+        """Id of each tenant -> its number."""
+        return {traits(self.world, n).tenant_id: n for n in range(len(self.reached))}
 
 
 def find_fleet(connection: Connection) -> Fleet | None:
