@@ -109,9 +109,8 @@ ARROWS: dict[str, set[str]] = {
     "web": {"database"},
     # The pages inside the Airflow UI.
     "pages": {
-        "audit", "database", "feedback", "feeds", "interactions", "keys", "operations", "quality",
-        "reasons",
-        "record", "registry", "releases", "tenants", "web",
+        "audit", "database", "experiments", "feedback", "feeds", "interactions", "keys",
+        "operations", "quality", "reasons", "record", "registry", "releases", "tenants", "web",
     },
     # The stack on one machine.
     "local": {"database"},

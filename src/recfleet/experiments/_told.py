@@ -81,6 +81,7 @@ class Told:
         one, last = self.experiment, self.last
         arm = one.arm(name)
         row: dict[str, Any] = {
+            **dict.fromkeys(("exposed", "complete", *KPIS, "difference", "from", "to")),
             "arm": name,
             "share": f"{one.phase.shares[name] * one.share:.1%}",
             "stopped": arm.stopped_because,

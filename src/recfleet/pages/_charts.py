@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recfleet.database import Row
+
+if TYPE_CHECKING:
+    from recfleet.experiments import Point
 
 Chart = dict[str, Any]
 
@@ -109,6 +112,20 @@ def tenant_charts(
         },
     )
     return charts
+
+
+def difference_chart(points: Sequence[Point]) -> Chart:
+    """An arm less the control, night by night, with bounds and the line of no difference."""
+    return _chart(
+        [point.as_of.timestamp() for point in points],
+        "number",
+        {
+            "difference": ("accent", [point.value for point in points]),
+            "at most": ("cold", [point.high for point in points]),
+            "at least": ("cold", [point.low for point in points]),
+            "no difference": ("muted", [0] * len(points)),
+        },
+    )
 
 
 def _judged(nights: Sequence[Row]) -> list[Row]:

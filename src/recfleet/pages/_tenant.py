@@ -15,6 +15,7 @@ from recfleet.interactions import count_weekly
 from recfleet.keys import MEANINGS, list_keys
 from recfleet.operations import cost_in_words, cost_of, explain_policy, read_standing
 from recfleet.pages._charts import tenant_charts
+from recfleet.pages._experiments import shown_experiments
 from recfleet.pages._visit import Visit, Visiting
 from recfleet.pages._words import by_name
 from recfleet.quality import SAMPLE_LINES, read_advice, read_units
@@ -72,6 +73,7 @@ def tenant_page(visit: Visiting, tenant_id: str, customer: str = "") -> HTMLResp
         insights=insights,
         means={"attributed": ATTRIBUTED, "incremental": INCREMENTAL},
         cost=cost_in_words(cost, insights.incremental),
+        experiments=shown_experiments(connection, tenant_id),
         keys=list_keys(connection, tenant_id),
         scopes=MEANINGS,
     )

@@ -26,6 +26,8 @@ _TONES = {
     "done": "good",
     "critical": "bad",
     "warning": "warn",
+    "decided": "good",
+    "stopped": "warn",
     "frozen": "cold",
     "rollback": "warn",
     "promotion": "good",
