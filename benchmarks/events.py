@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from benchmarks._home import bench_home, machine
 from benchmarks.demands import Demand, at_least, at_most, conclude
@@ -53,23 +54,33 @@ def main() -> int:
             writer = csv.DictWriter(cells, _COLUMNS)
             writer.writeheader()
             writer.writerows(_events(options.events, "b"))
-        print(f"{machine()}\n\n| | seconds | a second |\n|---|---|---|", flush=True)
+        print(f"{machine()}\n\n| | seconds | a second | processor | of Postgres |")
+        print("|---|---|---|---|---|", flush=True)
         demands: list[Demand] = []
         with closing(connect(server.url("recfleet"))) as connection:
             with transaction(connection):
                 add_tenants(connection, {"acme": "Acme"})
             for what, path in (("JSON lines", first), ("CSV", second), ("once more", first)):
-                begun = time.perf_counter()
+                backend = psutil.Process(connection.info.backend_pid)
+                begun, own, its = time.perf_counter(), time.process_time(), _spent(backend)
                 tally = load_events(connection, "acme", path)
                 seconds = time.perf_counter() - begun
+                own, its = time.process_time() - own, _spent(backend) - its
                 count = tally.repeated if what == "once more" else tally.stored
-                print(f"| {what} | {seconds:.1f} | {count / seconds:,.0f} |", flush=True)
+                rate = f"{count / seconds:,.0f}"
+                print(f"| {what} | {seconds:.1f} | {rate} | {own:.1f} | {its:.1f} |", flush=True)
                 asked = SECONDS * options.events / 1_000_000
                 demands.append(at_most(f"seconds, {what}", seconds, asked))
                 demands.append(at_least(f"events, {what}", count, options.events))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
         demands.append(at_most("MB of the loading process", peak, MEGABYTES))
     return conclude(demands)
+
+
+def _spent(process: psutil.Process) -> float:
+    """Seconds of the processors."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _events(count: int, name: str) -> Iterator[dict[str, object]]:

@@ -177,7 +177,8 @@ def test_incremental_revenue_is_against_the_control(acme: Connection) -> None:
     for number, usual in enumerate(rng.normal(100, 40, 600)):
         arm = "control" if number % 4 == 0 else None
         name = f"c{number}"
-        exposures.append(Exposure(name, "push", T, arm=arm))
+        # A campaign without a control, long before, says nothing about who is in it.
+        exposures += [Exposure(name, "push", T - 60 * DAY), Exposure(name, "push", T, arm=arm)]
         lines += [
             (name, "p", -DAY, usual + rng.normal(0, 5)),
             (name, "p", DAY, usual + rng.normal(0, 5) + (10 if arm is None else 0)),

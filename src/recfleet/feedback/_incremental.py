@@ -15,6 +15,8 @@ from recfleet.statistics import LEAST_CUSTOMERS, Estimate, Sample, compare_arms,
 
 NOTHING = "nothing"
 """The arm of an experiment whose customers are shown nothing: they are a control as well."""
+_AS_EVERYBODY = (None, "champion")
+"""Arms whose customers get what everybody gets: none, and the experiment's own control."""
 _TUNED_TO = 2_000
 """Customers at which the bounds are nearly shortest; chosen once, never by the data."""
 CHANNELS: tuple[Channel, ...] = ("pull", "push")
@@ -66,7 +68,9 @@ def compare_with_control(found: Outcomes, channel: Channel, day: date) -> Increm
         day: of the night.
     """
     is_control = np.isin(found.arms.astype(str), (CONTROL, NOTHING)) & found.is_complete
-    is_served = np.array([arm is None for arm in found.arms], dtype=bool) & found.is_complete
+    is_served = (
+        np.array([arm in _AS_EVERYBODY for arm in found.arms], dtype=bool) & found.is_complete
+    )
     if not any(arm in (CONTROL, NOTHING) for arm in found.arms):
         return None
     served, control = int(is_served.sum()), int(is_control.sum())
@@ -101,10 +105,13 @@ def write_incremental(
             "delete from incremental where tenant_id = %s and day >= %s", (tenant_id, as_of.date())
         )
         for channel in CHANNELS:
-            if not _has_control(connection, tenant_id, channel, since, as_of):
+            begins = _first_control(connection, tenant_id, channel, since, as_of)
+            if begins is None:
                 continue
+            # Whoever was served before there was a control is looked at from then on: else the
+            # control would be of newcomers alone.
             found = read_outcomes(
-                connection, tenant_id, since=since, as_of=as_of, window=window, channel=channel
+                connection, tenant_id, since=begins, as_of=as_of, window=window, channel=channel
             )
             made = compare_with_control(found, channel, as_of.date())
             if made is not None:
@@ -127,17 +134,19 @@ def write_incremental(
                 )
 
 
-def _has_control(
+def _first_control(
     connection: Connection, tenant_id: str, channel: Channel, since: datetime, as_of: datetime
-) -> bool:
+) -> datetime | None:
+    """The beginning of the day on which there was a control first; None: there is none."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "select exists (select from exposure where tenant_id = %s and channel = %s "
-            "and arm in (%s, %s) and answered_at >= %s and answered_at < %s)",
+            "select date_trunc('day', min(answered_at)) from exposure where tenant_id = %s "
+            "and channel = %s and arm in (%s, %s) and answered_at >= %s and answered_at < %s",
             (tenant_id, channel, CONTROL, NOTHING, since, as_of),
         )
-        [[found]] = cursor.fetchall()
-    return bool(found)
+        [[first]] = cursor.fetchall()
+    begins: datetime | None = first
+    return begins
 
 
 def read_incremental(connection: Connection, tenant_id: str) -> list[Incremental]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from recfleet.database import Connection, transaction
-from recfleet.feedback._events import Event, Standing, standing_of
+from recfleet.feedback._events import Event, Standing, as_rows
 from recfleet.feedback._lines import Line, read_lines
-from recfleet.feedback._store import add_events
+from recfleet.feedback._store import add_rows
 
 _AT_ONCE = 5_000
 """Lines in a transaction: callers of the tenant wait for one, some tenths of a second."""
@@ -68,10 +69,21 @@ def load_events(
     """
     tally = Tally()
     lines = read_lines(path)
-    while batch := list(islice(lines, _AT_ONCE)):
-        for one in _store(connection, tenant_id, path, batch):
+
+    def end(stored: Future[list[Acknowledged]]) -> None:
+        for one in stored.result():
             tally.count(one)
             told(one)
+
+    # A batch is read while Postgres stores the one before.
+    with ThreadPoolExecutor(1) as aside:
+        under_way: Future[list[Acknowledged]] | None = None
+        while batch := list(islice(lines, _AT_ONCE)):
+            if under_way is not None:
+                end(under_way)
+            under_way = aside.submit(_store, connection, tenant_id, path, batch)
+        if under_way is not None:
+            end(under_way)
     return tally
 
 
@@ -83,15 +95,12 @@ def _store(
     for line in batch:
         if line.event is not None:
             events.setdefault(line.event.id, line.event)
+    rows = as_rows(events.values(), received_at)
     with transaction(connection):
-        known = add_events(
-            connection,
-            tenant_id,
-            events.values(),
-            received_at=received_at,
-            told_by=f"file {path.name}",
+        known = add_rows(
+            connection, tenant_id, rows, received_at=received_at, told_by=f"file {path.name}"
         )
-    standings = {one: standing_of(event, received_at) for one, event in events.items()}
+    standings = {row["event_id"]: row["standing"] for row in rows}
     answers = []
     for line in batch:
         if line.event is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from recfleet.database import Connection
@@ -76,7 +77,24 @@ def add_events(
     Returns:
         The ids that were there before. These events stay as they were.
     """
-    rows = as_rows(events, received_at)
+    return add_rows(
+        connection,
+        tenant_id,
+        as_rows(events, received_at),
+        received_at=received_at,
+        told_by=told_by,
+    )
+
+
+def add_rows(
+    connection: Connection,
+    tenant_id: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    received_at: datetime,
+    told_by: str,
+) -> set[str]:
+    """As ``add_events``, of rows that ``as_rows`` has made."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select recfleet.add_events(%s, %s, %s, %s)",
