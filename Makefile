@@ -38,7 +38,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs contract bench-operations bench-quality bench-attribution bench-served bench-first bench-replay bench-warm operations attack chaos chaos-api interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs bench-baskets contract bench-operations bench-quality bench-attribution bench-served bench-first bench-replay bench-warm operations attack chaos chaos-api interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -89,6 +89,10 @@ bench-pairs: $(INSTALLED_DEV) ## measure the lists of pairs and a book's way bes
 	$(call install,.[celery$(comma)dev$(comma)pairs])
 	RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bench-pairs RETAIL=PATH}" \
 		OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BENCH) benchmarks.pairs
+
+bench-baskets: $(INSTALLED_DEV) ## compare baskets by taste with baskets by the blend, one product left out; RETAIL=PATH, 2 minutes
+	RECFLEET_ONLINE_RETAIL="$${RETAIL:?name the UCI Online Retail file: make bench-baskets RETAIL=PATH}" \
+		$(BENCH) benchmarks.baskets
 
 contract: $(INSTALLED_DEV) ## send the HTTP service many requests of each kind, by its OpenAPI document; 10 minutes
 	RECFLEET_CONTRACT_EXAMPLES=300 $(BIN)/pytest -q tests/serving/test_contract.py

@@ -23,6 +23,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from benchmarks.api._callers import ready
 from recfleet.database import API, connect, set_passwords
 from recfleet.keys import create_key
 from recfleet.local import free_port
@@ -78,7 +79,7 @@ async def _torment(here: Place, seconds: float, rate: float, every: float) -> He
     kills = 0
     restarts = {seconds / 3, seconds * 2 / 3}
     (here.folder / "go").touch()
-    await asyncio.sleep(5)
+    await ready(port)
     begin, calling = time.monotonic(), asyncio.create_task(callers.call(seconds))
     try:
         while not calling.done():
@@ -89,6 +90,8 @@ async def _torment(here: Place, seconds: float, rate: float, every: float) -> He
             service.wait()
             service = _start(here, port)
             kills += 1
+            # On a busy machine it would be killed again before it has answered anybody.
+            await ready(port)
             for moment in [one for one in restarts if time.monotonic() - begin > one]:
                 restarts.discard(moment)
                 await asyncio.to_thread(here.server.stop)
@@ -111,7 +114,7 @@ def _start(here: Place, port: int) -> subprocess.Popen[bytes]:
         "RECFLEET_API_TENANT_RATE": "1000000",
     }
     command = [sys.executable, "-m", "recfleet.cli", "api", "--port", str(port)]
-    return subprocess.Popen(command, env={**kept, **variables}, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, env={**kept, **variables})
 
 
 def _tenants(url: str) -> tuple[Mapping[str, str], Mapping[str, Sequence[str]]]:
