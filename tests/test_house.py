@@ -90,7 +90,8 @@ ARROWS: dict[str, set[str]] = {
     },
     # What is past retention goes, by day.
     "housekeeping": {
-        "database", "feedback", "quality", "record", "registry", "releases", "tenants",
+        "database", "experiments", "feedback", "quality", "record", "registry", "releases",
+        "tenants",
     },
     # A person's work by day, above nights and rooms.
     "operations": {

@@ -14,10 +14,12 @@ from recfleet.experiments import (
     Wanted,
     arms_of,
     get_experiment,
+    looks_of,
     pauses_of,
     start_experiment,
     stop_experiment,
 )
+from recfleet.feedback import Exposure, note_exposures
 from recfleet.operations import arm_model
 from recfleet.registry import open_artifacts
 from recfleet.releases import NotServedError, look_up
@@ -96,6 +98,10 @@ def test_each_list_is_made_by_the_arm_of_its_customer(
     again = get_experiment(connection, "alpha", started.experiment_id)
     assert [phase.begins_at for phase in again.phases] == [LATER]
 
+    exposed = [Exposure(who, "pull", LATER + STEP / 2, arm=arm) for who, arm in told.items()]
+    note_exposures(connection, "alpha", exposed)
+    connection.commit()
+
     # A model that is gone makes the whole experiment rest, and says why.
     artifacts = open_artifacts(registry_settings())
     model = started.arm("version:1").model
@@ -106,6 +112,12 @@ def test_each_list_is_made_by_the_arm_of_its_customer(
     [(rested, pause)] = pauses_of(connection, started.experiment_id)
     assert (rested, pause.arm) == (LATER + STEP, "version:1")
     assert pause.reason.startswith("version 1 cannot be loaded")
+    # The same night has looked at the experiment before it made lists.
+    [kept] = looks_of(connection, started.experiment_id)
+    assert {arm: one.exposed for arm, one in kept.look.arms.items()} == {
+        arm: len(of[arm]) for arm in ARMS
+    }
+    assert (kept.look.as_of, kept.look.elsewhere) == (LATER + STEP, 0)
 
     stop_experiment(
         connection, "alpha", started.experiment_id, actor="ann", reason="enough", now=LATER + STEP

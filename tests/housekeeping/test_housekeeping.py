@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg2
@@ -15,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recfleet.database import Connection, connect
+from recfleet.experiments import Wanted, start_experiment
 from recfleet.housekeeping.keep_house import PARTS, Part, keep_house
 from recfleet.housekeeping.old_models import Needed, old_runs, old_versions
+from recfleet.operations import arm_model
 from recfleet.registry import Aliases, ArtifactStore, OldRun, OldVersion, Registry
 from recfleet.settings import RegistrySettings, forget_settings, registry_settings
 from tests import nights
@@ -226,6 +229,23 @@ def test_a_run_that_awaits_approval_stays(
     assert keep_house("models").kept["versions: awaits approval"] == 1
 
     assert _mlflow(short, "select count(*) from runs") == [(3,)]
+
+
+@pytest.mark.usefixtures("turned_twice")
+def test_a_version_that_an_experiment_serves_stays(
+    connection: Connection, short: RegistrySettings
+) -> None:
+    start_experiment(
+        connection, "turning", Wanted(("champion", "version:1")),
+        model_of=partial(arm_model, connection, "turning"),
+        actor="ann", reason="a test", now=FIRST,
+    )  # fmt: skip
+    days_pass(connection, short, 1000)
+
+    done = keep_house("models")
+
+    assert done.kept["versions: an arm of an experiment"] == 1
+    assert [version.version for version in _registry(short).versions("turning")] == [3, 2, 1]
 
 
 @pytest.mark.usefixtures("quiet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import closing
 from typing import Any
 
@@ -74,3 +75,45 @@ def test_memory_is_bounded_while_the_database_is_away(monkeypatch: pytest.Monkey
     now += 86_400.0
     exposures.note(KEY, "acme", "a", (1, None))
     assert len(exposures._waiting) == 1
+
+
+@pytest.mark.postgres
+def test_an_answer_names_the_arm_of_its_customer(world: World) -> None:
+    of_live = "select release_id from live_release where tenant_id = 'acme'"
+    world.do(
+        f"update recommendation set arm = 'version:3' "
+        f"where customer_id = 'c1' and release_id = ({of_live})",
+        f"update recommendation set arm = 'nothing' "
+        f"where customer_id = 'shy' and release_id = ({of_live})",
+    )
+
+    async def story(say: Say) -> list[dict[str, Any]]:
+        paths = ("c1", "shy", "empty", "c1/why/p1")
+        answers = [await say(f"customers/{path}/recommendations") for path in paths[:3]]
+        answers.append(await say(f"customers/{paths[3]}"))
+        answers.append(await say("campaigns", method="POST", json={"all": True}))
+        assert [one.status_code for one in answers] == [200] * 5, answers[-1].text
+        return [*(one.json() for one in answers[:4]), *map(json.loads, answers[4].iter_lines())]
+
+    served, silent, outside, why, *sent = world.talk(story)
+
+    keys = ("arm", "model_version", "served_by")
+    assert [[one[key] for key in keys] for one in (served, silent, outside)] == [
+        ["version:3", 3, "model"], ["nothing", None, "nothing"], [None, 7, "nothing"],
+    ]  # fmt: skip
+    assert silent["note"].startswith("An experiment shows this customer nothing")
+    assert silent["items"] == []
+    assert (why["arm"], why["unexplained"]) == (
+        "version:3",
+        "An experiment made this list with another model: the reasons name no purchases.",
+    )
+    arms = {"c1": ("version:3", 3), "empty": (None, 7), "shy": ("nothing", None)}
+    told = {one["customer"]: (one["arm"], one["model_version"]) for one in sent}
+    assert {who: told[who] for who in arms} == arms
+    with closing(connect(world.writer)) as connection:
+        rows = read_rows(
+            connection, "select customer_id, channel, arm, model_version from exposure"
+        )
+    noted = {(row["customer_id"], row["channel"]): row["arm"] for row in rows}
+    assert {who: noted[who, "pull"] for who in arms} == {who: arms[who][0] for who in arms}
+    assert {who: noted[who, "push"] for who in arms} == {who: arms[who][0] for who in arms}

@@ -20,6 +20,7 @@ from recfleet.experiments._table import (
     delete_experiments_of,
     experiments_of,
     get_experiment,
+    models_of_arms,
     running_of,
     tenants_with_experiments,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "look_at",
     "look_tonight",
     "looks_of",
+    "models_of_arms",
     "pauses_of",
     "plan_for",
     "running_of",

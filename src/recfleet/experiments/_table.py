@@ -208,6 +208,17 @@ def tenants_with_experiments(connection: Connection, tenant_ids: Sequence[str]) 
         return {tenant_id for (tenant_id,) in cursor}
 
 
+def models_of_arms(connection: Connection, tenant_ids: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Tenant, MLflow run and version of each model that a running experiment serves."""
+    return [
+        (tenant_id, arm.model.run_id, arm.model.version)
+        for tenant_id, experiments in running_of(connection, tenant_ids).items()
+        for one in experiments
+        for arm in one.arms
+        if arm.model is not None and arm.stopped_at is None
+    ]
+
+
 def experiments_of(connection: Connection, tenant_id: str | None) -> list[Experiment]:
     """All experiments of a tenant, or of the fleet, the oldest first."""
     if tenant_id is None:

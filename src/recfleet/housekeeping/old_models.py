@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Generic, TypeVar
 
 from recfleet.database import Connection, transaction
+from recfleet.experiments import models_of_arms
 from recfleet.record.retention import (
     NeededModel,
     models_in_force,
@@ -206,6 +207,10 @@ class Clearing:
             *models_in_force(self.connection, tenants),
             *self._of_kept_lists(tenants),
             *models_under_way(self.connection, tenants),
+            *(
+                NeededModel(*model, "an arm of an experiment")
+                for model in models_of_arms(self.connection, tenants)
+            ),
         ]
         for tenant_id, run_id, version, why in found:
             needed[tenant_id].runs.setdefault(run_id, why)
