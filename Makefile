@@ -38,7 +38,7 @@ QUICK := not airflow and not browser and not mlflow and not slow
 export DATA := $(value DATA)
 UPGRADE ?=
 
-.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs bench-baskets contract bench-operations bench-quality bench-attribution bench-served bench-first bench-replay bench-warm operations attack chaos chaos-api interleavings cluster up down status lock clean
+.PHONY: help venv demo test quick lint bench bench-registry bench-housekeeping bench-judging bench-pages bench-row-security bench-api bench-ingest bench-events bench-pairs bench-baskets contract bench-operations bench-quality bench-attribution bench-served bench-first bench-replay bench-warm bench-experiments operations attack chaos chaos-api interleavings cluster up down status lock clean
 
 help: ## list these targets
 	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -111,6 +111,9 @@ bench-served: $(INSTALLED_DEV) ## measure lists on the purchases that came after
 
 bench-warm: $(INSTALLED_DEV) ## compare sixty nights of warm fits with cold ones, write docs/warm.md; 35 minutes
 	$(BENCH) benchmarks.warm
+
+bench-experiments: $(INSTALLED_DEV) ## measure false calls, waiting, regret and harm of experiments, write docs/experiments.md; 20 minutes
+	$(BENCH) benchmarks.experiments
 
 bench-first: $(INSTALLED_DEV) ## measure what the rule for first models costs on real shops; 6 minutes
 	$(BENCH) benchmarks.served.first

@@ -52,7 +52,9 @@ def test_a_walk_without_drift_leaves_the_bounds_in_fewer_than_five_of_a_hundred(
     assert (np.abs(walks) > 1.96).any(axis=1).mean() > 0.4
 
 
-@pytest.mark.parametrize(("customers", "planned", "alpha"), [(0, 9, 0.05), (9, 0, 0.05), (9, 9, 1)])
+@pytest.mark.parametrize(
+    ("customers", "planned", "alpha"), [(0, 9, 0.05), (9, 0, 0.05), (9, math.inf, 0.05), (9, 9, 1)]
+)
 def test_no_reach_without_customers_or_a_plan(
     customers: float, planned: float, alpha: float
 ) -> None:

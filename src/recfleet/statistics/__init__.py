@@ -28,7 +28,6 @@ from recfleet.statistics._planning import Plan, plan_experiment
 from recfleet.statistics._rollout import (
     CANARY_ALPHA,
     CANARY_MARGIN,
-    SHARES,
     Step,
     next_step,
 )
@@ -54,7 +53,6 @@ __all__ = [
     "LEAST_A_NIGHT",
     "LEAST_CUSTOMERS",
     "MISMATCH_ALPHA",
-    "SHARES",
     "Belief",
     "Bounds",
     "Estimate",

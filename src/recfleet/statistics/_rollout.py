@@ -17,9 +17,6 @@ CANARY_ALPHA = 0.1
 """Of the bounds that `next_step` reads. Both sides together miss the truth with this probability,
 so a version that loses the margin goes up with half of it."""
 
-SHARES = (0.1, 0.25, 0.5, 1.0)
-"""Of the customers, at each step of a rollout; a canary begins with the first."""
-
 
 def next_step(
     bounds: Bounds, *, control_mean: float, is_last_day: bool, margin: float = CANARY_MARGIN

@@ -122,10 +122,10 @@ def reach(customers: float, *, planned: float, alpha: float = ALPHA) -> float:
 
     Args:
         customers: seen so far, above 0.
-        planned: customers that the experiment was planned for, above 0, chosen once.
+        planned: customers that the experiment was planned for, above 0 and finite, chosen once.
         alpha: how often the sequence may ever miss the truth.
     """
-    if not (customers > 0 and planned > 0 and 0 < alpha < 1):
+    if not (customers > 0 and 0 < planned < math.inf and 0 < alpha < 1):
         raise ValueError(f"no reach for {customers=}, {planned=}, {alpha=}")
     twice = -2 * math.log(alpha)
     ratio = customers / planned * (twice + math.log(twice) + 1)

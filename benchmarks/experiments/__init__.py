@@ -1,0 +1,1 @@
+"""Whether the statistics of experiments hold: false calls, coverage, waiting, regret, harm."""
