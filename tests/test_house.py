@@ -126,10 +126,10 @@ ARROWS: dict[str, set[str]] = {
     },
     # The commands.
     "cli": {
-        "audit", "campaigns", "database", "doctor", "experiment_cli", "feedback", "feeds", "fleet",
-        "housekeeping", "interactions", "keys", "local", "operations", "reasons", "record",
-        "registry", "releases", "reports", "serving", "simulation", "synthetic", "tenants",
-        "terminal",
+        "audit", "campaigns", "database", "doctor", "experiment_cli", "experiments", "feedback",
+        "feeds", "fleet", "housekeeping", "interactions", "keys", "local", "operations", "reasons",
+        "record", "registry", "releases", "reports", "serving", "simulation", "synthetic",
+        "tenants", "terminal",
     },
 }  # fmt: skip
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from recfleet.cli import main
+from recfleet.cli._demo import _start_experiments
 from recfleet.cli._seed import seed_demo
 from recfleet.database import Connection
+from recfleet.experiments import experiments_of
 from recfleet.settings import forget_settings
 from recfleet.synthetic import find_fleet
 
@@ -112,3 +115,11 @@ def test_the_demo_is_seeded_once(
     assert len(fleet.reached) == 24
     seed_demo(connection)
     assert "Nothing to add" in capsys.readouterr().out
+    # Its experiments begin with its first night, once.
+    for _ in range(2):
+        _start_experiments(connection, datetime(2025, 12, 7, tzinfo=UTC))
+    started = experiments_of(connection, None)
+    assert [[arm.name for arm in one.arms] for one in started] == [
+        ["champion", "nothing"],
+        ["champion", "popular"],
+    ]

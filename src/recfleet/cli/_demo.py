@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,11 @@ ONLINE_RETAIL_NIGHTS = (
     datetime(2011, 12, 2, tzinfo=UTC),
     datetime(2011, 12, 10, tzinfo=UTC),
 )
+_EXPERIMENTS = {
+    "violet-teahouse-0024": ("nothing", "does recommending bring anything?"),
+    "silver-petshop-0011": ("popular", "are personal lists better than popular products?"),
+}
+"""Tenant -> what the champion is compared with, and why."""
 
 
 def register(app: typer.Typer) -> None:
@@ -62,8 +68,8 @@ def demo(
 
     The demo starts the services, loads data, runs the nights through Airflow and shows the results.
     In the weeks between the nights, the customers of its synthetic tenants see the lists and answer
-    them, as `recfleet simulate` does it. It uses the services, data and nights of an earlier demo
-    again.
+    them, as `recfleet simulate` does it; two of these tenants run an experiment. The demo uses the
+    services, data and nights of an earlier one again.
     """
     from recfleet.cli._night import show_night
     from recfleet.cli._stack import bring_up, show_addresses
@@ -76,6 +82,8 @@ def demo(
     nights = _synthetic_nights() if data is None else ONLINE_RETAIL_NIGHTS
     with closing(connect()) as connection:
         tenants = _bring_data(connection, data)
+        if data is None and not finished_night(connection, nights[0], tenants):
+            _start_experiments(connection, nights[0])
         for number, as_of in enumerate(nights, start=1):
             if data is None:
                 _let_days_pass(connection, as_of, tenants)
@@ -84,6 +92,12 @@ def demo(
             console().print()
             show_night(connection, str(finished_night(connection, as_of, tenants)))
         console().print("`recfleet night show --full` and `recfleet tenant show` show the details.")
+        if data is None:
+            tenant_id = next(iter(_EXPERIMENTS))
+            console().print(
+                f"`recfleet kpi {tenant_id}` tells what recommending brings, and `recfleet "
+                f"experiment show {tenant_id}` how the experiment stands."
+            )
     show_addresses()
 
 
@@ -99,6 +113,26 @@ def _bring_data(connection: Connection, data: Path | None) -> list[str]:
     from recfleet.cli._seed import seed_demo
 
     return seed_demo(connection) if data is None else ingest_online_retail(connection, data)
+
+
+def _start_experiments(connection: Connection, now: datetime) -> None:
+    """Begin the comparisons of two tenants; what an earlier, broken demo has begun goes on."""
+    from recfleet.experiments import Wanted, experiments_of, start_experiment
+    from recfleet.operations import arm_model
+    from recfleet.terminal.actor import actor
+
+    for tenant_id, (arm, reason) in _EXPERIMENTS.items():
+        if not experiments_of(connection, tenant_id):
+            start_experiment(
+                connection,
+                tenant_id,
+                Wanted(arms=("champion", arm), planned=400),
+                model_of=partial(arm_model, connection, tenant_id),
+                actor=actor(),
+                reason=f"the demo asks: {reason}",
+                now=now,
+            )
+            console().print(f"{tenant_id} compares its lists with {arm}: {reason}")
 
 
 def _let_days_pass(connection: Connection, as_of: datetime, tenants: list[str]) -> None:
