@@ -14,14 +14,22 @@ from tests.serving.conftest import World
 class _Lane:
     """A connection whose queries take a hundredth of a second."""
 
+    def __init__(self) -> None:
+        self._is_closed = False
+
     def is_closed(self) -> bool:
-        return False
+        return self._is_closed
 
     async def fetch(self, query: str) -> list[str]:
         await asyncio.sleep(0.01)
+        if query in ("late", "wrong"):
+            raise TimeoutError if query == "late" else KeyError
         return [query]
 
     async def close(self) -> None: ...
+
+    def terminate(self) -> None:
+        self._is_closed = True
 
 
 class _Maker:
@@ -61,6 +69,21 @@ def test_whoever_waits_is_told_at_once_that_nothing_can_be_had() -> None:
     found = asyncio.run(asyncio.wait_for(_ask(maker, 40), 1.0))
     assert {type(one) for one in found} == {OSError}
     assert maker.made == 1
+
+
+def test_a_connection_is_not_used_again_when_its_query_was_late() -> None:
+    """The driver would still wait for what it has cancelled."""
+
+    async def story(query: str) -> int:
+        maker = _Maker()
+        lanes = Lanes(maker, 4, 2.0, lambda error: isinstance(error, KeyError))
+        with pytest.raises((TimeoutError, KeyError)):
+            await lanes.fetch(query)
+        assert await lanes.fetch("next") == ["next"]
+        return maker.made
+
+    assert asyncio.run(story("late")) == 2
+    assert asyncio.run(story("wrong")) == 1
 
 
 @pytest.mark.postgres

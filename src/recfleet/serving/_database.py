@@ -40,7 +40,7 @@ class Database:
         """
         self._address = address
         self._warm = warm
-        self._lanes = Lanes(self._connect, connections, _SECONDS)
+        self._lanes = Lanes(self._connect, connections, _SECONDS, _is_whole)
         self._listener: asyncio.Task[None] | None = None
         self.hears = False
         """Whether changes would be heard at this moment."""
@@ -95,6 +95,7 @@ class Database:
             TimeoutError,
             asyncpg.PostgresConnectionError,
             asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
             asyncpg.exceptions.QueryCanceledError,
             asyncpg.exceptions.OperatorInterventionError,
             asyncpg.exceptions.InsufficientResourcesError,
@@ -175,6 +176,13 @@ class Database:
                 connection.terminate()
             log.warning("the database's news are cut off")
             await asyncio.sleep(_RECONNECT_SECONDS)
+
+
+def _is_whole(error: BaseException) -> bool:
+    """Whether Postgres itself has told the error: then its connection waits for nothing."""
+    import asyncpg
+
+    return isinstance(error, asyncpg.PostgresError)
 
 
 def _settings(purpose: str) -> dict[str, str]:

@@ -17,15 +17,24 @@ Connect = Callable[[], Awaitable[Any]]
 class Lanes:
     """At most so many connections; the one that was used last is used first."""
 
-    def __init__(self, connect: Connect, most: int, seconds: float) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        most: int,
+        seconds: float,
+        is_whole: Callable[[BaseException], bool] = lambda _: False,
+    ) -> None:
         """Nothing is connected yet.
 
         Args:
             connect: makes a connection.
             most: connections at once.
             seconds: that anybody waits for one.
+            is_whole: whether a connection can be used again after an error of its query. After a
+                timeout it cannot: the driver still waits for what it has cancelled.
         """
         self._connect = connect
+        self._is_whole = is_whole
         self._most = most
         self._seconds = seconds
         self._idle: list[Any] = []
@@ -52,6 +61,10 @@ class Lanes:
         try:
             found: list[Any] = await lane.fetch(query, *values)
             return found
+        except BaseException as error:
+            if not self._is_whole(error):
+                lane.terminate()
+            raise
         finally:
             self._give_back(lane)
 
