@@ -218,11 +218,8 @@ def _best(
     shown = scores.copy()
     shown[hidden] = -np.inf
     [best] = top_k(shown[None, :], most)
-    return [
-        (str(loaded.basket.product_ids[place]), float(shown[place]))
-        for place in best
-        if np.isfinite(shown[place])
-    ]
+    found = zip(loaded.basket.product_ids[best].tolist(), shown[best].tolist(), strict=True)
+    return [(product, score) for product, score in found if score > -np.inf]
 
 
 def _answer(
