@@ -25,6 +25,7 @@ from recfleet.feedback import (
     note_exposures,
     read_incremental,
 )
+from recfleet.feedback._incremental import write_incremental
 from recfleet.interactions import INTERACTION_COLUMNS
 from recfleet.record import open_night
 from recfleet.settings import forget_settings
@@ -249,3 +250,23 @@ def test_what_is_past_retention_goes_and_the_kpis_stay(acme: Connection) -> None
     }  # fmt: skip
     attribute_tenant(acme, "acme", T + 43 * DAY, **kept)
     assert read_rows(acme, days) == before
+
+
+def test_the_trouble_of_one_tenant_stays_that_tenants(
+    acme: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(acme, ("s1", "shown", "a", "p", timedelta(0), None))
+    note_exposures(acme, "bare", [Exposure("a", "pull", T)])
+    acme.commit()
+
+    def fail(connection: Connection, tenant_id: str, **more: Any) -> None:
+        if tenant_id == "acme":
+            raise ZeroDivisionError("no luck")
+        write_incremental(connection, tenant_id, **more)
+
+    monkeypatch.setattr("recfleet.feedback.nightly.write_incremental", fail)
+    done = attribute_fleet(acme, T + DAY)
+
+    assert (done.tenants, done.failed) == (2, {"acme": "ZeroDivisionError: no luck"})
+    known = [row["tenant_id"] for row in read_rows(acme, "select tenant_id from attributed")]
+    assert known == ["bare"], "everything of acme is as it was"

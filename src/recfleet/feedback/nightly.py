@@ -102,9 +102,9 @@ def attribute_fleet(
                 )
         except psycopg2.OperationalError:
             raise
-        except psycopg2.Error as error:
-            failed[tenant.tenant_id] = str(error).strip().splitlines()[0]
-            log.warning("attribution failed", tenant=tenant.tenant_id, error=str(error))
+        except Exception as error:
+            failed[tenant.tenant_id] = f"{type(error).__name__}: {error}".splitlines()[0]
+            log.exception("attribution failed", tenant=tenant.tenant_id)
     return Attributed(len(tenants), failed)
 
 
