@@ -112,7 +112,7 @@ bench-served: $(INSTALLED_DEV) ## measure lists on the purchases that came after
 bench-warm: $(INSTALLED_DEV) ## compare sixty nights of warm fits with cold ones, write docs/warm.md; 35 minutes
 	$(BENCH) benchmarks.warm
 
-bench-experiments: $(INSTALLED_DEV) ## measure false calls, waiting, regret and harm of experiments, write docs/experiments.md; 20 minutes
+bench-experiments: $(INSTALLED_DEV) ## measure false calls, waiting, regret and harm of experiments, write docs/experiments.md; half an hour of a busy core
 	$(BENCH) benchmarks.experiments
 
 bench-first: $(INSTALLED_DEV) ## measure what the rule for first models costs on real shops; 6 minutes

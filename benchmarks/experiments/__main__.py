@@ -120,7 +120,7 @@ def _effects(pool: Pool, quick: bool) -> Iterator[object]:
 
 
 def _mismatch(_: Pool, quick: bool) -> Iterator[object]:
-    runs = 40 if quick else 1_000
+    runs = 300 if quick else 1_000
     for lost, customers in (
         (0.03, 30_000),
         (0.03, 60_000),
