@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
+import psycopg2
 import structlog
 
 from recfleet.audit import SCHEDULER, Entry, ExperimentFacts, append_entries
@@ -39,8 +40,12 @@ PHASE_DAYS = 28
 back."""
 _AFTER_WINDOW = 14
 """Days of a phase after the first customer's window, however long that is."""
+_OF_DATA = (psycopg2.DataError, psycopg2.IntegrityError)
+"""Errors of Postgres that one tenant's data may cause."""
 _MOST_PAUSES = 3
 """Nights in a row in which an arm could not be made, after which the experiment is stopped."""
+
+_UNKNOWN = Bounds(-math.inf, math.inf)
 
 
 def look_tonight(
@@ -72,7 +77,7 @@ def look_tonight(
             try:
                 _look(connection, one, night_id, as_of)
                 cursor.execute("release savepoint look")
-            except (ValueError, ArithmeticError) as error:
+            except (ValueError, ArithmeticError, *_OF_DATA) as error:
                 cursor.execute("rollback to savepoint look")
                 log.exception("no look", experiment=one.experiment_id, error=str(error))
     return running_of(connection, tenant_ids)
@@ -102,8 +107,6 @@ def _follow(connection: Connection, one: Experiment, look: Look, night_id: int) 
     if len(rested) == _MOST_PAUSES and _in_a_row(rested[0][0], look.as_of):
         why = f"{rested[-1][1].arm} could not be made {_MOST_PAUSES} times: {rested[-1][1].reason}"
         _end(connection, one, look, night_id, winner=None, why=why)
-    elif look.is_mismatched:
-        return
     elif one.kind in ("rollout", "canary"):
         _step(connection, one, look, night_id)
     elif look.worse:
@@ -147,7 +150,8 @@ def _step(connection: Connection, one: Experiment, look: Look, night_id: int) ->
     assert begun is not None  # noqa: S101 - it was looked at
     days = max(PHASE_DAYS, one.window_days + _AFTER_WINDOW)
     step = next_step(
-        _bounds(look.differences[version][one.kpi]),
+        # Arms that cannot be compared say nothing, and the phase ends with its last day.
+        _UNKNOWN if look.is_mismatched else _bounds(look.differences[version][one.kpi]),
         control_mean=_mean(look, one),
         is_last_day=look.as_of >= begun + timedelta(days=days),
     )
@@ -204,7 +208,7 @@ def _tell(
 
 def _bounds(difference: Difference) -> Bounds:
     if difference.low is None or difference.high is None:
-        return Bounds(-math.inf, math.inf)
+        return _UNKNOWN
     return Bounds(difference.low, difference.high)
 
 
