@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+from collections.abc import AsyncGenerator
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -16,6 +18,7 @@ from pyarrow import parquet
 from recfleet.campaigns import is_control
 from recfleet.database import connect, read_rows, transaction
 from recfleet.releases import switch_live
+from recfleet.serving._http import StreamedAnswer
 from recfleet.serving.tenant import _campaigns
 from tests.releases._worlds import add_night, lists_of, stage
 from tests.serving.conftest import Say, World, is_problem, products
@@ -167,3 +170,31 @@ def test_what_is_asked_wrongly_is_said_before_the_first_list(
         is_problem(await say(path, method="POST", json=everybody), 409)
 
     served.talk(story)
+
+
+def test_nothing_more_is_asked_for_a_caller_who_has_gone() -> None:
+    made: list[int] = []
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        try:
+            for number in range(10):
+                made.append(number)
+                yield b"line"
+        finally:
+            made.append(-1)
+
+    async def story() -> None:
+        left = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                left.set()
+                await asyncio.sleep(0.01)
+
+        async def is_gone() -> None:
+            await left.wait()
+
+        await StreamedAnswer(pieces(), "text/csv", {}, is_gone).send(send)
+
+    asyncio.run(story())
+    assert made == [0, 1, -1]

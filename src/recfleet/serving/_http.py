@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -84,7 +84,7 @@ class StreamedAnswer(Answer):
 
     def __init__(
         self,
-        pieces: AsyncIterator[bytes],
+        pieces: AsyncGenerator[bytes, None],
         media_type: str,
         headers: Mapping[str, str],
         is_gone: Callable[[], Coroutine[Any, Any, None]],
@@ -121,6 +121,7 @@ class StreamedAnswer(Answer):
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
+            await self._pieces.aclose()
 
 
 def answer_json(value: object) -> Answer:

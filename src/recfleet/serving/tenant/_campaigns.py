@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, Self, cast
 
@@ -100,7 +100,9 @@ class Campaigns:
             call.is_gone,
         )
 
-    async def _written(self, pages: _Pages, head: Row, rows: Sequence[Row]) -> AsyncIterator[bytes]:
+    async def _written(
+        self, pages: _Pages, head: Row, rows: Sequence[Row]
+    ) -> AsyncGenerator[bytes, None]:
         """The bytes of each page, after its customers were noted as exposed."""
         from recfleet.campaigns import Campaign, Sender, open_writer
 
