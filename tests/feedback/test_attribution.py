@@ -214,7 +214,8 @@ def test_kpis_in_the_terminal(
     note_exposures(acme, "acme", [Exposure("a", "pull", T, model_version=3)])
     tell(acme, ("s1", "shown", "a", "p", HOUR, None), ("s2", "accepted", "a", "p", HOUR, None))
     buy(acme, ("a", "p", DAY, 12.5))
-    night = open_night(acme, "n1", None, T + 2 * DAY)
+    as_of = T + DAY + 12 * HOUR  # midnight
+    night = open_night(acme, "n1", None, as_of)
     timings = '{"train": 1500, "publish": 500}'
     acme.cursor().execute(
         "insert into ledger "
@@ -222,10 +223,10 @@ def test_kpis_in_the_terminal(
         "values (%s, 'acme', 'on', '{}', 0, 1, '', %s)",
         (night.night_id, timings),
     )
-    attributed(acme, 2 * DAY, "day")
+    attributed(acme, as_of - T, "day")
 
     shown = CliRunner().invoke(app, ["kpi", "acme"]).output
-    for words in ("12.50", "100.0%", "There is no control", "1 nights took 2.0 seconds", "0.0020"):
+    for words in ("12.50", "100.0%", "There is no control", "1 night took 2.0 seconds", "0.0020"):
         assert words in shown
     told = json.loads(CliRunner().invoke(app, ["kpi", "acme", "--json"]).output)
     assert told["attributed"]["revenue"] == 12.5

@@ -23,7 +23,7 @@ class Cost:
 
 
 def cost_of(connection: Connection, tenant_id: str, since: date, until: date) -> Cost:
-    """What a tenant's nights as of some days took; the caller ends the transaction.
+    """What a tenant's nights about some days took; the caller ends the transaction.
 
     Args:
         connection: an open connection.
@@ -35,7 +35,8 @@ def cost_of(connection: Connection, tenant_id: str, since: date, until: date) ->
         connection,
         "select count(distinct night_id) as nights, coalesce(sum(part.value::float), 0) as spent "
         "from counted_night left join lateral jsonb_each_text(timings) as part on true "
-        "where tenant_id = %s and as_of >= %s and as_of < %s",
+        # A night as of midnight is about the day that ends then.
+        "where tenant_id = %s and as_of > %s and as_of <= %s",
         (tenant_id, since, until),
     )
     nights, seconds = (row["nights"], row["spent"] / 1_000) if row else (0, 0.0)
@@ -45,7 +46,8 @@ def cost_of(connection: Connection, tenant_id: str, since: date, until: date) ->
 
 def cost_in_words(cost: Cost, incremental: Sequence[Incremental]) -> str:
     """What was spent beside what it brings, in a sentence."""
-    told = f"{cost.nights:,} nights took {cost.seconds:,.1f} seconds of one core"
+    nights = "1 night" if cost.nights == 1 else f"{cost.nights:,} nights"
+    told = f"{nights} took {cost.seconds:,.1f} seconds of one core"
     if cost.price is None:
         return f"{told}; RECFLEET_NIGHT_HOUR_PRICE says what an hour costs."
     told = f"{told}, which cost {cost.price:,.4f}"
