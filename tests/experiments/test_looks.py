@@ -27,6 +27,7 @@ from recfleet.experiments import (
     start_experiment,
 )
 from recfleet.experiments._pauses import Pause, keep_pauses
+from recfleet.experiments._table import add_phase, end_phase
 from recfleet.feedback import Exposure, note_exposures
 from recfleet.record import open_night
 from recfleet.settings import forget_settings
@@ -99,7 +100,7 @@ def _days(
 
 
 def _look(connection: Connection, as_of: datetime) -> Look:
-    look_tonight(connection, ["acme"], night_id=1, as_of=as_of)
+    look_tonight(connection, ["acme"], night_id=1, as_of=as_of, champions={"acme": 1})
     connection.commit()
     [*_, last] = looks_of(connection, 1)
     return last.look
@@ -226,3 +227,15 @@ def test_an_experiment_that_rests_three_nights_is_stopped(connection: Connection
     assert (now.state, now.end_reason) == (
         "stopped", "popular could not be made 3 times: its lists failed",
     )  # fmt: skip
+
+
+def test_a_rollout_ends_when_its_version_is_promoted(connection: Connection) -> None:
+    one = _start(connection, ROLLED_OUT)
+    end_phase(connection, one.experiment_id, 1, START + DAY)
+    add_phase(connection, one.experiment_id, 2, {"version:2": 1.0})
+    for version, state in ((1, "running"), (2, "decided")):
+        champions = {"acme": version}
+        look_tonight(
+            connection, ["acme"], night_id=1, as_of=START + version * DAY, champions=champions
+        )
+        assert get_experiment(connection, "acme", one.experiment_id).state == state

@@ -7,7 +7,7 @@ nobody tomorrow, and a rollout that goes up is served tomorrow.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
@@ -17,6 +17,7 @@ import structlog
 
 from recfleet.audit import SCHEDULER, Entry, ExperimentFacts, append_entries
 from recfleet.database import Connection
+from recfleet.experiments._arms import version_in
 from recfleet.experiments._look import Difference, Look, look_at
 from recfleet.experiments._looks import keep_look, looked_until
 from recfleet.experiments._pauses import pauses_of
@@ -49,7 +50,12 @@ _UNKNOWN = Bounds(-math.inf, math.inf)
 
 
 def look_tonight(
-    connection: Connection, tenant_ids: Sequence[str], *, night_id: int, as_of: datetime
+    connection: Connection,
+    tenant_ids: Sequence[str],
+    *,
+    night_id: int,
+    as_of: datetime,
+    champions: Mapping[str, int],
 ) -> dict[str, tuple[Experiment, ...]]:
     """Look at all running experiments of some tenants, and take the steps that follow.
 
@@ -61,6 +67,7 @@ def look_tonight(
         tenant_ids: the tenants.
         night_id: of the night.
         as_of: of the night; nothing later is seen.
+        champions: tenant -> version of its champion.
 
     Returns:
         Tenant -> its experiments that are still running, as the night's lists serve them.
@@ -75,12 +82,23 @@ def look_tonight(
         with connection.cursor() as cursor:
             cursor.execute("savepoint look")
             try:
-                _look(connection, one, night_id, as_of)
+                if _is_promoted(one, champions.get(one.tenant_id)):
+                    why = "it serves everybody, and is the champion now"
+                    winner = one.arms[-1].name
+                    _end(connection, one, as_of, night_id, winner=winner, why=why)
+                else:
+                    _look(connection, one, night_id, as_of)
                 cursor.execute("release savepoint look")
             except (ValueError, ArithmeticError, *_OF_DATA) as error:
                 cursor.execute("rollback to savepoint look")
                 log.exception("no look", experiment=one.experiment_id, error=str(error))
     return running_of(connection, tenant_ids)
+
+
+def _is_promoted(one: Experiment, champion: int | None) -> bool:
+    """Whether a rollout has come to its end, and its version was put in force."""
+    [*others, last] = one.phase.shares
+    return not others and champion is not None and version_in(last) == champion
 
 
 def _look(connection: Connection, one: Experiment, night_id: int, as_of: datetime) -> None:
@@ -106,7 +124,7 @@ def _follow(connection: Connection, one: Experiment, look: Look, night_id: int) 
     rested = pauses_of(connection, one.experiment_id)[-_MOST_PAUSES:]
     if len(rested) == _MOST_PAUSES and _in_a_row(rested[0][0], look.as_of):
         why = f"{rested[-1][1].arm} could not be made {_MOST_PAUSES} times: {rested[-1][1].reason}"
-        _end(connection, one, look, night_id, winner=None, why=why)
+        _end(connection, one, look.as_of, night_id, winner=None, why=why)
     elif one.kind in ("rollout", "canary"):
         _step(connection, one, look, night_id)
     elif look.worse:
@@ -136,7 +154,7 @@ def _stop_arms(connection: Connection, one: Experiment, look: Look, night_id: in
     left = [arm.name for arm in arms if arm.stopped_at is None]
     if left == [one.control]:
         _end(
-            connection, one, look, night_id, winner=one.control,
+            connection, one, look.as_of, night_id, winner=one.control,
             why=f"every other arm brings surely less than {one.control}",
         )  # fmt: skip
 
@@ -160,7 +178,7 @@ def _step(connection: Connection, one: Experiment, look: Look, night_id: int) ->
         why = look.sentence.rstrip(".") if is_worse else (
             f"within {days} days it could not be shown that {version} does no harm"
         )  # fmt: skip
-        _end(connection, one, look, night_id, winner=one.control, why=why)
+        _end(connection, one, look.as_of, night_id, winner=one.control, why=why)
     elif step == "up":
         _go_up(connection, one, look, night_id)
 
@@ -185,16 +203,14 @@ def _next_share(share: float) -> float:
 def _end(
     connection: Connection,
     one: Experiment,
-    look: Look,
+    as_of: datetime,
     night_id: int,
     *,
     winner: str | None,
     why: str,
 ) -> None:
     state: Literal["stopped", "decided"] = "stopped" if winner is None else "decided"
-    end_experiment(
-        connection, one, state, winner=winner, at=look.as_of, actor=SCHEDULER, reason=why
-    )
+    end_experiment(connection, one, state, winner=winner, at=as_of, actor=SCHEDULER, reason=why)
     facts = ExperimentFacts(experiment_id=one.experiment_id, change=state, winner=winner)
     _tell(connection, one, night_id, why, facts)
 

@@ -67,25 +67,34 @@ def _prepare(desk: Desk, rows: list[TenantNight]) -> _Tools:
 
     desk.accounts.imported("implicit", models.load_library())
     tenant_ids = [row.tenant_id for row in rows]
+    champions = champions_of(desk.connection, desk.night, tenant_ids)
     return _Tools(
         artifacts=open_artifacts(registry_settings()),
-        champions=champions_of(desk.connection, desk.night, tenant_ids),
+        champions=champions,
         previous=previous_of(desk.connection, desk.night, tenant_ids),
         live=live_as_of(desk.connection, tenant_ids),
         effect=effect_of(desk, tenant_ids),
         priors=read_priors(desk.connection, desk.night.as_of),
-        experiments=_experiments(desk, tenant_ids),
+        experiments=_experiments(desk, tenant_ids, champions),
     )
 
 
-def _experiments(desk: Desk, tenant_ids: Sequence[str]) -> Mapping[str, Sequence[Experiment]]:
+def _experiments(
+    desk: Desk, tenant_ids: Sequence[str], champions: Mapping[str, Champion]
+) -> Mapping[str, Sequence[Experiment]]:
     """The running experiments, after tonight's look at them."""
     from recfleet.experiments import look_tonight
 
     if desk.night.is_trial:
         return {}
     night = desk.night
-    return look_tonight(desk.connection, tenant_ids, night_id=night.night_id, as_of=night.as_of)
+    return look_tonight(
+        desk.connection,
+        tenant_ids,
+        night_id=night.night_id,
+        as_of=night.as_of,
+        champions={tenant_id: champion.version for tenant_id, champion in champions.items()},
+    )
 
 
 def _work(desk: Desk, row: TenantNight, tools: _Tools, watch: Stopwatch) -> Step | Publication:
