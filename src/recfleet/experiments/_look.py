@@ -205,7 +205,7 @@ def _sentence(
     worse: dict[str, str],
 ) -> str:
     kpi, control = experiment.kpi, experiment.control
-    told = [f"{arm} brings surely less {kpi_} than {control}" for arm, kpi_ in worse.items()]
+    told = [f"{arm} brings surely {fewer(by)} than {control}" for arm, by in worse.items()]
     told += [f"{arm} brings surely more {kpi} than {control}" for arm in better]
     if told:
         return f"{'; '.join(told)}."
@@ -223,6 +223,11 @@ def _sentence(
             "needs."
         )
     return f"No arm is surely better or worse than {control} by {kpi} yet."
+
+
+def fewer(kpi: str) -> str:
+    """Less of a KPI, for a sentence."""
+    return f"less {kpi}" if kpi == "revenue" else f"fewer {kpi}"
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

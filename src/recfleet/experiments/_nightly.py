@@ -18,7 +18,7 @@ import structlog
 from recfleet.audit import SCHEDULER, Entry, ExperimentFacts, append_entries
 from recfleet.database import Connection
 from recfleet.experiments._arms import version_in
-from recfleet.experiments._look import Difference, Look, look_at
+from recfleet.experiments._look import Difference, Look, fewer, look_at
 from recfleet.experiments._looks import keep_look, looked_until
 from recfleet.experiments._pauses import pauses_of
 from recfleet.experiments._start import ROLLOUT
@@ -139,7 +139,7 @@ def _in_a_row(first: datetime, as_of: datetime) -> bool:
 def _stop_arms(connection: Connection, one: Experiment, look: Look, night_id: int) -> None:
     """Serve the arms that are surely worse to nobody any more."""
     why = {
-        arm: f"it brings surely less {kpi} than {one.control}" for arm, kpi in look.worse.items()
+        arm: f"it brings surely {fewer(kpi)} than {one.control}" for arm, kpi in look.worse.items()
     }
     arms = [
         arm.model_copy(update={"stopped_at": look.as_of, "stopped_because": why[arm.name]})
