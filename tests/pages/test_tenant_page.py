@@ -395,4 +395,4 @@ def test_attributed_and_incremental_stand_side_by_side(fleet: Fleet, visit: Visi
     ):
         assert words in said
     tiles = section(visit().get("/fleet").text, "last-night")
-    assert "Recommending pays 1 of 1 tenant with a control surely; 0 surely lose" in tiles
+    assert "Recommending pays 1 surely, of 1 tenant with a control; 0 surely lose" in tiles
