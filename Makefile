@@ -46,8 +46,19 @@ help: ## list these targets
 demo: $(INSTALLED) ## run three nights on this machine; DATA=PATH for the UCI Online Retail file
 	$(BIN)/recfleet demo $${DATA:+--data "$$DATA"}
 
-test: lint ## install what the tests need, check style and types, run the tests
-	$(BIN)/pytest -n 2
+# The tests wait for services now and then, so the type checker runs beside them.
+test: $(INSTALLED_DEV) ## install what the tests need, check style and types, run the tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	types=$$(mktemp)
+	$(BIN)/mypy >"$$types" 2>&1 &
+	checker=$$!
+	trap 'kill $$checker 2>/dev/null || true; rm -f "$$types"' EXIT
+	code=0
+	$(BIN)/pytest -n 2 || code=$$?
+	wait $$checker || code=$$?
+	cat "$$types"
+	exit $$code
 
 quick: $(INSTALLED_DEV) ## what to run while working: no Airflow, no browser, nothing slow; 3 minutes
 	$(BIN)/ruff check

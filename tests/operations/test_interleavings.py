@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.postgres, pytest.mark.mlflow]
 
-EXAMPLES = int(os.environ.get("RECFLEET_INTERLEAVINGS", "4"))
+EXAMPLES = int(os.environ.get("RECFLEET_INTERLEAVINGS", "3"))
 """Number of stories; `make interleavings` runs many, and different ones each time."""
 WHO: dict[str, Any] = {"actor": "mara", "reason": "as the story goes"}
 STEPS = ("validate", "train_and_judge", "decide", "publish", "close")

@@ -353,8 +353,9 @@ def pages(as_admin: BrowserContext, stack: Stack) -> Iterator[tuple[Page, list[s
     page.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(
+    ("theme", "size"), [("light", LAPTOP), ("dark", PHONE)], ids=["light laptop", "dark phone"]
+)
 def test_pages_pass_axe_and_fit(
     pages: tuple[Page, list[str]], theme: str, size: ViewportSize
 ) -> None:
