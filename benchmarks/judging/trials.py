@@ -52,13 +52,13 @@ FULL = Plan(
 )
 QUICK = Plan(
     tenants={
-        "null": {1600: 4, 3000: 2},
+        "null": {1600: 2, 3000: 1},
         "damage": {1600: 1, 3000: 1},
         "flapping": {1600: 1, 3000: 1},
         "decline": {3000: 1, 14_000: 1},
         "probation": {3000: 1, 14_000: 1},
     },
-    pasts=4,
+    pasts=3,
 )
 
 
